@@ -1,0 +1,238 @@
+//! The command line: what was typed, and what it means.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Config, ConfigError};
+use crate::once::{self, OnceError, Trusted};
+use crate::{AgentError, policy::Policy};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use common::amqp::{AmqpError, Link};
+use common::ids::{AgentId, FleetId};
+use common::topology::{REQUESTS, directed_queue};
+use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+const EXAMPLES: &str = "Examples:
+  muster-agent run --config /etc/muster/agent.toml
+  muster-agent doctor --config /etc/muster/agent.toml
+  muster-agent once hunt.sealed --trust operator.key --output jsonl > rows.jsonl
+
+Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker,
+77 refused (key, policy), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
+
+#[derive(Debug, Parser)]
+#[command(name = "muster-agent", version, about = "Muster's agent: runs signed hunts and profiles.", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serves the fleet until SIGTERM or ctrl-c.
+    Run {
+        /// agent.toml of the bundle that `muster agents enrol` wrote.
+        #[arg(long, env = "MUSTER_AGENT_CONFIG")]
+        config: PathBuf,
+    },
+    /// Runs one sealed request without a broker; rows go to stdout.
+    Once {
+        /// A file that `muster hunt seal --out` wrote.
+        request: PathBuf,
+        /// The fleet root: an operator.key, an agent.toml, or 64 hexadecimal digits.
+        #[arg(long, env = "MUSTER_OPERATOR_KEY")]
+        trust: String,
+        /// How rows are printed: a table on a terminal, else one JSON object a line.
+        #[arg(long)]
+        output: Option<Output>,
+        /// A policy.toml to obey.
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        /// The id that targets are matched on.
+        #[arg(long, default_value = "once")]
+        agent: AgentId,
+    },
+    /// Says what is wrong, and what to do.
+    Doctor {
+        /// agent.toml of the bundle that `muster agents enrol` wrote.
+        #[arg(long, env = "MUSTER_AGENT_CONFIG")]
+        config: PathBuf,
+    },
+    /// Prints completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Jsonl,
+}
+
+/// Parses and runs; the number is the exit code.
+pub fn run(log_filter: &str) -> anyhow::Result<u8> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let code = if usage.use_stderr() { 64 } else { 0 };
+            usage.print()?;
+            return Ok(code);
+        }
+    };
+    common::trace::start(log_filter, common::trace::Format::Text);
+    match cli.verb {
+        Verb::Run { config } => {
+            let config = Config::load(&config)?;
+            on_runtime(async { Ok(Box::pin(crate::run(config, stopped())).await?) })?;
+            Ok(0)
+        }
+        Verb::Once { request, trust, output, policy, agent } => {
+            let policy = policy.map_or(Ok(Policy::default()), |path| config::load_policy(&path))?;
+            let (root, fleet) = trusted(&trust)?;
+            run_once(&request, Trusted { agent, fleet, root, policy }, output)
+        }
+        Verb::Doctor { config } => doctor(&config),
+        Verb::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "muster-agent", &mut io::stdout());
+            Ok(0)
+        }
+    }
+}
+
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Ready on SIGTERM or ctrl-c; never, when signals cannot be caught.
+async fn stopped() {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+}
+
+/// The two fields that an operator key file and an agent.toml share.
+#[derive(Debug, Deserialize)]
+struct Root {
+    root: String,
+    fleet: FleetId,
+}
+
+fn trusted(text: &str) -> anyhow::Result<([u8; 32], Option<FleetId>)> {
+    if let Some(root) = config::root_key(text) {
+        return Ok((root, None));
+    }
+    let file: Root = config::read_toml(
+        Path::new(text),
+        "pass the operator.key or agent.toml of the fleet, or its root as 64 hexadecimal digits",
+    )?;
+    let root = config::root_key(&file.root);
+    Ok((root.ok_or_else(|| anyhow::anyhow!("error: root in {text} is no key"))?, Some(file.fleet)))
+}
+
+fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow::Result<u8> {
+    let bytes = std::fs::read(request)
+        .map_err(|error| Usage(format!("cannot read {}\n  cause: {error}\n  try:   make one with `muster hunt seal … --out FILE`", request.display())))?;
+    let stdout = io::stdout();
+    let default = if stdout.is_terminal() { Output::Table } else { Output::Jsonl };
+    let mut out = io::BufWriter::new(stdout.lock());
+    let mut print = |row: &common::result::Row| match output.unwrap_or(default) {
+        Output::Jsonl => once::jsonl(row, &mut out),
+        Output::Table => once::table(row, &mut out),
+    };
+    let ended = on_runtime(async {
+        Ok(Box::pin(once::once(&bytes, trusted, stopped(), &mut print)).await)
+    })?;
+    let status = match ended {
+        Err(OnceError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+        ended => ended?,
+    };
+    match out.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+        flushed => flushed?,
+    }
+    let mut err = io::stderr().lock();
+    let (code, reason) = (&status.code, &status.reason);
+    writeln!(
+        err,
+        "{}{}",
+        status.state.as_str(),
+        if code.is_empty() { String::new() } else { format!(": {code}: {reason}") }
+    )?;
+    if let Some(footer) = &status.footer {
+        writeln!(err, "{}", serde_json::to_string(footer)?)?;
+    }
+    Ok(once::exit_code(&status))
+}
+
+fn doctor(path: &Path) -> anyhow::Result<u8> {
+    let config = Config::load(path)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "ok     configuration of agent {}", config.agent)?;
+    if !config.state_dir.join("journal.sqlite").try_exists()? {
+        writeln!(
+            out,
+            "note   no journal yet in {}: this agent has not run",
+            config.state_dir.display()
+        )?;
+    }
+    on_runtime(async {
+        let session = Link::new(config.link.clone()).connect_once().await?;
+        writeln!(
+            out,
+            "ok     broker {}:{} as {}",
+            config.link.host, config.link.port, config.link.user
+        )?;
+        for queue in [REQUESTS.to_owned(), directed_queue(&config.agent)] {
+            let depth = session.depth(&queue).await?;
+            writeln!(
+                out,
+                "ok     {queue}: {} messages, {} consumers",
+                depth.messages, depth.consumers
+            )?;
+        }
+        session.close().await;
+        Ok(0)
+    })
+}
+
+/// A mistake on the command line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Says what failed, why, and what to do next.
+pub fn complain(error: &anyhow::Error) {
+    let next = match error.downcast_ref::<AmqpError>() {
+        Some(AmqpError::WrongPassword { .. }) => {
+            "\n  try:   enrol the agent again: `muster agents enrol`"
+        }
+        Some(AmqpError::Missing { .. }) => "\n  try:   `muster broker apply`, then enrol the agent",
+        Some(_) => "\n  try:   check that the broker runs and that [broker] in agent.toml names it",
+        None => "",
+    };
+    drop(writeln!(io::stderr(), "error: {error}{next}"));
+}
+
+/// Returns the documented exit code of an error.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigError>() || error.is::<Usage>() {
+        return 64;
+    }
+    match error.downcast_ref::<AmqpError>() {
+        Some(AmqpError::WrongPassword { .. } | AmqpError::Denied(_)) => return 77,
+        Some(_) => return 69,
+        None => {}
+    }
+    match (error.downcast_ref::<OnceError>(), error.downcast_ref::<AgentError>()) {
+        (Some(OnceError::NotSealed(_)), _) => 64,
+        (_, Some(_)) => 75,
+        _ => 1,
+    }
+}

@@ -1,0 +1,105 @@
+//! What passes from the walker to the workers, and from them to the window.
+
+use std::sync::Arc;
+
+use common::result::{FileKind, Row};
+use rustix::fd::OwnedFd;
+
+/// Leaves of one batch; few in tests, so that small trees are interrupted within.
+const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
+/// Entries of one batch, counted ones included.
+const ENTRIES_MAX: usize = if cfg!(test) { 5 } else { 512 };
+/// Folders whose descriptors one batch holds open.
+const FOLDERS_MAX: usize = 16;
+
+/// An entry that a worker is to look at.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    /// The folder that holds it.
+    pub(super) folder: Arc<OwnedFd>,
+    pub(super) path: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    /// What the folder said it is.
+    pub(super) hint: FileKind,
+    /// The file system that it must be on.
+    pub(super) dev: Option<u64>,
+}
+
+/// What became of an entry; each entry has one.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is a row.
+    Row(Box<Found>),
+    /// The operator's own filter left it out, for this reason.
+    Filtered(&'static str),
+    /// It is a folder that was entered and is no row.
+    Folder,
+}
+
+/// A row and what it cost.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) row: Row,
+    /// Bytes that went through the digests.
+    pub(super) bytes: u64,
+    pub(super) elapsed_ms: u64,
+    /// The mount that was not entered, for people.
+    pub(super) mount: Option<String>,
+}
+
+impl Outcome {
+    /// Makes a row that cost nothing to speak of.
+    pub(super) fn row(row: Row) -> Self {
+        Self::Row(Box::new(Found { row, bytes: 0, elapsed_ms: 0, mount: None }))
+    }
+}
+
+/// One entry of a batch.
+#[derive(Debug)]
+pub(super) enum Item {
+    Leaf(Leaf),
+    Done(Outcome),
+}
+
+/// Some entries in walk order, all below one root.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Position among the batches, from 0.
+    pub(super) number: u64,
+    pub(super) root: u32,
+    pub(super) items: Vec<Item>,
+    /// The last entry.
+    pub(super) after: Vec<u8>,
+    leaves: usize,
+    folders: usize,
+    folder: Option<Arc<OwnedFd>>,
+}
+
+impl Batch {
+    pub(super) fn new(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
+    pub(super) fn push(&mut self, item: Item, path: &[u8]) {
+        if let Item::Leaf(leaf) = &item {
+            self.leaves += 1;
+            if !self.folder.as_ref().is_some_and(|last| Arc::ptr_eq(last, &leaf.folder)) {
+                self.folders += 1;
+                self.folder = Some(Arc::clone(&leaf.folder));
+            }
+        }
+        self.items.push(item);
+        self.after.clear();
+        self.after.extend_from_slice(path);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.leaves >= LEAVES_MAX || self.items.len() >= ENTRIES_MAX || self.folders >= FOLDERS_MAX
+    }
+
+    /// Lets go of what was only needed while it was filled.
+    pub(super) fn seal(mut self) -> Self {
+        self.folder = None;
+        self
+    }
+}

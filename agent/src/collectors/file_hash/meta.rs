@@ -1,0 +1,95 @@
+//! What the kernel says of an entry, as a row.
+
+use common::result::{FileKind, FileStatus, Row};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{self, AtFlags, FileType, Statx, StatxFlags, StatxTimestamp};
+use rustix::io::Errno;
+
+/// Returns what is behind an open file.
+pub(super) fn of_open(file: impl AsFd) -> Result<Statx, Errno> {
+    fs::statx(file, c"", AtFlags::EMPTY_PATH, wanted())
+}
+
+/// Returns what is behind a name, links not followed, nothing mounted on the way.
+pub(super) fn of_name(folder: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
+    fs::statx(folder, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, wanted())
+}
+
+fn wanted() -> StatxFlags {
+    StatxFlags::BASIC_STATS | StatxFlags::BTIME
+}
+
+/// Returns the device number.
+pub(super) fn dev(stat: &Statx) -> u64 {
+    fs::makedev(stat.stx_dev_major, stat.stx_dev_minor)
+}
+
+/// Returns what an entry is.
+pub(super) fn kind_of(stat: &Statx) -> FileKind {
+    kind(FileType::from_raw_mode(u32::from(stat.stx_mode)))
+}
+
+/// Returns the row's word for a file type.
+pub(super) fn kind(file_type: FileType) -> FileKind {
+    match file_type {
+        FileType::RegularFile => FileKind::Regular,
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        FileType::CharacterDevice => FileKind::CharDevice,
+        FileType::BlockDevice => FileKind::BlockDevice,
+        FileType::Unknown => FileKind::Unknown,
+    }
+}
+
+/// Makes a row of what the kernel said.
+pub(super) fn row(path: Vec<u8>, stat: &Statx, status: FileStatus) -> Row {
+    let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    Row {
+        size: stat.stx_size,
+        mtime_ns: nanoseconds(&stat.stx_mtime),
+        ctime_ns: nanoseconds(&stat.stx_ctime),
+        btime_ns: has_birth.then(|| nanoseconds(&stat.stx_btime)),
+        atime_ns: nanoseconds(&stat.stx_atime),
+        mode: u32::from(stat.stx_mode),
+        uid: stat.stx_uid,
+        gid: stat.stx_gid,
+        nlink: u64::from(stat.stx_nlink),
+        dev: dev(stat),
+        ino: stat.stx_ino,
+        ..Row::bare(path, kind_of(stat), status, 0)
+    }
+}
+
+/// Returns the status that an error means.
+pub(super) fn status_of(errno: Errno) -> FileStatus {
+    match errno {
+        Errno::ACCESS | Errno::PERM => FileStatus::Denied,
+        Errno::NOENT | Errno::STALE => FileStatus::Vanished,
+        _ => FileStatus::IoError,
+    }
+}
+
+/// Makes the row of an entry that failed, with what can still be learnt of it.
+pub(super) fn failed(path: Vec<u8>, hint: FileKind, stat: Option<&Statx>, errno: Errno) -> Row {
+    let status = status_of(errno);
+    let bare = match stat {
+        Some(stat) => row(path, stat, status),
+        None => Row::bare(path, hint, status, 0),
+    };
+    Row { errno: errno.raw_os_error(), ..bare }
+}
+
+/// Tells whether a file is not what it was.
+pub(super) fn is_changed(before: &Statx, after: &Statx) -> bool {
+    let same =
+        |a: &StatxTimestamp, b: &StatxTimestamp| a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    before.stx_size != after.stx_size
+        || !same(&before.stx_mtime, &after.stx_mtime)
+        || !same(&before.stx_ctime, &after.stx_ctime)
+}
+
+fn nanoseconds(time: &StatxTimestamp) -> i64 {
+    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(i64::from(time.tv_nsec))
+}

@@ -1,0 +1,94 @@
+//! `file_hash`: walks file trees in a sorted order and yields a row for every selected entry.
+//!
+//! * [`plan`], [`filter`], [`mounts`]: the arguments, made ready.
+//! * [`root`], [`names`], [`walk`]: one sorted walk through folder descriptors.
+//! * [`examine`], [`digests`], [`meta`]: one entry: looked at, read once.
+//! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
+//!
+//! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
+//! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
+//! `io_error`); mount points that policy does not enter (`skipped_fs`). In a listing (no digests asked for)
+//! folders and everything else are rows, too, status `ok`. What the operator's own filter leaves out is
+//! only counted.
+//!
+//! Roots are sorted and each is taken once; a root below another is walked on its own and left out of the
+//! outer one, so no path comes twice. A root that is a link is a row and is not followed; links on the way
+//! to it are.
+
+mod batch;
+mod digests;
+mod examine;
+mod filter;
+mod meta;
+mod mounts;
+mod names;
+mod plan;
+mod root;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod window;
+mod worker;
+
+use std::sync::{Mutex, PoisonError};
+
+use common::request::hunt::FileHash;
+use common::result::FilesFooter;
+
+use self::plan::Plan;
+use self::walk::Walker;
+use self::window::Window;
+use self::worker::{Shared, work};
+use super::CollectError;
+use crate::session::Session;
+
+/// Threads of one collection.
+const WORKERS_MAX: usize = 8;
+
+/// Walks and hashes what `spec` selects. The calling thread is one of the workers.
+pub fn collect(spec: &FileHash, session: &dyn Session) -> Result<FilesFooter, CollectError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    collect_on(spec, session, cores.min(WORKERS_MAX))
+}
+
+fn collect_on(
+    spec: &FileHash,
+    session: &dyn Session,
+    workers: usize,
+) -> Result<FilesFooter, CollectError> {
+    let plan = Plan::new(spec)?;
+    let cursor = session.resume();
+    let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
+    let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
+    let window = Window::new(cursor.unwrap_or_default());
+    let shared = Shared { plan: &plan, walker, window };
+    std::thread::scope(|scope| -> Result<(), CollectError> {
+        let mut threads = Vec::new();
+        for number in 1..workers {
+            let thread = std::thread::Builder::new()
+                .name(format!("file_hash-{number}"))
+                .spawn_scoped(scope, || work(&shared, session));
+            // With fewer threads it merely takes longer.
+            let Ok(thread) = thread else { break };
+            threads.push(thread);
+        }
+        work(&shared, session);
+        let mut has_panicked = false;
+        for thread in threads {
+            has_panicked |= thread.join().is_err();
+        }
+        if has_panicked {
+            return Err(CollectError::failed(CollectError::BUG, "a worker panicked"));
+        }
+        Ok(())
+    })?;
+    let walked = shared.walker.into_inner().unwrap_or_else(PoisonError::into_inner).walked();
+    let footer = shared.window.finish()?;
+    let is_complete = footer.seen == seen_before.saturating_add(walked);
+    if !is_complete || footer.accounted() != footer.seen {
+        let reason = format!("the figures do not add up: walked {walked}, {footer:?}");
+        return Err(CollectError::failed(CollectError::BUG, reason));
+    }
+    Ok(footer)
+}

@@ -1,0 +1,127 @@
+//! The arguments, made ready: roots in order, patterns compiled, mounts read.
+
+use std::collections::BTreeSet;
+
+use common::request::hunt::{FileHash, HashKind};
+
+use super::filter::Filter;
+use super::mounts::Mounts;
+use crate::collectors::CollectError;
+
+/// What to do, the same for every thread.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Sorted component by component, each once.
+    pub(super) roots: Vec<Vec<u8>>,
+    pub(super) filter: Filter,
+    pub(super) hashes: Vec<HashKind>,
+    pub(super) max_depth: Option<u32>,
+    pub(super) min_size: Option<u64>,
+    pub(super) max_size: Option<u64>,
+    pub(super) one_file_system: bool,
+    pub(super) all_file_systems: bool,
+    pub(super) mounts: Mounts,
+}
+
+impl Plan {
+    pub(super) fn new(spec: &FileHash) -> Result<Self, CollectError> {
+        let mut roots = Vec::new();
+        for root in &spec.roots {
+            roots.push(normalise(root)?);
+        }
+        roots.sort_by(|a, b| components(a).cmp(components(b)));
+        roots.dedup();
+        if roots.is_empty() {
+            return Err(bad("no root is given"));
+        }
+        let mut hashes: Vec<HashKind> = Vec::new();
+        for hash in &spec.hashes {
+            if !hashes.contains(hash) {
+                hashes.push(*hash);
+            }
+        }
+        let mounts = Mounts::read().map_err(|problem| {
+            CollectError::failed(CollectError::SYSTEM, format!("/proc/self/mountinfo: {problem}"))
+        })?;
+        Ok(Self {
+            filter: Filter::new(&spec.include, &spec.exclude, Self::roots_below(&roots))?,
+            roots,
+            hashes,
+            max_depth: spec.max_depth,
+            min_size: spec.min_size,
+            max_size: spec.max_size,
+            one_file_system: spec.one_file_system,
+            all_file_systems: spec.all_file_systems,
+            mounts,
+        })
+    }
+
+    /// Tells whether nothing is to be read.
+    pub(super) fn is_listing(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Tells whether the size decides at all, so that a file is looked at before it is opened.
+    pub(super) fn has_size_filter(&self) -> bool {
+        self.min_size.is_some() || self.max_size.is_some()
+    }
+
+    pub(super) fn is_size_selected(&self, size: u64) -> bool {
+        self.min_size.is_none_or(|min| size >= min) && self.max_size.is_none_or(|max| size <= max)
+    }
+
+    /// Roots that lie below another root: they are walked on their own.
+    fn roots_below(roots: &[Vec<u8>]) -> BTreeSet<Vec<u8>> {
+        let is_below = |inner: &[u8]| {
+            roots.iter().any(|outer| outer.as_slice() != inner && below(outer, inner).is_some())
+        };
+        roots.iter().filter(|root| is_below(root)).cloned().collect()
+    }
+}
+
+/// Returns the components of a path.
+pub(super) fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    path.split(|byte| *byte == b'/').filter(|component| !component.is_empty())
+}
+
+/// Returns the part of `path` below `root` without a leading slash, `None` when it lies elsewhere.
+pub(super) fn below<'a>(root: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    let rest = path.strip_prefix(root)?;
+    if rest.is_empty() || root.ends_with(b"/") {
+        return Some(rest);
+    }
+    rest.strip_prefix(b"/")
+}
+
+/// Appends a name to a path.
+pub(super) fn join(path: &mut Vec<u8>, name: &[u8]) {
+    if !path.ends_with(b"/") {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+}
+
+fn normalise(root: &[u8]) -> Result<Vec<u8>, CollectError> {
+    let shown = String::from_utf8_lossy(root);
+    if !root.starts_with(b"/") {
+        return Err(bad(format!("root {shown:?} is not absolute")));
+    }
+    if root.contains(&0) {
+        return Err(bad(format!("root {shown:?} contains a zero byte")));
+    }
+    let mut path = Vec::with_capacity(root.len());
+    for component in components(root).filter(|component| *component != b".") {
+        if component == b".." {
+            return Err(bad(format!("root {shown:?} contains `..`")));
+        }
+        join(&mut path, component);
+    }
+    if path.is_empty() {
+        path.push(b'/');
+    }
+    Ok(path)
+}
+
+fn bad(reason: impl Into<String>) -> CollectError {
+    CollectError::failed(CollectError::BAD_ARGUMENTS, reason)
+}

@@ -1,0 +1,371 @@
+//! Small trees, plain calls, a session that only remembers.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::request::hunt::{FileHash, HashKind};
+use common::result::{FileKind, FileStatus, FilesFooter, Row};
+use proptest::prelude::*;
+use serde_bytes::ByteBuf;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::{collect, collect_on};
+use crate::collectors::CollectError;
+use crate::session::fake::FakeSession;
+use crate::session::{Cursor, Stop};
+
+fn spec(root: &Path) -> FileHash {
+    FileHash {
+        roots: vec![ByteBuf::from(root.as_os_str().as_bytes())],
+        hashes: vec![HashKind::Sha256],
+        ..FileHash::default()
+    }
+}
+
+fn run(spec: &FileHash) -> (Vec<Row>, FilesFooter) {
+    let session = FakeSession::new();
+    let footer = collect(spec, &session).unwrap();
+    let (entered, left) = session.threads();
+    assert!(entered > 0 && entered == left, "every thread enters and leaves");
+    let seen = session.seen();
+    let (out, last) = seen.cursors.last().cloned().unwrap();
+    assert_eq!((out, &last.footer), (seen.rows.len(), &footer), "the last cursor says it all");
+    (seen.rows, footer)
+}
+
+/// Returns the names below `root` with their statuses.
+fn names(root: &Path, rows: &[Row]) -> Vec<(String, FileStatus)> {
+    let below = |row: &Row| {
+        let rest = row.path.strip_prefix(root.as_os_str().as_bytes()).unwrap();
+        String::from_utf8_lossy(rest).trim_start_matches('/').to_owned()
+    };
+    rows.iter().map(|row| (below(row), row.status)).collect()
+}
+
+fn write(root: &Path, name: &str, content: &[u8]) -> PathBuf {
+    let path = root.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn a_file_has_all_digests_and_what_the_kernel_says_of_it() {
+    let folder = TempDir::new().unwrap();
+    let path = write(folder.path(), "abc", b"abc");
+    let all = FileHash { hashes: HashKind::ALL.to_vec(), ..spec(folder.path()) };
+    let (rows, footer) = run(&all);
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    let hex = common::hex::encode;
+    let digests: Vec<_> = row.digests.iter().map(|(kind, bytes)| (*kind, hex(bytes))).collect();
+    assert_eq!(
+        digests,
+        [
+            (HashKind::Md5, "900150983cd24fb0d6963f7d28e17f72".to_owned()),
+            (HashKind::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d".to_owned()),
+            (
+                HashKind::Sha256,
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned()
+            ),
+        ]
+    );
+    let meta = fs::metadata(path).unwrap();
+    assert_eq!((row.kind, row.status, row.errno), (FileKind::Regular, FileStatus::Ok, 0));
+    assert_eq!((row.size, row.ino, row.dev), (3, meta.ino(), meta.dev()));
+    assert_eq!((row.mode, row.uid, row.gid), (meta.mode(), meta.uid(), meta.gid()));
+    assert_eq!(row.mtime_ns, meta.mtime() * 1_000_000_000 + meta.mtime_nsec());
+    assert_eq!(row.ctime_ns, meta.ctime() * 1_000_000_000 + meta.ctime_nsec());
+    assert_eq!((footer.seen, footer.hashed, footer.listed), (2, 1, 1), "the file and its folder");
+    assert_eq!((footer.bytes_hashed, footer.bytes_read), (3, 3));
+}
+
+#[test]
+fn the_order_is_by_component_not_by_path() {
+    let folder = TempDir::new().unwrap();
+    for name in ["a/x", "a-b", "a.b/y", "B", "é"] {
+        write(folder.path(), name, b"");
+    }
+    let (rows, _) = run(&spec(folder.path()));
+    let order: Vec<_> = names(folder.path(), &rows).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(order, ["B", "a/x", "a-b", "a.b/y", "é"]);
+}
+
+#[test]
+fn filters_count_what_they_leave_out() {
+    let folder = TempDir::new().unwrap();
+    for name in ["top.log", "etc/a.conf", "etc/b.log", "etc/sub/c.conf", "cache/d.conf", "e.conf"] {
+        write(folder.path(), name, name.as_bytes());
+    }
+    let filtered = |include: &[&str], exclude: &[&str]| {
+        let own = |list: &[&str]| list.iter().map(|glob| (*glob).to_owned()).collect();
+        let spec = FileHash { include: own(include), exclude: own(exclude), ..spec(folder.path()) };
+        let (rows, footer) = run(&spec);
+        let mut kept: Vec<_> =
+            names(folder.path(), &rows).into_iter().map(|(name, _)| name).collect();
+        kept.sort();
+        (kept.join(" "), footer.filtered.into_iter().collect::<Vec<_>>())
+    };
+    let count = |reason: &str, count: u64| (reason.to_owned(), count);
+    assert_eq!(
+        filtered(&["*.conf"], &[]),
+        ("cache/d.conf e.conf etc/a.conf etc/sub/c.conf".into(), vec![count("include", 2)])
+    );
+    assert_eq!(
+        filtered(&["etc/*.conf"], &[]),
+        ("etc/a.conf".into(), vec![count("include", 5)]),
+        "a star stops at a slash"
+    );
+    assert_eq!(
+        filtered(&["/etc/**"], &["*.log"]),
+        ("etc/a.conf etc/sub/c.conf".into(), vec![count("exclude", 2), count("include", 2)])
+    );
+    assert_eq!(
+        filtered(&[], &["etc/", "cache"]),
+        ("e.conf top.log".into(), vec![count("exclude", 2)]),
+        "what is in an excluded folder is not met"
+    );
+    assert_eq!(filtered(&[], &["top.log/"]).1, vec![], "a slash at the end: folders only");
+}
+
+#[test]
+fn sizes_and_depths_are_bounds_that_include_themselves() {
+    let folder = TempDir::new().unwrap();
+    for (name, size) in [("0", 0), ("1", 1), ("2", 2), ("3", 3), ("d/2", 2)] {
+        write(folder.path(), name, &vec![7; size]);
+    }
+    let bounded = FileHash {
+        min_size: Some(1),
+        max_size: Some(2),
+        max_depth: Some(1),
+        ..spec(folder.path())
+    };
+    let (rows, footer) = run(&bounded);
+    let kept: Vec<_> = names(folder.path(), &rows).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(kept, ["1", "2"]);
+    assert_eq!(footer.filtered.get("size"), Some(&2));
+    assert_eq!((footer.seen, footer.listed), (6, 2), "the root, its folder, four files");
+    let nothing_below = FileHash { max_depth: Some(0), ..spec(folder.path()) };
+    assert_eq!(run(&nothing_below).1.seen, 1);
+}
+
+#[test]
+fn a_listing_reads_nothing_and_shows_everything() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "d/f", b"content");
+    symlink("nowhere", folder.path().join("l")).unwrap();
+    let listing = FileHash { hashes: Vec::new(), ..spec(folder.path()) };
+    let (rows, footer) = run(&listing);
+    let all_ok = |name: &str| (name.to_owned(), FileStatus::Ok);
+    assert_eq!(names(folder.path(), &rows), ["", "d", "d/f", "l"].map(all_ok));
+    assert_eq!(rows.last().unwrap().link_target.as_deref(), Some(&b"nowhere"[..]));
+    assert_eq!((footer.listed, footer.bytes_read), (4, 0));
+}
+
+#[test]
+fn each_path_comes_once_however_the_roots_overlap() {
+    let folder = TempDir::new().unwrap();
+    for name in ["a/1", "a/b/2", "a/b/c/3", "z"] {
+        write(folder.path(), name, b"");
+    }
+    let root = |name: &str| {
+        let path = format!("{}{name}", folder.path().display());
+        ByteBuf::from(path.into_bytes())
+    };
+    let roots = vec![root("/a/b/"), root("/./"), root("//a/b"), root("/a/b/c/3"), root("/gone")];
+    let (rows, footer) = run(&FileHash { roots, ..spec(folder.path()) });
+    let mut kept = names(folder.path(), &rows);
+    kept.sort();
+    let ok = |name: &str| (name.to_owned(), FileStatus::Ok);
+    let gone = ("gone".to_owned(), FileStatus::Vanished);
+    assert_eq!(kept, [ok("a/1"), ok("a/b/2"), ok("a/b/c/3"), gone, ok("z")]);
+    let gone = rows.iter().find(|row| row.status == FileStatus::Vanished).unwrap();
+    assert_eq!(gone.errno, libc::ENOENT);
+    assert_eq!(footer.failed.get("vanished"), Some(&1));
+    assert_eq!(footer.seen, footer.accounted());
+}
+
+#[test]
+fn pseudo_file_systems_are_rows_and_are_not_entered() {
+    let skip = |root: &str| {
+        let (rows, footer) = run(&spec(Path::new(root)));
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.path.as_slice(), row.status), (root.as_bytes(), FileStatus::SkippedFs));
+        assert_eq!((row.ino, row.size), (0, 0), "not even looked at");
+        assert_eq!((footer.seen, footer.skipped.get("skipped_fs")), (1, Some(&1)));
+        assert_eq!(footer.mounts_skipped.keys().collect::<Vec<_>>(), ["/proc proc"]);
+    };
+    skip("/proc");
+    skip("/proc/self/status");
+    let top = FileHash { max_depth: Some(1), hashes: Vec::new(), ..spec(Path::new("/")) };
+    let (rows, _) = run(&top);
+    let proc = rows.iter().find(|row| row.path == b"/proc").unwrap();
+    assert_eq!(proc.status, FileStatus::SkippedFs);
+    let own = FileHash { all_file_systems: true, ..spec(Path::new("/proc/self/status")) };
+    let (rows, _) = run(&own);
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.size, row.digests.len()), (0, 1));
+    let empty = Sha256::digest(b"").to_vec();
+    assert_ne!(row.digests.first().unwrap().1, empty, "it claims to be empty and is not");
+}
+
+#[test]
+fn bad_arguments_are_refused() {
+    let refused = |spec: FileHash| match collect(&spec, &FakeSession::new()) {
+        Err(CollectError::Failed { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(FileHash::default()), CollectError::BAD_ARGUMENTS);
+    for root in ["relative", "/a/../b", "/a\0b"] {
+        assert_eq!(refused(spec(Path::new(root))), CollectError::BAD_ARGUMENTS, "{root}");
+    }
+    let glob = FileHash { exclude: vec!["[".to_owned()], ..spec(Path::new("/")) };
+    assert_eq!(refused(glob), CollectError::BAD_ARGUMENTS);
+}
+
+#[test]
+fn a_path_far_beyond_one_call_is_walked_up_and_down() {
+    let folder = TempDir::new().unwrap();
+    let name = "n".repeat(100);
+    let mut at =
+        rustix::fs::open(folder.path(), rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty())
+            .unwrap();
+    let open = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::NOFOLLOW;
+    for _ in 0..90 {
+        rustix::fs::mkdirat(&at, &name, rustix::fs::Mode::RWXU).unwrap();
+        at = rustix::fs::openat(&at, &name, open, rustix::fs::Mode::empty()).unwrap();
+        let create = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
+        rustix::fs::openat(&at, "z", create, rustix::fs::Mode::RUSR).unwrap();
+    }
+    let (rows, footer) = run(&spec(folder.path()));
+    assert!(rows.iter().all(|row| row.status == FileStatus::Ok), "{:?}", rows.first());
+    assert_eq!((rows.len(), footer.listed), (90, 91));
+    assert!(rows.first().unwrap().path.len() > 9_000, "the deepest file comes first");
+    fs::remove_dir_all(folder.path()).unwrap();
+}
+
+#[test]
+fn a_cancel_ends_it_in_the_midst_of_a_huge_file() {
+    let folder = TempDir::new().unwrap();
+    fs::File::create(folder.path().join("huge")).unwrap().set_len(1 << 40).unwrap();
+    let session = FakeSession::new().cancelling_at(500);
+    let ended = collect(&spec(folder.path()), &session);
+    assert_eq!(ended, Err(CollectError::Stop(Stop::Cancelled)));
+    assert!(session.seen().bytes < 100 << 20, "{}", session.seen().bytes);
+    assert!(session.checks() < 520, "every thread ends at its next check");
+}
+
+#[test]
+fn a_limit_of_rows_ends_it_with_that_limit() {
+    let folder = TempDir::new().unwrap();
+    for n in 0..300 {
+        write(folder.path(), &format!("{n}"), b"");
+    }
+    let session = FakeSession::new().capped_at(100);
+    assert_eq!(
+        collect(&spec(folder.path()), &session),
+        Err(CollectError::Stop(Stop::Limit("rows")))
+    );
+    assert!(session.seen().rows.len() <= 100);
+}
+
+#[test]
+fn big_files_among_small_ones_keep_their_place() {
+    let folder = TempDir::new().unwrap();
+    for n in 0..40_u8 {
+        let size = if n % 3 == 0 { 9 << 20 } else { 10 };
+        write(folder.path(), &format!("{n:02}"), &vec![n; size]);
+    }
+    let (rows, footer) = run(&spec(folder.path()));
+    for (n, row) in rows.iter().enumerate() {
+        let content = fs::read(folder.path().join(format!("{n:02}"))).unwrap();
+        assert_eq!(row.digests, [(HashKind::Sha256, Sha256::digest(content).to_vec())]);
+    }
+    assert_eq!(footer.hashed, 40);
+}
+
+/// What must be the same however often a run was interrupted.
+fn lasting(footer: &FilesFooter) -> FilesFooter {
+    FilesFooter { bytes_read: 0, slowest_ms: 0, slowest_path: ByteBuf::new(), ..footer.clone() }
+}
+
+/// Runs to the end over any number of interruptions, as the journal would have it: what was emitted stays,
+/// and the next run begins from the last cursor.
+fn run_interrupted(spec: &FileHash, stops: &[u64]) -> (Vec<Row>, FilesFooter, usize) {
+    let mut rows = Vec::new();
+    let mut cursor: Option<Cursor> = None;
+    let mut resumed = 0;
+    for stop in stops.iter().copied().chain([u64::MAX]) {
+        let session = FakeSession::new().resuming(cursor.clone()).cancelling_at(stop);
+        resumed += usize::from(cursor.is_some());
+        let ended = collect_on(spec, &session, 2);
+        rows.extend(session.seen().rows);
+        cursor = session.last_cursor().or(cursor);
+        match ended {
+            Ok(footer) => return (rows, footer, resumed),
+            Err(CollectError::Stop(Stop::Cancelled)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    panic!("never ended");
+}
+
+/// How often a run began from a cursor.
+static RESUMED: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn an_interrupted_run_is_an_uninterrupted_one() {
+    interrupted_is_uninterrupted();
+    let resumed = RESUMED.load(Ordering::Relaxed);
+    assert!(resumed > 10, "only {resumed} runs began from a cursor: the test proves nothing");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    fn interrupted_is_uninterrupted(
+        paths in prop::collection::btree_set("([ab-]{1,2}/){0,4}[ab]{1,2}f", 30..120),
+        stops in prop::collection::vec(40_u64..300, 4..12),
+        is_listing: bool,
+        has_filter: bool,
+        has_size: bool,
+        has_two_roots: bool,
+    ) {
+        let folder = TempDir::new().unwrap();
+        for path in &paths {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, path.as_os_str().as_bytes()).unwrap();
+        }
+        let mut spec = spec(folder.path());
+        if is_listing {
+            spec.hashes.clear();
+        }
+        if has_filter {
+            spec.exclude = vec!["b".into()];
+            spec.include = vec!["a*".into()];
+        }
+        if has_size {
+            // The content of a file is its path.
+            spec.min_size = Some(folder.path().as_os_str().len() as u64 + 7);
+        }
+        if has_two_roots {
+            spec.roots.push(ByteBuf::from(folder.path().join("a").as_os_str().as_bytes()));
+        }
+        let (whole, footer) = run(&spec);
+        let (rows, resumed, times) = run_interrupted(&spec, &stops);
+        RESUMED.fetch_add(times, Ordering::Relaxed);
+        let each: BTreeSet<_> = rows.iter().map(|row| &row.path).collect();
+        prop_assert_eq!(each.len(), rows.len(), "nothing twice");
+        let plain = |rows: &[Row]| {
+            let keep = |row: &Row| Row { atime_ns: 0, ..row.clone() };
+            rows.iter().map(keep).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(plain(&rows), plain(&whole), "the same rows in the same order");
+        prop_assert_eq!(lasting(&resumed), lasting(&footer));
+    }
+}

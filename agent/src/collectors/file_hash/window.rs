@@ -1,0 +1,283 @@
+//! Puts what the workers found back into walk order and hands it to the session.
+//!
+//! Bounded by entries, not by batches: behind a huge file many small ones may be done, but not more than
+//! [`ENTRIES_MAX`].
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::result::{FilesFooter, Row};
+
+use super::batch::{Batch, Outcome};
+use super::examine::Open;
+use super::tally;
+use crate::collectors::CollectError;
+use crate::session::{Cursor, Progress, Session, Stop};
+
+/// Entries between the oldest that is not done and the newest that is taken.
+const ENTRIES_MAX: usize = 32_768;
+/// Big files that are open and wait for a worker.
+const BIG_MAX: usize = 16;
+/// Rows of one emission.
+const ROWS_MAX: usize = 1_024;
+/// The session hears of us at least so often.
+const SILENCE_MAX: Duration = Duration::from_millis(500);
+/// How long a worker that has nothing to do sleeps before it looks whether it must stop.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// A big file and where its row belongs.
+#[derive(Debug)]
+pub(super) struct Big {
+    pub(super) batch: u64,
+    pub(super) index: usize,
+    pub(super) open: Open,
+}
+
+/// What a worker may do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Read(Box<Big>),
+    Walk,
+    Wait,
+    End,
+}
+
+#[derive(Debug)]
+pub(super) struct Window {
+    state: Mutex<State>,
+    moved: Condvar,
+    bytes_read: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    slots: VecDeque<Slot>,
+    /// Number of the first slot.
+    first: u64,
+    entries: usize,
+    big: VecDeque<Big>,
+    is_walked: bool,
+    is_emitting: bool,
+    emitted: Instant,
+    is_cursor_new: bool,
+    cursor: Cursor,
+    failure: Option<CollectError>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    root: u32,
+    after: Vec<u8>,
+    outcomes: VecDeque<Option<Outcome>>,
+    /// Outcomes that were taken from the front.
+    taken: usize,
+}
+
+impl Window {
+    pub(super) fn new(cursor: Cursor) -> Self {
+        let bytes_read = AtomicU64::new(cursor.footer.bytes_read);
+        let state = State {
+            slots: VecDeque::new(),
+            first: 0,
+            entries: 0,
+            big: VecDeque::new(),
+            is_walked: false,
+            is_emitting: false,
+            emitted: Instant::now(),
+            is_cursor_new: false,
+            cursor,
+            failure: None,
+        };
+        Self { state: Mutex::new(state), moved: Condvar::new(), bytes_read }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn count_bytes(&self, bytes: u64) {
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Makes room for a batch; to be called in walk order.
+    pub(super) fn open(&self, batch: &Batch) {
+        let mut state = self.lock();
+        state.entries += batch.items.len();
+        state.slots.push_back(Slot {
+            root: batch.root,
+            after: batch.after.clone(),
+            outcomes: std::iter::repeat_with(|| None).take(batch.items.len()).collect(),
+            taken: 0,
+        });
+    }
+
+    /// Notes that nothing more will be opened.
+    pub(super) fn close(&self) {
+        self.lock().is_walked = true;
+        self.moved.notify_all();
+    }
+
+    /// Ends everything; the first failure counts.
+    pub(super) fn fail(&self, failure: CollectError) {
+        self.lock().failure.get_or_insert(failure);
+        self.moved.notify_all();
+    }
+
+    /// Says what there is to do.
+    pub(super) fn next(&self) -> Next {
+        let mut state = self.lock();
+        if state.failure.is_some() {
+            return Next::End;
+        }
+        if let Some(big) = state.big.pop_front() {
+            return Next::Read(Box::new(big));
+        }
+        if !state.is_walked {
+            let has_room = state.entries < ENTRIES_MAX;
+            return if has_room { Next::Walk } else { Next::Wait };
+        }
+        if state.slots.is_empty() { Next::End } else { Next::Wait }
+    }
+
+    /// Sleeps until something happened, but not long.
+    pub(super) fn wait(&self) {
+        let state = self.lock();
+        let is_idle = state.failure.is_none()
+            && state.big.is_empty()
+            && !state.slots.is_empty()
+            && (state.is_walked || state.entries >= ENTRIES_MAX);
+        if is_idle {
+            drop(self.moved.wait_timeout(state, WAIT));
+        }
+    }
+
+    /// Puts a big file up for whoever is free; gives it back when too many wait.
+    pub(super) fn offer(&self, big: Big) -> Option<Big> {
+        let mut state = self.lock();
+        if state.big.len() >= BIG_MAX {
+            return Some(big);
+        }
+        state.big.push_back(big);
+        self.moved.notify_one();
+        None
+    }
+
+    /// Puts outcomes into their places.
+    pub(super) fn put(&self, batch: u64, outcomes: impl IntoIterator<Item = (usize, Outcome)>) {
+        let mut state = self.lock();
+        let Some(slot) = batch.checked_sub(state.first) else { return };
+        let Some(slot) = usize::try_from(slot).ok().and_then(|at| state.slots.get_mut(at)) else {
+            return;
+        };
+        for (index, outcome) in outcomes {
+            let place = index.checked_sub(slot.taken).and_then(|at| slot.outcomes.get_mut(at));
+            if let Some(place) = place {
+                *place = Some(outcome);
+            }
+        }
+    }
+
+    /// Emits what is complete from the front on. One thread emits, the others go on.
+    pub(super) fn emit(&self, session: &dyn Session) -> Result<(), Stop> {
+        let mut state = self.lock();
+        while !state.is_emitting {
+            let rows = state.take_ready();
+            let is_due = state.emitted.elapsed() >= SILENCE_MAX;
+            let is_last = state.is_walked && state.slots.is_empty() && state.is_cursor_new;
+            if rows.is_empty() && !is_due && !is_last {
+                break;
+            }
+            state.is_emitting = true;
+            state.is_cursor_new = false;
+            state.emitted = Instant::now();
+            state.cursor.footer.bytes_read = self.bytes_read.load(Ordering::Relaxed);
+            let cursor = state.cursor.clone();
+            drop(state);
+            self.moved.notify_all();
+            session.progress(self.progress(&cursor.footer, cursor.after.clone()));
+            let emitted = session.rows(rows, cursor);
+            state = self.lock();
+            state.is_emitting = false;
+            emitted?;
+        }
+        Ok(())
+    }
+
+    /// Called in the midst of a file: says where we are, and lets the session's clocks go on.
+    pub(super) fn pass_time(&self, path: &[u8], session: &dyn Session) -> Result<(), Stop> {
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        let is_due = state.emitted.elapsed() >= SILENCE_MAX && !state.is_emitting;
+        let progress = self.progress(&state.cursor.footer, path.to_vec());
+        drop(state);
+        session.progress(progress);
+        if is_due { self.emit(session) } else { Ok(()) }
+    }
+
+    fn progress(&self, footer: &FilesFooter, path: Vec<u8>) -> Progress {
+        let bytes = self.bytes_read.load(Ordering::Relaxed);
+        Progress { seen: footer.seen, hashed: footer.hashed, bytes, path }
+    }
+
+    /// Returns the figures, or why it ended before its end.
+    pub(super) fn finish(self) -> Result<FilesFooter, CollectError> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = state.failure {
+            return Err(failure);
+        }
+        if !state.slots.is_empty() || !state.is_walked {
+            let reason = "the workers ended before the work";
+            return Err(CollectError::failed(CollectError::BUG, reason));
+        }
+        let bytes_read = self.bytes_read.into_inner();
+        Ok(FilesFooter { bytes_read, ..state.cursor.footer })
+    }
+}
+
+impl State {
+    /// Takes the rows that are complete from the front on, and moves the cursor behind them.
+    ///
+    /// Within a batch the cursor can only stand on a row: the counted entries after it have no path left.
+    fn take_ready(&mut self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        while let Some(slot) = self.slots.front_mut() {
+            if rows.len() >= ROWS_MAX {
+                break;
+            }
+            let ready = slot.outcomes.iter().take_while(|outcome| outcome.is_some()).count();
+            let is_whole = ready == slot.outcomes.len();
+            let until = if is_whole { ready } else { slot.last_row(ready) };
+            for outcome in slot.outcomes.drain(..until).flatten() {
+                tally::add(&mut self.cursor.footer, &outcome);
+                if let Outcome::Row(found) = outcome {
+                    rows.push(found.row);
+                }
+            }
+            slot.taken += until;
+            self.entries = self.entries.saturating_sub(until);
+            self.is_cursor_new |= until > 0;
+            if !is_whole {
+                if let (true, Some(row)) = (until > 0, rows.last()) {
+                    self.cursor.root = slot.root;
+                    self.cursor.after.clone_from(&row.path);
+                }
+                break;
+            }
+            self.is_cursor_new = true;
+            self.cursor.root = slot.root;
+            self.cursor.after = std::mem::take(&mut slot.after);
+            self.slots.pop_front();
+            self.first += 1;
+        }
+        rows
+    }
+}
+
+impl Slot {
+    /// Returns how many of the first `ready` outcomes end with a row.
+    fn last_row(&self, ready: usize) -> usize {
+        let is_row = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Row(_)));
+        self.outcomes.iter().take(ready).rposition(is_row).map_or(0, |at| at + 1)
+    }
+}

@@ -1,0 +1,118 @@
+//! Windows over threads that burn CPU, told to stop or not.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+
+use common::ids::{AgentId, RequestId};
+use common::profile::decode::{decode, text};
+use common::profile::encode::{COLLECTION_LABEL, THREAD_LABEL};
+use common::profile::{Tag, protos, tag};
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::session::fake::FakeSession;
+
+fn args(seconds: u32) -> ProfileStart {
+    ProfileStart { revision: 0, kinds: vec![ProfileKind::Cpu], seconds, hertz: 199 }
+}
+
+/// Runs `watch` while a thread of that name burns CPU for a collection of `agent`.
+fn beside<T>(name: &str, agent: &AgentId, request: RequestId, watch: impl FnOnce() -> T) -> T {
+    let tag = Tag::new(agent.clone(), Some(request));
+    let is_over = AtomicBool::new(false);
+    let (ready, is_ready) = channel();
+    std::thread::scope(|scope| {
+        let burn = || {
+            let _guard = tag::enter(&tag);
+            ready.send(()).unwrap();
+            let mut bytes = vec![7_u8; 65_536];
+            while !is_over.load(Ordering::Relaxed) {
+                bytes[0] = bytes[0].wrapping_add(Sha256::digest(black_box(&bytes))[0]);
+            }
+        };
+        std::thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, burn).unwrap();
+        is_ready.recv().unwrap();
+        let seen = watch();
+        is_over.store(true, Ordering::Relaxed);
+        seen
+    })
+}
+
+fn label<'a>(profile: &'a protos::Profile, sample: &protos::Sample, key: &str) -> &'a str {
+    let label = sample.label.iter().find(|label| text(profile, label.key) == Some(key)).unwrap();
+    text(profile, label.str).unwrap()
+}
+
+/// Samples that `select` picks, by thread and collection.
+fn count(profile: &protos::Profile, select: impl Fn(&str, &str) -> bool) -> i64 {
+    let picked = profile.sample.iter().filter(|sample| {
+        select(label(profile, sample, THREAD_LABEL), label(profile, sample, COLLECTION_LABEL))
+    });
+    picked.map(|sample| sample.value[0]).sum()
+}
+
+#[test]
+fn a_window_yields_a_blob_whose_samples_name_their_collection() {
+    let (agent, request) = (AgentId::new("prof-1").unwrap(), RequestId::new());
+    let session = FakeSession::new();
+    beside("busy-1", &agent, request, || {
+        let scope = Scope::AgentAndUntagged(agent.clone());
+        collect(&args(1), scope, &Clock::system(), &session).unwrap();
+    });
+    let blobs = session.seen().blobs;
+    let [(kind, bytes, footer)] = blobs.as_slice() else { panic!("{} blobs", blobs.len()) };
+    let profile = decode(bytes).unwrap();
+    let of_thread = count(&profile, |thread, _| thread == "busy-1");
+    let wanted = request.to_string();
+    let labelled = count(&profile, |thread, of| thread == "busy-1" && of == wanted);
+    assert!(of_thread >= 10, "{of_thread} samples of a thread that did nothing but work");
+    assert!(labelled * 10 >= of_thread * 9, "{labelled} of {of_thread}");
+    assert_eq!(kind, "profile.cpu");
+    assert_eq!((footer.kind.as_str(), footer.hertz, footer.partial), ("cpu", 199, false));
+    assert_eq!(footer.samples, u64::try_from(count(&profile, |_, _| true)).unwrap());
+    assert_eq!((footer.blob_bytes, &footer.blob_sha256), (bytes.len() as u64, &sha256(bytes)));
+    assert!(profile.duration_nanos >= 1_000_000_000, "{}", profile.duration_nanos);
+    assert!(footer.window_end > footer.window_start && footer.cpu_ms > 0, "{footer:?}");
+    assert_eq!(session.threads(), (1, 1));
+}
+
+#[test]
+fn a_stop_delivers_what_was_sampled_until_then() {
+    for stop in [Stop::Cancelled, Stop::Shutdown, Stop::TimedOut(1)] {
+        let (agent, request) = (AgentId::new("prof-2").unwrap(), RequestId::new());
+        let session = FakeSession::new();
+        let ended = beside("busy-2", &agent, request, || {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::park_timeout(Duration::from_millis(300));
+                    session.stop(stop.clone());
+                });
+                let scope = Scope::Agent(agent.clone());
+                collect(&args(600), scope, &Clock::system(), &session)
+            })
+        });
+        assert_eq!(ended, Err(CollectError::Stop(stop)));
+        let blobs = session.seen().blobs;
+        let [(_, bytes, footer)] = blobs.as_slice() else { panic!("{} blobs", blobs.len()) };
+        assert!(footer.partial);
+        let wanted = request.to_string();
+        let profile = decode(bytes).unwrap();
+        assert!(count(&profile, |_, of| of == wanted) > 0, "nothing of the cut window");
+        assert_eq!(count(&profile, |_, of| of != wanted), 0, "another one's samples");
+    }
+}
+
+#[test]
+fn the_session_is_asked_all_the_time_and_bad_arguments_open_no_window() {
+    let session = FakeSession::new().cancelling_at(6);
+    let agent = Scope::Agent(AgentId::new("prof-3").unwrap());
+    let ended = collect(&args(600), agent.clone(), &Clock::system(), &session);
+    assert_eq!(ended, Err(CollectError::Stop(Stop::Cancelled)));
+    for bad in [ProfileStart { kinds: vec![], ..args(1) }, ProfileStart { hertz: 0, ..args(1) }] {
+        let session = FakeSession::new();
+        let ended = collect(&bad, agent.clone(), &Clock::system(), &session);
+        let Err(CollectError::Failed { code, .. }) = ended else { panic!("{ended:?}") };
+        assert_eq!((code, session.seen().blobs.len()), (CollectError::BAD_ARGUMENTS, 0));
+    }
+}

@@ -1,0 +1,127 @@
+//! What the parts of one running agent share. No globals: a process may hold many.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use common::clock::{Clock, Timestamp};
+use common::ids::{AgentId, Attempt, FleetId, RequestId};
+use common::request::sign::Trust;
+use common::request::target::Facts;
+use common::result::{State, Status};
+use tokio::sync::Notify;
+
+use crate::admission::Admission;
+use crate::identity::Identity;
+use crate::journal::{Journal, JournalError};
+use crate::policy::Policy;
+use crate::runner::{Run, Runner};
+
+/// One agent.
+#[derive(Debug)]
+pub struct Core {
+    /// Its id.
+    pub agent: AgentId,
+    /// The machine.
+    pub identity: Identity,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What the machine allows.
+    pub policy: Policy,
+    /// The clock.
+    pub clock: Clock,
+    /// What it owes.
+    pub journal: Arc<Journal>,
+    pub(crate) facts: Facts,
+    pub(crate) trust: Mutex<Trust>,
+    pub(crate) admission: Mutex<Admission>,
+    pub(crate) runs: Mutex<BTreeMap<RequestId, Arc<Run>>>,
+    pub(crate) runner: Box<dyn Runner>,
+    /// Something may start, or something ended.
+    pub(crate) wake: Notify,
+    /// Refusals since the start of the process.
+    pub(crate) refused: AtomicU64,
+    pub(crate) answered: Mutex<crate::intake::Answered>,
+    pub(crate) stream_gap: Mutex<Option<(u64, u64)>>,
+    pub(crate) held: Mutex<crate::outbox::Held>,
+}
+
+/// What a [`Core`] is made from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its fleet.
+    pub fleet: FleetId,
+    /// The fleet root's public key.
+    pub root: [u8; 32],
+    /// The machine.
+    pub identity: Identity,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What the machine allows.
+    pub policy: Policy,
+    /// The clock.
+    pub clock: Clock,
+    /// What it owes.
+    pub journal: Journal,
+}
+
+impl Core {
+    /// Puts an agent together; nothing runs yet.
+    pub fn new(parts: Parts, runner: Box<dyn Runner>) -> Result<Self, JournalError> {
+        let Parts { agent, fleet, root, identity, labels, policy, clock, journal } = parts;
+        let revoked = journal.revoked()?;
+        Ok(Self {
+            facts: identity.facts(&agent, &labels),
+            trust: Mutex::new(Trust { fleet, root, revoked }),
+            agent,
+            identity,
+            labels,
+            policy,
+            clock,
+            journal: Arc::new(journal),
+            admission: Mutex::default(),
+            runs: Mutex::default(),
+            runner,
+            wake: Notify::new(),
+            refused: AtomicU64::new(0),
+            answered: Mutex::default(),
+            stream_gap: Mutex::new(None),
+            held: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Makes a status of this agent's attempt at a request.
+    pub(crate) fn status(
+        &self,
+        request: RequestId,
+        state: State,
+        code: &str,
+        reason: impl Into<String>,
+    ) -> Status {
+        let mut reason: String = reason.into();
+        while reason.len() > common::limits::TEXT_BYTES_MAX {
+            reason.pop();
+        }
+        Status {
+            agent: self.agent.clone(),
+            request,
+            attempt: Attempt { origin: request, journal: self.journal.id() },
+            state,
+            at: self.now(),
+            code: code.to_owned(),
+            reason,
+            chunks: state.is_final().then_some(0),
+            footer: None,
+        }
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

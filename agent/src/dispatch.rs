@@ -1,0 +1,265 @@
+//! Starts what admission lets start, tells of what runs, and ends it all at shutdown.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::ids::RequestId;
+use common::result::{Footer, State};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::core::{Core, lock};
+use crate::intake::is_over;
+use crate::journal::{Collection, JournalError, Step};
+use crate::runner::{self, Run};
+use crate::session::Stop;
+use crate::session::live::LiveSession;
+use crate::task::{Task, Work};
+
+/// Runs without progress after which a collection is given up.
+const DEATHS_MAX: u32 = 3;
+/// A broadcast run is worth a `started` when it lasts longer.
+const TELL_AFTER: Duration = Duration::from_secs(2);
+/// How often running collections are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// How long collections may take to stop.
+const SHUTDOWN: Duration = Duration::from_millis(1_500);
+/// Pause before a start is tried again that the journal could not take.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Core {
+    /// Takes up what the journal owes from before.
+    pub fn resume(&self) -> Result<(), JournalError> {
+        for collection in self.journal.collections()? {
+            match Task::of_journal(&collection.sealed) {
+                Ok(task) => {
+                    let not_before = task.not_before(&self.agent);
+                    let request = collection.request;
+                    let lane = task.lane();
+                    lock(&self.admission).queue(request, lane, not_before, collection.is_running);
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.end_unstarted(&collection, State::Failed, "malformed", &reason)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a collection that has no thread.
+    pub(crate) fn end_unstarted(
+        &self,
+        collection: &Collection,
+        state: State,
+        code: &str,
+        reason: &str,
+    ) -> Result<(), JournalError> {
+        let mut status = self.status(collection.request, state, code, reason);
+        status.chunks = Some(collection.next_seq);
+        let figures = &collection.figures;
+        if collection.is_running {
+            status.footer = Some(Footer {
+                files: collection.cursor.as_ref().map(|cursor| cursor.footer.clone()),
+                profile: figures.profile.clone(),
+                started: collection.started,
+                ended: status.at,
+                cpu_user_ms: figures.cpu_user_ms,
+                cpu_system_ms: figures.cpu_system_ms,
+                throttled_ms: figures.throttled_ms,
+                rows: figures.rows,
+                resumed: figures.resumed,
+            });
+        }
+        let step = Step { last: Some(&status), ..Step::default() };
+        self.journal.step(&self.agent, collection.request, &step)
+    }
+
+    /// Makes the run of a request; `None` when it ended before it began.
+    fn prepare(&self, request: RequestId) -> Result<Option<Arc<Run>>, JournalError> {
+        let Some(collection) = self.journal.collection(request)? else { return Ok(None) };
+        let end = |state, code, reason: &str| {
+            self.end_unstarted(&collection, state, code, reason).map(|()| None)
+        };
+        let task = match Task::of_journal(&collection.sealed) {
+            Ok(task) => task,
+            Err(error) => return end(State::Failed, "malformed", &error.to_string()),
+        };
+        let is_cancelled = self.journal.revision(request, task.class())?.is_some();
+        if !collection.is_running {
+            if is_cancelled {
+                return end(State::Cancelled, "cancelled", "cancelled before it began");
+            }
+            if is_over(task.body.not_after, self.now()) {
+                let reason = format!("expired at {} while it waited", task.body.not_after);
+                return end(State::Declined, "expired", &reason);
+            }
+            if lock(&self.trust).revoked.contains(&task.body.key) {
+                let reason = format!("key {} was revoked while it waited", task.body.key);
+                return end(State::Declined, "revoked_key", &reason);
+            }
+        }
+        if matches!(task.work, Work::Profile(_)) && collection.figures.profile.is_some() {
+            return end(State::Finished, "", "");
+        }
+        if collection.deaths >= DEATHS_MAX {
+            return end(State::Failed, "agent_died", "the agent died on it");
+        }
+        let limits = match self.policy.allow(&task.body, &task.args()) {
+            Ok(limits) => limits,
+            Err(reason) if collection.is_running => return end(State::Failed, "policy", &reason),
+            Err(reason) => return end(State::Declined, "policy", &reason),
+        };
+        let says_at_once = collection.is_directed || matches!(task.work, Work::Profile(_));
+        let was_running = collection.is_running;
+        self.journal.begin(request, self.now())?;
+        if says_at_once && !was_running {
+            self.journal.put_status(&self.status(request, State::Started, "", ""))?;
+        }
+        let mut collection = collection;
+        if !was_running {
+            collection.started = self.now();
+        }
+        let is_polite = matches!(task.work, Work::Hunt(_));
+        let (journal, agent) = (Arc::clone(&self.journal), self.agent.clone());
+        let session = LiveSession::new(journal, agent, collection, limits, is_polite);
+        if is_cancelled {
+            session.halt(Stop::Cancelled);
+        }
+        Ok(Some(Arc::new(Run {
+            task,
+            session: Arc::new(session),
+            is_told: (says_at_once || was_running).into(),
+            progress_at: Mutex::new(Instant::now()),
+        })))
+    }
+
+    /// Starts a request; `false` when the journal could not take it and it waits again.
+    fn start(self: &Arc<Self>, request: RequestId, done: &mpsc::Sender<RequestId>) -> bool {
+        let run = match self.prepare(request) {
+            Ok(Some(run)) => run,
+            Ok(None) => {
+                lock(&self.admission).ended(request);
+                self.wake.notify_one();
+                return true;
+            }
+            Err(problem) => {
+                error!(%request, error = %problem, "cannot start a collection; trying again");
+                lock(&self.admission).ended(request);
+                return false;
+            }
+        };
+        lock(&self.runs).insert(request, Arc::clone(&run));
+        if let Err(problem) = runner::spawn(self, &run, done.clone()) {
+            error!(%request, error = %problem, "no thread for a collection; trying again");
+            self.forget(request);
+            return false;
+        }
+        true
+    }
+
+    fn forget(&self, request: RequestId) {
+        lock(&self.runs).remove(&request);
+        lock(&self.admission).ended(request);
+    }
+
+    /// Tells of collections that run: `started` on a broadcast, progress where it was asked for.
+    fn tell(&self) {
+        let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
+        for run in runs {
+            let request = run.task.body.id;
+            let (.., age) = run.session.snapshot();
+            if age >= TELL_AFTER && !run.is_told.swap(true, Ordering::Relaxed) {
+                self.tell_or_warn(&self.status(request, State::Started, "", ""));
+            }
+            let progress_s = run.task.progress_s();
+            let every = Duration::from_secs(progress_s.max(1).into());
+            let mut told = lock(&run.progress_at);
+            if progress_s > 0 && told.elapsed() >= every {
+                *told = Instant::now();
+                drop(told);
+                let mut status = self.status(request, State::Progress, "", "");
+                let (progress, ..) = run.session.snapshot();
+                let mut files = run.session.files_so_far();
+                files.seen = files.seen.max(progress.seen);
+                files.hashed = files.hashed.max(progress.hashed);
+                files.bytes_read = files.bytes_read.max(progress.bytes);
+                status.footer = Some(run.session.footer(Some(files)));
+                self.tell_or_warn(&status);
+            }
+        }
+    }
+
+    fn tell_or_warn(&self, status: &common::result::Status) {
+        if let Err(problem) = self.journal.put_status(status) {
+            warn!(request = %status.request, error = %problem, "a status was not journalled");
+        }
+    }
+}
+
+/// Runs the lanes until `stop`, then ends what runs and returns.
+pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
+    // Never full: each running collection says one word.
+    let (done, mut ended) = mpsc::channel(64);
+    let mut retry: Vec<RequestId> = Vec::new();
+    loop {
+        let ready = lock(&core.admission).start(core.now());
+        for request in ready {
+            if !core.start(request, &done) {
+                retry.push(request);
+            }
+        }
+        let pause = pause(&core, !retry.is_empty());
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = core.wake.notified() => {}
+            Some(request) = ended.recv() => core.forget(request),
+            () = tokio::time::sleep(pause) => again(&core, &mut retry),
+        }
+        core.tell();
+    }
+    for run in lock(&core.runs).values() {
+        run.session.halt(Stop::Shutdown);
+    }
+    let all_ended = async {
+        while !lock(&core.runs).is_empty() {
+            match ended.recv().await {
+                Some(request) => core.forget(request),
+                None => break,
+            }
+        }
+    };
+    if tokio::time::timeout(SHUTDOWN, all_ended).await.is_err() {
+        warn!("collections did not stop in time; they go on from their last cursor");
+    }
+}
+
+/// Queues again what could not start.
+fn again(core: &Core, retry: &mut Vec<RequestId>) {
+    for request in std::mem::take(retry) {
+        let stored = core.journal.collection(request).ok().flatten();
+        let task = stored.as_ref().and_then(|stored| Task::of_journal(&stored.sealed).ok());
+        if let (Some(stored), Some(task)) = (stored, task) {
+            let (lane, at) = (task.lane(), task.body.issued);
+            lock(&core.admission).queue(request, lane, at, stored.is_running);
+        }
+    }
+}
+
+fn pause(core: &Core, is_retrying: bool) -> Duration {
+    if !lock(&core.runs).is_empty() {
+        return TICK;
+    }
+    if is_retrying {
+        return RETRY;
+    }
+    let idle = Duration::from_hours(1);
+    let wake_at = lock(&core.admission).wake_at();
+    wake_at.map_or(idle, |at| {
+        let ms = u64::try_from(at.since_ms(core.now())).unwrap_or_default();
+        // A moment that has passed needs a free slot, not time.
+        Duration::from_millis(ms.max(10)).min(idle)
+    })
+}

@@ -1,0 +1,48 @@
+//! Who this machine is: what targets ask for and what telemetry repeats.
+
+use std::collections::BTreeMap;
+
+use common::ids::AgentId;
+use common::request::target::Facts;
+
+/// The machine and the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the machine.
+    pub host: String,
+    /// `linux`.
+    pub os: &'static str,
+    /// `x86_64`, …
+    pub arch: &'static str,
+    /// Version of the agent.
+    pub version: &'static str,
+    /// Tells one machine from a copy of it; another one begins a new journal.
+    pub machine_id: String,
+}
+
+impl Identity {
+    /// Asks the system.
+    pub fn of_this_machine() -> Self {
+        let uname = rustix::system::uname();
+        let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        Self {
+            host: uname.nodename().to_string_lossy().into_owned(),
+            os: std::env::consts::OS,
+            arch: std::env::consts::ARCH,
+            version: env!("CARGO_PKG_VERSION"),
+            machine_id: machine_id.trim().to_owned(),
+        }
+    }
+
+    /// Returns what a target expression is evaluated on.
+    pub fn facts(&self, agent: &AgentId, labels: &BTreeMap<String, String>) -> Facts {
+        Facts {
+            id: agent.to_string(),
+            host: self.host.clone(),
+            os: self.os.to_owned(),
+            arch: self.arch.to_owned(),
+            version: self.version.to_owned(),
+            labels: labels.clone(),
+        }
+    }
+}

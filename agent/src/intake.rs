@@ -1,0 +1,238 @@
+//! What becomes of one delivery: verified, journalled, and only then acted upon (and acked by the caller).
+//!
+//! * An id that was accepted before is journalled as read and otherwise ignored: replays are harmless.
+//! * A refusal is `declined` with its code, once an id and at most [`REFUSALS_PER_MINUTE_MAX`] a minute; it never
+//!   marks the id as seen, or a forged message could keep the real one out.
+//! * A broadcast that does not match is not answered: the receipt in telemetry (the offset) is the answer, from
+//!   which the coordinator derives `declined: not matched` for an agent that it had expected. A directed request is
+//!   answered, for there the operator named this agent.
+//! * What expired before a *new* journal read it is history, not a refusal: a new agent that reads 30 days of
+//!   hunts stays silent about them.
+//! * Revocations and cancels hold whatever their target says: they only ever take away.
+
+use std::sync::atomic::Ordering;
+
+use common::clock::Timestamp;
+use common::ids::RequestId;
+use common::limits;
+use common::request::sign::{Opened, Refusal};
+use common::request::{Args, Control, Sealed};
+use common::result::State;
+use tracing::{info, warn};
+
+use crate::admission::Cancelled;
+use crate::core::{Core, lock};
+use crate::journal::{Intake, JournalError};
+use crate::session::Stop;
+use crate::task::{HUNT, PROFILE, Task};
+
+/// Refusals that are answered in a minute; beyond it they are only counted and logged.
+pub const REFUSALS_PER_MINUTE_MAX: u64 = 60;
+
+/// The way that a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The stream, at this offset; `is_history` while a new journal reads what was there before it.
+    Stream {
+        /// Where in the stream.
+        offset: u64,
+        /// Whether this journal is reading the stream for the first time.
+        is_history: bool,
+    },
+    /// The agent's own queue.
+    Directed,
+}
+
+/// What follows once the delivery is durable.
+enum Effect {
+    Nothing,
+    Start(Box<Task>),
+    Cancel(RequestId, &'static str),
+    Revoke,
+}
+
+impl Core {
+    /// Takes one delivery. When this returns `Ok`, the delivery may be acked.
+    pub fn take(&self, sealed: &Sealed, source: Source) -> Result<(), JournalError> {
+        let now = self.now();
+        let id = sealed.id.parse::<RequestId>().ok().filter(|id| id.to_string() == sealed.id);
+        let mut intake = Intake::default();
+        match source {
+            Source::Stream { offset, .. } => intake.stream = Some((offset, id)),
+            Source::Directed => intake.directed = id,
+        }
+        let is_seen = id.map_or(Ok(false), |id| self.journal.is_seen(id))?;
+        let effect = if is_seen {
+            Effect::Nothing
+        } else {
+            let opened = lock(&self.trust).open(sealed, now);
+            match opened {
+                Ok(opened) => self.accept(&mut intake, sealed, opened, source)?,
+                Err(refusal) => {
+                    self.refuse(&mut intake, id, sealed, &refusal, source)?;
+                    Effect::Nothing
+                }
+            }
+        };
+        self.journal.take(&intake, now)?;
+        self.act(effect)
+    }
+
+    /// Decides about a request whose chain of trust held.
+    fn accept<'a>(
+        &self,
+        intake: &mut Intake<'a>,
+        sealed: &'a Sealed,
+        opened: Opened,
+        source: Source,
+    ) -> Result<Effect, JournalError> {
+        let Opened { body, args, operator } = opened;
+        let id = body.id;
+        info!(request = %id, kind = %body.kind, operator, "request accepted");
+        intake.seen = Some(id);
+        match &args {
+            Args::HuntCancel(control) => return self.control(intake, id, control, HUNT),
+            Args::ProfileCancel(control) => return self.control(intake, id, control, PROFILE),
+            Args::TrustRevoke(revoke) => {
+                intake.revoke.clone_from(&revoke.keys);
+                return Ok(Effect::Revoke);
+            }
+            Args::HuntStart(_) | Args::ProfileStart(_) => {}
+        }
+        let declined = |code: &str, reason: String| self.status(id, State::Declined, code, reason);
+        let is_meant = body.target.matches(&self.facts, &id).unwrap_or(false);
+        if !is_meant {
+            if source == Source::Directed {
+                let reason = format!("this agent does not match {:?}", body.target.expr);
+                intake.status = Some(declined("not_matched", reason));
+            }
+            return Ok(Effect::Nothing);
+        }
+        if let Err(reason) = self.policy.allow(&body, &args) {
+            intake.status = Some(declined("policy", reason));
+            return Ok(Effect::Nothing);
+        }
+        let Some(task) = Task::new(body, args) else { return Ok(Effect::Nothing) };
+        if self.journal.revision(id, task.class())?.is_some() {
+            let reason = "cancelled before it came";
+            intake.status = Some(self.status(id, State::Cancelled, "cancelled", reason));
+            return Ok(Effect::Nothing);
+        }
+        if self.journal.owed()? >= limits::QUEUED_REQUESTS_MAX as u64 {
+            intake.status = Some(declined("too_many", "too many requests wait".to_owned()));
+            return Ok(Effect::Nothing);
+        }
+        intake.start = Some((id, sealed, source == Source::Directed));
+        Ok(Effect::Start(Box::new(task)))
+    }
+
+    fn control(
+        &self,
+        intake: &mut Intake<'_>,
+        id: RequestId,
+        control: &Control,
+        class: &'static str,
+    ) -> Result<Effect, JournalError> {
+        let known = self.journal.revision(control.request, class)?;
+        if known.is_some_and(|known| control.revision <= known) || control.revision == 0 {
+            let reason =
+                format!("revision {} is not above {}", control.revision, known.unwrap_or(0));
+            intake.status = Some(self.status(id, State::Declined, "lower_revision", reason));
+            return Ok(Effect::Nothing);
+        }
+        intake.control = Some((control.request, class, control.revision));
+        Ok(Effect::Cancel(control.request, class))
+    }
+
+    fn refuse(
+        &self,
+        intake: &mut Intake<'_>,
+        id: Option<RequestId>,
+        sealed: &Sealed,
+        refusal: &Refusal,
+        source: Source,
+    ) -> Result<(), JournalError> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        warn!(id = %sealed.id.escape_debug().take(60).collect::<String>(), code = refusal.code(), error = %refusal, "request refused");
+        let Some(id) = id else { return Ok(()) };
+        let is_history = matches!(source, Source::Stream { is_history: true, .. })
+            && matches!(refusal, Refusal::Expired(_) | Refusal::CertificateExpired(_));
+        if is_history || self.journal.is_refused(id)? || !self.may_answer() {
+            return Ok(());
+        }
+        intake.refused = Some(id);
+        let status = self.status(id, State::Declined, refusal.code(), refusal.to_string());
+        intake.status = Some(status);
+        Ok(())
+    }
+
+    /// Allows a number of answers a minute, whoever asks how often.
+    fn may_answer(&self) -> bool {
+        let minute = self.now().0 / 60_000;
+        let mut answered = lock(&self.answered);
+        if answered.0 != minute {
+            *answered = (minute, 0);
+        }
+        answered.1 += 1;
+        answered.1 <= REFUSALS_PER_MINUTE_MAX
+    }
+
+    /// Acts on what is durable now.
+    fn act(&self, effect: Effect) -> Result<(), JournalError> {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Start(task) => {
+                let not_before = task.not_before(&self.agent);
+                lock(&self.admission).queue(task.body.id, task.lane(), not_before, false);
+                self.wake.notify_one();
+            }
+            Effect::Cancel(request, class) => self.cancel(request, class)?,
+            Effect::Revoke => {
+                let revoked = self.journal.revoked()?;
+                lock(&self.trust).revoked = revoked;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels a collection that waits or runs; also called for what was cancelled just before a kill.
+    pub(crate) fn cancel(&self, request: RequestId, class: &str) -> Result<(), JournalError> {
+        // A profile's cancel is no way to end a hunt: the two are granted apart.
+        let Some(collection) = self.journal.collection(request)? else { return Ok(()) };
+        let Ok(task) = Task::of_journal(&collection.sealed) else { return Ok(()) };
+        if task.class() != class {
+            return Ok(());
+        }
+        let met = lock(&self.admission).cancel(request);
+        match met {
+            Cancelled::Running => {
+                if let Some(run) = lock(&self.runs).get(&request) {
+                    run.session.halt(Stop::Cancelled);
+                }
+            }
+            Cancelled::Waiting | Cancelled::Unknown => {
+                let reason = "cancelled before it began";
+                let ended = self.end_unstarted(&collection, State::Cancelled, "cancelled", reason);
+                if let Err(problem) = ended {
+                    // The control is durable: whoever is about to start this sees it and tries again.
+                    warn!(%request, error = %problem, "a cancel waits for the journal");
+                    let (issued, was_running) = (self.now(), collection.is_running);
+                    lock(&self.admission).queue(request, task.lane(), issued, was_running);
+                    self.wake.notify_one();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Answers that were given in a minute: the minute, the count.
+pub(crate) type Answered = (i64, u64);
+
+/// The moment before which a status says nothing new.
+pub(crate) fn is_over(not_after: Timestamp, now: Timestamp) -> bool {
+    now > not_after.plus_ms(limits::CLOCK_SKEW_MS_MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Collections: what runs or waits, how far it is, and the chunks that it yields.
+
+use common::clock::Timestamp;
+use common::ids::{AgentId, RequestId};
+use common::limits::REQUEST_BYTES_MAX;
+use common::request::Sealed;
+use common::result::{BlobChunk, FilesFooter, ProfileFooter, RowChunk, Status};
+use common::topology::Class;
+use common::wire;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::outbox::{Entry, encode};
+use super::{Journal, JournalError, to_sql};
+use crate::session::Cursor;
+
+/// What was spent and emitted up to the cursor, restarts included.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Figures {
+    /// CPU of the collection's own threads in user mode.
+    pub cpu_user_ms: u64,
+    /// CPU of the collection's own threads in the kernel.
+    pub cpu_system_ms: u64,
+    /// Time spent waiting for limits or for room in the outbox.
+    pub throttled_ms: u64,
+    /// Wall time of the runs before this one.
+    pub ran_ms: u64,
+    /// Rows emitted.
+    pub rows: u64,
+    /// How often the collection was taken up again.
+    pub resumed: u32,
+    /// Of the profile that is already journalled.
+    pub profile: Option<ProfileFooter>,
+}
+
+/// A request that is owed, as the journal has it.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    /// Which request.
+    pub request: RequestId,
+    /// The signed bytes.
+    pub sealed: Sealed,
+    /// Came by the directed queue.
+    pub is_directed: bool,
+    /// Was begun; goes on from `cursor`.
+    pub is_running: bool,
+    /// When it first began.
+    pub started: Timestamp,
+    /// The next free sequence number of the attempt.
+    pub next_seq: u64,
+    /// The next free blob number of the attempt.
+    pub next_blob: u32,
+    /// Runs that ended without progress and without a word.
+    pub deaths: u32,
+    /// Where it goes on.
+    pub cursor: Option<Cursor>,
+    /// What was spent so far.
+    pub figures: Figures,
+}
+
+/// How a [`Cursor`] is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredCursor {
+    root: u32,
+    after: ByteBuf,
+    footer: FilesFooter,
+}
+
+/// What one commit of a collection carries; everything in it becomes durable together.
+#[derive(Debug, Default)]
+pub struct Step<'a> {
+    /// Rows that were emitted since the last step.
+    pub rows: &'a [RowChunk],
+    /// A whole blob.
+    pub blobs: &'a [BlobChunk],
+    /// Where a later run goes on.
+    pub cursor: Option<&'a Cursor>,
+    /// What was spent so far.
+    pub figures: Option<&'a Figures>,
+    /// The last word; with it the collection is over.
+    pub last: Option<&'a Status>,
+}
+
+impl Journal {
+    /// Returns everything that is owed, oldest first.
+    pub fn collections(&self) -> Result<Vec<Collection>, JournalError> {
+        self.read(|db| {
+            let mut statement = db.prepare(&format!("{SELECT} ORDER BY n"))?;
+            statement.query_map([], collection)?.collect()
+        })
+    }
+
+    /// Returns one collection.
+    pub fn collection(&self, request: RequestId) -> Result<Option<Collection>, JournalError> {
+        self.read(|db| {
+            db.prepare_cached(&format!("{SELECT} WHERE request = ?1"))?
+                .query_row(params![request.as_bytes()], collection)
+                .optional()
+        })
+    }
+
+    /// Returns how many requests are owed.
+    pub fn owed(&self) -> Result<u64, JournalError> {
+        self.read(|db| {
+            let sql = "SELECT count(*) FROM collections";
+            db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+        })
+    }
+
+    /// Records that a run begins: until it commits a step, it counts as one that the agent died on.
+    pub fn begin(&self, request: RequestId, now: Timestamp) -> Result<(), JournalError> {
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE collections SET deaths = deaths + 1, running = 1,
+                 started = CASE running WHEN 0 THEN ?2 ELSE started END WHERE request = ?1",
+                params![request.as_bytes(), now.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Commits a step of a collection.
+    pub fn step(
+        &self,
+        agent: &AgentId,
+        request: RequestId,
+        step: &Step<'_>,
+    ) -> Result<(), JournalError> {
+        let mut entries = Vec::new();
+        for chunk in step.rows {
+            entries.push(Entry::new(Class::Rows, "rows.chunk", agent, request, encode(chunk)?));
+        }
+        for chunk in step.blobs {
+            entries.push(Entry::new(Class::Blobs, "blob.chunk", agent, request, encode(chunk)?));
+        }
+        let chunks = entries.len() as u64;
+        if let Some(status) = step.last {
+            entries.push(Entry::status(status)?);
+        }
+        let cursor = step.cursor.map(stored).transpose()?;
+        let figures = step.figures.map(encode).transpose()?;
+        self.write(|tx| {
+            entries.iter().try_for_each(|entry| entry.insert(tx))?;
+            if step.last.is_some() {
+                return end(tx, request);
+            }
+            tx.execute(
+                "UPDATE collections SET deaths = 0, next_seq = next_seq + ?2, next_blob = next_blob + ?3,
+                 cursor = coalesce(?4, cursor), figures = coalesce(?5, figures) WHERE request = ?1",
+                params![request.as_bytes(), to_sql(chunks), !step.blobs.is_empty(), cursor, figures],
+            )?;
+            Ok(())
+        })?;
+        self.counted(&entries);
+        Ok(())
+    }
+}
+
+const SELECT: &str = "SELECT request, body, directed, running, started, next_seq, next_blob, deaths, cursor, figures FROM collections";
+
+fn end(tx: &Transaction<'_>, request: RequestId) -> rusqlite::Result<()> {
+    tx.execute("DELETE FROM collections WHERE request = ?1", params![request.as_bytes()])?;
+    Ok(())
+}
+
+fn stored(cursor: &Cursor) -> Result<Vec<u8>, JournalError> {
+    encode(&StoredCursor {
+        root: cursor.root,
+        after: ByteBuf::from(cursor.after.as_slice()),
+        footer: cursor.footer.clone(),
+    })
+}
+
+fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
+    let broken = |column: usize, error: &wire::WireError| {
+        let kind = rusqlite::types::Type::Blob;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, error.to_string().into())
+    };
+    let body: Vec<u8> = row.get(1)?;
+    let cursor: Option<Vec<u8>> = row.get(8)?;
+    let cursor = match cursor {
+        Some(bytes) => {
+            let stored: StoredCursor =
+                wire::decode(&bytes, STORED_BYTES_MAX).map_err(|e| broken(8, &e))?;
+            Some(Cursor {
+                root: stored.root,
+                after: stored.after.into_vec(),
+                footer: stored.footer,
+            })
+        }
+        None => None,
+    };
+    let figures: Option<Vec<u8>> = row.get(9)?;
+    let figures = match figures {
+        Some(bytes) => wire::decode(&bytes, STORED_BYTES_MAX).map_err(|e| broken(9, &e))?,
+        None => Figures::default(),
+    };
+    Ok(Collection {
+        request: RequestId::from_bytes(row.get(0)?),
+        sealed: wire::decode(&body, 2 * REQUEST_BYTES_MAX).map_err(|e| broken(1, &e))?,
+        is_directed: row.get(2)?,
+        is_running: row.get(3)?,
+        started: Timestamp(row.get(4)?),
+        next_seq: row.get::<_, i64>(5)?.unsigned_abs(),
+        next_blob: row.get(6)?,
+        deaths: row.get(7)?,
+        cursor,
+        figures,
+    })
+}
+
+/// What a stored cursor or its figures may take.
+const STORED_BYTES_MAX: usize = 4_194_304;

@@ -1,0 +1,231 @@
+//! What the agent owes, on disk: one SQLite file, WAL, `synchronous=FULL`.
+//!
+//! Nothing is acked before it stands here, nothing is published that does not stand here, and what stands
+//! here is deleted only after the broker has confirmed it. Everything that belongs together is one
+//! transaction: offset, seen id and request; chunk, cursor and next seq; last chunk and final status.
+
+mod collections;
+mod intake;
+mod outbox;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use common::clock::Timestamp;
+use common::ids::JournalId;
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+use tokio::sync::watch;
+
+pub use collections::{Collection, Figures, Step};
+pub use intake::{Intake, StreamPlace};
+pub use outbox::Outgoing;
+
+/// The version of the tables; another one is refused rather than guessed at.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE revoked (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE seen (id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX seen_at ON seen (at);
+CREATE TABLE refused (id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE directed (n INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE);
+CREATE TABLE controls (request BLOB NOT NULL, class TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (request, class)) WITHOUT ROWID;
+CREATE TABLE collections (n INTEGER PRIMARY KEY AUTOINCREMENT, request BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, body BLOB NOT NULL,
+  directed INTEGER NOT NULL, running INTEGER NOT NULL DEFAULT 0, started INTEGER NOT NULL DEFAULT 0, next_seq INTEGER NOT NULL DEFAULT 0,
+  next_blob INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, cursor BLOB, figures BLOB);
+CREATE TABLE outbox (key INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, routing_key TEXT NOT NULL, kind TEXT NOT NULL,
+  body BLOB NOT NULL);
+";
+
+/// A journal that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// No room, or the disk fails: worth trying again.
+    #[error("the journal cannot be written: {0}")]
+    Full(String),
+    /// Anything else.
+    #[error("the journal is broken: {0}")]
+    Broken(String),
+    /// Tables of another version.
+    #[error("the journal has version {0}, this agent knows {SCHEMA_VERSION}")]
+    Version(i64),
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        let again = [
+            ErrorCode::DiskFull,
+            ErrorCode::SystemIoFailure,
+            ErrorCode::CannotOpen,
+            ErrorCode::ReadOnly,
+            ErrorCode::DatabaseBusy,
+            ErrorCode::DatabaseLocked,
+        ];
+        match error.sqlite_error_code() {
+            Some(code) if again.contains(&code) => Self::Full(error.to_string()),
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+/// The journal of one agent. All threads share it; one connection, so one writer.
+#[derive(Debug)]
+pub struct Journal {
+    db: Mutex<Connection>,
+    id: JournalId,
+    is_full: AtomicBool,
+    outbox_messages: AtomicU64,
+    outbox_bytes: AtomicU64,
+    changed: watch::Sender<u64>,
+}
+
+impl Journal {
+    /// Opens the journal of this machine in `folder`, or begins one. A journal of another machine (a copied
+    /// disk) counts as wiped, but what was revoked stays so.
+    pub fn open(folder: &Path, machine_id: &str) -> Result<Self, JournalError> {
+        Self::new(Connection::open(folder.join("journal.sqlite"))?, machine_id)
+    }
+
+    /// Makes a journal that lives and dies with the process.
+    pub fn in_memory() -> Result<Self, JournalError> {
+        Self::new(Connection::open_in_memory()?, "memory")
+    }
+
+    fn new(mut db: Connection, machine_id: &str) -> Result<Self, JournalError> {
+        db.busy_timeout(Duration::from_secs(2))?;
+        // Before the first table: it cannot be switched on later.
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "cache_size", -512)?;
+        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        match version {
+            0 => {
+                tx.execute_batch(SCHEMA)?;
+                tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            }
+            SCHEMA_VERSION => {}
+            other => return Err(JournalError::Version(other)),
+        }
+        let id = own_id(&tx, machine_id)?;
+        let (messages, bytes): (i64, i64) = tx.query_row(
+            "SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        tx.commit()?;
+        Ok(Self {
+            db: Mutex::new(db),
+            id,
+            is_full: AtomicBool::new(false),
+            outbox_messages: AtomicU64::new(messages.unsigned_abs()),
+            outbox_bytes: AtomicU64::new(bytes.unsigned_abs()),
+            changed: watch::Sender::new(0),
+        })
+    }
+
+    /// Returns the id of this life of the journal.
+    pub fn id(&self) -> JournalId {
+        self.id
+    }
+
+    /// Tells whether the last write failed for want of room.
+    pub fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Returns a signal that changes whenever something was put into the outbox.
+    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Forgets ids that are older than any valid request, and gives free pages back.
+    pub fn prune(&self, now: Timestamp) -> Result<(), JournalError> {
+        let before = now.plus_ms(-common::limits::SEEN_MS_MAX).0;
+        self.write(|tx| {
+            for table in ["seen", "refused", "controls"] {
+                tx.execute(&format!("DELETE FROM {table} WHERE at < ?1"), params![before])?;
+            }
+            Ok(())
+        })?;
+        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        db.execute_batch("PRAGMA incremental_vacuum(256)").map_err(JournalError::from)
+    }
+
+    /// Runs one durable transaction and keeps `is_full` true to what happened.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        let done: rusqlite::Result<T> = (|| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        })();
+        drop(db);
+        let done = done.map_err(JournalError::from);
+        self.is_full.store(matches!(done, Err(JournalError::Full(_))), Ordering::Relaxed);
+        done
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&db).map_err(JournalError::from)
+    }
+
+    /// Caps the file: for tests of a full disk. `None` takes the cap away.
+    #[cfg(test)]
+    fn cap_pages(&self, extra: Option<i64>) {
+        let db = self.db.lock().unwrap();
+        let pages: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let cap = extra.map_or(1 << 30, |extra| pages + extra);
+        db.pragma_update_and_check(None, "max_page_count", cap, |_| Ok(())).unwrap();
+    }
+}
+
+/// Returns the journal's id, a new one when it is new or stands on another machine than before.
+fn own_id(tx: &Transaction<'_>, machine_id: &str) -> rusqlite::Result<JournalId> {
+    let saved_machine: Option<Vec<u8>> = get_meta(tx, "machine_id")?;
+    let saved_id = get_meta(tx, "journal_id")?.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    if let Some(id) = saved_id
+        && saved_machine.as_deref() == Some(machine_id.as_bytes())
+    {
+        return Ok(JournalId::from_bytes(id));
+    }
+    for table in ["meta", "seen", "refused", "directed", "controls", "collections", "outbox"] {
+        tx.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    let id = JournalId::new();
+    set_meta(tx, "journal_id", id.as_bytes())?;
+    set_meta(tx, "machine_id", machine_id.as_bytes())?;
+    Ok(id)
+}
+
+fn get_meta(db: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    db.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()
+}
+
+fn set_meta(db: &Connection, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", params![name, value])?;
+    Ok(())
+}
+
+/// SQLite counts with signs.
+fn to_sql(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

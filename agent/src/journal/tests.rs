@@ -1,0 +1,216 @@
+use common::ids::{AgentId, Attempt};
+use common::request::Sealed;
+use common::result::rows::sha256;
+use common::result::{RowChunk, State, Status};
+use serde_bytes::ByteBuf;
+
+use super::*;
+use crate::session::Cursor;
+
+fn agent() -> AgentId {
+    AgentId::new("a-1").unwrap()
+}
+
+fn sealed(id: common::ids::RequestId) -> Sealed {
+    Sealed {
+        kind: "hunt.start".to_owned(),
+        id: id.to_string(),
+        body: ByteBuf::from(vec![1, 2, 3]),
+        sig: ByteBuf::new(),
+        cert: ByteBuf::new(),
+    }
+}
+
+fn chunk(journal: &Journal, request: common::ids::RequestId, seq: u64, bytes: usize) -> RowChunk {
+    let body = vec![7; bytes];
+    RowChunk {
+        agent: agent(),
+        request,
+        attempt: Attempt { origin: request, journal: journal.id() },
+        seq,
+        rows: 1,
+        sha256: sha256(&body),
+        body: ByteBuf::from(body),
+    }
+}
+
+fn final_status(journal: &Journal, request: common::ids::RequestId) -> Status {
+    Status {
+        agent: agent(),
+        request,
+        attempt: Attempt { origin: request, journal: journal.id() },
+        state: State::Finished,
+        at: Timestamp(5),
+        code: String::new(),
+        reason: String::new(),
+        chunks: Some(1),
+        footer: None,
+    }
+}
+
+fn start(journal: &Journal) -> common::ids::RequestId {
+    let id = common::ids::RequestId::new();
+    let request = sealed(id);
+    let intake = Intake {
+        stream: Some((7, Some(id))),
+        seen: Some(id),
+        start: Some((id, &request, false)),
+        ..Intake::default()
+    };
+    journal.take(&intake, Timestamp(1)).unwrap();
+    id
+}
+
+#[test]
+fn a_request_its_offset_and_its_id_survive_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    let own = journal.id();
+    let id = start(&journal);
+    drop(journal);
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    assert_eq!(journal.id(), own);
+    let place = journal.stream_place().unwrap().unwrap();
+    assert_eq!((place.offset, place.id, place.epoch), (7, Some(id), Some(id)));
+    assert!(journal.is_seen(id).unwrap());
+    assert_eq!(journal.collections().unwrap()[0].sealed, sealed(id));
+}
+
+#[test]
+fn what_fails_in_one_transaction_leaves_nothing() {
+    let journal = Journal::in_memory().unwrap();
+    let id = start(&journal);
+    // The id is there already: the second insert breaks, and with it the offset.
+    let request = sealed(id);
+    let again = Intake {
+        stream: Some((8, Some(id))),
+        start: Some((id, &request, false)),
+        ..Intake::default()
+    };
+    journal.take(&again, Timestamp(1)).unwrap_err();
+    assert_eq!(journal.stream_place().unwrap().unwrap().offset, 7);
+}
+
+#[test]
+fn a_chunk_its_cursor_and_the_next_seq_survive_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    let id = start(&journal);
+    journal.begin(id, Timestamp(2)).unwrap();
+    let cursor = Cursor { root: 1, after: b"/x\xff".to_vec(), ..Cursor::default() };
+    let rows = chunk(&journal, id, 0, 10);
+    let figures = Figures { rows: 1, ..Figures::default() };
+    let step = Step {
+        rows: std::slice::from_ref(&rows),
+        cursor: Some(&cursor),
+        figures: Some(&figures),
+        ..Step::default()
+    };
+    journal.step(&agent(), id, &step).unwrap();
+    drop(journal);
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    let stored = journal.collection(id).unwrap().unwrap();
+    assert_eq!((stored.next_seq, stored.deaths, stored.is_running), (1, 0, true));
+    assert_eq!(stored.cursor, Some(cursor));
+    assert_eq!(stored.figures, figures);
+    assert_eq!(journal.outbox_size().0, 1);
+}
+
+#[test]
+fn the_last_word_takes_the_collection_away_and_stays_until_confirmed() {
+    let journal = Journal::in_memory().unwrap();
+    let id = start(&journal);
+    let rows = chunk(&journal, id, 0, 10);
+    let last = final_status(&journal, id);
+    let step = Step { rows: std::slice::from_ref(&rows), last: Some(&last), ..Step::default() };
+    journal.step(&agent(), id, &step).unwrap();
+    assert!(journal.collection(id).unwrap().is_none());
+    let none = std::collections::BTreeSet::new();
+    let status = journal.outbox_next(false, &none).unwrap().unwrap();
+    let rows = journal.outbox_next(true, &none).unwrap().unwrap();
+    assert_eq!(status.routing_key, format!("status.a-1.{id}"));
+    assert_eq!(rows.routing_key, format!("rows.a-1.{id}"));
+    assert!(journal.outbox_next(true, &[rows.key].into()).unwrap().is_none());
+    journal.outbox_confirmed(&status).unwrap();
+    journal.outbox_confirmed(&rows).unwrap();
+    assert_eq!(journal.outbox_size(), (0, 0));
+    assert!(journal.outbox_next(false, &none).unwrap().is_none());
+}
+
+#[test]
+fn runs_without_progress_are_counted_and_progress_forgives_them() {
+    let journal = Journal::in_memory().unwrap();
+    let id = start(&journal);
+    for deaths in 1..=3 {
+        journal.begin(id, Timestamp(9)).unwrap();
+        assert_eq!(journal.collection(id).unwrap().unwrap().deaths, deaths);
+    }
+    journal.step(&agent(), id, &Step::default()).unwrap();
+    assert_eq!(journal.collection(id).unwrap().unwrap().deaths, 0);
+}
+
+#[test]
+fn another_machine_has_another_journal_but_revoked_stays_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    let own = journal.id();
+    let id = start(&journal);
+    let key = common::ids::KeyId::of(&[1; 32]);
+    let intake = Intake { revoke: vec![key], ..Intake::default() };
+    journal.take(&intake, Timestamp(1)).unwrap();
+    drop(journal);
+    let journal = Journal::open(folder.path(), "other").unwrap();
+    assert_ne!(journal.id(), own);
+    assert!(!journal.is_seen(id).unwrap());
+    assert_eq!(journal.owed().unwrap(), 0);
+    assert_eq!(journal.stream_place().unwrap(), None);
+    assert!(journal.revoked().unwrap().contains(&key));
+}
+
+#[test]
+fn a_full_disk_is_told_apart_and_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    let id = start(&journal);
+    journal.cap_pages(Some(2));
+    let rows = chunk(&journal, id, 0, 100_000);
+    let step = Step { rows: std::slice::from_ref(&rows), ..Step::default() };
+    assert!(matches!(journal.step(&agent(), id, &step), Err(JournalError::Full(_))));
+    assert!(journal.is_full());
+    assert_eq!(journal.collection(id).unwrap().unwrap().next_seq, 0);
+    assert_eq!(journal.outbox_size(), (0, 0));
+    journal.cap_pages(None);
+    journal.step(&agent(), id, &step).unwrap();
+    assert!(!journal.is_full());
+    assert_eq!(journal.collection(id).unwrap().unwrap().next_seq, 1);
+}
+
+#[test]
+fn tables_of_another_version_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Journal::open(folder.path(), "m").unwrap());
+    let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    assert_eq!(Journal::open(folder.path(), "m").unwrap_err(), JournalError::Version(99));
+}
+
+#[test]
+fn old_ids_are_forgotten_and_only_they() {
+    let journal = Journal::in_memory().unwrap();
+    let id = start(&journal);
+    journal.prune(Timestamp(common::limits::SEEN_MS_MAX)).unwrap();
+    assert!(journal.is_seen(id).unwrap());
+    journal.prune(Timestamp(common::limits::SEEN_MS_MAX + 2)).unwrap();
+    assert!(!journal.is_seen(id).unwrap());
+}
+
+#[test]
+fn the_last_directed_ids_are_kept_in_order() {
+    let journal = Journal::in_memory().unwrap();
+    let ids: Vec<_> = (0..70).map(|_| common::ids::RequestId::new()).collect();
+    for id in &ids {
+        journal.take(&Intake { directed: Some(*id), ..Intake::default() }, Timestamp(1)).unwrap();
+    }
+    assert_eq!(journal.directed().unwrap(), &ids[6..]);
+}

@@ -1,0 +1,180 @@
+//! The local policy: what this machine's owner allows, whoever asks.
+//!
+//! A request over a bound is declined with the reason; a bound that the request leaves open is set to the
+//! policy's. Folders are compared component by component, as bytes, and once more after symbolic links are
+//! resolved, so that a link is no way round a rule. `deny` rules also stand against roots above them: a hunt of
+//! `/` is declined where `/secret` is denied, for the collector does not know the rules.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use common::request::{Args, Body, Kind, Limits};
+use serde::Deserialize;
+
+/// `policy.toml`. Everything is optional; an empty file allows what the fleet's keys may ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Kinds that are carried out; none given: all.
+    pub kinds: Option<Vec<Kind>>,
+    /// Folders that may be collected from; none given: all.
+    pub allow_roots: Option<Vec<PathBuf>>,
+    /// Folders that may not, whatever `allow_roots` says.
+    pub deny_roots: Vec<PathBuf>,
+    /// CPU of one collection, percent of one core.
+    pub max_cpu_percent: Option<u32>,
+    /// Reading of one collection, in 1,000,000 bytes a second.
+    pub max_mbps: Option<u32>,
+    /// Files opened a second by one collection.
+    pub max_files_per_s: Option<u32>,
+    /// File bytes read by one collection.
+    pub max_bytes: Option<u64>,
+    /// Rows of one collection.
+    pub max_rows: Option<u64>,
+    /// Seconds that one collection may run.
+    pub max_timeout_s: Option<u32>,
+    /// Seconds of one profile.
+    pub max_profile_seconds: Option<u32>,
+}
+
+impl Policy {
+    /// Returns the limits to run under, or why the request is declined.
+    pub fn allow(&self, body: &Body, args: &Args) -> Result<Limits, String> {
+        if let Some(kinds) = &self.kinds
+            && !kinds.contains(&body.kind)
+        {
+            return Err(format!("this machine's policy does not allow {}", body.kind));
+        }
+        match args {
+            Args::HuntStart(hunt) => {
+                let roots = hunt.file_hash.roots.iter();
+                roots
+                    .map(|root| Path::new(OsStr::from_bytes(root)))
+                    .try_for_each(|r| self.root(r))?;
+            }
+            Args::ProfileStart(profile) => {
+                clamp("profile seconds", Some(profile.seconds), self.max_profile_seconds)?;
+            }
+            Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => {}
+        }
+        let asked = &body.limits;
+        Ok(Limits {
+            max_cpu_percent: clamp("max_cpu", asked.max_cpu_percent, self.max_cpu_percent)?,
+            max_mbps: clamp("max_mbps", asked.max_mbps, self.max_mbps)?,
+            max_files_per_s: clamp("max_files_per_s", asked.max_files_per_s, self.max_files_per_s)?,
+            timeout_s: clamp("timeout", asked.timeout_s, self.max_timeout_s)?,
+            max_rows: clamp("max_rows", asked.max_rows, self.max_rows)?,
+            max_bytes: clamp("max_bytes", asked.max_bytes, self.max_bytes)?,
+        })
+    }
+
+    fn root(&self, root: &Path) -> Result<(), String> {
+        let lexical = normal(root);
+        self.one_root(root, &lexical)?;
+        // What does not resolve (it does not exist, or may not be seen) yields nothing anyway.
+        match std::fs::canonicalize(root) {
+            Ok(real) => self.one_root(root, &real),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn one_root(&self, asked: &Path, path: &Path) -> Result<(), String> {
+        let denied = self.deny_roots.iter().map(|rule| normal(rule));
+        if let Some(rule) = denied.into_iter().find(|r| path.starts_with(r) || r.starts_with(path))
+        {
+            return Err(format!(
+                "root {} is against this machine's policy: {} is denied",
+                asked.display(),
+                rule.display()
+            ));
+        }
+        let Some(allowed) = &self.allow_roots else { return Ok(()) };
+        if allowed.iter().any(|rule| path.starts_with(normal(rule))) {
+            return Ok(());
+        }
+        Err(format!(
+            "root {} is not among those that this machine's policy allows",
+            asked.display()
+        ))
+    }
+}
+
+/// Returns the path without `.` and `..`, by its text alone.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+fn clamp<N: PartialOrd + Copy + std::fmt::Display>(
+    name: &str,
+    asked: Option<N>,
+    bound: Option<N>,
+) -> Result<Option<N>, String> {
+    match (asked, bound) {
+        (Some(asked), Some(bound)) if asked > bound => {
+            Err(format!("{name} {asked} is over this machine's policy of {bound}"))
+        }
+        (Some(asked), _) => Ok(Some(asked)),
+        (None, bound) => Ok(bound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(policy: &Policy, path: &str) -> Result<(), String> {
+        policy.root(Path::new(path))
+    }
+
+    #[test]
+    fn folders_are_whole_components() {
+        let policy = Policy { allow_roots: Some(vec!["/srv/data".into()]), ..Policy::default() };
+        root(&policy, "/srv/data").unwrap();
+        root(&policy, "/srv/data/x").unwrap();
+        root(&policy, "/srv/data2").unwrap_err();
+        root(&policy, "/srv").unwrap_err();
+        root(&policy, "/srv/data/../secret").unwrap_err();
+    }
+
+    #[test]
+    fn deny_wins_from_above_and_below() {
+        let policy = Policy {
+            allow_roots: Some(vec!["/".into()]),
+            deny_roots: vec!["/secret".into()],
+            ..Policy::default()
+        };
+        root(&policy, "/secret/x").unwrap_err();
+        root(&policy, "/").unwrap_err();
+        root(&policy, "/secrets").unwrap();
+    }
+
+    #[test]
+    fn a_link_is_no_way_round() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        let (secret, link) = (real.join("secret"), real.join("link"));
+        std::fs::create_dir(&secret).unwrap();
+        std::os::unix::fs::symlink(&secret, &link).unwrap();
+        let policy = Policy { deny_roots: vec![secret], ..Policy::default() };
+        assert!(policy.root(&link).unwrap_err().contains("is denied"));
+    }
+
+    #[test]
+    fn over_is_declined_and_open_is_set() {
+        assert_eq!(clamp("x", None, Some(5)), Ok(Some(5)));
+        assert_eq!(clamp("x", Some(4), Some(5)), Ok(Some(4)));
+        assert_eq!(clamp("x", Some(6), None), Ok(Some(6)));
+        clamp("x", Some(6), Some(5)).unwrap_err();
+    }
+}

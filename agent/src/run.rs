@@ -1,0 +1,176 @@
+//! One agent from its configuration to its end: connects again and again, and works in between.
+
+use std::fs::DirBuilder;
+use std::future::Future;
+use std::os::unix::fs::DirBuilderExt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::amqp::{AmqpError, Link, Session};
+use common::profile::{Scope, Tag, tag};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::core::{Core, Parts};
+use crate::dispatch::dispatch;
+use crate::journal::{Journal, JournalError};
+use crate::runner::Collectors;
+use crate::telemetry::Sampler;
+use crate::{outbox, reader, telemetry};
+
+/// Why an agent cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The folder of the journal.
+    #[error(
+        "cannot make the state folder {folder}\n  cause: {cause}\n  try:   make it writable for this user, or set state_dir in agent.toml"
+    )]
+    StateFolder {
+        /// Where.
+        folder: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The journal.
+    #[error(
+        "cannot open the journal in {folder}\n  cause: {cause}\n  try:   free some room there; an agent without its journal would forget what it owes"
+    )]
+    Journal {
+        /// Where.
+        folder: String,
+        /// Why.
+        cause: JournalError,
+    },
+}
+
+/// How long the outbox may empty itself at the end.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// The whole time that an end may take.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+/// Pause after a connection that broke, before the link's own backoff.
+const BREATH: Duration = Duration::from_millis(200);
+/// How often old ids are forgotten.
+const PRUNE: Duration = Duration::from_hours(1);
+
+/// Runs an agent until `stop` is ready.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
+    let tag = Tag::new(config.agent.clone(), None);
+    let core = Arc::new(assemble(&config)?);
+    tag::within(&tag, Box::pin(work_until(stop, core, &config))).await;
+    Ok(())
+}
+
+async fn work_until(stop: impl Future<Output = ()>, core: Arc<Core>, config: &Config) {
+    let token = CancellationToken::new();
+    let is_idle = CancellationToken::new();
+    let lanes = async {
+        dispatch(Arc::clone(&core), token.clone()).await;
+        is_idle.cancel();
+    };
+    let mut work =
+        pin!(async { tokio::join!(lanes, Box::pin(connected(&core, config, &token, &is_idle))) });
+    tokio::select! {
+        () = stop => {}
+        _ = &mut work => {}
+    }
+    info!(agent = %core.agent, "shutting down");
+    token.cancel();
+    if timeout(SHUTDOWN, work).await.is_err() {
+        warn!(agent = %core.agent, "not everything ended in time; the journal has the rest");
+    }
+}
+
+fn assemble(config: &Config) -> Result<Core, AgentError> {
+    let folder = config.state_dir.display().to_string();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.state_dir)
+        .map_err(|cause| AgentError::StateFolder { folder: folder.clone(), cause })?;
+    let broken = |cause| AgentError::Journal { folder: folder.clone(), cause };
+    let journal = Journal::open(&config.state_dir, &config.identity.machine_id).map_err(broken)?;
+    info!(agent = %config.agent, journal = %journal.id(), "journal open");
+    let parts = Parts {
+        agent: config.agent.clone(),
+        fleet: config.fleet,
+        root: config.root,
+        identity: config.identity.clone(),
+        labels: config.labels.clone(),
+        policy: config.policy.clone(),
+        clock: config.clock.clone(),
+        journal,
+    };
+    let agent = config.agent.clone();
+    let scope =
+        if config.shares_process { Scope::Agent(agent) } else { Scope::AgentAndUntagged(agent) };
+    let collectors = Collectors { scope, clock: config.clock.clone() };
+    let core = Core::new(parts, Box::new(collectors)).map_err(broken)?;
+    core.resume().map_err(broken)?;
+    Ok(core)
+}
+
+async fn connected(
+    core: &Core,
+    config: &Config,
+    stop: &CancellationToken,
+    is_idle: &CancellationToken,
+) {
+    let mut link = Link::new(config.link.clone());
+    let mut sampler = Sampler::default();
+    while let Some(session) = link.connect(stop).await {
+        info!(agent = %core.agent, "connected");
+        match serve(core, config, &session, &mut sampler, is_idle).await {
+            Ok(()) => return session.close().await,
+            Err(error) => warn!(agent = %core.agent, %error, "connection lost"),
+        }
+        drop(session);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(BREATH) => {}
+        }
+    }
+}
+
+/// Works on one connection. `Ok` is the end of the agent, an error that of the connection.
+async fn serve(
+    core: &Core,
+    config: &Config,
+    session: &Session,
+    sampler: &mut Sampler,
+    is_idle: &CancellationToken,
+) -> Result<(), AmqpError> {
+    let publisher = session.publisher().await?;
+    let interval = Duration::from_millis(config.telemetry_ms);
+    let quiet = Duration::from_millis(config.quiet_ms);
+    tokio::select! {
+        () = last_words(core, is_idle) => Ok(()),
+        () = session.closed() => Err(AmqpError::Gone("the broker closed it".to_owned())),
+        error = outbox::publish(core, &publisher) => Err(error),
+        error = Box::pin(reader::read(core, session, quiet)) => Err(error),
+        error = telemetry::publish(core, &publisher, sampler, interval) => Err(error),
+        () = prune(core) => Ok(()),
+    }
+}
+
+/// Ends when the agent is idle for good and its outbox is empty, or has had its time.
+async fn last_words(core: &Core, is_idle: &CancellationToken) {
+    is_idle.cancelled().await;
+    let mut left = LAST_WORDS;
+    let step = Duration::from_millis(10);
+    while core.journal.outbox_size().0 > 0 && !left.is_zero() {
+        sleep(step).await;
+        left = left.saturating_sub(step);
+    }
+}
+
+async fn prune(core: &Core) {
+    loop {
+        if let Err(problem) = core.journal.prune(core.now()) {
+            warn!(error = %problem, "old ids are not forgotten yet");
+        }
+        sleep(PRUNE).await;
+    }
+}

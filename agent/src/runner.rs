@@ -1,0 +1,141 @@
+//! Runs one collection on its own thread and turns however it ends, a panic included, into its last word.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use common::clock::Clock;
+use common::profile::Scope;
+use common::result::{FilesFooter, State};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use crate::collectors::{CollectError, file_hash, profile};
+use crate::core::Core;
+use crate::session::live::LiveSession;
+use crate::session::{Session, Stop};
+use crate::task::{Task, Work};
+
+/// Carries a task out; the collectors, or something else in tests.
+pub trait Runner: Send + Sync + fmt::Debug {
+    /// Collects until the end or until the session says stop.
+    fn collect(
+        &self,
+        task: &Task,
+        session: &dyn Session,
+    ) -> Result<Option<FilesFooter>, CollectError>;
+}
+
+/// A collection that runs.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) task: Task,
+    pub(crate) session: Arc<LiveSession>,
+    /// `started` was said, now or before a restart.
+    pub(crate) is_told: AtomicBool,
+    pub(crate) progress_at: std::sync::Mutex<Instant>,
+}
+
+/// Starts the thread of a collection. It says on `done` when it is over.
+pub(crate) fn spawn(
+    core: &Arc<Core>,
+    run: &Arc<Run>,
+    done: mpsc::Sender<common::ids::RequestId>,
+) -> std::io::Result<()> {
+    let (core, run) = (Arc::clone(core), Arc::clone(run));
+    let name = match run.task.work {
+        Work::Hunt(_) => "hunt",
+        Work::Profile(_) => "profile",
+    };
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let request = run.task.body.id;
+        carry_out(&core, &run);
+        drop((core, run));
+        if done.blocking_send(request).is_err() {
+            warn!(%request, "a collection ended after its agent");
+        }
+    })?;
+    // The dispatcher waits for the word on `done`, which is the end of the thread's work.
+    drop(thread);
+    Ok(())
+}
+
+fn carry_out(core: &Core, run: &Run) {
+    let request = run.task.body.id;
+    let session = &run.session;
+    let collected =
+        catch_unwind(AssertUnwindSafe(|| core.runner.collect(&run.task, session.as_ref())));
+    let is_hunt = matches!(run.task.work, Work::Hunt(_));
+    let so_far = || is_hunt.then(|| session.files_so_far());
+    let (state, code, reason, files) = match collected {
+        Ok(Ok(files)) => (State::Finished, "", String::new(), files),
+        Ok(Err(CollectError::Stop(stop))) => {
+            let reason = stop.to_string();
+            match stop {
+                Stop::Shutdown if session.footer(None).profile.is_none() => return suspend(run),
+                // The partial profile is delivered; its footer says so.
+                Stop::Shutdown => (State::Finished, "", String::new(), None),
+                Stop::Cancelled => (State::Cancelled, "cancelled", reason, so_far()),
+                Stop::TimedOut(_) => (State::Failed, "timeout", reason, so_far()),
+                Stop::Limit(_) => (State::Failed, "limit", reason, so_far()),
+                Stop::Journal(_) => (State::Failed, "journal", reason, so_far()),
+            }
+        }
+        Ok(Err(CollectError::Failed { code, reason })) => (State::Failed, code, reason, so_far()),
+        Err(panic) => {
+            let reason = panic_text(panic.as_ref());
+            error!(%request, error = reason, "a collector panicked");
+            (State::Failed, "panic", reason, so_far())
+        }
+    };
+    let mut status = core.status(request, state, code, reason);
+    let mut footer = session.footer(files);
+    footer.ended = status.at;
+    status.footer = Some(footer);
+    info!(%request, state = state.as_str(), code, "collection ended");
+    if let Err(problem) = session.finish(status) {
+        error!(%request, error = %problem, "the last word cannot be journalled; the collection goes on at the next start");
+    }
+}
+
+fn suspend(run: &Run) {
+    if let Err(problem) = run.session.suspend() {
+        let request = run.task.body.id;
+        error!(%request, error = %problem, "the cursor cannot be journalled; the one before it counts");
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+/// The real collectors.
+#[derive(Debug)]
+pub struct Collectors {
+    /// Which threads of the process a profile of this agent looks at.
+    pub scope: Scope,
+    /// The agent's clock.
+    pub clock: Clock,
+}
+
+impl Runner for Collectors {
+    fn collect(
+        &self,
+        task: &Task,
+        session: &dyn Session,
+    ) -> Result<Option<FilesFooter>, CollectError> {
+        match &task.work {
+            Work::Hunt(hunt) => file_hash::collect(&hunt.file_hash, session).map(Some),
+            Work::Profile(args) => {
+                profile::collect(args, self.scope.clone(), &self.clock, session)?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! A session that only remembers: for tests and measurements of collectors.
+//!
+//! It enforces nothing but what a test sets up: a stop at the n-th check, a limit of rows, or a stop from
+//! outside at any moment.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::result::{ProfileFooter, Row};
+
+use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope};
+
+/// What a collector did with its session.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Every row, in the order of emission.
+    pub rows: Vec<Row>,
+    /// How many rows were out when each cursor was, and the cursor.
+    pub cursors: Vec<(usize, Cursor)>,
+    /// Blobs: kind, bytes, footer.
+    pub blobs: Vec<(String, Vec<u8>, ProfileFooter)>,
+    /// The last word on where it is.
+    pub progress: Progress,
+    /// What was spent.
+    pub files: u64,
+    /// What was spent.
+    pub bytes: u64,
+}
+
+/// A session that remembers.
+#[derive(Debug, Default)]
+pub struct FakeSession {
+    resume: Option<Cursor>,
+    stop_at_check: Option<u64>,
+    rows_max: Option<usize>,
+    counts_only: bool,
+    checks: AtomicU64,
+    threads: Threads,
+    stop: Mutex<Option<Stop>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Threads {
+    entered: AtomicU64,
+    left: AtomicU64,
+}
+
+impl Leave for Threads {
+    fn leave(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl FakeSession {
+    /// Makes a session that never stops anything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Goes on from a cursor.
+    #[must_use]
+    pub fn resuming(mut self, cursor: Option<Cursor>) -> Self {
+        self.resume = cursor;
+        self
+    }
+
+    /// Cancels at the n-th check, counted over all threads, and at all that follow.
+    #[must_use]
+    pub fn cancelling_at(mut self, check: u64) -> Self {
+        self.stop_at_check = Some(check);
+        self
+    }
+
+    /// Takes no rows beyond `rows`: the batch that would exceed it is refused whole.
+    #[must_use]
+    pub fn capped_at(mut self, rows: usize) -> Self {
+        self.rows_max = Some(rows);
+        self
+    }
+
+    /// Forgets the rows and keeps the last cursor only: for measurements.
+    #[must_use]
+    pub fn counting_only(mut self) -> Self {
+        self.counts_only = true;
+        self
+    }
+
+    /// Stops the collector from outside.
+    pub fn stop(&self, stop: Stop) {
+        *lock(&self.stop) = Some(stop);
+    }
+
+    /// Returns a copy of what was seen so far.
+    pub fn seen(&self) -> Seen {
+        lock(&self.seen).clone()
+    }
+
+    /// Returns the last cursor.
+    pub fn last_cursor(&self) -> Option<Cursor> {
+        lock(&self.seen).cursors.last().map(|(_, cursor)| cursor.clone())
+    }
+
+    /// Returns how many checks there were.
+    pub fn checks(&self) -> u64 {
+        self.checks.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many threads entered and how many left.
+    pub fn threads(&self) -> (u64, u64) {
+        (self.threads.entered.load(Ordering::Relaxed), self.threads.left.load(Ordering::Relaxed))
+    }
+}
+
+impl Session for FakeSession {
+    fn resume(&self) -> Option<Cursor> {
+        self.resume.clone()
+    }
+
+    fn enter_thread(&self) -> ThreadScope<'_> {
+        self.threads.entered.fetch_add(1, Ordering::Relaxed);
+        ThreadScope::new(Some(&self.threads))
+    }
+
+    fn check(&self) -> Result<(), Stop> {
+        let check = self.checks.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if self.stop_at_check.is_some_and(|at| check >= at) {
+            return Err(Stop::Cancelled);
+        }
+        match &*lock(&self.stop) {
+            Some(stop) => Err(stop.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn spend(&self, cost: Cost) -> Result<(), Stop> {
+        let mut seen = lock(&self.seen);
+        seen.files = seen.files.saturating_add(u64::from(cost.files));
+        seen.bytes = seen.bytes.saturating_add(cost.bytes);
+        drop(seen);
+        self.check()
+    }
+
+    fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {
+        self.check()?;
+        let mut seen = lock(&self.seen);
+        if self.rows_max.is_some_and(|max| seen.rows.len().saturating_add(rows.len()) > max) {
+            return Err(Stop::Limit("rows"));
+        }
+        if self.counts_only {
+            seen.cursors.clear();
+        } else {
+            seen.rows.extend(rows);
+        }
+        let out = seen.rows.len();
+        seen.cursors.push((out, cursor));
+        Ok(())
+    }
+
+    fn blob(&self, kind: &str, bytes: &[u8], footer: ProfileFooter) -> Result<(), Stop> {
+        // As in a real session: what was sampled is delivered also when the collection must stop.
+        lock(&self.seen).blobs.push((kind.to_owned(), bytes.to_vec(), footer));
+        Ok(())
+    }
+
+    fn progress(&self, progress: Progress) {
+        lock(&self.seen).progress = progress;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,447 @@
+//! The session of a real collection: limits, back-pressure, and chunks that are durable with their cursor.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use common::ids::{AgentId, Attempt, RequestId};
+use common::limits;
+use common::profile::Tag;
+use common::request::Limits;
+use common::result::rows::{pack, sha256};
+use common::result::{BlobChunk, FilesFooter, Footer, ProfileFooter, Row, RowChunk, Status};
+use serde_bytes::ByteBuf;
+use tracing::warn;
+
+use super::bucket::Bucket;
+use super::meter::Meter;
+use super::stop::{StopSignal, lock};
+use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope};
+use crate::journal::{Collection, Figures, Journal, JournalError, Step};
+
+/// Longest sleep before a thread looks up again.
+const STEP: Duration = Duration::from_millis(50);
+/// Pause between two tries to write a journal that is full.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// One run of one collection.
+#[derive(Debug)]
+pub struct LiveSession {
+    journal: Arc<Journal>,
+    agent: AgentId,
+    request: RequestId,
+    limits: Limits,
+    began: Instant,
+    ran_before: Duration,
+    started: common::clock::Timestamp,
+    resume: Option<Cursor>,
+    is_polite: bool,
+    tag: Tag,
+    stop: StopSignal,
+    meter: Meter,
+    buckets: Mutex<Buckets>,
+    bytes: AtomicU64,
+    flush_at_ms: AtomicU64,
+    progress: Mutex<Progress>,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug)]
+struct Buckets {
+    bytes: Option<Bucket>,
+    files: Option<Bucket>,
+    cpu_ns: Option<Bucket>,
+}
+
+/// What was emitted and is not durable yet, and where the attempt stands.
+#[derive(Debug)]
+struct Pending {
+    rows: Vec<Row>,
+    bytes: usize,
+    cursor: Option<Cursor>,
+    footer: FilesFooter,
+    next_seq: u64,
+    next_blob: u32,
+    before: Figures,
+    rows_total: u64,
+    profile: Option<ProfileFooter>,
+}
+
+impl LiveSession {
+    /// Makes the session of a collection as the journal has it. A `polite` one lowers the priority of its threads.
+    pub fn new(
+        journal: Arc<Journal>,
+        agent: AgentId,
+        collection: Collection,
+        limits: Limits,
+        is_polite: bool,
+    ) -> Self {
+        let per_s = |n: u32, unit: f64| {
+            let rate = f64::from(n.max(1)) * unit;
+            Bucket::new(rate, rate / 10.0)
+        };
+        let buckets = Buckets {
+            bytes: limits.max_mbps.map(|n| per_s(n, 1e6)),
+            files: limits.max_files_per_s.map(|n| per_s(n, 1.0)),
+            cpu_ns: limits.max_cpu_percent.map(|n| per_s(n, 1e7)),
+        };
+        let footer = collection.cursor.as_ref().map(|c| c.footer.clone()).unwrap_or_default();
+        let mut before = collection.figures;
+        before.resumed += u32::from(collection.is_running);
+        Self {
+            tag: Tag::new(agent.clone(), Some(collection.request)),
+            journal,
+            agent,
+            request: collection.request,
+            limits,
+            began: Instant::now(),
+            ran_before: Duration::from_millis(before.ran_ms),
+            started: collection.started,
+            resume: collection.cursor,
+            is_polite,
+            stop: StopSignal::default(),
+            meter: Meter::default(),
+            buckets: Mutex::new(buckets),
+            bytes: AtomicU64::new(footer.bytes_read),
+            flush_at_ms: AtomicU64::new(u64::MAX),
+            progress: Mutex::default(),
+            pending: Mutex::new(Pending {
+                rows: Vec::new(),
+                bytes: 0,
+                cursor: None,
+                footer,
+                next_seq: collection.next_seq,
+                next_blob: collection.next_blob,
+                rows_total: before.rows,
+                profile: before.profile.clone(),
+                before,
+            }),
+        }
+    }
+
+    /// Tells every thread of the collection to stop; the first word counts.
+    pub fn halt(&self, stop: Stop) {
+        self.stop.say(stop);
+    }
+
+    /// Returns what to tell of the collection while it runs.
+    pub fn snapshot(&self) -> (Progress, u64, u64, Duration) {
+        let throttled_ms = self.meter.throttled_ms();
+        (lock(&self.progress).clone(), self.meter.cpu_ms(), throttled_ms, self.began.elapsed())
+    }
+
+    /// Returns the figures of now as a footer.
+    pub fn footer(&self, files: Option<FilesFooter>) -> Footer {
+        let pending = lock(&self.pending);
+        let figures = self.figures(&pending);
+        Footer {
+            files,
+            profile: figures.profile,
+            started: self.started,
+            ended: common::clock::Timestamp::default(),
+            cpu_user_ms: figures.cpu_user_ms,
+            cpu_system_ms: figures.cpu_system_ms,
+            throttled_ms: figures.throttled_ms,
+            rows: figures.rows,
+            resumed: figures.resumed,
+        }
+    }
+
+    /// Returns the figures of the files up to the last cursor.
+    pub fn files_so_far(&self) -> FilesFooter {
+        lock(&self.pending).footer.clone()
+    }
+
+    /// Commits what is pending so that a later run goes on from here.
+    pub fn suspend(&self) -> Result<(), Stop> {
+        self.flush(&mut lock(&self.pending), None)
+    }
+
+    /// Commits what is pending together with the last word, into which it writes the count of chunks.
+    pub fn finish(&self, status: Status) -> Result<(), Stop> {
+        self.flush(&mut lock(&self.pending), Some(status))
+    }
+
+    fn figures(&self, pending: &Pending) -> Figures {
+        let (user_ms, system_ms) = self.meter.cpu_by_mode_ms();
+        let before = &pending.before;
+        Figures {
+            cpu_user_ms: before.cpu_user_ms.saturating_add(user_ms),
+            cpu_system_ms: before.cpu_system_ms.saturating_add(system_ms),
+            throttled_ms: before.throttled_ms.saturating_add(self.meter.throttled_ms()),
+            ran_ms: before.ran_ms.saturating_add(self.elapsed_ms()),
+            rows: pending.rows_total,
+            resumed: before.resumed,
+            profile: pending.profile.clone(),
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn attempt(&self) -> Attempt {
+        Attempt { origin: self.request, journal: self.journal.id() }
+    }
+
+    /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, last word.
+    fn flush(&self, pending: &mut Pending, last: Option<Status>) -> Result<(), Stop> {
+        self.flush_at_ms.store(u64::MAX, Ordering::Relaxed);
+        let chunks = self.row_chunks(pending)?;
+        let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
+        let next_seq = pending.next_seq.saturating_add(count);
+        if next_seq > limits::SEQ_MAX && last.is_none() {
+            return Err(Stop::Limit("chunks"));
+        }
+        let last = last.map(|status| Status { chunks: Some(next_seq), ..status });
+        let figures = self.figures(pending);
+        let step = Step {
+            rows: &chunks,
+            cursor: pending.cursor.as_ref(),
+            figures: Some(&figures),
+            last: last.as_ref(),
+            ..Step::default()
+        };
+        self.commit(&step)?;
+        pending.next_seq = next_seq;
+        pending.rows.clear();
+        pending.bytes = 0;
+        pending.cursor = None;
+        Ok(())
+    }
+
+    /// Cuts the pending rows into chunks. All of them go into one transaction, for only the last row of a
+    /// batch has a cursor: a cut in between would send rows twice after a kill.
+    fn row_chunks(&self, pending: &Pending) -> Result<Vec<RowChunk>, Stop> {
+        let mut chunks = Vec::new();
+        let mut rest = pending.rows.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take(limits::ROW_CHUNK_ROWS_MAX).take_while(|row| {
+                let is_first = bytes == 0;
+                bytes += row_bytes(row);
+                is_first || bytes <= limits::ROW_CHUNK_BYTES_MAX
+            });
+            let (rows, after) = rest.split_at(fits.count());
+            rest = after;
+            let body = pack(rows).map_err(|error| Stop::Journal(error.to_string()))?;
+            let ahead = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
+            chunks.push(RowChunk {
+                agent: self.agent.clone(),
+                request: self.request,
+                attempt: self.attempt(),
+                seq: pending.next_seq.saturating_add(ahead),
+                rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+                sha256: sha256(&body),
+                body: ByteBuf::from(body),
+            });
+        }
+        Ok(chunks)
+    }
+
+    /// Writes a step; while the journal is full, tries again each second until the agent shuts down.
+    fn commit(&self, step: &Step<'_>) -> Result<(), Stop> {
+        loop {
+            match self.journal.step(&self.agent, self.request, step) {
+                Ok(()) => return Ok(()),
+                Err(JournalError::Full(error)) => {
+                    warn!(request = %self.request, error, "journal full: the collection waits");
+                    let waited = self.meter.waiting(|| self.sleep(RETRY));
+                    if waited == Err(Stop::Shutdown) {
+                        return Err(Stop::Journal(error));
+                    }
+                }
+                Err(error) => return Err(Stop::Journal(error.to_string())),
+            }
+        }
+    }
+
+    /// Sleeps a whole `time` unless the agent shuts down: a cancelled collection, too, has a last word to write.
+    fn sleep(&self, time: Duration) -> Result<(), Stop> {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.stop.check() {
+                Err(Stop::Shutdown) => return Err(Stop::Shutdown),
+                _ if left.is_zero() => return Ok(()),
+                Ok(()) => drop(self.stop.wait(left.min(STEP))),
+                // Another word was said already, so the signal no longer waits.
+                Err(_) => std::thread::park_timeout(left.min(STEP)),
+            }
+        }
+    }
+
+    /// Waits while the outbox is full; once the collection must stop, at most for the moment of a check.
+    fn room(&self) -> Result<(), Stop> {
+        let is_full = || self.journal.outbox_size().1 >= limits::OUTBOX_BYTES_MAX;
+        if !is_full() {
+            return Ok(());
+        }
+        self.meter.waiting(|| {
+            while is_full() {
+                self.on_time()?;
+                self.stop.wait(STEP)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn on_time(&self) -> Result<(), Stop> {
+        if let Some(seconds) = self.limits.timeout_s
+            && self.ran_before.saturating_add(self.began.elapsed())
+                >= Duration::from_secs(seconds.into())
+        {
+            self.stop.say(Stop::TimedOut(seconds));
+        }
+        self.stop.check()
+    }
+
+    fn flush_if_due(&self) -> Result<(), Stop> {
+        if self.elapsed_ms() < self.flush_at_ms.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Whoever holds it is about to flush.
+        let Ok(mut pending) = self.pending.try_lock() else { return Ok(()) };
+        self.flush(&mut pending, None)
+    }
+}
+
+/// About what a row takes before compression.
+fn row_bytes(row: &Row) -> usize {
+    let digests: usize = row.digests.iter().map(|(_, digest)| digest.len()).sum();
+    100 + row.path.len() + row.link_target.as_ref().map_or(0, Vec::len) + digests
+}
+
+impl Leave for LiveSession {
+    fn leave(&self) {
+        self.meter.leave();
+    }
+}
+
+impl Session for LiveSession {
+    fn resume(&self) -> Option<Cursor> {
+        self.resume.clone()
+    }
+
+    fn enter_thread(&self) -> ThreadScope<'_> {
+        Meter::enter(&self.tag);
+        if self.is_polite {
+            super::sys::idle_io();
+            if let Err(error) = rustix::process::nice(10) {
+                warn!(%error, "cannot lower the priority of a collector's thread");
+            }
+        }
+        ThreadScope::new(Some(self))
+    }
+
+    fn check(&self) -> Result<(), Stop> {
+        self.on_time()?;
+        self.flush_if_due()
+    }
+
+    fn spend(&self, cost: Cost) -> Result<(), Stop> {
+        self.check()?;
+        let before = self.bytes.fetch_add(cost.bytes, Ordering::Relaxed);
+        if self.limits.max_bytes.is_some_and(|max| before.saturating_add(cost.bytes) > max) {
+            self.stop.say(Stop::Limit("bytes"));
+            return self.stop.check();
+        }
+        let cpu_ns = self.meter.account();
+        let wait = lock(&self.buckets).take(cost, cpu_ns, self.began.elapsed());
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let until = Instant::now() + wait;
+        self.meter.waiting(|| {
+            loop {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Ok(());
+                }
+                self.stop.wait(left.min(STEP))?;
+                self.check()?;
+            }
+        })
+    }
+
+    fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {
+        self.on_time()?;
+        self.room()?;
+        let mut pending = lock(&self.pending);
+        let total = pending.rows_total.saturating_add(rows.len() as u64);
+        if self.limits.max_rows.is_some_and(|max| total > max) {
+            self.stop.say(Stop::Limit("rows"));
+            return self.stop.check();
+        }
+        pending.rows_total = total;
+        pending.bytes += rows.iter().map(row_bytes).sum::<usize>();
+        pending.rows.extend(rows);
+        pending.footer.clone_from(&cursor.footer);
+        pending.cursor = Some(cursor);
+        let is_full = pending.bytes >= limits::ROW_CHUNK_BYTES_MAX
+            || pending.rows.len() >= limits::ROW_CHUNK_ROWS_MAX;
+        if is_full || self.elapsed_ms() >= self.flush_at_ms.load(Ordering::Relaxed) {
+            return self.flush(&mut pending, None);
+        }
+        let due = self.elapsed_ms().saturating_add(limits::ROW_CHUNK_AGE_MS_MAX);
+        self.flush_at_ms.fetch_min(due, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn blob(&self, kind: &str, bytes: &[u8], footer: ProfileFooter) -> Result<(), Stop> {
+        // What was sampled is delivered also when the collection must stop.
+        drop(self.room());
+        let total = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if total > limits::BLOB_BYTES_MAX {
+            return Err(Stop::Limit("blob bytes"));
+        }
+        let mut pending = lock(&self.pending);
+        self.flush(&mut pending, None)?;
+        let blob_sha256 = sha256(bytes);
+        let chunks: Vec<_> = (0..)
+            .zip(bytes.chunks(limits::BLOB_CHUNK_BYTES_MAX))
+            .map(|(n, data)| BlobChunk {
+                agent: self.agent.clone(),
+                request: self.request,
+                attempt: self.attempt(),
+                seq: pending.next_seq.saturating_add(n),
+                blob: pending.next_blob,
+                kind: kind.to_owned(),
+                offset: n.saturating_mul(limits::BLOB_CHUNK_BYTES_MAX as u64),
+                total,
+                blob_sha256: blob_sha256.clone(),
+                sha256: sha256(data),
+                data: ByteBuf::from(data),
+            })
+            .collect();
+        let mut figures = self.figures(&pending);
+        figures.profile = Some(ProfileFooter { blob_sha256, blob_bytes: total, ..footer });
+        self.commit(&Step { blobs: &chunks, figures: Some(&figures), ..Step::default() })?;
+        pending.next_seq = pending.next_seq.saturating_add(chunks.len() as u64);
+        pending.next_blob += 1;
+        pending.profile = figures.profile;
+        Ok(())
+    }
+
+    fn progress(&self, progress: Progress) {
+        *lock(&self.progress) = progress;
+    }
+}
+
+impl Buckets {
+    fn take(&mut self, cost: Cost, cpu_ns: u64, now: Duration) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "a cost is far below 2^53")]
+        let (bytes, cpu_ns) = (cost.bytes as f64, cpu_ns as f64);
+        let costs = [bytes, f64::from(cost.files), cpu_ns];
+        let buckets = [&mut self.bytes, &mut self.files, &mut self.cpu_ns];
+        let waits = buckets.into_iter().zip(costs);
+        waits
+            .filter_map(|(bucket, cost)| bucket.as_mut().map(|bucket| bucket.take(cost, now)))
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

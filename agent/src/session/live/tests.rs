@@ -1,0 +1,174 @@
+use std::collections::BTreeSet;
+
+use common::clock::Timestamp;
+use common::request::Sealed;
+use common::result::rows::unpack;
+use common::result::{FileKind, FileStatus, State};
+use common::wire;
+
+use super::*;
+use crate::journal::Intake;
+
+fn session(journal: &Arc<Journal>, limits: Limits) -> LiveSession {
+    let id = RequestId::new();
+    let sealed = Sealed {
+        kind: "hunt.start".to_owned(),
+        id: id.to_string(),
+        body: ByteBuf::new(),
+        sig: ByteBuf::new(),
+        cert: ByteBuf::new(),
+    };
+    let intake = Intake { start: Some((id, &sealed, false)), ..Intake::default() };
+    journal.take(&intake, Timestamp(1)).unwrap();
+    again(journal, id, limits)
+}
+
+fn again(journal: &Arc<Journal>, id: RequestId, limits: Limits) -> LiveSession {
+    let collection = journal.collection(id).unwrap().unwrap();
+    journal.begin(id, Timestamp(1)).unwrap();
+    let agent = AgentId::new("a-1").unwrap();
+    LiveSession::new(Arc::clone(journal), agent, collection, limits, false)
+}
+
+fn batch(first: usize, count: usize, name_bytes: usize) -> (Vec<Row>, Cursor) {
+    let path = |n: usize| [format!("/{n:08}/").into_bytes(), vec![b'x'; name_bytes]].concat();
+    let rows: Vec<_> = (first..first + count)
+        .map(|n| Row::bare(path(n), FileKind::Regular, FileStatus::Ok, 0))
+        .collect();
+    let after = path(first + count - 1);
+    let seen = (first + count) as u64;
+    let footer = FilesFooter { seen, ..FilesFooter::default() };
+    (rows, Cursor { root: 0, after, footer })
+}
+
+fn chunks(journal: &Journal) -> Vec<RowChunk> {
+    let mut taken = BTreeSet::new();
+    let mut chunks = Vec::new();
+    while let Some(message) = journal.outbox_next(true, &taken).unwrap() {
+        taken.insert(message.key);
+        chunks.push(wire::decode(&message.body, limits::RESULT_BYTES_MAX).unwrap());
+    }
+    chunks
+}
+
+fn status(session: &LiveSession) -> Status {
+    Status {
+        agent: session.agent.clone(),
+        request: session.request,
+        attempt: session.attempt(),
+        state: State::Finished,
+        at: Timestamp(9),
+        code: String::new(),
+        reason: String::new(),
+        chunks: None,
+        footer: None,
+    }
+}
+
+#[test]
+fn a_batch_over_the_cut_is_several_chunks_with_one_seq_space() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let session = session(&journal, Limits::default());
+    let (rows, cursor) = batch(0, 400, 1_000);
+    session.rows(rows.clone(), cursor).unwrap();
+    session.blob("profile.cpu", &vec![1; 300_000], ProfileFooter::default()).unwrap();
+    let (more, cursor) = batch(400, 1, 10);
+    session.rows(more.clone(), cursor).unwrap();
+    session.finish(status(&session)).unwrap();
+    let mut taken = BTreeSet::new();
+    let mut seqs = Vec::new();
+    let mut seen = Vec::new();
+    while let Some(message) = journal.outbox_next(true, &taken).unwrap() {
+        taken.insert(message.key);
+        if message.kind == "rows.chunk" {
+            let chunk: RowChunk = wire::decode(&message.body, limits::RESULT_BYTES_MAX).unwrap();
+            assert!(message.body.len() < limits::RESULT_BYTES_MAX);
+            seen.extend(unpack(&chunk.body, chunk.rows).unwrap());
+            seqs.push(chunk.seq);
+        } else {
+            let chunk: BlobChunk = wire::decode(&message.body, limits::RESULT_BYTES_MAX).unwrap();
+            seqs.push(chunk.seq);
+        }
+    }
+    assert_eq!(seqs, (0..seqs.len() as u64).collect::<Vec<_>>());
+    assert!(seqs.len() >= 5, "{seqs:?}");
+    assert_eq!(seen, [rows, more].concat());
+    let last = journal.outbox_next(false, &BTreeSet::new()).unwrap().unwrap();
+    let last: Status = wire::decode(&last.body, 100_000).unwrap();
+    assert_eq!(last.chunks, Some(seqs.len() as u64));
+}
+
+#[test]
+fn after_a_kill_the_cursor_and_the_chunks_agree() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let first = session(&journal, Limits::default());
+    let (rows, cursor) = batch(0, 300, 1_000);
+    first.rows(rows, cursor.clone()).unwrap();
+    // Emitted, not yet cut: lost with the process, and so before the cursor.
+    let (rows, _) = batch(300, 3, 10);
+    first.rows(rows, batch(300, 3, 10).1).unwrap();
+    let second = again(&journal, first.request, Limits::default());
+    assert_eq!(second.resume(), Some(cursor));
+    let sent: u32 = chunks(&journal).iter().map(|chunk| chunk.rows).sum();
+    assert_eq!(sent, 300);
+    let (rows, cursor) = batch(300, 3, 10);
+    second.rows(rows, cursor).unwrap();
+    second.suspend().unwrap();
+    let chunks = chunks(&journal);
+    let seqs: Vec<_> = chunks.iter().map(|chunk| chunk.seq).collect();
+    assert_eq!(seqs, (0..chunks.len() as u64).collect::<Vec<_>>());
+    assert_eq!(second.footer(None).rows, 303);
+    assert_eq!(second.footer(None).resumed, 1);
+}
+
+#[test]
+fn limits_end_the_run_by_name() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let few = session(&journal, Limits { max_rows: Some(2), ..Limits::default() });
+    let (rows, cursor) = batch(0, 3, 1);
+    assert_eq!(few.rows(rows, cursor), Err(Stop::Limit("rows")));
+    assert_eq!(few.check(), Err(Stop::Limit("rows")));
+    let small = session(&journal, Limits { max_bytes: Some(10), ..Limits::default() });
+    small.spend(Cost { files: 1, bytes: 10 }).unwrap();
+    assert_eq!(small.spend(Cost { files: 0, bytes: 1 }), Err(Stop::Limit("bytes")));
+    let late = session(&journal, Limits { timeout_s: Some(0), ..Limits::default() });
+    assert_eq!(late.check(), Err(Stop::TimedOut(0)));
+}
+
+#[test]
+fn a_cancel_reaches_a_thread_that_sleeps_for_a_limit() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let slow = session(&journal, Limits { max_mbps: Some(1), ..Limits::default() });
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| slow.spend(Cost { files: 0, bytes: 1_000_000_000 }));
+        slow.halt(Stop::Cancelled);
+        // A thousand seconds of waiting end here, or the test does not.
+        assert_eq!(waiter.join().unwrap(), Err(Stop::Cancelled));
+    });
+}
+
+#[test]
+fn what_was_sampled_is_delivered_after_a_cancel() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let session = session(&journal, Limits::default());
+    session.halt(Stop::Cancelled);
+    session.blob("profile.cpu", b"pprof", ProfileFooter::default()).unwrap();
+    assert_eq!(session.footer(None).profile.unwrap().blob_bytes, 5);
+    assert_eq!(journal.outbox_size().0, 1);
+}
+
+#[test]
+fn threads_are_accounted_for() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let session = session(&journal, Limits::default());
+    let scope = session.enter_thread();
+    let began = Instant::now();
+    let mut sum = 0_u64;
+    while session.meter.cpu_ms() < 30 && began.elapsed() < Duration::from_mins(1) {
+        (0..100_000_u64).for_each(|n| sum = std::hint::black_box(sum.wrapping_add(n)));
+        session.spend(Cost::default()).unwrap();
+    }
+    drop(scope);
+    let footer = session.footer(None);
+    assert!(footer.cpu_user_ms + footer.cpu_system_ms >= 29, "{footer:?}");
+}

@@ -1,0 +1,123 @@
+//! The only way out of a collector.
+//!
+//! A collector is synchronous code on its own threads that sees its arguments and a session, nothing else.
+//! The session alone enforces limits, cancels, accounts CPU and makes results durable, so a collector
+//! holds no limit code and is tested by plain calls with a session that only remembers.
+
+pub mod bucket;
+pub mod fake;
+pub mod live;
+mod meter;
+mod stop;
+mod sys;
+
+use common::result::{FilesFooter, ProfileFooter, Row};
+
+/// Why a collector must stop. It returns this as soon as it sees it, from every thread.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The operator cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The request's time is over.
+    #[error("timed out after {0} s")]
+    TimedOut(u32),
+    /// A limit of the request that ends the run (rows, bytes) is reached.
+    #[error("limit reached: {0}")]
+    Limit(&'static str),
+    /// The agent shuts down; the collection goes on from its cursor at the next start.
+    #[error("the agent shuts down")]
+    Shutdown,
+    /// The journal is broken beyond waiting.
+    #[error("journal: {0}")]
+    Journal(String),
+}
+
+/// Where a file collection goes on: everything up to and with `after`, in walk order, is accounted for in
+/// `footer` and in the rows that were emitted before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Index of the root.
+    pub root: u32,
+    /// The last path that is done, whole, byte for byte.
+    pub after: Vec<u8>,
+    /// The figures up to there.
+    pub footer: FilesFooter,
+}
+
+/// What a collector is doing now, for telemetry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries seen.
+    pub seen: u64,
+    /// Files hashed.
+    pub hashed: u64,
+    /// File bytes read.
+    pub bytes: u64,
+    /// Where it is.
+    pub path: Vec<u8>,
+}
+
+/// What is about to be spent, for the limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Files that are opened.
+    pub files: u32,
+    /// Bytes that are read.
+    pub bytes: u64,
+}
+
+/// Marks the calling thread as working for the collection until it is dropped: CPU accounting, profile
+/// tag, priority.
+#[derive(Debug)]
+pub struct ThreadScope<'a> {
+    leave: Option<&'a dyn Leave>,
+}
+
+/// What a session does when one of its threads ends; implemented by sessions.
+pub trait Leave: std::fmt::Debug {
+    /// Ends the accounting of the calling thread.
+    fn leave(&self);
+}
+
+impl<'a> ThreadScope<'a> {
+    /// Makes a scope that tells `leave` at its end.
+    pub fn new(leave: Option<&'a dyn Leave>) -> Self {
+        Self { leave }
+    }
+}
+
+impl Drop for ThreadScope<'_> {
+    fn drop(&mut self) {
+        if let Some(leave) = self.leave {
+            leave.leave();
+        }
+    }
+}
+
+/// What a collector may do. Shared by all threads of one collection.
+pub trait Session: Sync {
+    /// Returns where an earlier run of this attempt stopped, `None` at the first.
+    fn resume(&self) -> Option<Cursor>;
+
+    /// Enters the calling thread into the collection. Every thread of a collector begins with it.
+    fn enter_thread(&self) -> ThreadScope<'_>;
+
+    /// Fails when the collection must stop. Cheap: to be called at least once per 64 KiB read and per entry.
+    fn check(&self) -> Result<(), Stop>;
+
+    /// Waits until the limits allow the cost (or the collection must stop). To be called before the spending,
+    /// at least once a file and once per 1 MiB within a file.
+    fn spend(&self, cost: Cost) -> Result<(), Stop>;
+
+    /// Emits rows in walk order together with the cursor that includes them; from one thread at a time.
+    /// Waits when the outbox is full.
+    fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop>;
+
+    /// Emits one blob whole: `kind` is `profile.cpu`, the footer goes into the final status. Works also
+    /// when the collection must stop: what was sampled until then counts.
+    fn blob(&self, kind: &str, bytes: &[u8], footer: ProfileFooter) -> Result<(), Stop>;
+
+    /// Says where the collector is. Cheap; the last word counts.
+    fn progress(&self, progress: Progress);
+}

@@ -1,0 +1,107 @@
+//! A start that was accepted: its signed part and its arguments, decoded again from the journal.
+
+use common::clock::Timestamp;
+use common::ids::{AgentId, RequestId};
+use common::limits::REQUEST_BYTES_MAX;
+use common::request::hunt::HuntStart;
+use common::request::profile::ProfileStart;
+use common::request::{Args, Body, Kind, Sealed};
+use common::wire::{self, WireError};
+use sha2::{Digest, Sha256};
+
+use crate::admission::Lane;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The signed part.
+    pub body: Body,
+    /// A `hunt.start` or a `profile.start`.
+    pub work: Work,
+}
+
+/// What a collection does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// `file_hash`.
+    Hunt(HuntStart),
+    /// `profile`.
+    Profile(ProfileStart),
+}
+
+impl Task {
+    /// Makes a task of an opened request; `None` when it is no start.
+    pub fn new(body: Body, args: Args) -> Option<Self> {
+        let work = match args {
+            Args::HuntStart(hunt) => Work::Hunt(hunt),
+            Args::ProfileStart(profile) => Work::Profile(profile),
+            Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => return None,
+        };
+        Some(Self { body, work })
+    }
+
+    /// Decodes what this agent has verified before it journalled it.
+    pub fn of_journal(sealed: &Sealed) -> Result<Self, WireError> {
+        let body: Body = wire::decode(&sealed.body, REQUEST_BYTES_MAX)?;
+        let work = match body.kind {
+            Kind::HuntStart => Work::Hunt(wire::decode(&body.args, REQUEST_BYTES_MAX)?),
+            Kind::ProfileStart => Work::Profile(wire::decode(&body.args, REQUEST_BYTES_MAX)?),
+            other => return Err(WireError::Malformed(format!("{other} is no start"))),
+        };
+        Ok(Self { body, work })
+    }
+
+    /// Returns the arguments as they were signed.
+    pub fn args(&self) -> Args {
+        match &self.work {
+            Work::Hunt(hunt) => Args::HuntStart(hunt.clone()),
+            Work::Profile(profile) => Args::ProfileStart(profile.clone()),
+        }
+    }
+
+    /// Returns which slots it takes.
+    pub fn lane(&self) -> Lane {
+        match self.work {
+            Work::Hunt(_) => Lane::Hunt,
+            Work::Profile(_) => Lane::Profile,
+        }
+    }
+
+    /// Returns the word under which its controls are kept.
+    pub fn class(&self) -> &'static str {
+        match self.work {
+            Work::Hunt(_) => HUNT,
+            Work::Profile(_) => PROFILE,
+        }
+    }
+
+    /// Returns the moment from which this agent may begin: the same after a restart, another one on each agent.
+    pub fn not_before(&self, agent: &AgentId) -> Timestamp {
+        let Work::Hunt(hunt) = &self.work else { return self.body.issued };
+        let spread_ms = u64::from(hunt.spread_s) * 1_000;
+        if spread_ms == 0 {
+            return self.body.issued;
+        }
+        let at = place(self.body.id, agent) % spread_ms;
+        self.body.issued.plus_ms(i64::try_from(at).unwrap_or_default())
+    }
+
+    /// Returns the seconds between progress statuses; 0 for none.
+    pub fn progress_s(&self) -> u32 {
+        match &self.work {
+            Work::Hunt(hunt) => hunt.progress_s,
+            Work::Profile(_) => 0,
+        }
+    }
+}
+
+/// The class of controls of hunts.
+pub const HUNT: &str = "hunt";
+/// The class of controls of profiles.
+pub const PROFILE: &str = "profile";
+
+fn place(request: RequestId, agent: &AgentId) -> u64 {
+    let digest = Sha256::new().chain_update(request.as_bytes()).chain_update(agent.as_str());
+    let digest: [u8; 32] = digest.finalize().into();
+    u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
+}

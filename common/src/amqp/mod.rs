@@ -1,0 +1,25 @@
+//! The one door to the broker: nothing else in the system sees `lapin`.
+//!
+//! * [`config`]: where the broker is and who asks.
+//! * [`link`]: connects, again and again, with full jitter; no recovery but our own.
+//! * [`session`]: one connection; every wait on it is bounded, and it ends for good.
+//! * [`publisher`]: a publish counts only when it was confirmed *and not returned*.
+//! * [`consumer`]: deliveries that must be settled; streams from an offset.
+//! * [`declare`]: passive declarations only; `muster broker apply` makes the objects.
+//! * [`error`]: what a caller does differently.
+
+pub mod config;
+pub mod consumer;
+pub mod declare;
+pub mod error;
+pub mod link;
+pub mod publisher;
+pub mod session;
+
+pub use config::{Backoff, BrokerConfig, LinkConfig, Password};
+pub use consumer::{Consumer, Delivery, Settle, Start};
+pub use declare::Depth;
+pub use error::{AmqpError, PublishError};
+pub use link::Link;
+pub use publisher::{Message, Publisher};
+pub use session::Session;

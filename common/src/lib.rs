@@ -1,0 +1,23 @@
+//! What the agent and the coordinator must agree on, and nothing else.
+//!
+//! * [`ids`], [`clock`], [`limits`], [`hex`]: names, time, bounds.
+//! * [`topology`]: the broker's objects as data.
+//! * [`request`]: what an operator asks: signed, targeted, decoded strictly.
+//! * [`result`]: what agents answer: statuses, rows, blobs, telemetry.
+//! * [`wire`]: the one door to MessagePack and zstd.
+//! * [`amqp`]: the one door to the broker: link, publisher, consumer, declarations.
+//! * [`profile`]: the sampler (the one object that is per process) and its encoding.
+//! * [`tasks`], [`trace`]: the owner of every spawned task; logs.
+
+pub mod amqp;
+pub mod clock;
+pub mod hex;
+pub mod ids;
+pub mod limits;
+pub mod profile;
+pub mod request;
+pub mod result;
+pub mod tasks;
+pub mod topology;
+pub mod trace;
+pub mod wire;

@@ -1,0 +1,150 @@
+//! Every bound of the system, in one table, each with what happens when it is reached.
+//!
+//! `muster doctor --limits` prints [`TABLE`]. A bound that is not here does not exist.
+
+/// One bound, as people read it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// The name, in lower case, units last.
+    pub name: &'static str,
+    /// The value, in the unit that ends the name.
+    pub value: u64,
+    /// What happens when it is reached.
+    pub when_reached: &'static str,
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $value:expr, $when:literal;)*) => {
+        $($(#[$doc])* #[doc = concat!("\n\nWhen reached: ", $when, ".")] pub const $name: $kind = $value;)*
+
+        /// Every limit, in the order of this file.
+        pub const TABLE: &[Limit] = &[
+            $(Limit { name: stringify!($name), value: $name as u64, when_reached: $when },)*
+        ];
+    };
+}
+
+limits! {
+    /// Length of an agent id.
+    AGENT_ID_BYTES_MAX: usize = 40, "the id is refused";
+    /// Size of a request's body on the wire, checked before its signature.
+    REQUEST_BYTES_MAX: usize = 524_288, "the request is refused before its signature is looked at";
+    /// Size of a certificate on the wire.
+    CERTIFICATE_BYTES_MAX: usize = 4_096, "the request is refused";
+    /// Nesting of any MessagePack that is decoded.
+    WIRE_DEPTH_MAX: usize = 32, "the message is refused";
+    /// Size of any result message.
+    RESULT_BYTES_MAX: usize = 1_048_576, "the message goes to results.dead";
+    /// Length of a target expression.
+    TARGET_BYTES_MAX: usize = 8_192, "the expression is refused";
+    /// Nesting of parentheses and `not` in a target expression.
+    TARGET_DEPTH_MAX: usize = 32, "the expression is refused";
+    /// Agents that a request may name one by one on their directed queues.
+    DIRECTED_AGENTS_MAX: usize = 64, "the request goes to the stream instead";
+    /// Longest validity of a request.
+    VALIDITY_MS_MAX: i64 = 30 * 86_400_000, "the request is refused";
+    /// How wrong an agent's clock may be.
+    CLOCK_SKEW_MS_MAX: i64 = 300_000, "requests are declined as expired or not yet valid";
+    /// How long a request id is remembered.
+    SEEN_MS_MAX: i64 = 60 * 86_400_000, "the id is forgotten; its request expired long before";
+    /// Roots of one hunt.
+    ROOTS_MAX: usize = 256, "the request is refused";
+    /// Include and exclude patterns of one hunt.
+    GLOBS_MAX: usize = 256, "the request is refused";
+    /// Length of a path, root or pattern.
+    PATH_BYTES_MAX: usize = 4_096, "the request is refused";
+    /// Length of a path in a tree: the kernel's own bound holds for one call, not for a tree.
+    TREE_PATH_BYTES_MAX: usize = 32_768, "the entry is a row with ENAMETOOLONG, and a folder is not entered";
+    /// Hunts that run at once on an agent.
+    HUNT_LANES: usize = 2, "further hunts wait in the journal, state queued";
+    /// Profiles that run at once on an agent.
+    PROFILE_LANES: usize = 4, "further profiles wait in the journal, state queued";
+    /// Requests that an agent holds without having finished them.
+    QUEUED_REQUESTS_MAX: usize = 1_000, "declined: too many requests wait";
+    /// Payload of a row chunk before compression.
+    ROW_CHUNK_BYTES_MAX: usize = 262_144, "the chunk is cut";
+    /// Rows of one chunk.
+    ROW_CHUNK_ROWS_MAX: usize = 8_192, "the chunk is cut";
+    /// Age at which a chunk that is not full is cut.
+    ROW_CHUNK_AGE_MS_MAX: u64 = 1_000, "the chunk is cut";
+    /// What a row chunk may unpack to.
+    ROW_CHUNK_UNPACKED_BYTES_MAX: usize = 4_194_304, "the chunk goes to results.dead";
+    /// Payload of a blob chunk.
+    BLOB_CHUNK_BYTES_MAX: usize = 262_144, "the blob continues in the next chunk";
+    /// Size of one blob.
+    BLOB_BYTES_MAX: u64 = 67_108_864, "the blob is cut and marked partial";
+    /// Chunks that an agent has published and that are not confirmed.
+    CHUNKS_IN_FLIGHT_MAX: usize = 4, "the next chunk waits in the journal";
+    /// What an agent's outbox may hold on disk.
+    OUTBOX_BYTES_MAX: u64 = 67_108_864, "the collection waits and reports throttled_ms";
+    /// Sequence numbers of one attempt.
+    SEQ_MAX: u64 = 10_000_000, "the chunk goes to results.dead";
+    /// Seconds of one profile.
+    PROFILE_SECONDS_MAX: u32 = 600, "the request is refused";
+    /// Samples a second and thread.
+    PROFILE_HERTZ_MAX: u32 = 250, "the request is refused";
+    /// Frames of one stack.
+    PROFILE_FRAMES_MAX: usize = 96, "the root end of the stack is cut off";
+    /// Samples that the ring holds between two sweeps.
+    PROFILE_RING_SAMPLES: usize = 4_096, "samples are lost and counted in the footer";
+    /// Different stacks of one profile.
+    PROFILE_STACKS_MAX: usize = 65_536, "samples of further stacks are lost and counted in the footer";
+    /// What the gzip of a profile may unpack to.
+    PROFILE_UNPACKED_BYTES_MAX: usize = 33_554_432, "the profile is refused";
+    /// Size of one sample in a profile from an endpoint.
+    PROFILE_SAMPLE_BYTES_MAX: usize = 2_048, "the profile is refused";
+    /// Locations of a profile from an endpoint.
+    PROFILE_LOCATIONS_MAX: usize = 262_144, "the profile is refused";
+    /// Mappings of one profile.
+    PROFILE_MAPPINGS_MAX: usize = 4_096, "further mappings are left out; from an endpoint: the profile is refused";
+    /// Strings of a profile from an endpoint.
+    PROFILE_STRINGS_MAX: usize = 65_536, "the profile is refused";
+    /// Time between two sweeps of the sample ring and searches for new threads.
+    PROFILE_SWEEP_MS: u64 = 50, "not a bound: the rhythm while a profile is taken";
+    /// Time between two telemetry samples.
+    TELEMETRY_INTERVAL_MS: u64 = 10_000, "not a bound: the rhythm";
+    /// Directed request ids that telemetry repeats.
+    TELEMETRY_DIRECTED_IDS_MAX: usize = 64, "the oldest is left out";
+    /// Size of the chunks that one store transaction takes.
+    STORE_GROUP_CHUNKS_MAX: usize = 100, "the transaction is committed";
+    /// Age at which a store transaction is committed.
+    STORE_GROUP_AGE_MS_MAX: u64 = 250, "the transaction is committed";
+    /// Deliveries that the broker may push before they are settled, a result queue.
+    RESULT_PREFETCH: u16 = 200, "the broker waits";
+    /// Deliveries that the broker may push before they are settled, an agent's queue.
+    REQUEST_PREFETCH: u16 = 16, "the broker waits";
+    /// Any single wait for the broker: connect, publish, confirm, ack.
+    BROKER_WAIT_MS_MAX: u64 = 20_000, "the connection is dropped and made anew";
+    /// The same wait while the broker says that it blocks publishers (memory or disk alarm).
+    BROKER_BLOCKED_MS_MAX: u64 = 600_000, "the connection is dropped and made anew";
+    /// Publishes that are open at once on one connection, each on a channel of its own.
+    PUBLISH_CHANNELS_MAX: usize = 4, "the next publish waits for one of them";
+    /// Any single call of RabbitMQ's management API.
+    MANAGEMENT_WAIT_MS_MAX: u64 = 60_000, "the command fails: exit 69";
+    /// Body of an answer of the management API.
+    MANAGEMENT_BODY_BYTES_MAX: u64 = 16_777_216, "the command fails: exit 69";
+    /// Agents of one import of definitions.
+    ENROL_BATCH_AGENTS: usize = 500, "the next agents go into the next import";
+    /// Longest pause between two tries to connect.
+    RECONNECT_MS_MAX: u64 = 60_000, "not a bound: the ceiling of the backoff";
+    /// An agent is silent when nothing came from it for so long.
+    SILENT_MS_MAX: i64 = 45_000, "the agent is shown as silent";
+    /// A collection that ended is `finishing` for so long while chunks are missing.
+    FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
+    /// Text of a reason, message or name from an endpoint.
+    TEXT_BYTES_MAX: usize = 1_024, "the text is cut";
+    /// Body of an HTTP request.
+    HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
+    /// Size of the queue of one agent.
+    DIRECTED_QUEUE_MESSAGES_MAX: u64 = 1_000, "reject-publish: exit 75, the agent's queue is full";
+    /// Size of the stream of requests.
+    STREAM_BYTES_MAX: u64 = 1_073_741_824, "the oldest segment is dropped; agents report the gap";
+    /// Size of one segment of the stream.
+    STREAM_SEGMENT_BYTES: u64 = 16_777_216, "a new segment is begun";
+    /// Size of each result queue.
+    RESULT_QUEUE_BYTES_MAX: u64 = 4_294_967_296, "reject-publish: agents keep their chunks and wait";
+    /// Messages of the telemetry queue.
+    TELEMETRY_QUEUE_MESSAGES_MAX: u64 = 100_000, "drop-head: the oldest sample is lost";
+    /// Size of the dead-letter queue.
+    DEAD_QUEUE_BYTES_MAX: u64 = 268_435_456, "drop-head: the oldest dead letter is lost";
+}

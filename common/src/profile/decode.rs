@@ -1,0 +1,181 @@
+//! Pprof from an endpoint: untrusted bytes, checked before they take memory.
+//!
+//! Counts are taken by a walk over the wire format before anything is built from it; then every index
+//! that the message holds is checked. What passes is safe to follow blindly.
+
+use std::collections::HashSet;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use prost::Message;
+
+use crate::limits::{
+    PROFILE_FRAMES_MAX, PROFILE_LOCATIONS_MAX, PROFILE_MAPPINGS_MAX, PROFILE_SAMPLE_BYTES_MAX,
+    PROFILE_STACKS_MAX, PROFILE_STRINGS_MAX, PROFILE_UNPACKED_BYTES_MAX, TEXT_BYTES_MAX,
+};
+use crate::profile::protos;
+
+/// Why bytes are no profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Not gzip, or damaged.
+    #[error("not gzip: {0}")]
+    Gzip(String),
+    /// Not the wire format.
+    #[error("not a pprof message: {0}")]
+    Wire(String),
+    /// More than the limit of it.
+    #[error("too much: {0}")]
+    TooMuch(&'static str),
+    /// A reference to what is not there, or a value that cannot be.
+    #[error("inconsistent: {0}")]
+    Inconsistent(&'static str),
+}
+
+/// Decodes and checks an unsymbolised profile.
+pub fn decode(gzip: &[u8]) -> Result<protos::Profile, DecodeError> {
+    let mut bytes = Vec::new();
+    let limit = PROFILE_UNPACKED_BYTES_MAX as u64 + 1;
+    let unpacked = GzDecoder::new(gzip).take(limit).read_to_end(&mut bytes);
+    unpacked.map_err(|error| DecodeError::Gzip(error.to_string()))?;
+    if bytes.len() > PROFILE_UNPACKED_BYTES_MAX {
+        return Err(DecodeError::TooMuch("unpacked bytes"));
+    }
+    count(&bytes)?;
+    let profile = protos::Profile::decode(bytes.as_slice())
+        .map_err(|error| DecodeError::Wire(error.to_string()))?;
+    check(&profile)?;
+    Ok(profile)
+}
+
+/// Counts the parts of the message, without building anything.
+fn count(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut room = [
+        (1, 2, "sample types"),
+        (2, PROFILE_STACKS_MAX, "samples"),
+        (3, PROFILE_MAPPINGS_MAX, "mappings"),
+        (4, PROFILE_LOCATIONS_MAX, "locations"),
+        (5, 0, "functions"),
+        (6, PROFILE_STRINGS_MAX, "strings"),
+        (13, 0, "comments"),
+    ];
+    let mut rest = bytes;
+    while let Some((number, body)) = field(&mut rest)? {
+        let entry = room.iter_mut().find(|(field, ..)| *field == number);
+        if let Some((_, left, name)) = entry {
+            *left = left.checked_sub(1).ok_or(DecodeError::TooMuch(name))?;
+        }
+        match number {
+            2 if body.len() > PROFILE_SAMPLE_BYTES_MAX => {
+                return Err(DecodeError::TooMuch("bytes of a sample"));
+            }
+            2 => count_inner(body, 3, 4, "labels of a sample")?,
+            4 => count_inner(body, 4, 0, "lines")?,
+            6 if body.len() > TEXT_BYTES_MAX * 4 => {
+                return Err(DecodeError::TooMuch("bytes of a string"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn count_inner(
+    mut rest: &[u8],
+    counted: u64,
+    limit: usize,
+    name: &'static str,
+) -> Result<(), DecodeError> {
+    let mut seen = 0;
+    while let Some((number, _)) = field(&mut rest)? {
+        seen += usize::from(number == counted);
+        if seen > limit {
+            return Err(DecodeError::TooMuch(name));
+        }
+    }
+    Ok(())
+}
+
+/// Takes one field off the front: its number and, when it is length-delimited, its body.
+fn field<'a>(rest: &mut &'a [u8]) -> Result<Option<(u64, &'a [u8])>, DecodeError> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let key = varint(rest)?;
+    let bytes = match key & 7 {
+        0 => {
+            varint(rest)?;
+            0
+        }
+        1 => 8,
+        2 => varint(rest)?,
+        5 => 4,
+        _ => return Err(DecodeError::Wire("wire type".into())),
+    };
+    let cut = usize::try_from(bytes).ok().and_then(|bytes| rest.split_at_checked(bytes));
+    let (body, tail) = cut.ok_or_else(|| DecodeError::Wire("truncated".into()))?;
+    *rest = tail;
+    Ok(Some((key >> 3, body)))
+}
+
+fn varint(rest: &mut &[u8]) -> Result<u64, DecodeError> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let Some((byte, tail)) = rest.split_first() else { break };
+        *rest = tail;
+        value |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err(DecodeError::Wire("number".into()))
+}
+
+/// Checks every index and value.
+fn check(profile: &protos::Profile) -> Result<(), DecodeError> {
+    let sure =
+        |holds: bool, what| if holds { Ok(()) } else { Err(DecodeError::Inconsistent(what)) };
+    let strings = profile.string_table.len();
+    let is_text = |index: i64| usize::try_from(index).is_ok_and(|index| index < strings);
+    sure(profile.string_table.first().is_some_and(String::is_empty), "first string")?;
+    let types: Vec<(&str, &str)> = profile
+        .sample_type
+        .iter()
+        .filter_map(|kind| Some((text(profile, kind.ty)?, text(profile, kind.unit)?)))
+        .collect();
+    sure(types == [("samples", "count"), ("cpu", "nanoseconds")], "sample types")?;
+    sure((1..=1_000_000_000).contains(&profile.period), "period")?;
+    sure(profile.duration_nanos >= 0, "duration")?;
+    let mut mappings = HashSet::new();
+    for mapping in &profile.mapping {
+        sure(mapping.id != 0 && mappings.insert(mapping.id), "mapping id")?;
+        sure(mapping.memory_start <= mapping.memory_limit, "mapping range")?;
+        sure(is_text(mapping.filename) && is_text(mapping.build_id), "mapping text")?;
+    }
+    let mut locations = HashSet::new();
+    for location in &profile.location {
+        sure(location.id != 0 && locations.insert(location.id), "location id")?;
+        sure(mappings.contains(&location.mapping_id), "mapping of a location")?;
+    }
+    let mut total = 0_i64;
+    for sample in &profile.sample {
+        sure((1..=PROFILE_FRAMES_MAX).contains(&sample.location_id.len()), "frames of a sample")?;
+        sure(sample.location_id.iter().all(|id| locations.contains(id)), "location of a sample")?;
+        let &[count, cpu_ns] = sample.value.as_slice() else {
+            return Err(DecodeError::Inconsistent("values of a sample"));
+        };
+        sure(
+            count >= 0 && count.checked_mul(profile.period) == Some(cpu_ns),
+            "values of a sample",
+        )?;
+        total = total.checked_add(cpu_ns).ok_or(DecodeError::Inconsistent("sum of the values"))?;
+        let is_label = |label: &protos::Label| is_text(label.key) && is_text(label.str);
+        sure(sample.label.iter().all(is_label), "label")?;
+    }
+    Ok(())
+}
+
+/// Returns a string of the table.
+pub fn text(profile: &protos::Profile, index: i64) -> Option<&str> {
+    profile.string_table.get(usize::try_from(index).ok()?).map(String::as_str)
+}

@@ -1,0 +1,349 @@
+//! Signals, CPU-time timers and the sample ring: the only unsafe code of the profiler.
+//!
+//! Each thread gets a timer on its own CPU clock (`ITIMER_PROF` fires at most once a kernel tick for the
+//! whole process). The handler runs on the thread that used the CPU; it calls nothing that allocates or
+//! locks, and writes into a ring that one reader drains. It runs on the thread's own stack: the alternate
+//! stack that the standard library sets up is too small to unwind on.
+#![expect(unsafe_code, reason = "signal handler, POSIX timers, memory shared with the handler")]
+
+use std::cell::{Cell, UnsafeCell};
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::limits::{PROFILE_FRAMES_MAX, PROFILE_RING_SAMPLES};
+
+thread_local! {
+    /// Constant initial value and no destructor: reading it is safe at any moment of a thread's life.
+    static TAG: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Puts a tag on the calling thread and returns the earlier one.
+pub(super) fn exchange_tag(number: u64) -> u64 {
+    TAG.replace(number)
+}
+
+/// One sample as the handler wrote it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Slot {
+    /// Monotonic time in nanoseconds.
+    pub(super) at_ns: u64,
+    /// Tag of the thread.
+    pub(super) tag: u64,
+    /// Period of the timer that fired.
+    pub(super) period_ns: u32,
+    /// Thread id.
+    pub(super) tid: u32,
+    /// Periods that this sample stands for: 1 plus the timer's overruns.
+    pub(super) periods: u32,
+    depth: u32,
+    frames: [u64; PROFILE_FRAMES_MAX],
+}
+
+impl Slot {
+    /// Returns the stack, leaf first; addresses of callers lie within the call instruction.
+    pub(super) fn frames(&self) -> &[u64] {
+        self.frames.get(..self.depth as usize).unwrap_or(&self.frames)
+    }
+}
+
+/// A cell of the ring. `turn` says whose move it is: the lap's first position: a writer's; one more: the
+/// reader's. All zeros is an empty ring.
+struct Cells {
+    turn: AtomicU64,
+    slot: UnsafeCell<MaybeUninit<Slot>>,
+}
+
+static RING: AtomicPtr<Cells> = AtomicPtr::new(ptr::null_mut());
+static WRITE: AtomicU64 = AtomicU64::new(0);
+static READ: AtomicU64 = AtomicU64::new(0);
+static LOST: AtomicU64 = AtomicU64::new(0);
+static ON: AtomicBool = AtomicBool::new(false);
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+const RING_LEN: u64 = PROFILE_RING_SAMPLES as u64;
+const RING_BYTES: usize = PROFILE_RING_SAMPLES * size_of::<Cells>();
+
+/// Returns whether signals are turned into samples.
+pub(super) fn is_on() -> bool {
+    ON.load(Ordering::SeqCst)
+}
+
+/// Returns how many samples were lost since the process began.
+pub(super) fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Maps the ring, warms the unwinder up and installs the handler. One caller at a time.
+pub(super) fn start() -> io::Result<()> {
+    if RING.load(Ordering::Acquire).is_null() {
+        RING.store(map_ring()?, Ordering::Release);
+    }
+    warm_up();
+    let act: extern "C" fn(libc::c_int, *mut TimerInfo, *mut libc::ucontext_t) = on_signal;
+    // SIGPROF with SA_RESTART: interrupted system calls go on.
+    set_action(act as usize, libc::SA_SIGINFO | libc::SA_RESTART)?;
+    ON.store(true, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Ignores what signals still come, waits for handlers that run, and gives the ring's memory back. Every
+/// timer must be deleted before. One caller at a time.
+pub(super) fn stop() {
+    ON.store(false, Ordering::SeqCst);
+    if let Err(error) = set_action(libc::SIG_IGN, 0) {
+        tracing::warn!(%error, "cannot ignore SIGPROF; its handler stays and does nothing");
+    }
+    while INSIDE.load(Ordering::SeqCst) > 0 {
+        std::thread::yield_now();
+    }
+    let ring = RING.load(Ordering::Acquire);
+    if !ring.is_null() {
+        // SAFETY: our own private anonymous mapping; no handler is inside, and none enters while ON is
+        // false. It reads as zeros afterwards, which is how an empty ring begins.
+        unsafe { libc::madvise(ring.cast(), RING_BYTES, libc::MADV_DONTNEED) };
+    }
+    WRITE.store(0, Ordering::SeqCst);
+    READ.store(0, Ordering::SeqCst);
+}
+
+fn map_ring() -> io::Result<*mut Cells> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a fresh mapping; no memory of ours is touched.
+    let at = unsafe { libc::mmap(ptr::null_mut(), RING_BYTES, protection, flags, -1, 0) };
+    if at == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(at.cast()) }
+}
+
+fn set_action(handler: usize, flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: all zeros is a valid sigaction, and the pointers live over the calls.
+    let code = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler;
+        action.sa_flags = flags;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(libc::SIGPROF, &raw const action, ptr::null_mut())
+    };
+    if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The first unwind of a process loads what later ones only read.
+fn warm_up() {
+    let mut frames = 0_usize;
+    // SAFETY: the closure only counts.
+    unsafe {
+        backtrace::trace_unsynchronized(|_| {
+            frames += 1;
+            frames < PROFILE_FRAMES_MAX
+        });
+    }
+}
+
+/// What the kernel tells of a timer that fired: the head of `siginfo_t`.
+#[repr(C)]
+struct TimerInfo {
+    signo: libc::c_int,
+    errno: libc::c_int,
+    code: libc::c_int,
+    pad: libc::c_int,
+    timer: libc::c_int,
+    overrun: libc::c_int,
+    /// Thread id in the low half, period in the high half.
+    value: u64,
+}
+
+extern "C" fn on_signal(_: libc::c_int, info: *mut TimerInfo, context: *mut libc::ucontext_t) {
+    INSIDE.fetch_add(1, Ordering::SeqCst);
+    if ON.load(Ordering::SeqCst) && !info.is_null() && !context.is_null() {
+        // SAFETY: errno is the thread's own; the kernel gave both pointers for this call.
+        unsafe {
+            let errno = *libc::__errno_location();
+            if (*info).code == libc::SI_TIMER {
+                take_sample(&*info, &*context);
+            }
+            *libc::__errno_location() = errno;
+        }
+    }
+    INSIDE.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Claims a cell, fills it and hands it to the reader.
+fn take_sample(info: &TimerInfo, context: &libc::ucontext_t) {
+    let ring = RING.load(Ordering::Acquire);
+    let mut position = WRITE.load(Ordering::Relaxed);
+    let cell = loop {
+        // SAFETY: the index is below the ring's length, and the mapping is never unmapped.
+        let cell = unsafe { &*ring.add(index(position)) };
+        let turn = cell.turn.load(Ordering::Acquire);
+        if turn < lap(position) {
+            LOST.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if turn > lap(position) {
+            position = WRITE.load(Ordering::Relaxed);
+            continue;
+        }
+        let next = position + 1;
+        match WRITE.compare_exchange_weak(position, next, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => break cell,
+            Err(now) => position = now,
+        }
+    };
+    let (tid, period_ns) = unpack(info.value);
+    let slot = cell.slot.get().cast::<Slot>();
+    // SAFETY: the claimed cell is this handler's alone until `turn` is stored; plain old data.
+    unsafe {
+        (*slot).at_ns = monotonic_ns();
+        (*slot).tag = TAG.get();
+        (*slot).tid = tid;
+        (*slot).period_ns = period_ns;
+        (*slot).periods = 1 + u32::try_from(info.overrun).unwrap_or(0);
+        (*slot).depth = unwind(leaf(context), &mut (*slot).frames);
+    }
+    cell.turn.store(lap(position) + 1, Ordering::Release);
+}
+
+/// Takes the oldest sample out of the ring. One caller at a time.
+pub(super) fn take() -> Option<Slot> {
+    let ring = RING.load(Ordering::Acquire);
+    if ring.is_null() {
+        return None;
+    }
+    let position = READ.load(Ordering::Relaxed);
+    // SAFETY: the index is below the ring's length, and the mapping is never unmapped.
+    let cell = unsafe { &*ring.add(index(position)) };
+    if cell.turn.load(Ordering::Acquire) != lap(position) + 1 {
+        return None;
+    }
+    // SAFETY: the writer has stored `turn` after the whole slot; no writer comes here until we store it.
+    let slot = unsafe { (*cell.slot.get()).assume_init() };
+    cell.turn.store(lap(position) + RING_LEN, Ordering::Release);
+    READ.store(position + 1, Ordering::Relaxed);
+    Some(slot)
+}
+
+const fn index(position: u64) -> usize {
+    (position % RING_LEN) as usize
+}
+
+const fn lap(position: u64) -> u64 {
+    position - position % RING_LEN
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of the value")]
+const fn unpack(value: u64) -> (u32, u32) {
+    (value as u32, (value >> 32) as u32)
+}
+
+/// Writes the stack into `frames`, leaf first, and returns its depth. Frames above the leaf are the
+/// handler's own and left out.
+fn unwind(leaf: u64, frames: &mut [u64; PROFILE_FRAMES_MAX]) -> u32 {
+    let mut depth = 0_usize;
+    let mut handler_frames = 0_usize;
+    // SAFETY: this thread's own stack; the closure neither allocates nor panics.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            let address = frame.ip() as u64;
+            if depth == 0 && address != leaf {
+                handler_frames += 1;
+                return handler_frames < 32;
+            }
+            if address == 0 {
+                return false;
+            }
+            if let Some(place) = frames.get_mut(depth) {
+                *place = if depth == 0 { address } else { address - 1 };
+                depth += 1;
+            }
+            depth < PROFILE_FRAMES_MAX
+        });
+    }
+    if depth == 0 {
+        frames[0] = leaf;
+        depth = 1;
+    }
+    u32::try_from(depth).unwrap_or(0)
+}
+
+/// Returns where the thread was when the signal came.
+#[cfg(target_arch = "x86_64")]
+fn leaf(context: &libc::ucontext_t) -> u64 {
+    let registers: &[i64] = &context.uc_mcontext.gregs;
+    let index = usize::try_from(libc::REG_RIP).unwrap_or(usize::MAX);
+    registers.get(index).map_or(0, |address| address.cast_unsigned())
+}
+
+/// Returns where the thread was when the signal came.
+#[cfg(target_arch = "aarch64")]
+fn leaf(context: &libc::ucontext_t) -> u64 {
+    context.uc_mcontext.pc
+}
+
+/// Returns monotonic time in nanoseconds. Async-signal-safe.
+pub(super) fn monotonic_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// Returns the CPU time of this process.
+pub(super) fn process_cpu() -> Duration {
+    Duration::from_nanos(clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID))
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer lives over the call; both clocks always exist.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+/// A running timer on one thread's CPU clock. Deleted when dropped.
+#[derive(Debug)]
+pub(super) struct Timer(libc::c_int);
+
+impl Timer {
+    /// Starts a timer that signals thread `tid` after `first_ns` of its CPU time and every `period_ns`
+    /// from then on. Fails with `ESRCH` or `EINVAL` when the thread is gone.
+    pub(super) fn start(tid: u32, first_ns: u32, period_ns: u32) -> io::Result<Self> {
+        let thread = libc::c_int::try_from(tid).map_err(io::Error::other)?;
+        // The kernel's name of a thread's CPU clock: inverted id, per-thread bit, scheduler's clock.
+        let clock = (!thread << 3) | 4 | 2;
+        let value = u64::from(tid) | (u64::from(period_ns) << 32);
+        let value = usize::try_from(value).map_err(io::Error::other)?;
+        let mut id: libc::c_int = 0;
+        // SAFETY: all zeros is a valid sigevent; the pointers live over the call. The raw system call
+        // takes any clock and allocates nothing in the process.
+        let code = unsafe {
+            let mut event: libc::sigevent = std::mem::zeroed();
+            event.sigev_notify = libc::SIGEV_THREAD_ID;
+            event.sigev_signo = libc::SIGPROF;
+            event.sigev_notify_thread_id = thread;
+            event.sigev_value.sival_ptr = ptr::without_provenance_mut(value);
+            libc::syscall(libc::SYS_timer_create, clock, &raw mut event, &raw mut id)
+        };
+        if code != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let timer = Self(id);
+        let spec =
+            libc::itimerspec { it_interval: timespec(period_ns), it_value: timespec(first_ns) };
+        let none = ptr::null_mut::<libc::itimerspec>();
+        // SAFETY: the timer exists and the pointer lives over the call.
+        let code = unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const spec, none) };
+        if code == 0 { Ok(timer) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: the id is ours and deleted once.
+        unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
+    }
+}
+
+fn timespec(ns: u32) -> libc::timespec {
+    let tv_sec = libc::time_t::from(ns / 1_000_000_000);
+    libc::timespec { tv_sec, tv_nsec: libc::c_long::from(ns % 1_000_000_000) }
+}

@@ -1,0 +1,119 @@
+//! One profile's share of the samples: what it keeps, and at which weight.
+
+use std::collections::HashMap;
+
+use crate::clock::Timestamp;
+use crate::ids::AgentId;
+use crate::limits::PROFILE_STACKS_MAX;
+use crate::profile::tag::Owner;
+
+/// Which threads a profile looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Every thread: the process is what is profiled (the coordinator).
+    Process,
+    /// Threads tagged with the agent, and those without a tag: a process with one agent.
+    AgentAndUntagged(AgentId),
+    /// Threads tagged with the agent only: a process with many agents.
+    Agent(AgentId),
+}
+
+impl Scope {
+    /// Returns whether a sample of `owner` belongs to the profile.
+    pub fn includes(&self, owner: Option<&Owner>) -> bool {
+        match (self, owner) {
+            (Self::Process, _) | (Self::AgentAndUntagged(_), None) => true,
+            (Self::Agent(_), None) => false,
+            (Self::Agent(mine) | Self::AgentAndUntagged(mine), Some(owner)) => *mine == owner.agent,
+        }
+    }
+}
+
+/// Equal samples, merged: same stack address by address, same owner, same thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Addresses, leaf first. A caller's address lies within its call instruction.
+    pub frames: Vec<u64>,
+    /// Whom the thread worked for.
+    pub owner: Option<Owner>,
+    /// Name of the thread.
+    pub thread: String,
+    /// How many periods of CPU time were spent there.
+    pub count: u64,
+}
+
+/// What a window saw, without names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawProfile {
+    /// The merged samples.
+    pub samples: Vec<Sample>,
+    /// CPU time that one count stands for.
+    pub period_ns: u64,
+    /// Samples a second of CPU time and thread that were asked for.
+    pub hertz: u32,
+    /// First moment.
+    pub start: Timestamp,
+    /// Last moment.
+    pub end: Timestamp,
+    /// Length of the window on the monotonic clock.
+    pub duration_ns: u64,
+    /// Samples that found no room.
+    pub lost: u64,
+    /// CPU time that the process used over the window.
+    pub cpu_ms: u64,
+}
+
+impl RawProfile {
+    /// Returns the sum of all counts.
+    pub fn count(&self) -> u64 {
+        self.samples.iter().map(|sample| sample.count).sum()
+    }
+}
+
+/// What makes two samples equal.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) frames: Box<[u64]>,
+    pub(super) owner: Option<Owner>,
+    pub(super) tid: u32,
+}
+
+/// Gathers the samples of one window.
+///
+/// The shared sampler may run faster than this window asked for. CPU time is then saved up thread by
+/// thread, and a sample is kept each time a whole period of this window is full: what is kept, times the
+/// period, is the CPU time that was sampled, to within one period a thread.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    scope: Scope,
+    period_ns: u64,
+    saved_ns: HashMap<u32, u64>,
+    pub(super) counts: HashMap<Key, u64>,
+    pub(super) lost: u64,
+}
+
+impl Gathering {
+    pub(super) fn new(scope: Scope, period_ns: u64) -> Self {
+        Self { scope, period_ns, saved_ns: HashMap::new(), counts: HashMap::new(), lost: 0 }
+    }
+
+    /// Takes in a sample that stands for `cpu_ns` of its thread's CPU time.
+    pub(super) fn add(&mut self, frames: &[u64], owner: Option<&Owner>, tid: u32, cpu_ns: u64) {
+        if !self.scope.includes(owner) {
+            return;
+        }
+        let saved = self.saved_ns.entry(tid).or_default();
+        *saved += cpu_ns;
+        let count = *saved / self.period_ns;
+        *saved %= self.period_ns;
+        if count == 0 {
+            return;
+        }
+        let key = Key { frames: frames.into(), owner: owner.cloned(), tid };
+        if self.counts.len() >= PROFILE_STACKS_MAX && !self.counts.contains_key(&key) {
+            self.lost += count;
+            return;
+        }
+        *self.counts.entry(key).or_default() += count;
+    }
+}

@@ -1,0 +1,55 @@
+//! Bounds on a request's arguments that hold for every agent, whatever its policy says.
+
+use super::hunt::{FILE_HASH, FileHash};
+use super::{Args, Body};
+use crate::limits;
+
+/// Says what is out of bounds.
+pub(super) fn bounds(body: &Body, args: &Args) -> Result<(), String> {
+    body.target.check().map_err(|error| error.to_string())?;
+    match args {
+        Args::HuntStart(hunt) => {
+            if hunt.artifact != FILE_HASH {
+                return Err(format!("unknown artifact {:?}", hunt.artifact));
+            }
+            file_hash(&hunt.file_hash)
+        }
+        Args::ProfileStart(profile) => {
+            let seconds = 1..=limits::PROFILE_SECONDS_MAX;
+            let hertz = 1..=limits::PROFILE_HERTZ_MAX;
+            if !seconds.contains(&profile.seconds) {
+                return Err(format!("{} seconds, not 1 to {}", profile.seconds, seconds.end()));
+            }
+            if !hertz.contains(&profile.hertz) {
+                return Err(format!("{} hertz, not 1 to {}", profile.hertz, hertz.end()));
+            }
+            let kinds = profile.kinds.len();
+            if kinds == 0 || kinds > 8 { Err(format!("{kinds} kinds, not 1 to 8")) } else { Ok(()) }
+        }
+        Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => Ok(()),
+    }
+}
+
+fn file_hash(spec: &FileHash) -> Result<(), String> {
+    let roots = spec.roots.len();
+    if roots == 0 || roots > limits::ROOTS_MAX {
+        return Err(format!("{roots} roots, not 1 to {}", limits::ROOTS_MAX));
+    }
+    for root in &spec.roots {
+        if root.first() != Some(&b'/') || root.len() > limits::PATH_BYTES_MAX || root.contains(&0) {
+            return Err(format!(
+                "root {:?} is not an absolute path",
+                String::from_utf8_lossy(root)
+            ));
+        }
+    }
+    let globs = spec.include.len() + spec.exclude.len();
+    if globs > limits::GLOBS_MAX {
+        return Err(format!("{globs} patterns, {} are allowed", limits::GLOBS_MAX));
+    }
+    let long = spec.include.iter().chain(&spec.exclude).find(|g| g.len() > limits::PATH_BYTES_MAX);
+    if long.is_some() {
+        return Err(format!("a pattern is longer than {} bytes", limits::PATH_BYTES_MAX));
+    }
+    Ok(())
+}

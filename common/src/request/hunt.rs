@@ -1,0 +1,83 @@
+//! The arguments of `hunt.start`.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// The only artifact of this version.
+pub const FILE_HASH: &str = "file_hash";
+
+/// Asks many agents for one artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HuntStart {
+    /// Always 0: the revision that a control must exceed.
+    pub revision: u64,
+    /// The artifact: [`FILE_HASH`].
+    pub artifact: String,
+    /// What to walk and hash.
+    pub file_hash: FileHash,
+    /// Agents begin at a moment of their own within so many seconds.
+    pub spread_s: u32,
+    /// Seconds between progress statuses; 0 for none (progress then rides on telemetry).
+    pub progress_s: u32,
+}
+
+/// A digest that `file_hash` can compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HashKind {
+    /// 16 bytes.
+    Md5,
+    /// 20 bytes.
+    Sha1,
+    /// 32 bytes.
+    Sha256,
+}
+
+impl HashKind {
+    /// Every digest, in the order of the output columns.
+    pub const ALL: [Self; 3] = [Self::Md5, Self::Sha1, Self::Sha256];
+
+    /// Returns the field name in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    /// Returns the bytes of one digest.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Md5 => 16,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
+/// What to walk, what to select, what to compute.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileHash {
+    /// Absolute paths, as bytes: a name need not be UTF-8.
+    pub roots: Vec<ByteBuf>,
+    /// Patterns of which one must match (none given: all match). Gitignore-like: a pattern with a `/`
+    /// is matched against the path below its root, one without against the file's name.
+    pub include: Vec<String>,
+    /// Patterns of which none may match; a folder that matches is not entered.
+    pub exclude: Vec<String>,
+    /// Levels below a root; 0 is the root itself.
+    pub max_depth: Option<u32>,
+    /// Smallest file, in bytes.
+    pub min_size: Option<u64>,
+    /// Largest file, in bytes.
+    pub max_size: Option<u64>,
+    /// Digests to compute, in one read. Empty: a listing.
+    pub hashes: Vec<HashKind>,
+    /// Stay on the file system of each root (`st_dev`).
+    pub one_file_system: bool,
+    /// Enter network and pseudo file systems, too.
+    pub all_file_systems: bool,
+}

@@ -1,0 +1,157 @@
+//! What an operator asks: signed records, decoded strictly.
+//!
+//! On the wire a request is the AMQP properties `type` (the kind) and `message_id` (the id), the headers
+//! `sig` and `cert`, and a body: one named MessagePack [`Body`]. A field that is not known is a refusal:
+//! an unknown limit must not become "no limit".
+
+mod check;
+pub mod hunt;
+pub mod profile;
+pub mod sign;
+pub mod target;
+pub mod trust;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::clock::Timestamp;
+use crate::ids::{FleetId, KeyId, RequestId};
+pub use target::Target;
+
+/// What a request asks for. The closed list of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Kind {
+    /// Begin a hunt.
+    #[serde(rename = "hunt.start")]
+    HuntStart,
+    /// End a hunt before its time.
+    #[serde(rename = "hunt.cancel")]
+    HuntCancel,
+    /// Begin a profile.
+    #[serde(rename = "profile.start")]
+    ProfileStart,
+    /// End a profile before its time; what was sampled is delivered.
+    #[serde(rename = "profile.cancel")]
+    ProfileCancel,
+    /// Never trust these keys again. Signed by the fleet root itself.
+    #[serde(rename = "trust.revoke")]
+    TrustRevoke,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::HuntStart,
+        Self::HuntCancel,
+        Self::ProfileStart,
+        Self::ProfileCancel,
+        Self::TrustRevoke,
+    ];
+
+    /// Returns the word that travels in the `type` property.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HuntStart => "hunt.start",
+            Self::HuntCancel => "hunt.cancel",
+            Self::ProfileStart => "profile.start",
+            Self::ProfileCancel => "profile.cancel",
+            Self::TrustRevoke => "trust.revoke",
+        }
+    }
+
+    /// Reads the word; `None` for a kind that this version does not know.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Bounds that the operator puts on each collection of a request. `None` is the agent's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// CPU of the collection's own threads, percent of one core.
+    pub max_cpu_percent: Option<u32>,
+    /// File bytes read, in 1,000,000 bytes a second.
+    pub max_mbps: Option<u32>,
+    /// Files opened a second.
+    pub max_files_per_s: Option<u32>,
+    /// Wall time of the run, in seconds.
+    pub timeout_s: Option<u32>,
+    /// Rows that come back.
+    pub max_rows: Option<u64>,
+    /// File bytes read in all.
+    pub max_bytes: Option<u64>,
+}
+
+/// The signed part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// What is asked; equals the `type` property.
+    pub kind: Kind,
+    /// The request's own id; equals the `message_id` property.
+    pub id: RequestId,
+    /// The key that signed.
+    pub key: KeyId,
+    /// The fleet that it is for.
+    pub fleet: FleetId,
+    /// When it was signed.
+    pub issued: Timestamp,
+    /// Until when work on it may begin.
+    pub not_after: Timestamp,
+    /// Which agents it is for.
+    pub target: Target,
+    /// Bounds on each collection.
+    pub limits: Limits,
+    /// Named MessagePack of the kind's own arguments, decoded only after the signature held.
+    pub args: ByteBuf,
+}
+
+/// The arguments of a request, by kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Args {
+    /// `hunt.start`
+    HuntStart(hunt::HuntStart),
+    /// `hunt.cancel`
+    HuntCancel(Control),
+    /// `profile.start`
+    ProfileStart(profile::ProfileStart),
+    /// `profile.cancel`
+    ProfileCancel(Control),
+    /// `trust.revoke`
+    TrustRevoke(trust::Revoke),
+}
+
+/// A control record: something about an earlier request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// The request that it is about.
+    pub request: RequestId,
+    /// Grows with each control of one request; agents apply only a higher one than they have seen.
+    pub revision: u64,
+}
+
+/// A request as it travels and as `hunt seal` writes it: the signed bytes, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// The `type` property. Text, for a kind may be newer than this version.
+    pub kind: String,
+    /// The `message_id` property.
+    pub id: String,
+    /// The exact bytes that were signed.
+    pub body: ByteBuf,
+    /// Ed25519 over [`sign::signed_bytes`].
+    pub sig: ByteBuf,
+    /// The root's certificate for the key ([`trust::Certificate`]); empty when the root itself signed.
+    pub cert: ByteBuf,
+}

@@ -1,0 +1,14 @@
+//! What agents answer: statuses, row and blob chunks, telemetry.
+//!
+//! Results are additive: an unknown field is ignored, a missing one has its default. Everything here is
+//! untrusted until `coordinator::ingest` has held it against its routing key and its limits.
+
+pub mod blob;
+pub mod rows;
+pub mod status;
+pub mod telemetry;
+
+pub use blob::BlobChunk;
+pub use rows::{FileKind, FileStatus, Row, RowChunk};
+pub use status::{FilesFooter, Footer, ProfileFooter, State, Status};
+pub use telemetry::{CollectionSample, Telemetry};

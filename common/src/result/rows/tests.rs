@@ -1,0 +1,40 @@
+use proptest::prelude::*;
+
+use super::*;
+
+prop_compose! {
+    fn row()(
+        path in prop::collection::vec(any::<u8>(), 0..60),
+        kind in prop::sample::select(FileKind::ALL),
+        status in prop::sample::select(FileStatus::ALL),
+        numbers in any::<(i32, u64, i64, i64, Option<i64>, i64)>(),
+        more in any::<(u32, u32, u32, u64, u64, u64)>(),
+        link_target in prop::option::of(prop::collection::vec(any::<u8>(), 0..20)),
+        digest in prop::option::of(any::<([u8; 16], [u8; 32])>()),
+    ) -> Row {
+        let digests = digest.map_or_else(Vec::new, |(md5, sha256)| {
+            vec![(HashKind::Md5, md5.to_vec()), (HashKind::Sha256, sha256.to_vec())]
+        });
+        Row {
+            path, kind, status, errno: numbers.0, size: numbers.1, mtime_ns: numbers.2,
+            ctime_ns: numbers.3, btime_ns: numbers.4, atime_ns: numbers.5, mode: more.0,
+            uid: more.1, gid: more.2, nlink: more.3, dev: more.4, ino: more.5, link_target, digests,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_packed_comes_back(rows in prop::collection::vec(row(), 0..40)) {
+        let body = pack(&rows).unwrap();
+        let count = u32::try_from(rows.len()).unwrap();
+        prop_assert_eq!(unpack(&body, count).unwrap(), rows);
+        prop_assert!(unpack(&body, count + 1).is_err());
+    }
+
+    #[test]
+    fn no_bytes_crash_it(bytes in prop::collection::vec(any::<u8>(), 0..400), count in any::<u32>()) {
+        let _refused = unpack(&bytes, count);
+        let _refused = unpack(&wire::compress(&bytes).unwrap(), count);
+    }
+}

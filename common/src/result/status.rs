@@ -1,0 +1,171 @@
+//! `status` messages: what became of a request on one agent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::clock::Timestamp;
+use crate::ids::{AgentId, Attempt, RequestId};
+
+/// What an agent says of a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Will not run; `code` and `reason` say why.
+    Declined,
+    /// Waits for a lane.
+    Queued,
+    /// Runs.
+    Started,
+    /// Runs; carries a footer of what was done so far.
+    Progress,
+    /// Ran to its end.
+    Finished,
+    /// Ended by an error.
+    Failed,
+    /// Ended by the operator.
+    Cancelled,
+}
+
+impl State {
+    /// Tells whether nothing can follow.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Declined | Self::Finished | Self::Failed | Self::Cancelled)
+    }
+
+    /// Returns the word in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::Queued => "queued",
+            Self::Started => "started",
+            Self::Progress => "progress",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One status message; routing key `status.<agent>.<request>`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Who says it.
+    pub agent: AgentId,
+    /// Of which request.
+    pub request: RequestId,
+    /// Of which run.
+    pub attempt: Attempt,
+    /// What became of it.
+    pub state: State,
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+    /// For a refusal or a failure: a word of a closed list (see `docs/reference/codes.md`).
+    #[serde(default)]
+    pub code: String,
+    /// The same for people.
+    #[serde(default)]
+    pub reason: String,
+    /// With a final state: how many chunks the attempt has, rows and blobs together.
+    #[serde(default)]
+    pub chunks: Option<u64>,
+    /// What was done, in figures.
+    #[serde(default)]
+    pub footer: Option<Footer>,
+}
+
+/// What a collection did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Footer {
+    /// Of `file_hash`.
+    pub files: Option<FilesFooter>,
+    /// Of a profile.
+    pub profile: Option<ProfileFooter>,
+    /// When the collection first began, by the agent's clock.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// CPU of the collection's own threads in user mode.
+    pub cpu_user_ms: u64,
+    /// CPU of the collection's own threads in the kernel.
+    pub cpu_system_ms: u64,
+    /// Time spent waiting for limits or for room in the outbox.
+    pub throttled_ms: u64,
+    /// Rows emitted.
+    pub rows: u64,
+    /// How often the collection was taken up again after the agent had died.
+    pub resumed: u32,
+}
+
+/// What `file_hash` saw. Every entry is counted once: [`FilesFooter::accounted`] equals `seen`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilesFooter {
+    /// Entries met: each root, and each name found in a folder that was entered. What lies in a folder that
+    /// was not entered is not met; a root below another root is met once, as a root.
+    pub seen: u64,
+    /// Regular files whose digests are in a row (`ok`, `cached`, `changed`, `cache_mismatch`).
+    pub hashed: u64,
+    /// Folders that were entered (or would have been, but for `max_depth`) and, in a listing, every row of
+    /// status `ok`.
+    pub listed: u64,
+    /// Entries that the operator's own filter left out, by reason: `include`, `exclude`, `size`,
+    /// `file_system`. They are no rows.
+    pub filtered: BTreeMap<String, u64>,
+    /// Rows of what policy left out, by status: `skipped_kind` (links, pipes, sockets, devices), `skipped_fs`.
+    pub skipped: BTreeMap<String, u64>,
+    /// Rows of what could not be read, by status: `denied`, `vanished`, `io_error`.
+    pub failed: BTreeMap<String, u64>,
+    /// File systems that were not entered: mount point, a blank, type. At most 64, the others under `more`.
+    pub mounts_skipped: BTreeMap<String, u64>,
+    /// File bytes that went through the digests for rows that were kept.
+    pub bytes_hashed: u64,
+    /// File bytes really read, repeats after a restart included.
+    pub bytes_read: u64,
+    /// The path that took longest.
+    pub slowest_path: ByteBuf,
+    /// How long it took.
+    pub slowest_ms: u64,
+}
+
+impl FilesFooter {
+    /// Returns the sum of all that an entry can become: hashed, listed, filtered, skipped, failed.
+    pub fn accounted(&self) -> u64 {
+        let sum = |counts: &BTreeMap<String, u64>| {
+            counts.values().fold(0_u64, |sum, count| sum.saturating_add(*count))
+        };
+        self.hashed
+            .saturating_add(self.listed)
+            .saturating_add(sum(&self.filtered))
+            .saturating_add(sum(&self.skipped))
+            .saturating_add(sum(&self.failed))
+    }
+}
+
+/// What a profile is made of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfileFooter {
+    /// `cpu`, …
+    pub kind: String,
+    /// First moment of the window, by the agent's clock.
+    pub window_start: Timestamp,
+    /// Last moment of the window.
+    pub window_end: Timestamp,
+    /// Samples a second that were asked for.
+    pub hertz: u32,
+    /// Samples in the blob.
+    pub samples: u64,
+    /// Samples that did not fit the ring.
+    pub lost: u64,
+    /// CPU time of the process over the window.
+    pub cpu_ms: u64,
+    /// Whether the window was cut short.
+    pub partial: bool,
+    /// SHA-256 of the blob, 32 bytes.
+    pub blob_sha256: ByteBuf,
+    /// Size of the blob.
+    pub blob_bytes: u64,
+}

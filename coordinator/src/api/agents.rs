@@ -1,0 +1,138 @@
+//! `/agents`: enrol, list, show, revoke.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use common::ids::AgentId;
+
+use super::error::ApiError;
+use super::guard::Caller;
+use super::types::{AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents};
+use crate::broker;
+use crate::core::Core;
+use crate::roster;
+use crate::store::read::StoredAgent;
+use crate::store::write::{Audit, NewAgent, Write};
+
+/// Agents that one call enrols at most.
+const ENROL_MAX: usize = 10_000;
+
+/// `GET /agents`
+pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<AgentView>>, ApiError> {
+    let now = core.clock.now();
+    let agents = core.read(crate::store::Reader::agents).await.map_err(ApiError::from)?;
+    Ok(Json(agents.iter().map(|agent| roster::view(agent, now)).collect()))
+}
+
+/// `GET /agents/{id}`
+pub async fn show(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<AgentView>, ApiError> {
+    let agent = find(&core, &id).await?;
+    Ok(Json(roster::view(&agent, core.clock.now())))
+}
+
+/// Finds the one agent whose id is, or begins with, `prefix`.
+pub async fn find(core: &Core, prefix: &str) -> Result<StoredAgent, ApiError> {
+    let agents = core.read(crate::store::Reader::agents).await.map_err(ApiError::from)?;
+    let next = "muster agents list";
+    if let Some(exact) = agents.iter().find(|agent| agent.id.as_str() == prefix) {
+        return Ok(exact.clone());
+    }
+    let mut found: Vec<_> =
+        agents.into_iter().filter(|a| a.id.as_str().starts_with(prefix)).collect();
+    match (found.pop(), found.len()) {
+        (Some(one), 0) => Ok(one),
+        (None, _) => Err(ApiError::missing("agent", prefix, next)),
+        (Some(one), others) => Err(ApiError::usage(
+            format!("{prefix:?} stands for {} agents", others + 1),
+            format!("among them {}", one.id),
+            next,
+        )),
+    }
+}
+
+/// `POST /agents`
+pub async fn enrol(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Json(asked): Json<EnrolAgents>,
+) -> Result<Json<EnrolledAgents>, ApiError> {
+    if asked.agents.is_empty() || asked.agents.len() > ENROL_MAX {
+        let cause = format!("{} are asked for, 1 to {ENROL_MAX} are allowed", asked.agents.len());
+        return Err(ApiError::usage("cannot enrol", cause, "split the list"));
+    }
+    let mut ids = Vec::with_capacity(asked.agents.len());
+    let mut records = Vec::with_capacity(asked.agents.len());
+    for agent in &asked.agents {
+        let id = roster::mint(&agent.name).map_err(|error| {
+            let next = "a name needs at least one letter or digit of ASCII";
+            ApiError::usage(format!("cannot enrol {:?}", agent.name), error.to_string(), next)
+        })?;
+        let labels =
+            serde_json::to_string(&agent.labels).map_err(|e| ApiError::bug(e.to_string()))?;
+        records.push(NewAgent { id: id.clone(), name: agent.name.clone(), labels });
+        ids.push(id);
+    }
+    let management = core.management.clone();
+    let made = tokio::task::spawn_blocking(move || broker::enrol::enrol(&management, &ids)).await;
+    let credentials =
+        made.map_err(|problem| ApiError::bug(problem.to_string()))?.map_err(|error| {
+            ApiError::away(
+                "the broker cannot make the agents' users",
+                error.to_string(),
+                &error.hint(),
+            )
+        })?;
+    core.writer.write(Write::Agents(records)).await.map_err(ApiError::from)?;
+    audit(&core, &caller, "enrol", &format!("{} agents", credentials.len())).await?;
+    let agents = asked.agents.into_iter().zip(credentials).map(|(agent, made)| Enrolled {
+        id: made.agent.to_string(),
+        name: agent.name,
+        labels: agent.labels,
+        password: made.password.reveal().to_owned(),
+    });
+    Ok(Json(EnrolledAgents { broker: address(&core), agents: agents.collect() }))
+}
+
+fn address(core: &Core) -> BrokerAddress {
+    let file = &core.config.file;
+    let (mut host, mut port) = (file.broker.host.clone(), file.broker.port);
+    let other = file.agents_broker.as_deref().and_then(|text| text.rsplit_once(':'));
+    if let Some((other, Ok(number))) = other.map(|(other, number)| (other, number.parse())) {
+        (host, port) = (other.to_owned(), number);
+    }
+    BrokerAddress { host, port, vhost: file.broker.vhost.clone(), tls: file.broker.tls }
+}
+
+/// `POST /agents/{id}/revoke`
+pub async fn revoke(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<AgentView>, ApiError> {
+    let agent = find(&core, &id).await?;
+    let (management, of): (_, AgentId) = (core.management.clone(), agent.id.clone());
+    let revoked =
+        tokio::task::spawn_blocking(move || broker::enrol::revoke(&management, &of)).await;
+    revoked.map_err(|problem| ApiError::bug(problem.to_string()))?.map_err(|error| {
+        ApiError::away("the broker cannot revoke the agent", error.to_string(), &error.hint())
+    })?;
+    core.writer.write(Write::Revoked(agent.id.clone())).await.map_err(ApiError::from)?;
+    audit(&core, &caller, "revoke", agent.id.as_str()).await?;
+    let agent = find(&core, agent.id.as_str()).await?;
+    Ok(Json(roster::view(&agent, core.clock.now())))
+}
+
+async fn audit(
+    core: &Core,
+    caller: &Caller,
+    action: &'static str,
+    subject: &str,
+) -> Result<(), ApiError> {
+    let line =
+        Audit { token: caller.0.clone(), action, subject: subject.to_owned(), ..Audit::default() };
+    core.writer.write(Write::Audit(line)).await.map(drop).map_err(ApiError::from)
+}

@@ -1,0 +1,100 @@
+//! Who may come in: the `Host` header and the bearer token.
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+use super::error::ApiError;
+
+/// What the guard knows: digests of tokens, names of hosts.
+#[derive(Debug)]
+pub struct Guard {
+    tokens: Vec<(String, [u8; 32])>,
+    hosts: Vec<String>,
+}
+
+/// Whose token came with a request.
+#[derive(Debug, Clone)]
+pub struct Caller(pub String);
+
+impl Guard {
+    /// Takes token names with SHA-256 digests, and the host names that are allowed beside the loopback ones.
+    pub fn new(tokens: Vec<(String, [u8; 32])>, hosts: Vec<String>) -> Self {
+        Self { tokens, hosts }
+    }
+
+    /// Returns whose token it is. Digests are compared, so the time it takes tells nothing of the token.
+    fn caller(&self, authorization: Option<&str>) -> Result<Caller, ApiError> {
+        let text = authorization.ok_or_else(|| ApiError::token("there is none"))?;
+        let token =
+            text.strip_prefix("Bearer ").ok_or_else(|| ApiError::token("not a bearer token"))?;
+        let digest: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
+        let found = self.tokens.iter().find(|(_, known)| *known == digest);
+        found
+            .map(|(name, _)| Caller(name.clone()))
+            .ok_or_else(|| ApiError::token("it is not known here"))
+    }
+
+    /// A page of elsewhere that got its name to resolve to this address must not be served.
+    fn is_host_known(&self, host: &str) -> bool {
+        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+            if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
+        });
+        matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+            || self.hosts.iter().any(|known| known == name)
+    }
+}
+
+/// Lets only known hosts in.
+pub async fn host(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if guard.is_host_known(host) {
+        return next.run(request).await;
+    }
+    let error = ApiError::refused(
+        "the coordinator does not answer to this name",
+        format!("Host is {host:?}"),
+        "add the name to `hosts` in coordinator.toml",
+    );
+    error.into_response()
+}
+
+/// Lets only callers with a token in, and says who it is.
+pub async fn token(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let text = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match guard.caller(text) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_tokens() {
+        let guard = Guard::new(vec![("ada".into(), Sha256::digest(b"secret").into())], vec![]);
+        assert_eq!(guard.caller(Some("Bearer secret")).unwrap().0, "ada");
+        for bad in [None, Some(""), Some("secret"), Some("Bearer "), Some("Bearer Secret")] {
+            assert!(guard.caller(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_known_hosts() {
+        let guard = Guard::new(vec![], vec!["muster.example.net".into()]);
+        for good in ["localhost:7411", "127.0.0.1", "[::1]:7411", "muster.example.net:80"] {
+            assert!(guard.is_host_known(good), "{good}");
+        }
+        for bad in ["", "evil.example", "127.0.0.1.evil.example:7411", "localhost:x"] {
+            assert!(!guard.is_host_known(bad), "{bad}");
+        }
+    }
+}

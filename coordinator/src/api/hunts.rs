@@ -1,0 +1,184 @@
+//! `/requests` and `/hunts`: launch, list, show, watch, results.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use common::request::Kind;
+use common::result::rows;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::error::ApiError;
+use super::guard::Caller;
+use super::types::{CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntView, Launched};
+use crate::core::Core;
+use crate::hunts::launch;
+use crate::hunts::view::Whole;
+use crate::store::read::{Found, StoredRequest};
+use crate::store::{Reader, StoreError};
+
+/// `POST /requests`
+pub async fn request(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Launched>, ApiError> {
+    launch::launch(&core, &caller, &body).await.map(Json)
+}
+
+/// Finds the one request of a kind whose id begins so.
+pub fn find(reader: &Reader, kind: Kind, prefix: &str) -> Result<StoredRequest, ApiError> {
+    let noun = if kind == Kind::HuntStart { "hunt" } else { "profile" };
+    let next = if kind == Kind::HuntStart { "muster hunt list" } else { "muster profile list" };
+    match reader.find(kind.as_str(), prefix)? {
+        Found::One(request) => Ok(request),
+        Found::None => Err(ApiError::missing(noun, prefix, next)),
+        Found::Many(count) => Err(ApiError::usage(
+            format!("{prefix:?} stands for {count} of them"),
+            "the beginning of an id must be unique",
+            next,
+        )),
+    }
+}
+
+/// `GET /hunts`
+pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<HuntView>>, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        let requests = reader.requests(Kind::HuntStart.as_str())?;
+        requests.into_iter().map(|request| Whole::read(reader, request, now)?.hunt()).collect()
+    };
+    let hunts: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(hunts?))
+}
+
+async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+    let now = core.clock.now();
+    core.read(move |reader| Ok(Whole::read(reader, find(reader, Kind::HuntStart, &id)?, now)?))
+        .await
+}
+
+/// `GET /hunts/{id}`
+pub async fn show(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<HuntView>, ApiError> {
+    Ok(Json(whole(&core, id).await?.hunt()?))
+}
+
+/// `GET /hunts/{id}/agents`
+pub async fn agents(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<CollectionView>>, ApiError> {
+    Ok(Json(whole(&core, id).await?.parts_shown()))
+}
+
+/// `GET /hunts/{id}/events`: the hunt each second, and once more when nothing is to come.
+pub async fn events(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    // The first answer is given before the stream begins, so that a wrong id is an error and not an empty stream.
+    let first = whole(&core, id).await?.hunt()?;
+    let (events, stream) = mpsc::channel::<Result<Event, Infallible>>(4);
+    let stop = core.tasks.stop_signal();
+    let watched = Arc::clone(&core);
+    core.tasks.spawn("watch", async move {
+        let mut shown = first;
+        loop {
+            let name = if shown.done { EVENT_DONE } else { EVENT_PROGRESS };
+            let Ok(event) = Event::default().event(name).json_data(&shown) else { return };
+            if events.send(Ok(event)).await.is_err() || shown.done {
+                return;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            match whole(&watched, shown.id.clone()).await.and_then(|whole| Ok(whole.hunt()?)) {
+                Ok(next) => shown = next,
+                Err(_) => return,
+            }
+        }
+    });
+    Ok(Sse::new(receive(stream)).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Turns a channel into a stream.
+fn receive<T>(channel: mpsc::Receiver<T>) -> impl futures_lite::Stream<Item = T> {
+    futures_lite::stream::unfold(channel, |mut channel| async move {
+        channel.recv().await.map(|item| (item, channel))
+    })
+}
+
+/// What of the rows is wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    agent: Option<String>,
+    limit: Option<u64>,
+}
+
+/// `GET /hunts/{id}/results`: one JSON object a line, never all in memory.
+pub async fn results(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, ApiError> {
+    let whole = whole(&core, id).await?;
+    let hunt = whole.hunt()?.id;
+    let (lines, stream) = mpsc::channel::<Result<Bytes, std::io::Error>>(8);
+    let place = core.place.clone();
+    let write = move || {
+        let end =
+            place.reader().and_then(|reader| stream_rows(&reader, &whole, &hunt, &wanted, &lines));
+        if let Err(error) = end {
+            // The status is sent: a cut stream is the only way left to say so.
+            drop(lines.blocking_send(Err(std::io::Error::other(error.to_string()))));
+        }
+    };
+    tokio::task::spawn_blocking(write);
+    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(receive(stream))).into_response())
+}
+
+fn stream_rows(
+    reader: &Reader,
+    whole: &Whole,
+    hunt: &str,
+    wanted: &Wanted,
+    lines: &mpsc::Sender<Result<Bytes, std::io::Error>>,
+) -> Result<(), StoreError> {
+    let request = hunt.parse().map_err(|_| StoreError::Broken("hunt id".to_owned()))?;
+    let mut left = wanted.limit.unwrap_or(u64::MAX);
+    for (agent, host, run) in whole.counting() {
+        if wanted.agent.as_ref().is_some_and(|only| *only != agent.as_str()) {
+            continue;
+        }
+        reader.row_chunks(&request, &agent, &run, |chunk| {
+            let mut text = Vec::new();
+            for row in rows::unpack(&chunk.body, chunk.rows)? {
+                if left == 0 {
+                    break;
+                }
+                left -= 1;
+                let shown = FileRow::new(hunt.to_owned(), agent.to_string(), host.clone(), &row);
+                serde_json::to_writer(&mut text, &shown)
+                    .map_err(|e| StoreError::Broken(e.to_string()))?;
+                text.push(b'\n');
+            }
+            let is_heard = lines.blocking_send(Ok(Bytes::from(text))).is_ok();
+            Ok(is_heard && left > 0)
+        })?;
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! `/profiles`: list, show, and the blob of one agent as it came.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use common::ids::AgentId;
+use common::request::Kind;
+
+use super::error::ApiError;
+use super::hunts::find;
+use super::types::ProfileView;
+use crate::core::Core;
+use crate::hunts::view::Whole;
+use crate::store::{Reader, StoreError};
+
+/// `GET /profiles`
+pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<ProfileView>>, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        let requests = reader.requests(Kind::ProfileStart.as_str())?;
+        requests.into_iter().map(|request| Whole::read(reader, request, now)?.profile()).collect()
+    };
+    let profiles: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(profiles?))
+}
+
+/// `GET /profiles/{id}`
+pub async fn show(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<ProfileView>, ApiError> {
+    Ok(Json(whole(&core, id).await?.profile()?))
+}
+
+async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+    let now = core.clock.now();
+    core.read(move |reader| Ok(Whole::read(reader, find(reader, Kind::ProfileStart, &id)?, now)?))
+        .await
+}
+
+/// `GET /profiles/{id}/{agent}/{view}`; the agent `-` is the first that has a blob.
+pub async fn view(
+    State(core): State<Arc<Core>>,
+    Path((id, agent, view)): Path<(String, String, String)>,
+) -> Result<Response, ApiError> {
+    let whole = whole(&core, id.clone()).await?;
+    let agent = match agent.as_str() {
+        "-" => None,
+        AgentId::COORDINATOR => Some(AgentId::coordinator()),
+        prefix => Some(super::agents::find(&core, prefix).await?.id),
+    };
+    let blob = whole.blob_of(agent.as_ref()).ok_or_else(|| {
+        let next = "muster profile show, which says what each agent answered";
+        ApiError::missing(
+            "profile blob of",
+            agent.as_ref().map_or("any agent", AgentId::as_str),
+            next,
+        )
+    })?;
+    let path = core.place.blob(&blob.sha256);
+    let profile = whole.profile()?;
+    let symbols = core.place.symbols();
+    let work = move || {
+        let raw = std::fs::read(&path).map_err(|error| ApiError::bug(format!("blob: {error}")))?;
+        if view == "raw" {
+            return Ok(
+                ([(CONTENT_TYPE, "application/octet-stream")], Bytes::from(raw)).into_response()
+            );
+        }
+        super::profile_views::render(&raw, &view, &symbols, &profile, blob.agent.as_str())
+    };
+    let rendered = tokio::task::spawn_blocking(work).await;
+    rendered.map_err(|problem| ApiError::bug(problem.to_string()))?
+}

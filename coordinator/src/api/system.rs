@@ -1,0 +1,110 @@
+//! `/healthz`, `/metrics`, `/fleet`, `/audit`, `/doctor`, `/who-has`, `/openapi.json`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use utoipa::openapi::OpenApi;
+
+use super::error::ApiError;
+use super::types::{AgentState, AuditView, Doctor, FleetView, Health, WhoHas};
+use crate::core::Core;
+use crate::roster;
+use crate::store::{Reader, StoreError};
+use crate::who_has::{WhoHasError, who_has as find_holders};
+
+/// Lines of the audit log that one answer holds.
+const AUDIT_LINES: u32 = 1_000;
+
+/// `GET /healthz`
+pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
+    let (link, trouble) = (core.health(), core.writer.trouble());
+    let is_well = link.connected && trouble.is_none();
+    Json(Health {
+        status: if is_well { "ok" } else { "degraded" }.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        broker: if link.connected { "ok" } else { "no broker" }.to_owned(),
+        store: trouble.unwrap_or_else(|| "ok".to_owned()),
+    })
+}
+
+/// `GET /fleet`
+pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        let agents = reader.agents()?;
+        let states: Vec<_> = agents.iter().map(|agent| roster::state(agent, now)).collect();
+        let count =
+            |wanted: &[AgentState]| states.iter().filter(|s| wanted.contains(s)).count() as u64;
+        let all = count(&[AgentState::New, AgentState::Live, AgentState::Silent]);
+        let live = count(&[AgentState::Live]);
+        Ok((all, live, reader.count("hunt.start")?, reader.count("profile.start")?))
+    };
+    let counts: Result<_, StoreError> = core.read(read).await;
+    let (agents, live, hunts, profiles) = counts?;
+    Ok(Json(FleetView {
+        id: core.config.file.fleet.to_string(),
+        root: core.config.file.root.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        broker: core.health(),
+        agents,
+        live,
+        hunts,
+        profiles,
+    }))
+}
+
+/// `GET /audit`
+pub async fn audit(State(core): State<Arc<Core>>) -> Result<Json<Vec<AuditView>>, ApiError> {
+    let lines = core.read(|reader| reader.audit(AUDIT_LINES)).await.map_err(ApiError::from)?;
+    let shown = lines.into_iter().map(|line| {
+        let [token, operator, action, subject, detail] = line.words;
+        AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// `GET /doctor`
+pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiError> {
+    let (link, trouble, now) = (core.health(), core.writer.trouble(), core.clock.now());
+    let examine =
+        move |reader: &Reader| crate::doctor::doctor(reader, trouble.as_deref(), &link, now);
+    Ok(Json(core.read(examine).await?))
+}
+
+/// `GET /metrics`
+pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse, ApiError> {
+    let (link, trouble, now) = (core.health(), core.writer.trouble(), core.clock.now());
+    let write = move |reader: &Reader| {
+        super::metrics::metrics(reader, link.connected, trouble.is_none(), now)
+    };
+    let text = core.read(write).await?;
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}
+
+/// `GET /openapi.json`
+pub async fn openapi() -> Json<OpenApi> {
+    Json(super::openapi::document())
+}
+
+/// `GET /who-has?hash=…`, repeatable.
+pub async fn who_has(
+    State(core): State<Arc<Core>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<WhoHas>, ApiError> {
+    let query = query.unwrap_or_default();
+    let values = query.split('&').filter_map(|pair| pair.strip_prefix("hash="));
+    let hashes: Vec<String> = values.map(str::to_owned).collect();
+    // One scan at a time reads the disk; the others wait for their turn.
+    let turn = core.scans.acquire().await;
+    let _turn = turn.map_err(|closed| ApiError::bug(closed.to_string()))?;
+    let found = core.read(move |reader| find_holders(reader, &hashes)).await;
+    found.map(Json).map_err(|error| match error {
+        WhoHasError::Store(error) => error.into(),
+        other => {
+            ApiError::usage("cannot look for that", other.to_string(), "muster who-has --help")
+        }
+    })
+}

@@ -1,0 +1,44 @@
+//! What the API takes and gives: the view types of every endpoint, shared by the server and the CLI.
+//!
+//! Field names are stable: a thing's own id is `id`, another's id is its noun (`hunt`, `agent`,
+//! `profile`). Times are RFC 3339 in UTC. Stored types and wire types are others.
+
+mod agents;
+mod doctor;
+mod files;
+mod hunts;
+mod profiles;
+mod telemetry;
+mod time;
+
+pub use agents::{
+    AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,
+};
+pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
+pub use files::{FileRow, WhoHas};
+pub use hunts::{CollectionView, HuntView, Launched, Progress, Route, States};
+pub use profiles::{ProfileAgentView, ProfileView};
+pub use telemetry::{RunningView, TelemetryView};
+pub use time::Time;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Every error of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// What failed.
+    pub error: String,
+    /// Why.
+    pub cause: String,
+    /// What to do next.
+    #[serde(rename = "try")]
+    pub next: String,
+    /// The exit code that the CLI ends with.
+    pub code: u8,
+}
+
+/// The name of a server-sent event that carries the present state.
+pub const EVENT_PROGRESS: &str = "progress";
+/// The name of the last server-sent event.
+pub const EVENT_DONE: &str = "done";

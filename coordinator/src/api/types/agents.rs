@@ -1,0 +1,125 @@
+//! Agents and their enrolment.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Time;
+
+/// How an agent is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentState {
+    /// Enrolled, and never heard of.
+    New,
+    /// Heard of lately.
+    Live,
+    /// Not heard of for too long.
+    Silent,
+    /// Its credentials were taken back.
+    Revoked,
+}
+
+impl AgentState {
+    /// Returns the word in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Live => "live",
+            Self::Silent => "silent",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// One agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentView {
+    /// Its id.
+    pub id: String,
+    /// The name that it was enrolled under.
+    pub name: String,
+    /// How it is doing.
+    pub state: AgentState,
+    /// Name of its machine, as it says.
+    pub host: String,
+    /// `linux`.
+    pub os: String,
+    /// `x86_64`, …
+    pub arch: String,
+    /// Version of the agent.
+    pub version: String,
+    /// Labels: those of the enrolment, overridden by what it says itself.
+    pub labels: BTreeMap<String, String>,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// When it was enrolled.
+    pub enrolled: Time,
+    /// When its credentials were taken back.
+    pub revoked: Option<Time>,
+    /// When it was last heard of, by the coordinator's clock.
+    pub last_seen: Option<Time>,
+    /// Its clock less the coordinator's, network included.
+    pub clock_offset_ms: Option<i64>,
+    /// What waits in its outbox.
+    pub outbox_bytes: u64,
+    /// It cannot write its journal.
+    pub journal_full: bool,
+    /// Requests that it holds and has not finished.
+    pub collections: u64,
+}
+
+/// `POST /api/v1/agents`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolAgents {
+    /// Whom to enrol.
+    pub agents: Vec<Enrol>,
+}
+
+/// One agent to enrol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// A name, from which the id is minted.
+    pub name: String,
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The answer to an enrolment. The passwords are nowhere else: whoever loses them enrols anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnrolledAgents {
+    /// Where agents find the broker.
+    pub broker: BrokerAddress,
+    /// The new agents, in the order asked.
+    pub agents: Vec<Enrolled>,
+}
+
+/// One new agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Enrolled {
+    /// Its id, which is also its broker user.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The password of the broker user.
+    pub password: String,
+}
+
+/// Where agents find the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BrokerAddress {
+    /// Name or address.
+    pub host: String,
+    /// AMQP port.
+    pub port: u16,
+    /// Virtual host.
+    pub vhost: String,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}

@@ -1,0 +1,118 @@
+//! The state of the whole: fleet, health, doctor, audit.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Time;
+
+/// `GET /api/v1/fleet`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FleetView {
+    /// The fleet's id.
+    pub id: String,
+    /// The public key of its root, in hexadecimal.
+    pub root: String,
+    /// Version of the coordinator.
+    pub version: String,
+    /// The link to the broker.
+    pub broker: BrokerHealth,
+    /// Agents that are not revoked.
+    pub agents: u64,
+    /// Those of them that were heard of lately.
+    pub live: u64,
+    /// Hunts on record.
+    pub hunts: u64,
+    /// Profile requests on record.
+    pub profiles: u64,
+}
+
+/// The link to the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BrokerHealth {
+    /// Whether it is up.
+    pub connected: bool,
+    /// `host:port`.
+    pub address: String,
+    /// Since when it is as it is.
+    pub since: Time,
+    /// Why it is not up.
+    pub cause: Option<String>,
+}
+
+/// `GET /healthz`: 200 as long as the API answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`, or `degraded` when something waits.
+    pub status: String,
+    /// Version of the coordinator.
+    pub version: String,
+    /// `ok`, or `no broker`.
+    pub broker: String,
+    /// `ok`, or why nothing can be written.
+    pub store: String,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All is well.
+    Ok,
+    /// Somebody should look.
+    Warn,
+    /// Somebody must act.
+    Bad,
+}
+
+impl Verdict {
+    /// Returns the word in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    /// What was looked at: `broker`, `store`, `dead_letters`, …
+    pub name: String,
+    /// What was found.
+    pub verdict: Verdict,
+    /// The same for people.
+    pub message: String,
+    /// What to do; empty when nothing.
+    #[serde(rename = "try")]
+    pub next: String,
+}
+
+/// `GET /api/v1/doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Doctor {
+    /// The worst of the verdicts.
+    pub verdict: Verdict,
+    /// All checks.
+    pub checks: Vec<Check>,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditView {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: Time,
+    /// Whose token it was.
+    pub token: String,
+    /// Who signed, where something was signed.
+    pub operator: String,
+    /// What was done: `request`, `enrol`, `revoke`, …
+    pub action: String,
+    /// To what: the id.
+    pub subject: String,
+    /// More, for people.
+    pub detail: String,
+}

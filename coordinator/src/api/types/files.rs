@@ -1,0 +1,171 @@
+//! File rows, as every output shows them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::hex;
+use common::request::hunt::HashKind;
+use common::result::Row;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One file on one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileRow {
+    /// The hunt that found it.
+    pub hunt: String,
+    /// The agent.
+    pub agent: String,
+    /// Name of its machine.
+    pub host: String,
+    /// The path; not UTF-8 is shown lossily.
+    pub path: String,
+    /// The exact path in base64, when it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// `file`, `dir`, `symlink`, …
+    pub kind: String,
+    /// `ok`, `denied`, …
+    pub status: String,
+    /// The error number behind the status, 0 where there is none.
+    pub errno: i32,
+    /// Size in bytes.
+    pub size: u64,
+    /// Change of content; nothing where the file could not be looked at.
+    pub mtime: Option<String>,
+    /// Change of the inode.
+    pub ctime: Option<String>,
+    /// Birth, where the file system knows it.
+    pub btime: Option<String>,
+    /// Last read.
+    pub atime: Option<String>,
+    /// Type and permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Hard links.
+    pub nlink: u64,
+    /// File system.
+    pub dev: u64,
+    /// Inode.
+    pub ino: u64,
+    /// Where a symbolic link points; not UTF-8 is shown lossily.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_target: Option<String>,
+    /// The exact link target in base64, when it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_target_b64: Option<String>,
+    /// Lower-case hexadecimal, where computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// Lower-case hexadecimal, where computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<String>,
+    /// Lower-case hexadecimal, where computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// The answer to `who-has`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhoHas {
+    /// The files that have one of the digests.
+    pub rows: Vec<FileRow>,
+    /// Asked-for digests that no file has.
+    pub absent: Vec<String>,
+    /// How many rows were looked at.
+    pub scanned_rows: u64,
+    /// How many agents they are of.
+    pub scanned_agents: u64,
+    /// There is more than is shown.
+    pub truncated: bool,
+}
+
+impl FileRow {
+    /// Shows a row as it was found.
+    pub fn new(hunt: String, agent: String, host: String, row: &Row) -> Self {
+        // A file that could not be looked at has no inode, and then no times either.
+        let known = row.ino != 0 || row.nlink != 0;
+        let time = |ns: i64| known.then(|| rfc3339(ns));
+        let digest = |kind: HashKind| {
+            row.digests.iter().find(|(of, _)| *of == kind).map(|(_, bytes)| hex::encode(bytes))
+        };
+        let (path, path_b64) = shown(&row.path);
+        let link = row.link_target.as_deref().map(shown);
+        let (link_target, link_target_b64) = match link {
+            Some((text, exact)) => (Some(text), exact),
+            None => (None, None),
+        };
+        Self {
+            hunt,
+            agent,
+            host,
+            path,
+            path_b64,
+            kind: row.kind.as_str().to_owned(),
+            status: row.status.as_str().to_owned(),
+            errno: row.errno,
+            size: row.size,
+            mtime: time(row.mtime_ns),
+            ctime: time(row.ctime_ns),
+            btime: row.btime_ns.and_then(time),
+            atime: time(row.atime_ns),
+            mode: row.mode,
+            uid: row.uid,
+            gid: row.gid,
+            nlink: row.nlink,
+            dev: row.dev,
+            ino: row.ino,
+            link_target,
+            link_target_b64,
+            md5: digest(HashKind::Md5),
+            sha1: digest(HashKind::Sha1),
+            sha256: digest(HashKind::Sha256),
+        }
+    }
+}
+
+/// Returns bytes as text and, where that loses something, exactly.
+fn shown(bytes: &[u8]) -> (String, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (String::from_utf8_lossy(bytes).into_owned(), Some(STANDARD.encode(bytes))),
+    }
+}
+
+fn rfc3339(ns: i64) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(ns)) {
+        Ok(at) => format!("{at:.9}"),
+        Err(_) => format!("{ns}ns"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::result::{FileKind, FileStatus};
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_not_utf8_is_shown_twice() {
+        let row = Row::bare(b"/tmp/\xff".to_vec(), FileKind::Unknown, FileStatus::Denied, 13);
+        let shown = FileRow::new("h".into(), "a".into(), "m".into(), &row);
+        assert_eq!(shown.path, "/tmp/\u{fffd}");
+        assert_eq!(shown.path_b64.as_deref(), Some("L3RtcC//"));
+        assert_eq!(shown.mtime, None, "what is not known is not 1970");
+    }
+
+    #[test]
+    fn digests_are_one_field_each() {
+        let mut row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+        row.ino = 7;
+        row.mtime_ns = 1_700_000_000_123_456_789;
+        row.digests = vec![(HashKind::Md5, vec![0xab; 16])];
+        let json = serde_json::to_value(FileRow::new("h".into(), "a".into(), "m".into(), &row));
+        let json = json.unwrap();
+        assert_eq!(json["md5"], "ab".repeat(16));
+        assert_eq!(json["mtime"], "2023-11-14T22:13:20.123456789Z");
+        assert!(json.get("sha256").is_none() && json.get("path_b64").is_none());
+    }
+}

@@ -1,0 +1,227 @@
+//! Requests, hunts and collections.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Time;
+
+/// The way that a request takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Route {
+    /// The stream, to everyone.
+    Broadcast,
+    /// The queues of the agents that it names.
+    Directed,
+    /// Not by way of the broker: the coordinator itself is meant.
+    Coordinator,
+}
+
+impl Route {
+    /// Returns the word in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Broadcast => "broadcast",
+            Self::Directed => "directed",
+            Self::Coordinator => "coordinator",
+        }
+    }
+}
+
+/// The answer to `POST /api/v1/requests`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Launched {
+    /// The id of the request.
+    pub id: String,
+    /// What it asks for.
+    pub kind: String,
+    /// How many agents are expected to answer.
+    pub targeted: u64,
+    /// The way it takes.
+    pub route: Route,
+    /// Whether the broker has confirmed it; else it is sent when the broker is back.
+    pub published: bool,
+}
+
+/// How many agents are in each state; their sum is `targeted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct States {
+    /// Nothing is known to have reached the agent.
+    pub silent: u64,
+    /// The agent has the request.
+    pub seen: u64,
+    /// Waits for a lane.
+    pub queued: u64,
+    /// Runs.
+    pub running: u64,
+    /// Stopped for a while.
+    pub paused: u64,
+    /// Has ended; chunks are still missing.
+    pub finishing: u64,
+    /// Has ended well and everything is stored.
+    pub finished: u64,
+    /// Ended by an error.
+    pub failed: u64,
+    /// Ended by the operator.
+    pub cancelled: u64,
+    /// Refused by the agent.
+    pub declined: u64,
+    /// Never began, and now may not.
+    pub expired: u64,
+    /// Ended, and chunks have been missing for too long.
+    pub incomplete: u64,
+}
+
+impl States {
+    /// Returns the states with their words, in the order of every output.
+    pub const fn named(&self) -> [(&'static str, u64); 12] {
+        [
+            ("silent", self.silent),
+            ("seen", self.seen),
+            ("queued", self.queued),
+            ("running", self.running),
+            ("paused", self.paused),
+            ("finishing", self.finishing),
+            ("finished", self.finished),
+            ("failed", self.failed),
+            ("cancelled", self.cancelled),
+            ("declined", self.declined),
+            ("expired", self.expired),
+            ("incomplete", self.incomplete),
+        ]
+    }
+
+    /// Returns the number of agents.
+    pub fn sum(&self) -> u64 {
+        self.named().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Returns the number of agents of which nothing more is to come by itself.
+    pub fn ended(&self) -> u64 {
+        self.finished
+            + self.failed
+            + self.cancelled
+            + self.declined
+            + self.expired
+            + self.incomplete
+    }
+}
+
+/// What has been done so far: of ended collections by their footers, of running ones by telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// Directory entries met.
+    pub seen: u64,
+    /// Files hashed.
+    pub files: u64,
+    /// File bytes read.
+    pub bytes: u64,
+    /// Files hashed a second, over the last samples of the running collections.
+    pub files_per_s: f64,
+    /// Megabytes (1,000,000 bytes) read a second, likewise.
+    pub mb_per_s: f64,
+    /// CPU time of the collections.
+    pub cpu_ms: u64,
+    /// Time that collections waited for limits or for their outbox.
+    pub throttled_ms: u64,
+    /// Rows that are stored.
+    pub rows: u64,
+    /// Bytes of chunks that are stored.
+    pub stored_bytes: u64,
+    /// Files and bytes that the collections have in all is not known before they end.
+    pub eta_s: Option<u64>,
+}
+
+/// One hunt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HuntView {
+    /// Its id.
+    pub id: String,
+    /// What is collected: `file_hash`.
+    pub artifact: String,
+    /// Who launched it.
+    pub operator: String,
+    /// Which agents.
+    pub target: String,
+    /// What is walked, lossily.
+    pub roots: Vec<String>,
+    /// The digests that are computed.
+    pub hashes: Vec<String>,
+    /// When it was signed.
+    pub issued: Time,
+    /// Until when agents may begin.
+    pub expires: Time,
+    /// The way it took.
+    pub route: Route,
+    /// Whether the broker has confirmed it.
+    pub published: bool,
+    /// Whether the operator cancelled it.
+    pub cancelled: bool,
+    /// How many agents are expected to answer.
+    pub targeted: u64,
+    /// Their states.
+    pub states: States,
+    /// What was done so far.
+    pub progress: Progress,
+    /// Whether nothing more is to come by itself.
+    pub done: bool,
+    /// 0 when all targeted agents finished; 2 when some did not (or not yet).
+    pub exit_code: u8,
+}
+
+/// One agent's part in a hunt or a profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CollectionView {
+    /// The hunt.
+    pub hunt: String,
+    /// The agent.
+    pub agent: String,
+    /// Name of its machine.
+    pub host: String,
+    /// One of the twelve states.
+    pub state: String,
+    /// Why, as a word.
+    pub code: String,
+    /// Why, for people.
+    pub reason: String,
+    /// The request that asked for the run that counts.
+    pub attempt: Option<String>,
+    /// The journal of the run that counts.
+    pub journal: Option<String>,
+    /// How many runs are known.
+    pub attempts: u64,
+    /// How many chunks the run has, once it has ended.
+    pub chunks: Option<u64>,
+    /// How many of them are stored.
+    pub chunks_stored: u64,
+    /// Rows stored.
+    pub rows: u64,
+    /// When it began, by the agent's clock.
+    pub started: Option<Time>,
+    /// When it ended, by the agent's clock.
+    pub ended: Option<Time>,
+    /// Entries met.
+    pub seen: u64,
+    /// Files hashed.
+    pub hashed: u64,
+    /// Files without a digest by their nature.
+    pub listed: u64,
+    /// Left out by the operator's own filter.
+    pub filtered: u64,
+    /// Left out by policy.
+    pub skipped: u64,
+    /// Could not be judged.
+    pub errors: u64,
+    /// File bytes hashed.
+    pub bytes_hashed: u64,
+    /// File bytes read, repeats after a restart included.
+    pub bytes_read: u64,
+    /// CPU time of the collection.
+    pub cpu_ms: u64,
+    /// Time it waited for limits or its outbox.
+    pub throttled_ms: u64,
+    /// How often it was taken up again.
+    pub resumed: u32,
+    /// Where it is, or what took longest; lossy.
+    pub path: String,
+}

@@ -1,0 +1,78 @@
+//! Profiles.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Route, States, Time};
+
+/// One request for profiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileView {
+    /// Its id.
+    pub id: String,
+    /// What is sampled.
+    pub kinds: Vec<String>,
+    /// Seconds asked for.
+    pub seconds: u32,
+    /// Samples a second asked for.
+    pub hertz: u32,
+    /// Who asked.
+    pub operator: String,
+    /// Which agents.
+    pub target: String,
+    /// When it was signed.
+    pub issued: Time,
+    /// Until when agents may begin.
+    pub expires: Time,
+    /// The way it took.
+    pub route: Route,
+    /// Whether the broker has confirmed it.
+    pub published: bool,
+    /// How many agents are expected to answer.
+    pub targeted: u64,
+    /// Their states.
+    pub states: States,
+    /// Whether nothing more is to come by itself.
+    pub done: bool,
+    /// 0 when all targeted agents finished, else 2.
+    pub exit_code: u8,
+    /// One for each agent.
+    pub agents: Vec<ProfileAgentView>,
+}
+
+/// One agent's profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileAgentView {
+    /// The request.
+    pub profile: String,
+    /// The agent.
+    pub agent: String,
+    /// Name of its machine.
+    pub host: String,
+    /// One of the twelve states.
+    pub state: String,
+    /// Why, as a word.
+    pub code: String,
+    /// Why, for people.
+    pub reason: String,
+    /// `cpu`.
+    pub kind: String,
+    /// First moment of the window, by the agent's clock.
+    pub window_start: Option<Time>,
+    /// Last moment of the window.
+    pub window_end: Option<Time>,
+    /// Samples a second.
+    pub hertz: u32,
+    /// Samples in the profile.
+    pub samples: u64,
+    /// Samples that were lost.
+    pub lost: u64,
+    /// CPU time of the process over the window.
+    pub cpu_ms: u64,
+    /// Whether the window was cut short.
+    pub partial: bool,
+    /// Size of the blob, 0 while it is not stored.
+    pub bytes: u64,
+    /// SHA-256 of the blob, once it is stored.
+    pub sha256: Option<String>,
+}

@@ -1,0 +1,235 @@
+//! The command line of `muster hunt`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::cli::parse;
+
+/// Verbs of `hunt`.
+#[derive(Debug, Subcommand)]
+pub enum Hunt {
+    /// Launch a hunt, watch it, print its rows and what it covered. Ctrl-C detaches.
+    #[command(after_help = "Examples:\n  muster hunt run --target label:db --root /usr/bin\n  \
+        muster hunt run --agents web-1,web-2 --root /srv --include '*.php' --max-size 10M\n  \
+        muster hunt run --root /etc --hash none --output jsonl > etc.jsonl")]
+    Run(Run),
+    /// Launch a hunt and print its id.
+    #[command(
+        after_help = "Examples:\n  muster hunt launch --target all --root /opt --max-cpu 25%\n  \
+        muster hunt launch --sealed hunt.sealed"
+    )]
+    Launch(Launch),
+    /// Sign a hunt without launching it; needs no coordinator.
+    #[command(after_help = "Examples:\n  \
+        muster hunt seal --target all --root /usr/bin --out hunt.sealed\n  \
+        muster hunt seal --root /srv --out h.sealed && muster-agent once h.sealed")]
+    Seal(Seal),
+    /// List hunts, the newest first.
+    #[command(after_help = "Examples:\n  muster hunt list\n  muster hunt list --output jsonl")]
+    List,
+    /// Show what became of a hunt: every state, and the agents that are not finished.
+    #[command(after_help = "Examples:\n  muster hunt show 0199\n  muster hunt show 0199 --agents")]
+    Show(Show),
+    /// Watch a hunt until it ends. Ctrl-C detaches.
+    #[command(after_help = "Examples:\n  muster hunt watch 0199\n  \
+        muster hunt watch 0199 --wait 10m; echo $?")]
+    Watch(Watch),
+    /// Print the rows that a hunt has brought so far.
+    #[command(after_help = "Examples:\n  muster hunt results 0199\n  \
+        muster hunt results 0199 --output jsonl | jq -r .path\n  \
+        muster hunt results 0199 --output csv --out rows.csv")]
+    Results(Results),
+    /// End a hunt on every agent before its time; what was collected stays.
+    #[command(
+        after_help = "Examples:\n  muster hunt cancel 0199\n  muster hunt cancel 0199 --output json"
+    )]
+    Cancel {
+        /// The hunt, or the unique beginning of its id.
+        hunt: String,
+    },
+}
+
+/// Which agents.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which agents")]
+pub struct Which {
+    /// An expression: `label:db and not os:windows or host:web-*` [default: all].
+    #[arg(long, value_name = "EXPR", conflicts_with = "agents")]
+    pub target: Option<String>,
+    /// Exactly these, by id.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub agents: Vec<String>,
+    /// A part of them, the same whenever the request is evaluated: `5%`.
+    #[arg(long, value_name = "SHARE", value_parser = parse::share_ppm, conflicts_with = "agents")]
+    pub sample: Option<u32>,
+    /// How long agents that are away may still begin: `24h`, at most `30d`.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse::validity_ms)]
+    pub expires: i64,
+}
+
+/// What to collect.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to collect")]
+pub struct What {
+    /// A folder or file to walk, absolute; may be repeated.
+    #[arg(long = "root", value_name = "PATH")]
+    pub roots: Vec<OsString>,
+    /// Only files that match; may be repeated. With a `/` against the path below the root, else the name.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// No files that match, no folders that match; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Levels below a root.
+    #[arg(long, value_name = "N")]
+    pub max_depth: Option<u32>,
+    /// Smallest file: `1k`.
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    pub min_size: Option<u64>,
+    /// Largest file: `10M`.
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    pub max_size: Option<u64>,
+    /// Digests: sha256, sha1, md5, or `none` for a listing.
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "sha256", value_enum)]
+    pub hash: Vec<Hash>,
+    /// Stay on the file system of each root.
+    #[arg(long)]
+    pub one_file_system: bool,
+    /// Which file systems to enter.
+    #[arg(long, value_enum, default_value = "local")]
+    pub fs: FileSystems,
+}
+
+/// A digest, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Hash {
+    /// 32 bytes.
+    Sha256,
+    /// 20 bytes.
+    Sha1,
+    /// 16 bytes.
+    Md5,
+    /// A listing only.
+    None,
+}
+
+/// Which file systems are entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileSystems {
+    /// Neither network nor pseudo file systems.
+    Local,
+    /// Whatever is mounted.
+    All,
+}
+
+/// Bounds on each agent's work.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits on each agent")]
+pub struct Bounds {
+    /// CPU, percent of one core: `25%`.
+    #[arg(long, value_name = "PERCENT", value_parser = parse::percent)]
+    pub max_cpu: Option<u32>,
+    /// File bytes read, MB/s.
+    #[arg(long, value_name = "MB/S", value_parser = parse::mbps)]
+    pub max_mbps: Option<u32>,
+    /// Files opened a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_files_per_s: Option<u32>,
+    /// Wall time of the run: `1h`.
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
+    pub timeout: Option<u32>,
+    /// Rows that come back.
+    #[arg(long, value_name = "N")]
+    pub max_rows: Option<u64>,
+    /// File bytes read in all: `5G`.
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    pub max_bytes: Option<u64>,
+    /// Agents begin at a moment of their own within this time: `10m`.
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
+    pub spread: Option<u32>,
+}
+
+/// A whole hunt.
+#[derive(Debug, Args)]
+pub struct Draft {
+    /// Which agents.
+    #[command(flatten)]
+    pub which: Which,
+    /// What to collect.
+    #[command(flatten)]
+    pub what: What,
+    /// Bounds.
+    #[command(flatten)]
+    pub bounds: Bounds,
+}
+
+/// Flags of `hunt run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The hunt.
+    #[command(flatten)]
+    pub draft: Draft,
+    /// Write the rows to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Stop waiting after this time, with exit 124; the hunt goes on.
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
+    pub wait: Option<u32>,
+}
+
+/// Flags of `hunt launch`.
+#[derive(Debug, Args)]
+pub struct Launch {
+    /// The hunt, unless it is sealed already.
+    #[command(flatten)]
+    pub draft: Draft,
+    /// A request that `hunt seal` wrote.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "target", "agents"])]
+    pub sealed: Option<PathBuf>,
+}
+
+/// Flags of `hunt seal`.
+#[derive(Debug, Args)]
+pub struct Seal {
+    /// The hunt.
+    #[command(flatten)]
+    pub draft: Draft,
+    /// Where to write the sealed request; `-` for stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Flags of `hunt show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// List every agent, not only those that did not finish.
+    #[arg(long)]
+    pub agents: bool,
+}
+
+/// Flags of `hunt watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// Stop waiting after this time, with exit 124; the hunt goes on.
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
+    pub wait: Option<u32>,
+}
+
+/// Flags of `hunt results`.
+#[derive(Debug, Args)]
+pub struct Results {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// Write the rows to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// No more than so many rows.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}

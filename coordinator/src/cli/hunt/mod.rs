@@ -1,0 +1,267 @@
+//! `muster hunt`: run, launch, seal, list, show, watch, results, cancel.
+
+mod plan;
+mod show;
+
+pub(super) use self::show::coverage;
+
+use std::path::Path;
+
+use common::clock::Clock;
+use common::ids::RequestId;
+use common::request::{Args, Control, Limits, Sealed, Target};
+use common::{limits, wire};
+use serde_json::Value;
+
+use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
+use super::client::Client;
+use super::failure::{Exit, Failure};
+use super::sign::{self, Ask};
+use super::watch::{self, Watched};
+use super::{Context, private};
+use crate::output::files::FileRows;
+use crate::output::listing::field;
+use crate::output::{Column, Format, Show};
+
+/// What a sealed request may measure.
+const SEALED_BYTES_MAX: usize = limits::REQUEST_BYTES_MAX + 65_536;
+
+const LAUNCHED: &[Column] = &[
+    Column::new("id", "id", Show::Text),
+    Column::new("kind", "kind", Show::Text),
+    Column::new("targeted", "targeted", Show::Count),
+    Column::new("route", "route", Show::Text),
+];
+
+pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
+    match verb {
+        Hunt::Run(flags) => run_hunt(context, flags),
+        Hunt::Launch(flags) => launch(context, flags),
+        Hunt::Seal(flags) => seal(context, flags),
+        Hunt::List => show::list(context),
+        Hunt::Show(flags) => show::show(context, flags),
+        Hunt::Watch(flags) => {
+            let id = find(&context.client()?, &flags.hunt)?.id;
+            finish(context, &id, watch::watch(context, &id, flags.wait)?)
+        }
+        Hunt::Results(flags) => results(context, flags),
+        Hunt::Cancel { hunt } => cancel(context, hunt),
+    }
+}
+
+/// A hunt as the coordinator knows it.
+pub(super) struct Found {
+    pub(super) id: String,
+    pub(super) view: Value,
+}
+
+/// Finds a hunt by the unique beginning of its id.
+pub(super) fn find(client: &Client, prefix: &str) -> Result<Found, Failure> {
+    let view = client.get(&format!("/api/v1/hunts/{}", id_part(prefix)?))?;
+    let id = id_part(field(&view, "id").as_str().unwrap_or_default())?;
+    Ok(Found { id, view })
+}
+
+/// Checks that a text can be a part of an id, before it becomes a part of a path.
+pub(super) fn id_part(text: &str) -> Result<String, Failure> {
+    let lower = text.to_ascii_lowercase();
+    let is_part = |b: u8| b.is_ascii_hexdigit() || b == b'-';
+    if lower.is_empty() || lower.len() > 36 || !lower.bytes().all(is_part) {
+        let shown: String = text.chars().take(60).collect();
+        let cause = format!("{shown:?} is not the beginning of a UUID");
+        return Err(Failure::usage("this is not an id", cause, "muster hunt list"));
+    }
+    Ok(lower)
+}
+
+/// Gives a sealed request to the coordinator and prints its id.
+pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> {
+    let launched = context.client()?.submit(sealed)?;
+    print_launched(context, &launched)
+}
+
+pub(super) fn print_launched(context: &Context, launched: &Value) -> Result<(), Failure> {
+    let targeted = field(launched, "targeted").as_u64().unwrap_or(0);
+    if field(launched, "published") == &Value::Bool(false) {
+        context.out.note("the broker is away; the request is sent when it is back");
+    }
+    if context.out.format == Format::Table {
+        context.out.note(&format!("{targeted} agents are meant; go on with: muster hunt watch ID"));
+        return context.out.line(field(launched, "id").as_str().unwrap_or("-"));
+    }
+    context.out.record(LAUNCHED, launched)
+}
+
+fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let ask = plan::online(&flags.draft, &client, true)?;
+    // An unwritable file is found before the fleet begins to work.
+    let file = flags.out.as_deref().map(private::create).transpose()?;
+    let sealed = sign::seal(&context.settings.operator()?, ask)?;
+    let launched = client.submit(&sealed)?;
+    let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
+    let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
+    context.out.note(&format!("hunt {id}: {targeted} agents"));
+    let watched = watch::watch(context, &id, flags.wait)?;
+    if let Watched::Ended(_) = &watched {
+        let rows = match file {
+            Some(file) => FileRows::to_file(rows_format(context, true), file),
+            None => FileRows::to_stdout(&context.out),
+        };
+        stream(&client, &id, rows, None)?;
+        if let Some(path) = &flags.out {
+            context.out.note(&format!("rows are in {}", path.display()));
+        }
+    }
+    finish(context, &id, watched)
+}
+
+/// Says how watching ended, and with it the program.
+fn finish(context: &Context, id: &str, watched: Watched) -> Result<Exit, Failure> {
+    match watched {
+        Watched::Ended(view) => {
+            let coverage = show::coverage(&view);
+            // With a table the coverage is a part of it; machines ask `hunt show`.
+            if context.out.format == Format::Table {
+                context.out.bytes(coverage.as_bytes())?;
+            } else {
+                context.out.note(coverage.trim_end());
+            }
+            Ok(Exit::from_code(field(&view, "exit_code").as_i64().unwrap_or(1)))
+        }
+        Watched::Detached => {
+            context.out.note(&format!("detached; the hunt goes on: muster hunt watch {id}"));
+            Ok(Exit::Detached)
+        }
+        Watched::TimedOut => {
+            context
+                .out
+                .note(&format!("not done in time; the hunt goes on: muster hunt watch {id}"));
+            Ok(Exit::TimedOut)
+        }
+    }
+}
+
+fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let sealed = if let Some(path) = &flags.sealed {
+        read_sealed(path)?
+    } else {
+        let ask = plan::online(&flags.draft, &client, false)?;
+        sign::seal(&context.settings.operator()?, ask)?
+    };
+    print_launched(context, &client.submit(&sealed)?)?;
+    Ok(Exit::Done)
+}
+
+fn read_sealed(path: &Path) -> Result<Sealed, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| Failure::file("read", path, &e))?;
+    wire::decode(&bytes, SEALED_BYTES_MAX).map_err(|error| {
+        let what = format!("{} is not a sealed request", path.display());
+        Failure::usage(what, error, "write one with `muster hunt seal … --out FILE`")
+    })
+}
+
+fn seal(context: &Context, flags: &Seal) -> Result<Exit, Failure> {
+    let ask = plan::offline(&flags.draft)?;
+    let sealed = sign::seal(&context.settings.operator()?, ask)?;
+    let bytes = wire::encode(&sealed).map_err(|e| Failure::bug("cannot encode the request", e))?;
+    if flags.out == Path::new("-") {
+        context.out.bytes(&bytes)?;
+        return Ok(Exit::Done);
+    }
+    private::write(&flags.out, &bytes)?;
+    context.out.note(&format!("hunt {} is sealed in {}", sealed.id, flags.out.display()));
+    Ok(Exit::Done)
+}
+
+fn results(context: &Context, flags: &Results) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let id = find(&client, &flags.hunt)?.id;
+    let rows = match &flags.out {
+        Some(path) => FileRows::to_file(rows_format(context, true), private::create(path)?),
+        None => FileRows::to_stdout(&context.out),
+    };
+    let count = stream(&client, &id, rows, flags.limit)?;
+    if let Some(path) = &flags.out {
+        context.out.note(&format!("{count} rows are in {}", path.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Rows in a file are lines of JSON unless another format was asked for.
+fn rows_format(context: &Context, is_file: bool) -> Format {
+    if is_file && context.out.format == Format::Table { Format::Jsonl } else { context.out.format }
+}
+
+fn stream(
+    client: &Client,
+    id: &str,
+    mut rows: FileRows,
+    limit: Option<u64>,
+) -> Result<u64, Failure> {
+    let mut lines = client.lines(&format!("/api/v1/hunts/{id}/results"))?;
+    let mut left = limit.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(line) = lines.next_line()? else { break };
+        if line.is_empty() {
+            continue;
+        }
+        rows.row(&line)?;
+        left -= 1;
+    }
+    rows.finish()
+}
+
+fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let found = find(&client, hunt)?;
+    let request: RequestId =
+        found.id.parse().map_err(|e| Failure::bug("the coordinator sent a broken id", e))?;
+    // Milliseconds since 1970 grow from control to control, and exceed the start's 0.
+    let revision = u64::try_from(Clock::system().now().0).unwrap_or(1);
+    let ask = Ask {
+        args: Args::HuntCancel(Control { request, revision }),
+        target: control_target(&found.view),
+        limits: Limits::default(),
+        valid_ms: sign::CONTROL_VALID_MS,
+    };
+    let sealed = sign::seal(&context.settings.operator()?, ask)?;
+    let answer = client.submit(&sealed)?;
+    if context.out.format != Format::Table {
+        context.out.record(LAUNCHED, &answer)?;
+    }
+    context.out.note(&format!("cancelled; what becomes of it: muster hunt watch {}", found.id));
+    Ok(Exit::Done)
+}
+
+/// A control goes the way of its start: to the agents that were named, or to all.
+fn control_target(view: &Value) -> Target {
+    let expr = field(view, "target").as_str().unwrap_or_default().to_owned();
+    let named = Target { expr, sample_ppm: None };
+    let is_directed = field(view, "route") == "directed" && named.directed().is_some();
+    if is_directed { named } else { Target::all() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_id_never_becomes_a_path() {
+        assert_eq!(id_part("0199AB").unwrap(), "0199ab");
+        for bad in ["", "../agents", "a/b", "x?y", "0199%2e"] {
+            assert_eq!(id_part(bad).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cancel_goes_the_way_of_its_start() {
+        let directed = json!({"route": "directed", "target": "id:a or id:b"});
+        assert_eq!(control_target(&directed).expr, "id:a or id:b");
+        let broadcast = json!({"route": "broadcast", "target": "label:db"});
+        assert_eq!(control_target(&broadcast), Target::all());
+    }
+}

@@ -1,0 +1,206 @@
+//! From what was typed to what is asked of whom.
+
+use common::ids::AgentId;
+use common::limits::DIRECTED_AGENTS_MAX;
+use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use common::request::{Args, Limits, Target};
+use serde_bytes::ByteBuf;
+
+use crate::cli::agents;
+use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, What, Which};
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::parse;
+use crate::cli::sign::{Ask, check_target};
+
+/// Seconds between progress statuses of a hunt that somebody watches on few agents.
+const PROGRESS_S: u32 = 2;
+
+/// Plans without a coordinator: agents are named by their whole ids.
+pub(super) fn offline(draft: &Draft) -> Result<Ask, Failure> {
+    let exact = |id: &String| AgentId::new(id);
+    let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
+    let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
+    ask(draft, target(&draft.which, &ids)?, 0)
+}
+
+/// Plans with a coordinator: agents may be named by the beginnings of their ids.
+pub(super) fn online(draft: &Draft, client: &Client, is_watched: bool) -> Result<Ask, Failure> {
+    // What is wrong with the command line is said before anything is fetched.
+    file_hash(&draft.what)?;
+    let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.agent_id(id)).collect();
+    let target = target(&draft.which, &ids?)?;
+    let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
+    ask(draft, target, if is_few { PROGRESS_S } else { 0 })
+}
+
+fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
+    let target = if ids.is_empty() {
+        let expr = which.target.clone().unwrap_or_else(|| "all".to_owned());
+        Target { expr, sample_ppm: which.sample }
+    } else {
+        Target::agents(ids)
+    };
+    check_target(&target)?;
+    Ok(target)
+}
+
+fn ask(draft: &Draft, target: Target, progress_s: u32) -> Result<Ask, Failure> {
+    let start = HuntStart {
+        revision: 0,
+        artifact: FILE_HASH.to_owned(),
+        file_hash: file_hash(&draft.what)?,
+        spread_s: draft.bounds.spread.unwrap_or(0),
+        progress_s,
+    };
+    Ok(Ask {
+        args: Args::HuntStart(start),
+        target,
+        limits: limits(&draft.bounds),
+        valid_ms: draft.which.expires,
+    })
+}
+
+fn file_hash(what: &What) -> Result<FileHash, Failure> {
+    if what.roots.is_empty() {
+        let cause = "a hunt walks at least one folder";
+        return Err(Failure::usage("no --root", cause, "muster hunt run --root /usr/bin"));
+    }
+    let root = |path| {
+        parse::root(path).map(ByteBuf::from).map_err(|why| {
+            Failure::usage(
+                "--root must be an absolute path",
+                why,
+                "muster hunt run --root /srv/www",
+            )
+        })
+    };
+    if what.min_size.zip(what.max_size).is_some_and(|(min, max)| min > max) {
+        let cause = "--min-size is above --max-size";
+        return Err(Failure::usage("no file can match", cause, "exchange the two"));
+    }
+    Ok(FileHash {
+        roots: what.roots.iter().map(root).collect::<Result<_, _>>()?,
+        include: what.include.clone(),
+        exclude: what.exclude.clone(),
+        max_depth: what.max_depth,
+        min_size: what.min_size,
+        max_size: what.max_size,
+        hashes: hashes(&what.hash)?,
+        one_file_system: what.one_file_system,
+        all_file_systems: what.fs == FileSystems::All,
+    })
+}
+
+/// Returns the digests in the order of the output columns, each once.
+fn hashes(typed: &[Hash]) -> Result<Vec<HashKind>, Failure> {
+    if typed.contains(&Hash::None) && typed.len() > 1 {
+        let cause = "`none` is not one digest among others";
+        return Err(Failure::usage(
+            "--hash contradicts itself",
+            cause,
+            "--hash none, or --hash sha256,md5",
+        ));
+    }
+    let is_asked = |kind: &HashKind| {
+        typed.contains(&match kind {
+            HashKind::Md5 => Hash::Md5,
+            HashKind::Sha1 => Hash::Sha1,
+            HashKind::Sha256 => Hash::Sha256,
+        })
+    };
+    Ok(HashKind::ALL.into_iter().filter(is_asked).collect())
+}
+
+fn limits(bounds: &Bounds) -> Limits {
+    Limits {
+        max_cpu_percent: bounds.max_cpu,
+        max_mbps: bounds.max_mbps,
+        max_files_per_s: bounds.max_files_per_s,
+        timeout_s: bounds.timeout,
+        max_rows: bounds.max_rows,
+        max_bytes: bounds.max_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::hunt::Hunt;
+    use crate::cli::args::{Typed, Verb};
+
+    fn planned(flags: &[&str]) -> Result<Ask, Failure> {
+        let words =
+            ["muster", "hunt", "seal", "--out", "x"].into_iter().chain(flags.iter().copied());
+        let Verb::Hunt(Hunt::Seal(seal)) = Typed::try_parse_from(words).unwrap().verb else {
+            panic!("another verb")
+        };
+        offline(&seal.draft)
+    }
+
+    fn start(ask: &Ask) -> &HuntStart {
+        let Args::HuntStart(start) = &ask.args else { panic!("another kind") };
+        start
+    }
+
+    #[test]
+    fn flags_become_a_request() {
+        let ask = planned(&[
+            "--root",
+            "/a",
+            "--root",
+            "/b",
+            "--max-size",
+            "10M",
+            "--hash",
+            "sha256,md5",
+            "--max-cpu",
+            "25%",
+            "--timeout",
+            "1h",
+            "--target",
+            "label:db",
+            "--sample",
+            "5%",
+            "--expires",
+            "2h",
+        ])
+        .unwrap();
+        let spec = &start(&ask).file_hash;
+        assert_eq!(spec.roots.len(), 2);
+        assert_eq!(spec.max_size, Some(10_000_000));
+        assert_eq!(spec.hashes, [HashKind::Md5, HashKind::Sha256]);
+        assert_eq!((ask.limits.max_cpu_percent, ask.limits.timeout_s), (Some(25), Some(3_600)));
+        assert_eq!((ask.target.expr.as_str(), ask.target.sample_ppm), ("label:db", Some(50_000)));
+        assert_eq!(ask.valid_ms, 7_200_000);
+    }
+
+    #[test]
+    fn agents_are_named_by_id() {
+        let ask = planned(&["--root", "/a", "--agents", "web-1,web-2"]).unwrap();
+        assert_eq!(ask.target.expr, "id:web-1 or id:web-2");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for bad in [
+            &["--root", "etc"][..],
+            &[],
+            &["--root", "/a", "--hash", "none,md5"],
+            &["--root", "/a", "--min-size", "2", "--max-size", "1"],
+            &["--root", "/a", "--target", "label:db and"],
+            &["--root", "/a", "--agents", "WEB 1"],
+        ] {
+            let failure = planned(bad).unwrap_err();
+            assert_eq!(failure.exit, crate::cli::failure::Exit::Usage, "{bad:?}");
+        }
+        assert!(
+            start(&planned(&["--root", "/a", "--hash", "none"]).unwrap())
+                .file_hash
+                .hashes
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! Values as people type them: sizes, shares, lengths of time, roots, labels.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use common::limits;
+
+/// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
+pub fn size(text: &str) -> Result<u64, String> {
+    let bad = || format!("{text:?} is not a size like 4096, 10M or 1GiB");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(bad()),
+    };
+    scaled(number, unit).ok_or_else(bad)
+}
+
+/// Reads a length of time in milliseconds: `90` (seconds), `90s`, `15m`, `24h`, `7d`, `500ms`.
+pub fn duration_ms(text: &str) -> Result<u64, String> {
+    let bad = || format!("{text:?} is not a length of time like 30s, 15m, 24h or 7d");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(bad()),
+    };
+    scaled(number, unit).ok_or_else(bad)
+}
+
+/// Reads a length of time in whole seconds, at least one.
+pub fn seconds(text: &str) -> Result<u32, String> {
+    let ms = duration_ms(text)?;
+    let seconds = u32::try_from(ms / 1_000).map_err(|_| format!("{text:?} is too long"))?;
+    if seconds == 0 { Err(format!("{text:?} is less than a second")) } else { Ok(seconds) }
+}
+
+/// Reads how long a request is valid, in milliseconds.
+pub fn validity_ms(text: &str) -> Result<i64, String> {
+    let ms = i64::try_from(duration_ms(text)?).map_err(|_| format!("{text:?} is too long"))?;
+    if (1_000..=limits::VALIDITY_MS_MAX).contains(&ms) {
+        Ok(ms)
+    } else {
+        Err(format!("{text:?} is not between 1s and 30d"))
+    }
+}
+
+/// Reads a share as parts of a million: `5%`, `0.1%`.
+pub fn share_ppm(text: &str) -> Result<u32, String> {
+    let bad = || format!("{text:?} is not a share like 5% or 0.1%");
+    let number = text.strip_suffix('%').ok_or_else(bad)?;
+    let ppm = scaled(number, 10_000).and_then(|ppm| u32::try_from(ppm).ok()).ok_or_else(bad)?;
+    if (1..=1_000_000).contains(&ppm) { Ok(ppm) } else { Err(bad()) }
+}
+
+/// Reads percent of one core: `50%`, `50`, `200%` for two cores.
+pub fn percent(text: &str) -> Result<u32, String> {
+    let bad = || format!("{text:?} is not a percentage like 50% (of one core)");
+    let number: u32 = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| bad())?;
+    if number == 0 { Err(bad()) } else { Ok(number) }
+}
+
+/// Reads a rate in MB/s: `20`, `20M`, `1G`.
+pub fn mbps(text: &str) -> Result<u32, String> {
+    let bad = || format!("{text:?} is not a rate in MB/s like 20 or 1G");
+    let megabytes = match text.parse::<u32>() {
+        Ok(plain) => plain,
+        Err(_) => u32::try_from(size(text)? / 1_000_000).map_err(|_| bad())?,
+    };
+    if megabytes == 0 { Err(bad()) } else { Ok(megabytes) }
+}
+
+/// Takes a root: an absolute path, byte for byte.
+pub fn root(path: &OsString) -> Result<Vec<u8>, String> {
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return Err(format!(
+            "{} is relative; agents have no current folder that you know",
+            path.to_string_lossy()
+        ));
+    }
+    if bytes.len() > limits::PATH_BYTES_MAX {
+        return Err(format!("{} bytes, {} are allowed", bytes.len(), limits::PATH_BYTES_MAX));
+    }
+    Ok(bytes.to_vec())
+}
+
+/// Reads a label: `key=value`, or `key` alone.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if key.is_empty() || !key.chars().all(legal) || value.chars().any(char::is_control) {
+        return Err(format!("{text:?} is not a label like role=db"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Multiplies a decimal number (at most 9 digits after the point) by a unit; `None` where it is no number
+/// or too big. Without floating point, so that `0.1` of a unit is exact.
+fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || part.len() > 9 {
+        return None;
+    }
+    let whole = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+    if part.is_empty() {
+        return (!number.ends_with('.')).then_some(whole);
+    }
+    let scale = 10_u128.pow(u32::try_from(part.len()).ok()?);
+    let part = u128::from(part.parse::<u64>().ok()?) * u128::from(unit) / scale;
+    whole.checked_add(u64::try_from(part).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("4096"), Ok(4_096));
+        assert_eq!(size("10M"), Ok(10_000_000));
+        assert_eq!(size("1.5G"), Ok(1_500_000_000));
+        assert_eq!(size("4KiB"), Ok(4_096));
+        for bad in ["", "M", "-1", "10X", "1.", ".5", "1e3", "99999999999999999999", "20000000T"] {
+            assert!(size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        assert_eq!(duration_ms("90"), Ok(90_000));
+        assert_eq!(duration_ms("15m"), Ok(900_000));
+        assert_eq!(duration_ms("1.5h"), Ok(5_400_000));
+        assert_eq!(seconds("10"), Ok(10));
+        assert!(seconds("10ms").is_err());
+        assert!(seconds("h").is_err());
+        assert_eq!(validity_ms("30d"), Ok(limits::VALIDITY_MS_MAX));
+        assert!(validity_ms("31d").is_err());
+        assert!(validity_ms("0").is_err());
+    }
+
+    #[test]
+    fn shares_and_rates() {
+        assert_eq!(share_ppm("5%"), Ok(50_000));
+        assert_eq!(share_ppm("0.1%"), Ok(1_000));
+        assert_eq!(share_ppm("100%"), Ok(1_000_000));
+        for bad in ["5", "0%", "101%", "-5%", "%"] {
+            assert!(share_ppm(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(percent("25%"), Ok(25));
+        assert_eq!(percent("200"), Ok(200));
+        assert!(percent("0").is_err());
+        assert_eq!(mbps("20"), Ok(20));
+        assert_eq!(mbps("1G"), Ok(1_000));
+        assert!(mbps("10k").is_err());
+    }
+
+    #[test]
+    fn roots_are_absolute_bytes() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(b"/a/\xff".to_vec());
+        assert_eq!(root(&odd), Ok(b"/a/\xff".to_vec()));
+        assert!(root(&OsString::from("etc")).is_err());
+        assert!(root(&OsString::from("")).is_err());
+    }
+
+    #[test]
+    fn labels() {
+        assert_eq!(label("role=db"), Ok(("role".to_owned(), "db".to_owned())));
+        assert_eq!(label("canary"), Ok(("canary".to_owned(), String::new())));
+        assert!(label("=x").is_err());
+        assert!(label("a b=x").is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! `muster profile`: take, list, show, top, flame, export.
+
+use std::path::{Path, PathBuf};
+
+use common::ids::AgentId;
+use common::request::profile::{ProfileKind, ProfileStart};
+use common::request::{Args, Limits, Target};
+use serde_json::Value;
+
+use super::args::profile::{Blob, Export, ExportFormat, Flame, Profile, Take, Top};
+use super::client::Client;
+use super::failure::{Exit, Failure};
+use super::hunt::id_part;
+use super::sign::{self, Ask};
+use super::watch::{self, Watched};
+use super::{Context, hunt, private};
+use crate::output::listing::field;
+use crate::output::{Column, Format, Show, units};
+
+/// How much longer than its window a profile may take.
+const GRACE_S: u32 = 60;
+/// Functions of the table after `take`.
+const TOP_AFTER_TAKE: usize = 15;
+
+const LIST: &[Column] = &[
+    Column::new("id", "id", Show::Text),
+    Column::new("issued", "issued", Show::Text),
+    Column::new("operator", "operator", Show::Text),
+    Column::new("target", "target", Show::Text),
+    Column::new("kinds", "kinds", Show::Pairs),
+    Column::new("seconds", "seconds", Show::Count),
+    Column::new("hertz", "hertz", Show::Count),
+    Column::new("targeted", "targeted", Show::Count),
+    Column::new("finished", "states.finished", Show::Count),
+];
+
+const AGENTS: &[Column] = &[
+    Column::new("agent", "agent", Show::Text),
+    Column::new("host", "host", Show::Text),
+    Column::new("state", "state", Show::Text),
+    Column::new("kind", "kind", Show::Text),
+    Column::new("from", "window_start", Show::Text),
+    Column::new("to", "window_end", Show::Text),
+    Column::new("samples", "samples", Show::Count),
+    Column::new("lost", "lost", Show::Count),
+    Column::new("cpu", "cpu_ms", Show::Duration),
+    Column::new("partial", "partial", Show::Text),
+    Column::new("size", "bytes", Show::Bytes),
+    Column::new("why", "reason", Show::Text),
+];
+
+const TOP: &[Column] = &[
+    Column::new("flat", "flat_percent", Show::Percent),
+    Column::new("cum", "cum_percent", Show::Percent),
+    Column::new("function", "function", Show::Text),
+    Column::new("file", "file", Show::Text),
+    Column::new("line", "line", Show::Text),
+];
+
+pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
+    match verb {
+        Profile::Take(flags) => take(context, flags),
+        Profile::List => list(context),
+        Profile::Show { profile } => show(context, profile),
+        Profile::Top(flags) => top(context, flags),
+        Profile::Flame(flags) => flame(context, flags),
+        Profile::Export(flags) => export(context, flags),
+    }
+}
+
+fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let start = ProfileStart {
+        revision: 0,
+        kinds: vec![ProfileKind::Cpu],
+        seconds: flags.seconds,
+        hertz: flags.hertz,
+    };
+    let ask = Ask {
+        args: Args::ProfileStart(start),
+        target: target(flags, &client)?,
+        limits: Limits::default(),
+        valid_ms: flags.expires,
+    };
+    let launched = client.submit(&sign::seal(&context.settings.operator()?, ask)?)?;
+    let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
+    if flags.detach {
+        hunt::print_launched(context, &launched)?;
+        return Ok(Exit::Done);
+    }
+    context.out.note(&format!("profile {id}: {} s at {} hertz", flags.seconds, flags.hertz));
+    let wait_s = flags.wait.unwrap_or_else(|| flags.seconds.saturating_add(GRACE_S));
+    match watch::watch_profile(context, &id, Some(wait_s))? {
+        Watched::Ended(view) => taken(context, &client, &id, &view),
+        Watched::Detached => {
+            context.out.note(&format!("detached; the profile goes on: muster profile show {id}"));
+            Ok(Exit::Detached)
+        }
+        Watched::TimedOut => {
+            context.out.note(&format!("not done in time; look again: muster profile show {id}"));
+            Ok(Exit::TimedOut)
+        }
+    }
+}
+
+fn target(flags: &Take, client: &Client) -> Result<Target, Failure> {
+    if flags.coordinator {
+        return Ok(Target::agents(&[AgentId::coordinator()]));
+    }
+    if let Some(expr) = &flags.target {
+        let target = Target { expr: expr.clone(), sample_ppm: flags.sample };
+        sign::check_target(&target)?;
+        return Ok(target);
+    }
+    let ids: Result<Vec<_>, _> = flags.agents.iter().map(|id| client.agent_id(id)).collect();
+    Ok(Target::agents(&ids?))
+}
+
+/// Prints what a finished profile says, and where to go on.
+fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<Exit, Failure> {
+    let exit = Exit::from_code(field(view, "exit_code").as_i64().unwrap_or(1));
+    if context.out.format != Format::Table {
+        context.out.record(LIST, view)?;
+        return Ok(exit);
+    }
+    let has_blob = |agent: &&Value| field(agent, "bytes").as_u64().is_some_and(|bytes| bytes > 0);
+    let agents = field(view, "agents").as_array().cloned().unwrap_or_default();
+    match agents.iter().find(has_blob) {
+        Some(first) => {
+            let agent = agent_part(field(first, "agent"))?;
+            print_top(context, client, id, &agent, TOP_AFTER_TAKE)?;
+            context.out.note(&format!("next: muster profile flame {id} -o flame.svg"));
+        }
+        None => context.out.note("nothing was sampled"),
+    }
+    if exit != Exit::Done || agents.len() > 1 {
+        context.out.bytes(hunt::coverage(view).as_bytes())?;
+    }
+    Ok(exit)
+}
+
+fn list(context: &Context) -> Result<Exit, Failure> {
+    let Value::Array(profiles) = context.client()?.get("/api/v1/profiles")? else {
+        return Err(Failure::bug("the coordinator sent no list of profiles", ""));
+    };
+    context.out.list(LIST, &profiles)?;
+    Ok(Exit::Done)
+}
+
+fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
+    let (_, view) = find(&context.client()?, profile)?;
+    context.out.record(LIST, &view)?;
+    if context.out.format == Format::Table {
+        context.out.bytes(hunt::coverage(&view).as_bytes())?;
+        context.out.list(AGENTS, field(&view, "agents").as_array().map_or(&[], Vec::as_slice))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Finds a profile by the unique beginning of its id.
+fn find(client: &Client, prefix: &str) -> Result<(String, Value), Failure> {
+    let view = client.get(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
+    let id = id_part(field(&view, "id").as_str().unwrap_or_default())?;
+    Ok((id, view))
+}
+
+/// Finds the blob that is meant: of the agent that was named, else the first that there is.
+fn locate(client: &Client, blob: &Blob) -> Result<(String, String), Failure> {
+    let (id, view) = find(client, &blob.profile)?;
+    if let Some(agent) = &blob.agent {
+        return Ok((id, client.agent_id(agent)?.to_string()));
+    }
+    let agents = field(&view, "agents").as_array().map_or(&[][..], Vec::as_slice);
+    let has_blob = |agent: &&Value| field(agent, "bytes").as_u64().is_some_and(|bytes| bytes > 0);
+    let Some(first) = agents.iter().find(has_blob) else {
+        let next = format!("muster profile show {id}");
+        let what = "this profile has no samples";
+        return Err(Failure::new(
+            Exit::NothingMatched,
+            what,
+            "no agent has sent its part (yet)",
+            &next,
+        ));
+    };
+    let agent = agent_part(field(first, "agent"))?;
+    Ok((id, agent))
+}
+
+/// Checks an agent's id before it becomes a part of a path.
+fn agent_part(id: &Value) -> Result<String, Failure> {
+    let id = AgentId::new(id.as_str().unwrap_or_default());
+    id.map(|id| id.to_string())
+        .map_err(|e| Failure::bug("the coordinator sent a broken agent id", e))
+}
+
+fn top(context: &Context, flags: &Top) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let (id, agent) = locate(&client, &flags.blob)?;
+    print_top(context, &client, &id, &agent, flags.limit)?;
+    Ok(Exit::Done)
+}
+
+fn print_top(
+    context: &Context,
+    client: &Client,
+    id: &str,
+    agent: &str,
+    limit: usize,
+) -> Result<(), Failure> {
+    let view = client.get(&format!("/api/v1/profiles/{id}/{agent}/top"))?;
+    if context.out.format == Format::Json {
+        return context.out.record(TOP, &view);
+    }
+    let functions = field(&view, "functions").as_array().or_else(|| view.as_array());
+    let functions = functions.map_or(&[][..], Vec::as_slice);
+    context.out.list(TOP, functions.get(..limit).unwrap_or(functions))
+}
+
+fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let (id, agent) = locate(&client, &flags.blob)?;
+    let svg = client.bytes(&format!("/api/v1/profiles/{id}/{agent}/flame.svg"))?;
+    put(context, &flags.out, &svg, "open it in a browser")?;
+    Ok(Exit::Done)
+}
+
+fn export(context: &Context, flags: &Export) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let (id, agent) = locate(&client, &flags.blob)?;
+    let (view, ending, next) = match flags.format {
+        ExportFormat::Pprof => ("pprof", "pb.gz", "go tool pprof -top FILE"),
+        ExportFormat::Folded => ("folded", "folded", "a line a stack, with its count"),
+    };
+    let bytes = client.bytes(&format!("/api/v1/profiles/{id}/{agent}/{view}"))?;
+    let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.{ending}")));
+    put(context, &out, &bytes, next)?;
+    Ok(Exit::Done)
+}
+
+fn put(context: &Context, path: &Path, bytes: &[u8], next: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    if path == Path::new("-") {
+        return context.out.bytes(bytes);
+    }
+    let mut file = private::create(path)?;
+    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
+    let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    context.out.note(&format!("{} ({size}): {next}", path.display()));
+    Ok(())
+}

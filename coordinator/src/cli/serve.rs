@@ -1,0 +1,55 @@
+//! `muster serve`: runs the coordinator until a signal.
+
+use common::trace;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use super::args::Serve;
+use super::broker::configuration;
+use super::failure::{Exit, Failure};
+use crate::serve::{ServeError, serve};
+use crate::store::StoreError;
+
+pub(super) fn run(context: &Context, flags: &Serve) -> Result<Exit, Failure> {
+    let format = if flags.log_json { trace::Format::Json } else { trace::Format::Text };
+    trace::start(&context.environment.log, format);
+    let config = configuration(&context.settings.config(flags.config.as_deref()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bug("cannot start the runtime", error))?;
+    runtime.block_on(Box::pin(serve(config, stopped()))).map_err(failed)?;
+    Ok(Exit::Done)
+}
+
+/// Resolves at the first SIGTERM or ctrl-c.
+async fn stopped() {
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+fn failed(error: ServeError) -> Failure {
+    let (what, next) = match &error {
+        ServeError::PortInUse { .. } => (
+            "the coordinator cannot start",
+            "stop the other one, or change `listen` in coordinator.toml",
+        ),
+        ServeError::Listen { .. } => {
+            ("the coordinator cannot start", "check `listen` in coordinator.toml")
+        }
+        ServeError::Store(StoreError::Version { .. }) => {
+            ("the store is of another version", "use the version that made it, or another data_dir")
+        }
+        ServeError::Store(_) => {
+            ("the store cannot be opened", "check data_dir: its owner, its disk")
+        }
+        ServeError::Broker(_) => ("the broker's configuration cannot be used", "see [broker]"),
+        ServeError::Http(_) => ("the coordinator ended", "see its log"),
+    };
+    Failure::new(Exit::Unavailable, what, error, next)
+}

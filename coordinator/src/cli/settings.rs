@@ -1,0 +1,101 @@
+//! What the global flags and the environment mean: where the fleet's files, coordinator and keys are.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::args::{Environment, Global};
+use super::failure::{Exit, Failure};
+use super::keys::Operator;
+use super::private;
+
+/// Where the coordinator listens when nobody says otherwise.
+const URL_DEFAULT: &str = "http://127.0.0.1:7411";
+
+/// The resolved settings. Files are read only by the verbs that need them.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// Folder of the fleet's files.
+    pub(super) dir: PathBuf,
+    url: Option<String>,
+    token: Option<String>,
+    token_file: PathBuf,
+    operator_key: PathBuf,
+}
+
+/// The one line of `coordinator.toml` that a client on the same machine wants.
+#[derive(Deserialize)]
+struct Listen {
+    listen: Option<std::net::SocketAddr>,
+}
+
+impl Settings {
+    /// Resolves flags over environment over the files of the folder.
+    pub(super) fn new(global: &Global, environment: &Environment) -> Self {
+        let home = environment.home.clone().unwrap_or_default();
+        let dir = global.dir.clone().unwrap_or_else(|| Path::new(&home).join(".config/muster"));
+        // A token file that was named beats a token of the environment.
+        let token = environment.token.clone().filter(|_| global.token_file.is_none());
+        Self {
+            url: global.url.clone(),
+            token,
+            token_file: global.token_file.clone().unwrap_or_else(|| dir.join("token")),
+            operator_key: global.operator_key.clone().unwrap_or_else(|| dir.join("operator.key")),
+            dir,
+        }
+    }
+
+    /// Returns the coordinator's address, without a slash at its end.
+    pub(super) fn url(&self) -> Result<String, Failure> {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => self.listening().unwrap_or_else(|| URL_DEFAULT.to_owned()),
+        };
+        if url.starts_with("http://") {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        let cause = format!("{url:?} does not begin with http://");
+        Err(Failure::usage(
+            "cannot use this coordinator address",
+            cause,
+            "muster --url http://HOST:7411 …",
+        ))
+    }
+
+    /// Reads the token.
+    pub(super) fn token(&self) -> Result<String, Failure> {
+        if let Some(token) = &self.token {
+            return Ok(token.clone());
+        }
+        let token = private::read(&self.token_file)?.trim().to_owned();
+        let is_plain = token.bytes().all(|b| b.is_ascii_graphic());
+        if token.is_empty() || !is_plain {
+            let what = format!("{} is not a token file", self.token_file.display());
+            let next = "give the file `token` that `muster init` wrote: --token-file FILE";
+            return Err(Failure::new(Exit::Refused, what, "it is not one line of text", next));
+        }
+        Ok(token)
+    }
+
+    /// Reads the operator's key.
+    pub(super) fn operator(&self) -> Result<Operator, Failure> {
+        Operator::read(&self.operator_key)
+    }
+
+    /// Returns the path of the coordinator's configuration.
+    pub(super) fn config(&self, given: Option<&Path>) -> PathBuf {
+        given.map_or_else(|| self.dir.join("coordinator.toml"), Path::to_path_buf)
+    }
+
+    /// Finds where a coordinator of this folder listens; none where there is no such file.
+    fn listening(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.dir.join("coordinator.toml")).ok()?;
+        let listen = toml::from_str::<Listen>(&text).ok()?.listen?;
+        let host = match listen.ip() {
+            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+        };
+        Some(format!("http://{host}:{}", listen.port()))
+    }
+}

@@ -1,0 +1,63 @@
+//! Seals requests with the operator's key, checked as an agent will check them before they leave.
+
+use std::collections::BTreeSet;
+
+use common::clock::{Clock, Timestamp};
+use common::request::sign::{Draft, Refusal, Trust};
+use common::request::{Args, Limits, Sealed, Target};
+
+use super::failure::{Exit, Failure};
+use super::keys::Operator;
+use crate::output::escape;
+
+/// How long a control may still reach its agents: as long as any request can live.
+pub(super) const CONTROL_VALID_MS: i64 = common::limits::VALIDITY_MS_MAX;
+
+/// What is asked of whom.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    pub(super) args: Args,
+    pub(super) target: Target,
+    pub(super) limits: Limits,
+    pub(super) valid_ms: i64,
+}
+
+/// Signs.
+pub(super) fn seal(operator: &Operator, ask: Ask) -> Result<Sealed, Failure> {
+    check_target(&ask.target)?;
+    let now = Clock::system().now();
+    let draft = Draft {
+        fleet: operator.fleet,
+        target: ask.target,
+        limits: ask.limits,
+        issued: now,
+        valid_ms: ask.valid_ms,
+    };
+    let bug = |error| Failure::bug("cannot encode the request", error);
+    let body = draft.body(operator.key.id(), &ask.args).map_err(bug)?;
+    let sealed = operator.key.seal(&body, Some(&operator.certificate)).map_err(bug)?;
+    check(operator, &sealed, now)?;
+    Ok(sealed)
+}
+
+/// Says where an expression does not parse.
+pub(super) fn check_target(target: &Target) -> Result<(), Failure> {
+    let Err(error) = target.check() else { return Ok(()) };
+    let before = target.expr.get(..error.at).unwrap_or(&target.expr);
+    let column = escape::text(before).chars().count();
+    let cause = format!("{}\n{:column$}^ {}", target.expr, "", error.why);
+    let what = format!("the target does not parse at position {}", error.at);
+    let next = "words: all, id:X, host:GLOB, os:X, arch:X, version:GLOB, label:K, label:K=GLOB; and, or, not, ( )";
+    Err(Failure::usage(what, cause, next))
+}
+
+fn check(operator: &Operator, sealed: &Sealed, now: Timestamp) -> Result<(), Failure> {
+    let trust = Trust { fleet: operator.fleet, root: operator.root, revoked: BTreeSet::new() };
+    let Err(refusal) = trust.open(sealed, now) else { return Ok(()) };
+    let (exit, next) = match refusal {
+        Refusal::OutOfBounds(_) | Refusal::TooBig(_) => (Exit::Usage, "muster doctor --limits"),
+        Refusal::CertificateExpired(_) => (Exit::Refused, "have the root sign the key again"),
+        _ => (Exit::Refused, "check the operator's key: --operator-key FILE"),
+    };
+    Err(Failure::new(exit, "no agent would accept this request", refusal, next))
+}

@@ -1,0 +1,175 @@
+//! `coordinator.toml`: what the coordinator is told.
+//!
+//! Relative paths are relative to the folder of the file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::amqp::BrokerConfig;
+use common::ids::FleetId;
+use serde::{Deserialize, Serialize};
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("{path}: {why}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// The file as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// The fleet.
+    pub fleet: FleetId,
+    /// The public key of its root, in hexadecimal.
+    pub root: String,
+    /// Where the API listens; port 0 picks a free one.
+    #[serde(default = "default_listen")]
+    pub listen: String,
+    /// Where everything is kept.
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    /// Host names (without port) that requests may carry beside the loopback ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Ceiling of the first pause before the broker is tried again, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect_base_ms: Option<u64>,
+    /// The broker's management API: `http://127.0.0.1:15672`.
+    pub management_url: String,
+    /// Where agents find the broker when it is not where the coordinator finds it: `host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents_broker: Option<String>,
+    /// The broker.
+    pub broker: BrokerConfig,
+    /// Who may use the API.
+    #[serde(default)]
+    pub tokens: Vec<Token>,
+}
+
+/// One token of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Whose, for the audit log.
+    pub name: String,
+    /// SHA-256 of the token's text, in hexadecimal.
+    pub sha256: String,
+}
+
+fn default_listen() -> String {
+    "127.0.0.1:7411".to_owned()
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("data")
+}
+
+/// What was written and what it means.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file.
+    pub file: ConfigFile,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The root's public key.
+    pub root: [u8; 32],
+    /// The data folder, absolute or relative to the working folder.
+    pub data_dir: PathBuf,
+    /// Pauses between tries to reach the broker.
+    pub backoff: common::amqp::Backoff,
+}
+
+impl Config {
+    /// Reads `coordinator.toml`.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        let content = |why: String| ConfigError::Content { path: path.to_owned(), why };
+        let file: ConfigFile = toml::from_str(&text).map_err(|error| content(error.to_string()))?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Self::new(file, folder).map_err(content)
+    }
+
+    /// Takes what a file in `folder` would say.
+    pub fn new(file: ConfigFile, folder: PathBuf) -> Result<Self, String> {
+        let root = key(&file.root).ok_or("`root` is not 64 hexadecimal digits")?;
+        for token in &file.tokens {
+            key(&token.sha256)
+                .ok_or_else(|| format!("the sha256 of token {:?} is not one", token.name))?;
+        }
+        let data_dir = folder.join(&file.data_dir);
+        let mut backoff = common::amqp::Backoff::default();
+        if let Some(base_ms) = file.reconnect_base_ms {
+            backoff.base_ms = base_ms;
+        }
+        Ok(Self { file, folder, root, data_dir, backoff })
+    }
+
+    /// Returns the tokens as names and digests.
+    pub fn tokens(&self) -> Vec<(String, [u8; 32])> {
+        let tokens = self.file.tokens.iter();
+        tokens.filter_map(|token| Some((token.name.clone(), key(&token.sha256)?))).collect()
+    }
+}
+
+fn key(text: &str) -> Option<[u8; 32]> {
+    common::hex::decode(text)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = r#"
+        fleet = "7b1c6f0e-8b6c-4d52-9a53-1d3f2c0a9b11"
+        root = "0101010101010101010101010101010101010101010101010101010101010101"
+        management_url = "http://127.0.0.1:15672"
+        [broker]
+        host = "127.0.0.1"
+        user = "muster"
+        password_file = "broker.password"
+    "#;
+
+    #[test]
+    fn the_minimum_has_defaults_and_paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("coordinator.toml");
+        fs::write(&path, MINIMAL).unwrap();
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.file.listen, "127.0.0.1:7411");
+        assert_eq!(config.data_dir, folder.path().join("data"));
+        assert_eq!(config.root, [1; 32]);
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("coordinator.toml");
+        fs::write(&path, format!("lisen = \"x\"\n{MINIMAL}")).unwrap();
+        let error = Config::read(&path).unwrap_err().to_string();
+        assert!(error.contains("lisen") && error.contains("coordinator.toml"), "{error}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let file: ConfigFile = toml::from_str(MINIMAL).unwrap();
+        let text = toml::to_string(&file).unwrap();
+        assert_eq!(toml::from_str::<ConfigFile>(&text).unwrap(), file);
+    }
+}

@@ -1,0 +1,130 @@
+//! What every part of the running coordinator shares.
+
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use common::amqp::Publisher;
+use common::clock::Clock;
+use common::ids::JournalId;
+use common::limits::PROFILE_LANES;
+use common::request::sign::Trust;
+use common::tasks::Tasks;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::api::types::BrokerHealth;
+use crate::broker::management::Management;
+use crate::config::Config;
+use crate::store::{Place, Reader, StoreError, Writer};
+
+/// Scans of everything that has landed at once.
+const SCANS_MAX: usize = 1;
+
+/// Shared by the API, the link to the broker and the ingest.
+#[derive(Debug)]
+pub struct Core {
+    /// What it was told.
+    pub config: Config,
+    /// Where the store lies.
+    pub place: Place,
+    /// The one writer.
+    pub writer: Writer,
+    /// The broker's management API.
+    pub management: Management,
+    /// Time.
+    pub clock: Clock,
+    /// The owner of every task.
+    pub tasks: Tasks,
+    /// Told after each commit that may change what a watcher sees.
+    pub changed: Notify,
+    /// Scans of everything that has landed: few at once.
+    pub scans: Semaphore,
+    /// Profiles of the coordinator itself: few at once.
+    pub profiles: Semaphore,
+    /// The life of this process, under which its own results and telemetry go.
+    pub journal: JournalId,
+    trust: RwLock<Trust>,
+    publisher: Mutex<Option<Publisher>>,
+    health: Mutex<BrokerHealth>,
+}
+
+impl Core {
+    /// Puts the parts together; nothing runs yet.
+    pub fn new(
+        config: Config,
+        place: Place,
+        writer: Writer,
+        management: Management,
+        trust: Trust,
+        tasks: Tasks,
+    ) -> Self {
+        let clock = Clock::system();
+        let health = BrokerHealth {
+            connected: false,
+            address: format!("{}:{}", config.file.broker.host, config.file.broker.port),
+            since: clock.now().into(),
+            cause: Some("not connected yet".to_owned()),
+        };
+        Self {
+            config,
+            place,
+            writer,
+            management,
+            clock,
+            tasks,
+            changed: Notify::new(),
+            scans: Semaphore::new(SCANS_MAX),
+            profiles: Semaphore::new(PROFILE_LANES),
+            journal: JournalId::new(),
+            trust: RwLock::new(trust),
+            publisher: Mutex::new(None),
+            health: Mutex::new(health),
+        }
+    }
+
+    /// Runs a reading function on a thread that may block.
+    pub async fn read<T, E>(
+        &self,
+        function: impl FnOnce(&Reader) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let place = self.place.clone();
+        let read = move || function(&place.reader()?);
+        match tokio::task::spawn_blocking(read).await {
+            Ok(result) => result,
+            Err(problem) => Err(StoreError::Broken(format!("a reader died: {problem}")).into()),
+        }
+    }
+
+    /// Returns what is trusted now.
+    pub fn trust(&self) -> Trust {
+        self.trust.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes trust from keys, for ever.
+    pub fn revoke(&self, keys: &[common::ids::KeyId]) {
+        self.trust.write().unwrap_or_else(PoisonError::into_inner).revoked.extend(keys);
+    }
+
+    /// Returns the way to publish, while the broker is there.
+    pub fn publisher(&self) -> Option<Publisher> {
+        self.publisher.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says how the link to the broker is.
+    pub fn set_link(&self, publisher: Option<Publisher>, cause: Option<String>) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if health.connected != publisher.is_some() {
+            health.since = self.clock.now().into();
+        }
+        health.connected = publisher.is_some();
+        health.cause = cause;
+        *self.publisher.lock().unwrap_or_else(PoisonError::into_inner) = publisher;
+    }
+
+    /// Returns how the link to the broker is.
+    pub fn health(&self) -> BrokerHealth {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

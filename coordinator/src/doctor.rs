@@ -1,0 +1,148 @@
+//! What is wrong, and what to do about it. Every check is always in the answer, the good ones too.
+
+use common::clock::Timestamp;
+use common::limits::CLOCK_SKEW_MS_MAX;
+
+use crate::api::types::{AgentState, BrokerHealth, Check, Doctor, Verdict};
+use crate::roster;
+use crate::store::read::StoredAgent;
+use crate::store::{Reader, StoreError};
+
+/// Two journals under one id within this time are two machines: telemetry comes every ten seconds.
+const CLONE_MS: i64 = 60_000;
+/// Names that one message lists.
+const NAMED_MAX: usize = 5;
+
+/// Looks at everything. `trouble` is why the store cannot be written, while that is so.
+pub fn doctor(
+    reader: &Reader,
+    trouble: Option<&str>,
+    broker: &BrokerHealth,
+    now: Timestamp,
+) -> Result<Doctor, StoreError> {
+    let agents = reader.agents()?;
+    let enrolled: Vec<_> = agents.iter().filter(|agent| agent.revoked.is_none()).collect();
+    let checks = vec![
+        link(broker),
+        store(trouble),
+        dead_letters(&reader.dead()?),
+        unpublished(reader, now)?,
+        silent(&enrolled, now),
+        clones(reader, &enrolled, now)?,
+        clocks(&enrolled),
+        full(&enrolled),
+    ];
+    let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Ok);
+    Ok(Doctor { verdict, checks })
+}
+
+fn well(name: &str, message: impl Into<String>) -> Check {
+    let next = String::new();
+    Check { name: name.to_owned(), verdict: Verdict::Ok, message: message.into(), next }
+}
+
+fn ill(name: &str, verdict: Verdict, message: String, next: &str) -> Check {
+    Check { name: name.to_owned(), verdict, message, next: next.to_owned() }
+}
+
+/// Names the first of those that something is wrong with.
+fn listed(name: &str, verdict: Verdict, whom: &[String], what: &str, next: &str) -> Check {
+    if whom.is_empty() {
+        return well(name, "none");
+    }
+    let named: Vec<_> = whom.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let more = if whom.len() > NAMED_MAX { ", …" } else { "" };
+    ill(name, verdict, format!("{} {what}: {}{more}", whom.len(), named.join(", ")), next)
+}
+
+fn link(broker: &BrokerHealth) -> Check {
+    if broker.connected {
+        return well("broker", format!("{}, since {}", broker.address, broker.since));
+    }
+    let cause = broker.cause.as_deref().unwrap_or("not connected");
+    let message = format!("no broker at {} since {}: {cause}", broker.address, broker.since);
+    ill("broker", Verdict::Bad, message, "start RabbitMQ, then `muster broker status`")
+}
+
+fn store(trouble: Option<&str>) -> Check {
+    match trouble {
+        None => well("store", "it can be written"),
+        Some(why) => {
+            let message = format!("it cannot be written, results wait at the broker: {why}");
+            ill("store", Verdict::Bad, message, "make room on its disk; it goes on by itself")
+        }
+    }
+}
+
+fn dead_letters(dead: &[(String, String, u64, Timestamp)]) -> Check {
+    let all: u64 = dead.iter().map(|(_, _, count, _)| count).sum();
+    if all == 0 {
+        return well("dead_letters", "none");
+    }
+    let named = dead.iter().take(NAMED_MAX);
+    let named: Vec<_> =
+        named.map(|(class, reason, count, _)| format!("{count} of {class} ({reason})")).collect();
+    let last = dead.iter().map(|(_, _, _, last)| *last).max().unwrap_or_default();
+    let message = format!("{all} results were refused, the last at {last}: {}", named.join(", "));
+    ill("dead_letters", Verdict::Warn, message, "look into the queue results.dead")
+}
+
+fn unpublished(reader: &Reader, now: Timestamp) -> Result<Check, StoreError> {
+    let waiting = reader.unpublished()?;
+    // What agents would refuse for its age is not going to be missed.
+    let waiting = waiting.iter().filter(|request| request.not_after > now && request.route != 2);
+    let waiting: Vec<_> = waiting.map(|request| request.id.to_string()).collect();
+    let what = "requests that the broker has not confirmed";
+    let next = "muster broker status: is a queue full, or gone?";
+    Ok(listed("unpublished", Verdict::Warn, &waiting, what, next))
+}
+
+fn silent(agents: &[&StoredAgent], now: Timestamp) -> Check {
+    let silent = agents.iter().filter(|agent| roster::state(agent, now) == AgentState::Silent);
+    let silent: Vec<_> = silent.map(|agent| agent.id.to_string()).collect();
+    let what = "agents that were not heard of lately";
+    listed(
+        "silent",
+        Verdict::Warn,
+        &silent,
+        what,
+        "systemctl status muster-agent on their machines",
+    )
+}
+
+fn clones(reader: &Reader, agents: &[&StoredAgent], now: Timestamp) -> Result<Check, StoreError> {
+    let mut clones = Vec::new();
+    for agent in agents {
+        if reader.journals_since(&agent.id, now.plus_ms(-CLONE_MS))? > 1 {
+            clones.push(agent.id.to_string());
+        }
+    }
+    let what =
+        "ids that two journals answer under (a cloned machine, or one whose state was wiped)";
+    let next = "enrol one of each pair anew: muster agents enrol";
+    Ok(listed("clones", Verdict::Bad, &clones, what, next))
+}
+
+fn clocks(agents: &[&StoredAgent]) -> Check {
+    let wrong = agents.iter().filter_map(|agent| {
+        let (received, sample) = agent.heard.as_ref()?;
+        let offset_ms = sample.at.since_ms(*received);
+        // Half of what makes requests fail leaves time to act.
+        (offset_ms.abs() > CLOCK_SKEW_MS_MAX / 2).then(|| format!("{} ({offset_ms} ms)", agent.id))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    let next = "set their clocks: a request from the future or the past is declined";
+    listed("clocks", Verdict::Warn, &wrong, "agents whose clock is wrong", next)
+}
+
+fn full(agents: &[&StoredAgent]) -> Check {
+    let full = agents
+        .iter()
+        .filter(|agent| agent.heard.as_ref().is_some_and(|(_, sample)| sample.journal_full));
+    let full: Vec<_> = full.map(|agent| agent.id.to_string()).collect();
+    let next = "make room on their disks; they go on by themselves";
+    listed("journal_full", Verdict::Bad, &full, "agents that cannot write their journal", next)
+}
+
+#[cfg(test)]
+mod tests;

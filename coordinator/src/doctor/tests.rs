@@ -1,0 +1,168 @@
+use std::path::Path;
+
+use common::ids::{AgentId, JournalId, RequestId};
+use common::limits::SILENT_MS_MAX;
+use common::request::Sealed;
+use common::result::Telemetry;
+
+use super::*;
+use crate::store::write::{NewAgent, Request};
+use crate::store::{Place, Write, Writer};
+
+fn broker() -> BrokerHealth {
+    BrokerHealth {
+        connected: true,
+        address: "127.0.0.1:5672".into(),
+        since: Timestamp(0).into(),
+        cause: None,
+    }
+}
+
+fn sample(agent: &str, journal: u8, at: Timestamp) -> Telemetry {
+    let text = |word: &str| word.to_owned();
+    Telemetry {
+        agent: AgentId::new(agent).unwrap(),
+        at,
+        journal: JournalId::from_bytes([journal; 16]),
+        version: text("0"),
+        host: text("h"),
+        os: text("linux"),
+        arch: text("x86_64"),
+        labels: std::collections::BTreeMap::new(),
+        capabilities: vec![],
+        stream_epoch: None,
+        stream_offset: None,
+        stream_gap: None,
+        directed: vec![],
+        cpu_percent: 0.0,
+        rss_bytes: 0,
+        threads: 0,
+        fds: 0,
+        read_bytes: 0,
+        written_bytes: 0,
+        outbox_messages: 0,
+        outbox_bytes: 0,
+        journal_full: false,
+        collections: vec![],
+    }
+}
+
+fn telemetry(sample: Telemetry) -> Write {
+    Write::Telemetry(Box::new(sample))
+}
+
+/// Enrols `a-1` and `a-2`, writes, and returns a reader with the present moment.
+fn after(folder: &Path, writes: Vec<Write>) -> (Reader, Timestamp) {
+    let place = Place::prepare(folder).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        let new = |id: &str| NewAgent {
+            id: AgentId::new(id).unwrap(),
+            name: id.to_owned(),
+            labels: "{}".into(),
+        };
+        writer.write(Write::Agents(vec![new("a-1"), new("a-2")])).await.unwrap();
+        for write in writes {
+            writer.write(write).await.unwrap();
+        }
+    });
+    (place.reader().unwrap(), now())
+}
+
+fn now() -> Timestamp {
+    common::clock::Clock::system().now()
+}
+
+fn check(doctor: &Doctor, name: &str) -> (Verdict, String) {
+    let found = doctor.checks.iter().find(|check| check.name == name).unwrap();
+    assert_eq!(found.verdict == Verdict::Ok, found.next.is_empty(), "{found:?}");
+    (found.verdict, found.message.clone())
+}
+
+#[test]
+fn a_sound_fleet_has_no_complaint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
+    let found = doctor(&reader, None, &broker(), now).unwrap();
+    assert_eq!(found.verdict, Verdict::Ok, "{found:?}");
+    assert_eq!(found.checks.len(), 8);
+}
+
+#[test]
+fn broker_and_store_are_named_with_their_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![]);
+    let away = BrokerHealth { connected: false, cause: Some("refused".into()), ..broker() };
+    let found = doctor(&reader, Some("disk is full"), &away, now).unwrap();
+    assert_eq!(found.verdict, Verdict::Bad);
+    assert!(check(&found, "broker").1.contains("refused"));
+    assert!(check(&found, "store").1.contains("disk is full"));
+}
+
+#[test]
+fn agents_are_named_for_what_is_wrong_with_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut slow = sample("a-2", 3, now().plus_ms(-CLOCK_SKEW_MS_MAX));
+    slow.journal_full = true;
+    let both = [1, 2].map(|journal| telemetry(sample("a-1", journal, now())));
+    let mut writes = Vec::from(both);
+    writes.push(telemetry(slow));
+    let (reader, now) = after(folder.path(), writes);
+    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let (verdict, clones) = check(&found, "clones");
+    assert!(verdict == Verdict::Bad && clones.contains("a-1") && !clones.contains("a-2"));
+    assert!(check(&found, "clocks").1.contains("a-2"));
+    assert!(check(&found, "journal_full").1.contains("a-2"));
+    assert_eq!(check(&found, "silent").0, Verdict::Ok);
+    let later = now.plus_ms(SILENT_MS_MAX + 1_000);
+    let found = doctor(&reader, None, &broker(), later).unwrap();
+    assert!(check(&found, "silent").1.starts_with("2 agents"));
+}
+
+#[test]
+fn a_revoked_agent_may_be_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let revoked = Write::Revoked(AgentId::new("a-1").unwrap());
+    let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now())), revoked]);
+    let later = now.plus_ms(SILENT_MS_MAX + 1_000);
+    let found = doctor(&reader, None, &broker(), later).unwrap();
+    assert_eq!(check(&found, "silent").0, Verdict::Ok);
+}
+
+#[test]
+fn dead_letters_and_unpublished_requests_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = |not_after| {
+        let body = serde_bytes::ByteBuf::new();
+        Write::Request(Box::new(Request {
+            id: RequestId::new(),
+            kind: "hunt.start".into(),
+            operator: "ada".into(),
+            issued: Timestamp(0),
+            not_after,
+            target: "all".into(),
+            route: 0,
+            sealed: Sealed {
+                kind: "hunt.start".into(),
+                id: String::new(),
+                body: body.clone(),
+                sig: body.clone(),
+                cert: body,
+            },
+            about: None,
+            expected: vec![],
+        }))
+    };
+    let writes = vec![
+        Write::Dead("rows", "wrong_agent"),
+        Write::Dead("rows", "wrong_agent"),
+        request(now().plus_ms(60_000)),
+        request(now().plus_ms(-60_000)),
+    ];
+    let (reader, now) = after(folder.path(), writes);
+    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let (verdict, letters) = check(&found, "dead_letters");
+    assert!(verdict == Verdict::Warn && letters.contains("2 of rows (wrong_agent)"), "{letters}");
+    assert!(check(&found, "unpublished").1.starts_with("1 requests"));
+}

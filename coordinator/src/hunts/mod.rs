@@ -1,0 +1,6 @@
+//! Hunts and profiles as requests: their launch, their state, what is shown of them.
+
+pub mod launch;
+pub mod own;
+pub mod state;
+pub mod view;

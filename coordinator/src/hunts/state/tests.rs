@@ -1,0 +1,157 @@
+use common::ids::{JournalId, RequestId};
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+fn agent(n: u8) -> AgentId {
+    AgentId::new(&format!("a-{n}")).unwrap()
+}
+
+fn attempt(journal: u8) -> Attempt {
+    Attempt {
+        origin: RequestId::from_bytes([9; 16]),
+        journal: JournalId::from_bytes([journal; 16]),
+    }
+}
+
+fn status(n: u8, journal: u8, state: Said, at: i64, chunks: Option<u64>) -> Event {
+    Event::Status(Box::new(Status {
+        agent: agent(n),
+        request: RequestId::from_bytes([9; 16]),
+        attempt: attempt(journal),
+        state,
+        at: NOW.plus_ms(at),
+        code: String::new(),
+        reason: String::new(),
+        chunks,
+        footer: None,
+    }))
+}
+
+fn chunk(n: u8, journal: u8, seq: u64) -> Event {
+    Event::Chunk { agent: agent(n), attempt: attempt(journal), seq }
+}
+
+fn fold(events: &[Event]) -> Collections {
+    let mut collections = Collections::default();
+    for event in events {
+        collections.apply(event);
+    }
+    collections
+}
+
+fn phase(events: &[Event]) -> Phase {
+    fold(events).parts[&agent(1)].phase(NOW, NOW.plus_ms(1_000))
+}
+
+#[test]
+fn the_life_of_a_collection() {
+    let mut events = vec![Event::Expected(agent(1))];
+    assert_eq!(phase(&events), Phase::Silent);
+    events.push(Event::Seen(agent(1)));
+    assert_eq!(phase(&events), Phase::Seen);
+    events.push(status(1, 1, Said::Queued, 0, None));
+    assert_eq!(phase(&events), Phase::Queued);
+    events.push(status(1, 1, Said::Started, 1, None));
+    assert_eq!(phase(&events), Phase::Running);
+    events.push(status(1, 1, Said::Finished, 2, Some(2)));
+    assert_eq!(phase(&events), Phase::Finishing);
+    events.push(chunk(1, 1, 0));
+    assert_eq!(phase(&events), Phase::Finishing);
+    events.push(chunk(1, 1, 1));
+    assert_eq!(phase(&events), Phase::Finished);
+}
+
+#[test]
+fn a_chunk_twice_is_not_two_chunks() {
+    let ended = status(1, 1, Said::Finished, 0, Some(2));
+    assert_eq!(phase(&[ended.clone(), chunk(1, 1, 0), chunk(1, 1, 0)]), Phase::Finishing);
+    assert_eq!(phase(&[ended, chunk(1, 1, 0), chunk(1, 1, 7)]), Phase::Finishing);
+}
+
+#[test]
+fn what_nobody_answered_expires_and_what_is_missing_for_an_hour_is_incomplete() {
+    let expected = fold(&[Event::Expected(agent(1)), Event::Seen(agent(1))]);
+    let late = NOW.plus_ms(1_001 + limits::CLOCK_SKEW_MS_MAX);
+    assert_eq!(expected.parts[&agent(1)].phase(late, NOW.plus_ms(1_000)), Phase::Expired);
+    // A result that comes later overrides it.
+    let answered = fold(&[Event::Expected(agent(1)), status(1, 1, Said::Finished, 0, Some(0))]);
+    assert_eq!(answered.parts[&agent(1)].phase(late, NOW), Phase::Finished);
+    let missing = [status(1, 1, Said::Finished, -limits::FINISHING_MS_MAX - 1, Some(1))];
+    assert_eq!(phase(&missing), Phase::Incomplete);
+}
+
+#[test]
+fn the_first_complete_run_counts() {
+    let mut events = vec![
+        status(1, 1, Said::Finished, 10, Some(1)),
+        status(1, 2, Said::Failed, 5, Some(0)),
+        status(1, 3, Said::Started, 99, None),
+    ];
+    assert_eq!(phase(&events), Phase::Failed);
+    assert_eq!(*fold(&events).parts[&agent(1)].counting().unwrap().0, attempt(2));
+    events.push(Event::Conflict { agent: agent(1), attempt: attempt(2) });
+    events.push(chunk(1, 1, 0));
+    assert_eq!(phase(&events), Phase::Finished);
+}
+
+#[test]
+fn a_conflict_fails_the_run() {
+    let conflict = Event::Conflict { agent: agent(1), attempt: attempt(1) };
+    assert_eq!(phase(&[status(1, 1, Said::Finished, 0, Some(0)), conflict]), Phase::Failed);
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let said = prop::sample::select(vec![
+        Said::Declined,
+        Said::Queued,
+        Said::Started,
+        Said::Progress,
+        Said::Finished,
+        Said::Failed,
+        Said::Cancelled,
+    ]);
+    prop_oneof![
+        (0..3u8).prop_map(|n| Event::Expected(agent(n))),
+        (0..3u8).prop_map(|n| Event::Seen(agent(n))),
+        (0..3u8, 0..5i64, any::<bool>()).prop_map(|(n, at, is_running)| Event::Sampled {
+            agent: agent(n),
+            at: NOW.plus_ms(at),
+            is_running
+        }),
+        (0..3u8, 0..2u8, said, 0..5i64, prop::option::of(0..3u64))
+            .prop_map(|(n, journal, said, at, chunks)| status(n, journal, said, at, chunks)),
+        (0..3u8, 0..2u8, 0..3u64).prop_map(|(n, journal, seq)| chunk(n, journal, seq)),
+        (0..3u8, 0..2u8).prop_map(|(n, journal)| Event::Conflict {
+            agent: agent(n),
+            attempt: attempt(journal)
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn order_and_repetition_change_nothing(
+        events in prop::collection::vec(event(), 0..30),
+        order in any::<prop::sample::Index>(),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
+    ) {
+        let mut other = events.clone();
+        if !events.is_empty() {
+            other.rotate_left(order.index(events.len()));
+            other.reverse();
+            other.extend(again.iter().map(|at| events[at.index(events.len())].clone()));
+        }
+        prop_assert_eq!(fold(&events), fold(&other));
+    }
+
+    #[test]
+    fn the_states_always_add_up(events in prop::collection::vec(event(), 0..40), later in 0..10_000_000i64) {
+        let collections = fold(&events);
+        let targeted = collections.parts.values().filter(|p| p.is_expected || !p.runs.is_empty()).count();
+        let states = collections.states(NOW.plus_ms(later), NOW);
+        prop_assert_eq!(states.sum(), targeted as u64);
+    }
+}

@@ -1,0 +1,163 @@
+//! What a result must be before it is stored: everything from an endpoint is untrusted.
+
+use common::ids::{AgentId, Attempt, RequestId};
+use common::limits;
+use common::result::{BlobChunk, RowChunk, Status, Telemetry, rows};
+use common::topology::{Class, RoutingKey};
+use common::wire;
+use serde::de::DeserializeOwned;
+
+use crate::store::write::{Chunk, Write};
+use crate::store::{Reader, StoreError};
+
+/// Why a message goes to the dead letters; the word is counted.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The message is not what it must be.
+    #[error("{0}")]
+    Dead(&'static str),
+    /// The store could not be asked; the message stays with the broker.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is known of a delivery without looking into its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Outside<'a> {
+    /// The class whose queue it came from.
+    pub class: Class,
+    /// The routing key: the broker checked it against the publisher's rights.
+    pub routing_key: &'a str,
+    /// The `type` property.
+    pub kind: &'a str,
+    /// The publisher asked for copies under other keys, which RabbitMQ 3.10 does not check.
+    pub has_cc: bool,
+}
+
+/// Checks a delivery and returns what is to be stored.
+pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
+    if outside.has_cc {
+        return Err(Refused::Dead("cc_header"));
+    }
+    let key: RoutingKey = outside.routing_key.parse().map_err(|_| Refused::Dead("routing_key"))?;
+    if key.class != outside.class {
+        return Err(Refused::Dead("class_differs"));
+    }
+    if !reader.is_enrolled(&key.agent)? {
+        return Err(Refused::Dead("unknown_agent"));
+    }
+    match (outside.class, outside.kind) {
+        (Class::Telemetry, "telemetry") => {
+            let sample: Telemetry = decode(body)?;
+            if sample.agent != key.agent || key.request.is_some() {
+                return Err(Refused::Dead("key_differs"));
+            }
+            Ok(Write::Telemetry(Box::new(sample)))
+        }
+        (Class::Status, "status") => {
+            let mut status: Status = decode(body)?;
+            belongs(&key, &status.agent, status.request, &status.attempt, reader)?;
+            cut(&mut status.reason);
+            cut(&mut status.code);
+            if status.chunks.is_some_and(|chunks| chunks > limits::SEQ_MAX) {
+                return Err(Refused::Dead("seq_over_limit"));
+            }
+            Ok(Write::Status(Box::new(status)))
+        }
+        (Class::Rows, "rows.chunk") => rows_chunk(&key, body, reader),
+        (Class::Blobs, "blob.chunk") => blob_chunk(&key, body, reader),
+        _ => Err(Refused::Dead("unknown_type")),
+    }
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    wire::decode(body, limits::RESULT_BYTES_MAX).map_err(|error| match error {
+        wire::WireError::TooBig { .. } => Refused::Dead("too_big"),
+        _ => Refused::Dead("malformed"),
+    })
+}
+
+/// The body must say what the broker-checked key says, about a request that is on record.
+fn belongs(
+    key: &RoutingKey,
+    agent: &AgentId,
+    request: RequestId,
+    attempt: &Attempt,
+    reader: &Reader,
+) -> Result<(), Refused> {
+    if *agent != key.agent || Some(request) != key.request {
+        return Err(Refused::Dead("key_differs"));
+    }
+    if reader.request(&request)?.is_none() {
+        return Err(Refused::Dead("unknown_request"));
+    }
+    if attempt.origin != request {
+        return Err(Refused::Dead("unknown_attempt"));
+    }
+    Ok(())
+}
+
+fn rows_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
+    let chunk: RowChunk = decode(body)?;
+    belongs(key, &chunk.agent, chunk.request, &chunk.attempt, reader)?;
+    if chunk.seq >= limits::SEQ_MAX {
+        return Err(Refused::Dead("seq_over_limit"));
+    }
+    if rows::sha256(&chunk.body) != chunk.sha256 {
+        return Err(Refused::Dead("sha256_differs"));
+    }
+    // Decoded once to check it; stored as sent.
+    rows::unpack(&chunk.body, chunk.rows).map_err(|_| Refused::Dead("malformed_rows"))?;
+    Ok(Write::Chunk(Chunk {
+        request: chunk.request,
+        agent: chunk.agent,
+        attempt: chunk.attempt,
+        seq: chunk.seq,
+        rows: chunk.rows,
+        blob: None,
+        sha256: chunk.sha256.into_vec(),
+        body: body.to_vec(),
+    }))
+}
+
+fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
+    let chunk: BlobChunk = decode(body)?;
+    belongs(key, &chunk.agent, chunk.request, &chunk.attempt, reader)?;
+    if chunk.seq >= limits::SEQ_MAX {
+        return Err(Refused::Dead("seq_over_limit"));
+    }
+    let bytes = chunk.data.len();
+    let end = chunk.offset.checked_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    if bytes > limits::BLOB_CHUNK_BYTES_MAX
+        || chunk.total > limits::BLOB_BYTES_MAX
+        || end.is_none_or(|end| end > chunk.total)
+        || chunk.blob_sha256.len() != 32
+    {
+        return Err(Refused::Dead("blob_over_limit"));
+    }
+    if rows::sha256(&chunk.data) != chunk.sha256 {
+        return Err(Refused::Dead("sha256_differs"));
+    }
+    Ok(Write::Chunk(Chunk {
+        request: chunk.request,
+        agent: chunk.agent,
+        attempt: chunk.attempt,
+        seq: chunk.seq,
+        rows: 0,
+        blob: Some(chunk.blob),
+        sha256: chunk.sha256.into_vec(),
+        body: body.to_vec(),
+    }))
+}
+
+/// Cuts text from an endpoint to its bound, at a character.
+fn cut(text: &mut String) {
+    let mut end = limits::TEXT_BYTES_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+}
+
+#[cfg(test)]
+mod tests;

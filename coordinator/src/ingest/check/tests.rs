@@ -1,0 +1,152 @@
+use common::clock::Timestamp;
+use common::ids::JournalId;
+use common::result::rows::{pack, sha256};
+use common::result::{FileKind, FileStatus, Row, State};
+use serde_bytes::ByteBuf;
+
+use super::*;
+use crate::store::write::{NewAgent, Request};
+use crate::store::{Place, Writer};
+
+fn agent() -> AgentId {
+    AgentId::new("web-1-ab12").unwrap()
+}
+
+fn request() -> RequestId {
+    RequestId::from_bytes([1; 16])
+}
+
+fn attempt() -> Attempt {
+    Attempt { origin: request(), journal: JournalId::from_bytes([2; 16]) }
+}
+
+/// A store that knows one agent and one request.
+fn reader() -> (tempfile::TempDir, Reader) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let known = Request {
+        id: request(),
+        kind: "hunt.start".into(),
+        operator: "ada".into(),
+        issued: Timestamp(0),
+        not_after: Timestamp(1),
+        target: "all".into(),
+        route: 0,
+        sealed: common::request::Sealed {
+            kind: "hunt.start".into(),
+            id: request().to_string(),
+            body: ByteBuf::new(),
+            sig: ByteBuf::new(),
+            cert: ByteBuf::new(),
+        },
+        about: None,
+        expected: vec![agent()],
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        let new = NewAgent { id: agent(), name: "web-1".into(), labels: "{}".into() };
+        writer.write(Write::Agents(vec![new])).await.unwrap();
+        writer.write(Write::Request(Box::new(known))).await.unwrap();
+    });
+    let reader = place.reader().unwrap();
+    (folder, reader)
+}
+
+fn chunk() -> RowChunk {
+    let row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+    let body = pack(&[row]).unwrap();
+    RowChunk {
+        agent: agent(),
+        request: request(),
+        attempt: attempt(),
+        seq: 0,
+        rows: 1,
+        sha256: sha256(&body),
+        body: ByteBuf::from(body),
+    }
+}
+
+fn key(class: &str, agent: &str) -> String {
+    format!("{class}.{agent}.{}", request())
+}
+
+#[track_caller]
+fn verdict(reader: &Reader, outside: Outside<'_>, body: &[u8]) -> &'static str {
+    match check(outside, body, reader) {
+        Ok(_) => "stored",
+        Err(Refused::Dead(reason)) => reason,
+        Err(Refused::Store(error)) => panic!("{error}"),
+    }
+}
+
+#[track_caller]
+fn rows(reader: &Reader, chunk: &RowChunk) -> &'static str {
+    let routing_key = key("rows", "web-1-ab12");
+    let outside = Outside {
+        class: Class::Rows,
+        routing_key: &routing_key,
+        kind: "rows.chunk",
+        has_cc: false,
+    };
+    verdict(reader, outside, &wire::encode(chunk).unwrap())
+}
+
+#[test]
+fn a_good_chunk_is_stored_and_each_lie_has_its_word() {
+    let (_folder, reader) = reader();
+    assert_eq!(rows(&reader, &chunk()), "stored");
+    let other = AgentId::new("web-2-cd34").unwrap();
+    assert_eq!(rows(&reader, &RowChunk { agent: other, ..chunk() }), "key_differs");
+    assert_eq!(rows(&reader, &RowChunk { request: RequestId::new(), ..chunk() }), "key_differs");
+    let stranger = Attempt { origin: RequestId::new(), ..attempt() };
+    assert_eq!(rows(&reader, &RowChunk { attempt: stranger, ..chunk() }), "unknown_attempt");
+    assert_eq!(rows(&reader, &RowChunk { seq: limits::SEQ_MAX, ..chunk() }), "seq_over_limit");
+    assert_eq!(rows(&reader, &RowChunk { sha256: sha256(b"x"), ..chunk() }), "sha256_differs");
+    assert_eq!(rows(&reader, &RowChunk { rows: 2, ..chunk() }), "malformed_rows");
+}
+
+#[test]
+fn what_is_outside_is_checked_before_the_body() {
+    let (_folder, reader) = reader();
+    let body = wire::encode(&chunk()).unwrap();
+    let good = key("rows", "web-1-ab12");
+    let outside =
+        Outside { class: Class::Rows, routing_key: &good, kind: "rows.chunk", has_cc: false };
+    assert_eq!(verdict(&reader, outside, &body), "stored");
+    assert_eq!(verdict(&reader, Outside { has_cc: true, ..outside }, &body), "cc_header");
+    assert_eq!(
+        verdict(&reader, Outside { class: Class::Blobs, ..outside }, &body),
+        "class_differs"
+    );
+    assert_eq!(verdict(&reader, Outside { kind: "status", ..outside }, &body), "unknown_type");
+    let stranger = key("rows", "nobody-0000");
+    assert_eq!(
+        verdict(&reader, Outside { routing_key: &stranger, ..outside }, &body),
+        "unknown_agent"
+    );
+    assert_eq!(verdict(&reader, Outside { routing_key: "rows", ..outside }, &body), "routing_key");
+    assert_eq!(verdict(&reader, outside, b"\x81"), "malformed");
+    assert_eq!(verdict(&reader, outside, &vec![0; limits::RESULT_BYTES_MAX + 1]), "too_big");
+}
+
+#[test]
+fn a_status_of_a_request_that_nobody_made_is_dead() {
+    let (_folder, reader) = reader();
+    let unknown = RequestId::new();
+    let status = Status {
+        agent: agent(),
+        request: unknown,
+        attempt: Attempt { origin: unknown, ..attempt() },
+        state: State::Finished,
+        at: Timestamp(0),
+        code: String::new(),
+        reason: "é".repeat(limits::TEXT_BYTES_MAX),
+        chunks: Some(0),
+        footer: None,
+    };
+    let routing_key = format!("status.web-1-ab12.{unknown}");
+    let outside =
+        Outside { class: Class::Status, routing_key: &routing_key, kind: "status", has_cc: false };
+    assert_eq!(verdict(&reader, outside, &wire::encode(&status).unwrap()), "unknown_request");
+}

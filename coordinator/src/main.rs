@@ -1,0 +1,32 @@
+//! `muster`: the operator's program and the coordinator. Parses, runs, says how it ended.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use coordinator::cli;
+use coordinator::cli::args::{Environment, Typed};
+use coordinator::cli::failure::Exit;
+use coordinator::output::{self, Out};
+
+fn main() -> ExitCode {
+    let environment = Environment::read();
+    let typed = match Typed::try_parse() {
+        Ok(typed) => typed,
+        Err(told) => return code(output::usage(&told)),
+    };
+    let may_colour = !typed.global.no_color && !environment.is_colourless;
+    let out = Out::new(typed.global.output, typed.global.quiet, may_colour);
+    code(match cli::run(typed, environment, out) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if failure.exit != Exit::Done {
+                out.failure(&failure);
+            }
+            failure.exit
+        }
+    })
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}

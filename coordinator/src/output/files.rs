@@ -1,0 +1,173 @@
+//! File rows as they stream in: a line each, so that millions need no memory.
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::{Format, Out, csv, escape, units};
+use crate::cli::failure::Failure;
+
+/// The columns of CSV.
+const FIELDS: [&str; 22] = [
+    "hunt", "agent", "host", "path", "path_b64", "kind", "status", "errno", "size", "mtime",
+    "ctime", "btime", "atime", "mode", "uid", "gid", "nlink", "dev", "ino", "md5", "sha1",
+    "sha256",
+];
+
+/// Writes rows to stdout or a file in one format.
+pub struct FileRows {
+    format: Format,
+    to_terminal: bool,
+    sink: Box<dyn Write>,
+    written: u64,
+}
+
+impl std::fmt::Debug for FileRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileRows").field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
+impl FileRows {
+    /// Writes to stdout.
+    pub fn to_stdout(out: &Out) -> Self {
+        let sink = Box::new(io::BufWriter::new(io::stdout()));
+        Self { format: out.format, to_terminal: out.to_terminal, sink, written: 0 }
+    }
+
+    /// Writes to a file.
+    pub fn to_file(format: Format, file: std::fs::File) -> Self {
+        let sink = Box::new(io::BufWriter::new(file));
+        Self { format, to_terminal: false, sink, written: 0 }
+    }
+
+    /// Writes one row, which came as a line of JSON.
+    pub fn row(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let text = self.shaped(line)?;
+        self.sink.write_all(&text).map_err(|error| Failure::stdout(&error))?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Ends the output; returns how many rows there were.
+    pub fn finish(mut self) -> Result<u64, Failure> {
+        let end = match (self.format, self.written) {
+            (Format::Json, 0) => "[]\n".to_owned(),
+            (Format::Json, _) => "\n]\n".to_owned(),
+            (Format::Csv, 0) => header(),
+            _ => String::new(),
+        };
+        let ended = self.sink.write_all(end.as_bytes()).and_then(|()| self.sink.flush());
+        ended.map_err(|error| Failure::stdout(&error)).map(|()| self.written)
+    }
+
+    fn shaped(&self, line: &[u8]) -> Result<Vec<u8>, Failure> {
+        let is_first = self.written == 0;
+        match self.format {
+            Format::Jsonl => Ok([line, b"\n"].concat()),
+            Format::Json if is_first => Ok([b"[\n".as_slice(), line].concat()),
+            Format::Json => Ok([b",\n".as_slice(), line].concat()),
+            Format::Csv => {
+                let head = if is_first { header() } else { String::new() };
+                let row = parsed(line)?;
+                let cells: Vec<_> = FIELDS
+                    .iter()
+                    .map(|field| csv::value(row.get(*field).unwrap_or(&Value::Null)))
+                    .collect();
+                Ok(format!("{head}{}\r\n", cells.join(",")).into_bytes())
+            }
+            Format::Table => {
+                let row = parsed(line)?;
+                let mut text = if is_first { table_header(&row) } else { Vec::new() };
+                text.extend(table_line(&row, self.to_terminal));
+                Ok(text)
+            }
+        }
+    }
+}
+
+fn header() -> String {
+    format!("{}\r\n", FIELDS.join(","))
+}
+
+fn parsed(line: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(line).map_err(|e| Failure::bug("the coordinator sent a broken row", e))
+}
+
+/// The digest that a table shows: the strongest that there is.
+fn digest(row: &Value) -> (&'static str, &str) {
+    let of = |name| row.get(name).and_then(Value::as_str);
+    ["sha256", "sha1", "md5"]
+        .into_iter()
+        .find_map(|name| of(name).map(|digest| (name, digest)))
+        .unwrap_or(("digest", "-"))
+}
+
+fn table_header(row: &Value) -> Vec<u8> {
+    let (name, _) = digest(row);
+    let name = name.to_uppercase();
+    format!("{:<20} {:<12} {:>9}  {name:<64}  PATH\n", "AGENT", "STATUS", "SIZE").into_bytes()
+}
+
+fn table_line(row: &Value, to_terminal: bool) -> Vec<u8> {
+    let text = |name: &str| escape::text(row.get(name).and_then(Value::as_str).unwrap_or("-"));
+    let size = row.get("size").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), units::bytes);
+    let (_, digest) = digest(row);
+    let digest = escape::text(digest);
+    let (agent, status) = (text("agent"), text("status"));
+    let mut line = format!("{agent:<20} {status:<12} {size:>9}  {digest:<64}  ").into_bytes();
+    let path = path(row);
+    if to_terminal {
+        line.extend(escape::bytes(&path).into_bytes());
+    } else {
+        line.extend(path);
+    }
+    line.push(b'\n');
+    line
+}
+
+/// Returns the path, byte for byte.
+fn path(row: &Value) -> Vec<u8> {
+    let exact =
+        row.get("path_b64").and_then(Value::as_str).and_then(|b64| STANDARD.decode(b64).ok());
+    let lossy = || row.get("path").and_then(Value::as_str).unwrap_or_default().as_bytes().to_vec();
+    exact.unwrap_or_else(lossy)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_escaped_on_a_terminal_and_raw_to_a_pipe() {
+        let row =
+            json!({"agent": "a", "status": "ok", "size": 5, "sha256": "ab", "path": "/x\u{1b}[2J"});
+        let shown = table_line(&row, true);
+        assert!(!shown.contains(&0x1b), "{}", String::from_utf8_lossy(&shown));
+        assert!(table_line(&row, false).ends_with(b"/x\x1b[2J\n"));
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf8_reaches_a_pipe_exactly() {
+        let row = json!({"path": "/\u{fffd}", "path_b64": STANDARD.encode(b"/\xff")});
+        assert!(table_line(&row, false).ends_with(b"/\xff\n"));
+        assert!(table_line(&row, true).ends_with(b"/\\xff\n"));
+    }
+
+    #[test]
+    fn csv_rows_are_neutralised() {
+        let line = br#"{"agent":"a","path":"=cmd|x","size":3}"#;
+        let rows = FileRows {
+            format: Format::Csv,
+            to_terminal: false,
+            sink: Box::new(Vec::new()),
+            written: 1,
+        };
+        let text = String::from_utf8(rows.shaped(line).unwrap()).unwrap();
+        assert!(text.contains(",'=cmd|x,"), "{text}");
+    }
+}

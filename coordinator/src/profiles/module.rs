@@ -1,0 +1,180 @@
+//! One program, library or debug companion: from a runtime address to functions, files and lines.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use addr2line::Loader;
+use object::{Object, ObjectSegment, ObjectSymbol, ReadCache, SegmentFlags};
+
+/// Calls inlined into one another at one address that are shown.
+const INLINED_MAX: usize = 64;
+/// Characters of a function's or a file's name that are shown.
+const NAME_CHARS_MAX: usize = 1_000;
+/// Linux maps files in such steps.
+const PAGE_BYTES: u64 = 4_096;
+
+/// One function at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Frame {
+    /// The function, without a hash; `[module+0x1234]` when nothing is known.
+    pub function: String,
+    /// Its source file; empty when unknown.
+    pub file: String,
+    /// The line; 0 when unknown.
+    pub line: u32,
+}
+
+/// Where an executable mapping lay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// Its id in the profile.
+    pub id: u64,
+    /// First address.
+    pub start: u64,
+    /// Address after the last.
+    pub limit: u64,
+    /// Offset of `start` in the file.
+    pub offset: u64,
+    /// Its file's name on the endpoint, as text to show.
+    pub name: String,
+    /// The build id, or nothing.
+    pub build_id: String,
+}
+
+/// An open file with symbols.
+pub struct Module {
+    path: PathBuf,
+    loader: Loader,
+    code: Vec<Code>,
+    /// Sizes of the functions of the symbol table by address.
+    sizes: OnceCell<HashMap<u64, u64>>,
+}
+
+/// A segment of code, as the file says.
+#[derive(Debug, Clone, Copy)]
+struct Code {
+    address: u64,
+    offset: u64,
+    /// 0 in a debug companion: it lacks the code, and its offsets mean nothing.
+    bytes: u64,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// Opens a file; `None` when it is damaged.
+    pub fn open(path: &Path) -> Option<Self> {
+        let loader = match Loader::new(path) {
+            Ok(loader) => loader,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "no symbols from this file");
+                return None;
+            }
+        };
+        let cache = ReadCache::new(File::open(path).ok()?);
+        let object = object::File::parse(&cache).ok()?;
+        let code = object.segments().filter_map(|segment| {
+            let SegmentFlags::Elf { p_flags, .. } = segment.flags() else { return None };
+            let (offset, bytes) = segment.file_range();
+            let is_code = p_flags & object::elf::PF_X != object::elf::ProgramFlags(0);
+            is_code.then_some(Code { address: segment.address(), offset, bytes })
+        });
+        let code = code.collect();
+        Some(Self { path: path.to_owned(), loader, code, sizes: OnceCell::new() })
+    }
+
+    /// Names what is at a runtime address of a mapping of this file: the innermost inlined function
+    /// first, the function itself last; nothing when nothing is known.
+    pub fn frames(&self, mapping: &Mapping, address: u64) -> Vec<Frame> {
+        let Some(address) = self.file_address(mapping, address) else { return Vec::new() };
+        let mut frames = self.lines(address);
+        // Line tables alone name a function without its path; the symbol table has the whole name.
+        match (frames.last_mut(), self.symbol(address)) {
+            (Some(last), Some(symbol)) => last.function = symbol,
+            (Some(last), None) if last.function.is_empty() => frames.clear(),
+            (Some(_) | None, None) => {}
+            (None, Some(function)) => {
+                frames.push(Frame { function, file: String::new(), line: 0 });
+            }
+        }
+        frames
+    }
+
+    /// Translates a runtime address to the file's own, wherever the file was mapped.
+    fn file_address(&self, mapping: &Mapping, address: u64) -> Option<u64> {
+        let distance = address.checked_sub(mapping.start)?;
+        let offset = mapping.offset.checked_add(distance)?;
+        let holds =
+            |code: &&Code| offset.checked_sub(code.offset).is_some_and(|at| at < code.bytes);
+        if let Some(code) = self.code.iter().find(holds) {
+            return code.address.checked_add(offset - code.offset);
+        }
+        // A debug companion: its one segment of code was mapped at the start of its first page.
+        match self.code.as_slice() {
+            [code] if code.bytes == 0 => {
+                (code.address / PAGE_BYTES * PAGE_BYTES).checked_add(distance)
+            }
+            _ => None,
+        }
+    }
+
+    /// Looks into the debug information.
+    fn lines(&self, address: u64) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        let Ok(mut found) = self.loader.find_frames(address) else { return frames };
+        while let Ok(Some(frame)) = found.next() {
+            if frames.len() == INLINED_MAX {
+                // The last one is always the function itself.
+                frames.pop();
+            }
+            let function = frame.function.as_ref().and_then(|name| name.demangle().ok());
+            let file = frame.location.as_ref().and_then(|location| location.file);
+            frames.push(Frame {
+                function: printable(&function.unwrap_or_default()),
+                file: printable(file.unwrap_or_default()),
+                line: frame.location.as_ref().and_then(|location| location.line).unwrap_or(0),
+            });
+        }
+        frames
+    }
+
+    /// Looks into the symbol table. An address behind a function's end is not the function's.
+    fn symbol(&self, address: u64) -> Option<String> {
+        let symbol = self.loader.find_symbol_info(address)?;
+        let sizes = self.sizes.get_or_init(|| sizes(&self.path).unwrap_or_default());
+        let size = sizes.get(&symbol.address())?;
+        let is_inside = address.checked_sub(symbol.address()).is_some_and(|at| at < *size);
+        is_inside.then(|| printable(&format!("{:#}", rustc_demangle::demangle(symbol.name()))))
+    }
+}
+
+fn sizes(path: &Path) -> Option<HashMap<u64, u64>> {
+    let cache = ReadCache::new(File::open(path).ok()?);
+    let object = object::File::parse(&cache).ok()?;
+    let mut sizes = HashMap::new();
+    for symbol in object.symbols().chain(object.dynamic_symbols()) {
+        let size = sizes.entry(symbol.address()).or_insert(0);
+        *size = symbol.size().max(*size);
+    }
+    Some(sizes)
+}
+
+/// Makes a name safe to show in one line of a listing: no control characters, no separators of folded
+/// stacks, no end of a line, not too long.
+pub(super) fn printable(name: &str) -> String {
+    let shown = |char: char| match char {
+        ';' => ':',
+        char if char.is_control() => '?',
+        // Marks that turn the direction of the text.
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
+        char => char,
+    };
+    name.chars().take(NAME_CHARS_MAX).map(shown).collect()
+}

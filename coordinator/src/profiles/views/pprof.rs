@@ -1,0 +1,104 @@
+//! The profile as pprof with names, for `go tool pprof` and its like.
+
+use std::collections::HashMap;
+
+use common::profile::encode::{COLLECTION_LABEL, Strings, THREAD_LABEL, gzip};
+use common::profile::protos;
+
+use crate::profiles::module::Frame;
+use crate::profiles::profile::{Location, Profile};
+
+impl Profile {
+    /// Returns the profile as gzipped pprof: as it came, plus functions, files, lines.
+    pub fn to_pprof_gz(&self) -> std::io::Result<Vec<u8>> {
+        gzip(&self.message())
+    }
+
+    fn message(&self) -> protos::Profile {
+        let mut strings = Strings::default();
+        let mut functions = Functions::default();
+        let location = (1..)
+            .zip(&self.locations)
+            .map(|(id, location)| functions.location(id, location, &mut strings))
+            .collect();
+        let (collection_key, thread_key) = (strings.of(COLLECTION_LABEL), strings.of(THREAD_LABEL));
+        let label = |key, str| protos::Label { key, str, ..Default::default() };
+        let mut sample = Vec::with_capacity(self.samples.len());
+        for item in &self.samples {
+            sample.push(protos::Sample {
+                location_id: item.stack.iter().map(|index| *index as u64 + 1).collect(),
+                value: vec![item.count, item.cpu_ns],
+                label: vec![
+                    label(collection_key, strings.of(&item.collection)),
+                    label(thread_key, strings.of(&item.thread)),
+                ],
+            });
+        }
+        let mapping = self.mappings.iter().map(|mapping| protos::Mapping {
+            id: mapping.id,
+            memory_start: mapping.start,
+            memory_limit: mapping.limit,
+            file_offset: mapping.offset,
+            filename: strings.of(&mapping.name),
+            build_id: strings.of(&mapping.build_id),
+            has_functions: true,
+            has_filenames: true,
+            has_line_numbers: true,
+            has_inline_frames: true,
+        });
+        let mapping = mapping.collect();
+        let cpu = protos::ValueType { ty: strings.of("cpu"), unit: strings.of("nanoseconds") };
+        let count = protos::ValueType { ty: strings.of("samples"), unit: strings.of("count") };
+        protos::Profile {
+            sample_type: vec![count, cpu.clone()],
+            sample,
+            mapping,
+            location,
+            function: functions.list,
+            time_nanos: self.time_ns,
+            duration_nanos: self.duration_ns,
+            period_type: Some(cpu.clone()),
+            period: self.period_ns,
+            default_sample_type: cpu.ty,
+            string_table: strings.into_table(),
+            ..Default::default()
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Functions<'a> {
+    ids: HashMap<(&'a str, &'a str), u64>,
+    list: Vec<protos::Function>,
+}
+
+impl<'a> Functions<'a> {
+    fn location(
+        &mut self,
+        id: u64,
+        location: &'a Location,
+        strings: &mut Strings,
+    ) -> protos::Location {
+        let lines = location.frames.iter().map(|frame| protos::Line {
+            function_id: self.of(frame, strings),
+            line: frame.line.into(),
+        });
+        protos::Location {
+            id,
+            mapping_id: location.mapping,
+            address: location.address,
+            line: lines.collect(),
+            is_folded: false,
+        }
+    }
+
+    fn of(&mut self, frame: &'a Frame, strings: &mut Strings) -> u64 {
+        let list = &mut self.list;
+        *self.ids.entry((&frame.function, &frame.file)).or_insert_with(|| {
+            let id = list.len() as u64 + 1;
+            let (name, filename) = (strings.of(&frame.function), strings.of(&frame.file));
+            list.push(protos::Function { id, name, system_name: name, filename, start_line: 0 });
+            id
+        })
+    }
+}

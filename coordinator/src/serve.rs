@@ -1,0 +1,122 @@
+//! `muster serve`: puts the parts together and runs them until told to stop.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use common::amqp::{AmqpError, LinkConfig};
+use common::request::sign::Trust;
+use common::tasks::Tasks;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::broker::management::Management;
+use crate::config::Config;
+use crate::core::Core;
+use crate::store::{Place, Reader, StoreError, Write, Writer};
+use crate::{api, link};
+
+/// Telemetry is kept so long.
+const TELEMETRY_KEPT_MS: i64 = 24 * 3_600_000;
+
+/// Why the coordinator cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Somebody else listens there.
+    #[error("{address} is in use")]
+    PortInUse {
+        /// Where.
+        address: String,
+    },
+    /// It cannot listen.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker's part of the configuration cannot be used.
+    #[error(transparent)]
+    Broker(#[from] AmqpError),
+    /// The server ended by itself.
+    #[error("the HTTP server ended: {0}")]
+    Http(io::Error),
+}
+
+/// Runs until `stop` resolves.
+pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    serve_at(config, stop, |_| {}).await
+}
+
+/// The same; tells `bound` where it listens, which is of interest with port 0.
+pub async fn serve_at(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    bound: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    // First the port: a second coordinator must not touch the store of the first.
+    let listener = listen(&config.file.listen).await?;
+    let core = Arc::new(assemble(&config)?);
+    let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;
+    link_config.frame_max = LinkConfig::FRAME_MAX_COORDINATOR;
+    link_config.backoff = config.backoff;
+    let address = listener.local_addr().map_err(ServeError::Http)?;
+    info!(%address, "listening");
+    bound(address);
+
+    let tasks = core.tasks.clone();
+    let signal = tasks.stop_signal();
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
+    tasks.spawn("link", async move { Box::pin(link::run(&shared, link_config, until)).await });
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
+    tasks.spawn("own", async move { crate::own::run(&shared, until).await });
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
+    tasks.spawn("prune", async move {
+        loop {
+            let before = shared.clock.now().plus_ms(-TELEMETRY_KEPT_MS);
+            if let Err(problem) = shared.writer.write(Write::Prune(before)).await {
+                warn!(error = %problem, "cannot prune telemetry");
+            }
+            tokio::select! {
+                () = until.cancelled() => return,
+                () = tokio::time::sleep(std::time::Duration::from_mins(10)) => {}
+            }
+        }
+    });
+    let http = axum::serve(listener, api::router(core)).into_future();
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        () = signal.cancelled() => Ok(()),
+        ended = http => ended.map_err(ServeError::Http),
+    };
+    tasks.finish().await;
+    ended
+}
+
+async fn listen(address: &str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortInUse { address: address.to_owned() },
+        _ => ServeError::Listen { address: address.to_owned(), source },
+    })
+}
+
+fn assemble(config: &Config) -> Result<Core, ServeError> {
+    let place = Place::prepare(&config.data_dir)?;
+    let reader: Reader = place.reader()?;
+    let revoked = reader.revoked_keys()?;
+    let trust = Trust { fleet: config.file.fleet, root: config.root, revoked };
+    let broker = &config.file.broker;
+    let password = broker.password(&config.folder)?;
+    let management =
+        Management::new(&config.file.management_url, &broker.user, password, &broker.vhost);
+    let writer = Writer::start(&place)?;
+    Ok(Core::new(config.clone(), place, writer, management, trust, Tasks::new()))
+}

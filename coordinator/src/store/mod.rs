@@ -1,0 +1,103 @@
+//! The one commit point of the coordinator: everything that must be exactly once, in one SQLite file.
+//!
+//! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
+//! * [`read`]: readers on connections of their own.
+//! * `schema`: the tables.
+//!
+//! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
+//! whole and verified before they are listed.
+
+pub mod read;
+mod schema;
+pub mod write;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use read::Reader;
+pub use write::{Landed, Write, Writer};
+
+/// What the store cannot do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database says no.
+    #[error("store: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The folder or a blob cannot be read or written.
+    #[error("store: {path}: {source}")]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file was made by another version.
+    #[error("store: tables of version {found}, this version needs {wanted}")]
+    Version {
+        /// What the file has.
+        found: i64,
+        /// What is needed.
+        wanted: i64,
+    },
+    /// Something that was stored by us does not decode: our bug or a broken disk.
+    #[error("store: {0}")]
+    Broken(String),
+    /// The writer has ended.
+    #[error("store: the writer has ended")]
+    Ended,
+}
+
+impl From<common::wire::WireError> for StoreError {
+    fn from(error: common::wire::WireError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// Where the store lies.
+#[derive(Debug, Clone)]
+pub struct Place {
+    folder: PathBuf,
+}
+
+impl Place {
+    /// Makes the folder and the tables where they are missing.
+    pub fn prepare(folder: &Path) -> Result<Self, StoreError> {
+        use std::os::unix::fs::DirBuilderExt;
+        let blobs = folder.join("blobs");
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&blobs);
+        made.map_err(|source| StoreError::File { path: blobs, source })?;
+        let place = Self { folder: folder.to_owned() };
+        schema::prepare(&mut place.connect()?)?;
+        Ok(place)
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let connection = Connection::open(self.folder.join("muster.sqlite"))?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        Ok(connection)
+    }
+
+    /// Opens a reader.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(self.folder.join("muster.sqlite"), flags)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        Ok(Reader::new(connection))
+    }
+
+    /// Returns the file of a blob.
+    pub fn blob(&self, sha256: &[u8]) -> PathBuf {
+        self.folder.join("blobs").join(common::hex::encode(sha256))
+    }
+
+    /// Returns the folder of symbol files that were added.
+    pub fn symbols(&self) -> PathBuf {
+        self.folder.join("symbols")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The tables. One database file, one version, made in one transaction.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// The version of the tables; a file of another one is refused, not guessed at.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE agent (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL,
+    enrolled INTEGER NOT NULL, revoked INTEGER
+);
+-- The last self-sample of each agent and each of its journals.
+CREATE TABLE heard (
+    agent TEXT NOT NULL, journal BLOB NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (agent, journal)
+);
+CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX telemetry_by_agent ON telemetry (agent, received);
+CREATE TABLE request (
+    id BLOB PRIMARY KEY, kind TEXT NOT NULL, operator TEXT NOT NULL, issued INTEGER NOT NULL,
+    not_after INTEGER NOT NULL, target TEXT NOT NULL, route INTEGER NOT NULL, sealed BLOB NOT NULL,
+    is_published INTEGER NOT NULL, stream_offset INTEGER, about BLOB, revision INTEGER
+);
+CREATE INDEX request_by_about ON request (about);
+CREATE TABLE expected (
+    request BLOB NOT NULL, agent TEXT NOT NULL, is_seen INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (request, agent)
+) WITHOUT ROWID;
+CREATE TABLE status (
+    request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
+    state TEXT NOT NULL, is_final INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (request, agent, origin, journal, is_final)
+);
+-- Row and blob chunks as their agents sent them. The key stays when the body is gone.
+CREATE TABLE chunk (
+    request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
+    seq INTEGER NOT NULL, rows INTEGER NOT NULL, blob INTEGER, sha256 BLOB NOT NULL, body BLOB,
+    PRIMARY KEY (request, agent, origin, journal, seq)
+);
+CREATE TABLE conflict (
+    request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
+    seq INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    PRIMARY KEY (request, agent, origin, journal, seq, sha256)
+);
+CREATE TABLE blob (
+    request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
+    blob INTEGER NOT NULL, kind TEXT NOT NULL, sha256 BLOB NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (request, agent, origin, journal, blob)
+);
+CREATE TABLE revoked_key (id TEXT PRIMARY KEY);
+CREATE TABLE dead (class TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (class, reason));
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, token TEXT NOT NULL,
+    operator TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE TRIGGER audit_is_append_only_1 BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_append_only_2 BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+";
+
+/// Makes a connection durable and the tables present.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    // Must stand before the first table: it cannot be changed afterwards without rewriting the file.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    } else if version != VERSION {
+        return Err(StoreError::Version { found: version, wanted: VERSION });
+    }
+    Ok(())
+}

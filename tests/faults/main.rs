@@ -1,0 +1,11 @@
+//! The long kill test: twenty `kill -9` of each of agent, coordinator and broker in the middle of one hunt.
+//!
+//! `MUSTER_SEED=n` repeats a run.
+
+use tests::fault;
+
+#[test]
+fn twenty_kills_of_each_lose_nothing_and_double_nothing() {
+    let seed = std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok());
+    fault::kill_test(20, seed.unwrap_or_else(|| u64::from(std::process::id())));
+}

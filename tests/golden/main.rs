@@ -1,0 +1,260 @@
+//! Every stored or sent format, as bytes on disk: what was written by version 1 stays readable.
+//!
+//! A golden file is never changed. When a format gains a field, a new file with the next number joins and both must
+//! read. `MUSTER_GOLDEN=write` writes files that are missing, never one that is there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use common::clock::Timestamp;
+use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
+use common::request::hunt::{FileHash, HashKind, HuntStart};
+use common::request::sign::{SigningKey, Trust};
+use common::request::trust::Grant;
+use common::request::{Body, Kind, Limits, Sealed, Target};
+use common::result::{
+    BlobChunk, CollectionSample, FileKind, FileStatus, FilesFooter, Footer, ProfileFooter, Row,
+    RowChunk, State, Status, Telemetry, rows,
+};
+use common::{limits, wire};
+use serde_bytes::ByteBuf;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+    if std::env::var_os("MUSTER_GOLDEN").is_some() && !path.try_exists().unwrap() {
+        std::fs::write(&path, bytes).unwrap();
+    }
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn agent() -> AgentId {
+    AgentId::new("web-1-ab12").unwrap()
+}
+
+fn request() -> RequestId {
+    RequestId::from_bytes([1; 16])
+}
+
+fn attempt() -> Attempt {
+    Attempt { origin: request(), journal: JournalId::from_bytes([2; 16]) }
+}
+
+fn keys() -> (SigningKey, SigningKey, Trust) {
+    let (root, operator) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
+    let fleet = FleetId::from_bytes([7; 16]);
+    let trust = Trust { fleet, root: root.public(), revoked: std::collections::BTreeSet::new() };
+    (root, operator, trust)
+}
+
+fn sealed() -> Sealed {
+    let (root, operator, trust) = keys();
+    let grant = Grant {
+        fleet: trust.fleet,
+        key: ByteBuf::from(operator.public()),
+        name: "ada".into(),
+        kinds: Kind::ALL.to_vec(),
+        issued: NOW,
+        not_after: NOW.plus_ms(1_000_000),
+    };
+    let args = HuntStart {
+        revision: 0,
+        artifact: "file_hash".into(),
+        file_hash: FileHash {
+            roots: vec![ByteBuf::from(b"/srv/\xff".as_slice())],
+            include: vec!["*.so".into()],
+            exclude: vec!["cache/**".into()],
+            max_depth: Some(9),
+            min_size: Some(1),
+            max_size: None,
+            hashes: vec![HashKind::Md5, HashKind::Sha256],
+            one_file_system: true,
+            all_file_systems: false,
+        },
+        spread_s: 0,
+        progress_s: 2,
+    };
+    let body = Body {
+        kind: Kind::HuntStart,
+        id: request(),
+        key: operator.id(),
+        fleet: trust.fleet,
+        issued: NOW,
+        not_after: NOW.plus_ms(86_400_000),
+        target: Target { expr: "label:db".into(), sample_ppm: Some(50_000) },
+        limits: Limits { max_cpu_percent: Some(50), ..Limits::default() },
+        args: ByteBuf::from(wire::encode(&args).unwrap()),
+    };
+    operator.seal(&body, Some(&root.certify(&grant).unwrap())).unwrap()
+}
+
+fn file_rows() -> Vec<Row> {
+    let file = Row {
+        size: 3,
+        mtime_ns: 1,
+        ctime_ns: 2,
+        btime_ns: Some(-3),
+        atime_ns: 4,
+        mode: 0o100_644,
+        uid: 5,
+        gid: 6,
+        nlink: 1,
+        dev: 7,
+        ino: 8,
+        digests: vec![(HashKind::Md5, vec![9; 16]), (HashKind::Sha256, vec![10; 32])],
+        ..Row::bare(b"/srv/\xff\n".to_vec(), FileKind::Regular, FileStatus::Ok, 0)
+    };
+    let link = Row {
+        link_target: Some(b"../\xfe".to_vec()),
+        ..Row::bare(b"/srv/link".to_vec(), FileKind::Symlink, FileStatus::SkippedKind, 0)
+    };
+    let denied = Row::bare(b"/srv/secret".to_vec(), FileKind::Directory, FileStatus::Denied, 13);
+    vec![file, link, denied]
+}
+
+fn row_chunk() -> RowChunk {
+    let body = rows::pack(&file_rows()).unwrap();
+    RowChunk {
+        agent: agent(),
+        request: request(),
+        attempt: attempt(),
+        seq: 4,
+        rows: 3,
+        sha256: rows::sha256(&body),
+        body: ByteBuf::from(body),
+    }
+}
+
+fn status() -> Status {
+    let files = FilesFooter {
+        seen: 3,
+        hashed: 1,
+        skipped: BTreeMap::from([("skipped_kind".into(), 1)]),
+        failed: BTreeMap::from([("denied".into(), 1)]),
+        bytes_hashed: 3,
+        bytes_read: 3,
+        slowest_path: ByteBuf::from(b"/srv/\xff\n".as_slice()),
+        ..FilesFooter::default()
+    };
+    let profile =
+        ProfileFooter { kind: "cpu".into(), hertz: 99, samples: 12, ..ProfileFooter::default() };
+    Status {
+        agent: agent(),
+        request: request(),
+        attempt: attempt(),
+        state: State::Finished,
+        at: NOW,
+        code: String::new(),
+        reason: String::new(),
+        chunks: Some(5),
+        footer: Some(Footer {
+            files: Some(files),
+            profile: Some(profile),
+            started: NOW.plus_ms(-10),
+            ended: NOW,
+            cpu_user_ms: 7,
+            cpu_system_ms: 2,
+            throttled_ms: 1,
+            rows: 3,
+            resumed: 1,
+        }),
+    }
+}
+
+fn blob_chunk() -> BlobChunk {
+    BlobChunk {
+        agent: agent(),
+        request: request(),
+        attempt: attempt(),
+        seq: 0,
+        blob: 0,
+        kind: "profile.cpu".into(),
+        offset: 0,
+        total: 3,
+        blob_sha256: rows::sha256(b"abc"),
+        sha256: rows::sha256(b"abc"),
+        data: ByteBuf::from(b"abc".as_slice()),
+    }
+}
+
+fn telemetry() -> Telemetry {
+    Telemetry {
+        agent: agent(),
+        at: NOW,
+        journal: attempt().journal,
+        version: "0.1.0".into(),
+        host: "web-1".into(),
+        os: "linux".into(),
+        arch: "x86_64".into(),
+        labels: BTreeMap::from([("db".into(), String::new())]),
+        capabilities: vec!["file_hash".into(), "profile.cpu".into()],
+        stream_epoch: Some(request()),
+        stream_offset: Some(41),
+        stream_gap: Some((3, 9)),
+        directed: vec![request()],
+        cpu_percent: 12.5,
+        rss_bytes: 10_000_000,
+        threads: 3,
+        fds: 17,
+        read_bytes: 1,
+        written_bytes: 2,
+        outbox_messages: 3,
+        outbox_bytes: 4,
+        journal_full: false,
+        collections: vec![CollectionSample {
+            request: request(),
+            state: "running".into(),
+            age_ms: 1,
+            seen: 2,
+            hashed: 3,
+            bytes: 4,
+            cpu_ms: 5,
+            throttled_ms: 6,
+            path: ByteBuf::from(b"/srv/\xff".as_slice()),
+        }],
+    }
+}
+
+#[test]
+fn a_sealed_request_of_version_1_opens() {
+    let bytes = golden("request-1.bin", &wire::encode(&sealed()).unwrap());
+    let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
+    assert_eq!(read, sealed(), "the same request is sealed to the same bytes");
+    let (_, _, trust) = keys();
+    assert_eq!(trust.open(&read, NOW).unwrap().operator, "ada");
+}
+
+#[test]
+fn results_of_version_1_decode() {
+    let cap = limits::RESULT_BYTES_MAX;
+    let bytes = golden("status-1.bin", &wire::encode(&status()).unwrap());
+    assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status());
+    let bytes = golden("blob-1.bin", &wire::encode(&blob_chunk()).unwrap());
+    assert_eq!(wire::decode::<BlobChunk>(&bytes, cap).unwrap(), blob_chunk());
+    let bytes = golden("telemetry-1.bin", &wire::encode(&telemetry()).unwrap());
+    assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), telemetry());
+    let bytes = golden("rows-1.bin", &wire::encode(&row_chunk()).unwrap());
+    let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();
+    assert_eq!(rows::unpack(&chunk.body, chunk.rows).unwrap(), file_rows());
+}
+
+#[test]
+fn a_result_with_a_field_of_tomorrow_still_decodes() {
+    let mut bytes = wire::encode(&status()).unwrap();
+    bytes[0] += 1;
+    bytes.extend([0xa3, b'n', b'e', b'w', 1]);
+    assert_eq!(wire::decode::<Status>(&bytes, 10_000).unwrap(), status());
+}
+
+#[test]
+fn routing_keys_have_one_spelling() {
+    let good = format!("rows.web-1-ab12.{}", request());
+    assert_eq!(good.parse::<common::topology::RoutingKey>().unwrap().to_string(), good);
+    let upper =
+        format!("rows.web-1-ab12.{}", RequestId::from_bytes([0xab; 16]).to_string().to_uppercase());
+    for bad in ["rows.web-1-ab12", "rows.WEB.-", "x.web.-", "rows.a.b.c", "rows..-", upper.as_str()]
+    {
+        assert!(bad.parse::<common::topology::RoutingKey>().is_err(), "{bad}");
+    }
+}

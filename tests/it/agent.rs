@@ -1,0 +1,225 @@
+//! One real agent on a real broker: both ways in, results out, a restart, a stream made anew.
+
+use std::path::Path;
+use std::time::Duration;
+
+use agent::Config;
+use agent::identity::Identity;
+use agent::policy::Policy;
+use common::amqp::{Consumer, Link, Message, Password, Session, Start};
+use common::clock::Clock;
+use common::ids::{AgentId, FleetId, RequestId};
+use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use common::request::sign::{Draft, SigningKey};
+use common::request::trust::Grant;
+use common::request::{Args, Control, Kind, Limits, Sealed, Target};
+use common::result::rows::unpack;
+use common::result::{RowChunk, State, Status};
+use common::topology::{Class, REQUESTS, directed_queue};
+use common::wire;
+use coordinator::broker::{Management, apply, enrol};
+use serde_bytes::ByteBuf;
+use tests::broker::{Broker, shared};
+use tokio_util::sync::CancellationToken;
+
+const DEADLINE: Duration = Duration::from_mins(1);
+
+struct Stage {
+    broker: &'static Broker,
+    vhost: String,
+    management: Management,
+    id: AgentId,
+    fleet: FleetId,
+    root: SigningKey,
+    operator: SigningKey,
+    session: Session,
+    password: Password,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let broker = shared();
+        let vhost = broker.vhost();
+        let admin = Password::new(broker.password());
+        let management = Management::new(&broker.management_url(), broker.admin(), admin, &vhost);
+        apply(&management).unwrap();
+        let id = AgentId::new(&format!("web-{}", &vhost[2..10])).unwrap();
+        let password = enrol(&management, std::slice::from_ref(&id)).unwrap().remove(0).password;
+        let session = Link::new(broker.link(&vhost)).connect_once().await.unwrap();
+        let (root, operator) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        let fleet = FleetId::new();
+        Self { broker, vhost, management, id, fleet, root, operator, session, password }
+    }
+
+    fn config(&self, folder: &Path) -> Config {
+        Config {
+            agent: self.id.clone(),
+            fleet: self.fleet,
+            root: self.root.public(),
+            state_dir: folder.join("state"),
+            labels: std::collections::BTreeMap::new(),
+            link: self.broker.link_as(&self.vhost, self.id.as_str(), self.password.reveal()),
+            policy: Policy::default(),
+            identity: Identity::of_this_machine(),
+            clock: Clock::system(),
+            telemetry_ms: 500,
+            quiet_ms: 1_000,
+            shares_process: false,
+        }
+    }
+
+    fn seal(&self, args: &Args) -> Sealed {
+        let now = Clock::system().now();
+        let certificate = self
+            .root
+            .certify(&Grant {
+                fleet: self.fleet,
+                key: ByteBuf::from(self.operator.public()),
+                name: "kim".to_owned(),
+                kinds: Kind::ALL.to_vec(),
+                issued: now,
+                not_after: now.plus_ms(86_400_000),
+            })
+            .unwrap();
+        let draft = Draft {
+            fleet: self.fleet,
+            target: Target::all(),
+            limits: Limits::default(),
+            issued: now,
+            valid_ms: 3_600_000,
+        };
+        let body = draft.body(self.operator.id(), args).unwrap();
+        self.operator.seal(&body, Some(&certificate)).unwrap()
+    }
+
+    fn hunt(&self, tree: &Path) -> Sealed {
+        self.seal(&Args::HuntStart(HuntStart {
+            revision: 0,
+            artifact: FILE_HASH.to_owned(),
+            file_hash: FileHash {
+                roots: vec![ByteBuf::from(tree.as_os_str().as_encoded_bytes())],
+                hashes: vec![HashKind::Sha256],
+                ..FileHash::default()
+            },
+            spread_s: 0,
+            progress_s: 0,
+        }))
+    }
+
+    async fn publish(&self, sealed: &Sealed, queue: &str) {
+        let publisher = self.session.publisher().await.unwrap();
+        publisher.publish(Message::request(sealed, queue)).await.unwrap();
+    }
+
+    async fn results(&self, class: Class) -> Consumer {
+        self.session.consumer(class.queue(), Start::Queue, 10).await.unwrap()
+    }
+}
+
+async fn next_body(consumer: &mut Consumer) -> Vec<u8> {
+    let delivery =
+        tokio::time::timeout(DEADLINE, consumer.next()).await.expect("a result").unwrap();
+    let body = delivery.body.clone();
+    delivery.settle.ack().await.unwrap();
+    body
+}
+
+/// Waits for the last word about a request; statuses of others must not come.
+async fn last_word(statuses: &mut Consumer, request: &str) -> Status {
+    loop {
+        let status: Status = wire::decode(&next_body(statuses).await, 1_000_000).unwrap();
+        assert_eq!(status.request.to_string(), request, "{status:?}");
+        if status.state.is_final() {
+            return status;
+        }
+    }
+}
+
+/// Runs an agent beside `work`, then stops it and waits for its end.
+async fn beside<T>(config: Config, work: impl Future<Output = T>) -> T {
+    let stop = CancellationToken::new();
+    let agent = agent::run(config, stop.clone().cancelled_owned());
+    let work = async {
+        let value = work.await;
+        stop.cancel();
+        value
+    };
+    let (ended, value) = tokio::join!(Box::pin(agent), work);
+    ended.unwrap();
+    value
+}
+
+fn on_runtime(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(work);
+}
+
+#[test]
+fn a_hunt_comes_back_whole_by_the_stream_and_by_the_queue() {
+    on_runtime(Box::pin(async {
+        let stage = Stage::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        std::fs::create_dir(&tree).unwrap();
+        std::fs::write(tree.join("a"), "abc").unwrap();
+        let mut statuses = stage.results(Class::Status).await;
+        let mut rows = stage.results(Class::Rows).await;
+        let ways = [REQUESTS.to_owned(), directed_queue(&stage.id)];
+        beside(stage.config(folder.path()), async {
+            for queue in ways {
+                let sealed = stage.hunt(&tree);
+                stage.publish(&sealed, &queue).await;
+                let last = last_word(&mut statuses, &sealed.id).await;
+                assert_eq!((last.state, last.chunks), (State::Finished, Some(1)), "{last:?}");
+                let chunk: RowChunk = wire::decode(&next_body(&mut rows).await, 1_000_000).unwrap();
+                assert_eq!((chunk.request.to_string(), chunk.seq), (sealed.id.clone(), 0));
+                let rows = unpack(&chunk.body, chunk.rows).unwrap();
+                let file = rows.iter().find(|row| row.path.ends_with(b"/a")).unwrap();
+                let digest = common::hex::encode(&file.digests[0].1);
+                assert!(digest.starts_with("ba7816bf"), "{digest}");
+            }
+        })
+        .await;
+    }));
+}
+
+#[test]
+fn a_cancel_on_the_stream_is_read_before_its_hunt_could_start() {
+    on_runtime(Box::pin(async {
+        let stage = Stage::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let sealed = stage.hunt(folder.path());
+        let request: RequestId = sealed.id.parse().unwrap();
+        let cancel = stage.seal(&Args::HuntCancel(Control { request, revision: 1 }));
+        stage.publish(&sealed, REQUESTS).await;
+        stage.publish(&cancel, REQUESTS).await;
+        let mut statuses = stage.results(Class::Status).await;
+        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &sealed.id)).await;
+        assert_eq!((last.state, last.chunks), (State::Cancelled, Some(0)));
+        assert!(last.footer.is_none(), "it had begun: {last:?}");
+    }));
+}
+
+#[test]
+fn a_stream_that_was_made_anew_makes_no_agent_deaf() {
+    on_runtime(Box::pin(async {
+        let stage = Stage::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let tree = tempfile::tempdir().unwrap();
+        let mut statuses = stage.results(Class::Status).await;
+        beside(stage.config(folder.path()), async {
+            for _ in 0..3 {
+                let sealed = stage.hunt(tree.path());
+                stage.publish(&sealed, REQUESTS).await;
+                last_word(&mut statuses, &sealed.id).await;
+            }
+        })
+        .await;
+        stage.management.delete(&format!("/api/queues/{}/{REQUESTS}", stage.vhost)).unwrap();
+        apply(&stage.management).unwrap();
+        let sealed = stage.hunt(tree.path());
+        stage.publish(&sealed, REQUESTS).await;
+        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &sealed.id)).await;
+        assert_eq!(last.state, State::Finished);
+    }));
+}

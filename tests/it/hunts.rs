@@ -1,0 +1,118 @@
+//! The main scene, end to end: hunts and profiles at the same time, through the real command, broker and agents.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::eventually::eventually;
+use tests::fault;
+use tests::fleet::Fleet;
+use tests::oracle;
+use tests::swarm::trees;
+
+const LONG: Duration = Duration::from_mins(2);
+
+fn id(document: &Value) -> String {
+    document["id"].as_str().expect("an id").to_owned()
+}
+
+fn launch(fleet: &Fleet, root: &str, more: &[&str]) -> String {
+    let arguments =
+        ["hunt", "launch", "--root", root].iter().chain(more).copied().collect::<Vec<_>>();
+    id(&fleet.json(&arguments))
+}
+
+#[test]
+fn rows_of_every_agent_equal_sha256sum() {
+    let fleet = Fleet::start(3);
+    let root = fleet.path("tree");
+    trees::write(&root, 300, 1).expect("a tree");
+    let manifest = oracle::sha256_of_tree(&root);
+    let hunt = launch(&fleet, &root.to_string_lossy(), &["--target", "label:test"]);
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["targeted"], 3, "{shown}");
+    assert_eq!(shown["states"]["finished"], 3, "{shown}");
+    fault::assert_exactly_once(&fleet, &hunt, &manifest);
+    assert_eq!(fleet.muster(["hunt", "watch", &hunt]).status.code(), Some(0));
+}
+
+#[test]
+fn two_hunts_and_two_profiles_on_one_agent_at_the_same_time() {
+    let fleet = Fleet::start(1);
+    let agent = fleet.agents[0].id.clone();
+    let root = fleet.path("tree");
+    trees::write(&root, 600, 2).expect("a tree");
+    let manifest = oracle::sha256_of_tree(&root);
+    let root = root.to_string_lossy().into_owned();
+    // Slow hunts: both lanes are busy for twenty seconds.
+    let slow = ["--agents", agent.as_str(), "--max-files-per-s", "30"];
+    let hunts = [launch(&fleet, &root, &slow), launch(&fleet, &root, &slow)];
+    for hunt in &hunts {
+        eventually("the hunt runs", LONG, || {
+            let shown = fleet.json(&["hunt", "show", hunt]);
+            if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown["states"].to_string()) }
+        });
+    }
+    let take = |hertz: &str| {
+        let arguments =
+            ["profile", "take", "--agent", &agent, "--seconds", "3", "--hertz", hertz, "--detach"];
+        id(&fleet.json(&arguments))
+    };
+    let profiles = [take("99"), take("49")];
+    for profile in &profiles {
+        eventually("the profile is there while both hunts run", LONG, || {
+            let shown = fleet.json(&["profile", "show", profile]);
+            if shown["states"]["finished"] == 1 { Ok(()) } else { Err(shown.to_string()) }
+        });
+    }
+    for hunt in &hunts {
+        let shown = fleet.json(&["hunt", "show", hunt]);
+        assert_eq!(shown["states"]["running"], 1, "the hunt outlasts the profiles: {shown}");
+    }
+    for hunt in &hunts {
+        let shown = fleet.await_hunt(hunt, LONG);
+        assert_eq!(shown["states"]["finished"], 1, "{shown}");
+        fault::assert_exactly_once(&fleet, hunt, &manifest);
+    }
+}
+
+#[test]
+fn a_cancel_ends_a_running_hunt_and_stays_after_a_restart() {
+    let mut fleet = Fleet::start(1);
+    let root = fleet.path("tree");
+    trees::write(&root, 400, 3).expect("a tree");
+    let root = root.to_string_lossy().into_owned();
+    let hunt = launch(&fleet, &root, &["--target", "all", "--max-files-per-s", "10"]);
+    eventually("the hunt runs", LONG, || {
+        let shown = fleet.json(&["hunt", "show", &hunt]);
+        if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown["states"].to_string()) }
+    });
+    fleet.muster_ok(["hunt", "cancel", &hunt]);
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["states"]["cancelled"], 1, "{shown}");
+    fleet.kill_agent(0);
+    fleet.kill_coordinator();
+    fleet.start_coordinator();
+    fleet.start_agent(0);
+    fleet.await_agents();
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["states"]["cancelled"], 1, "after a restart: {shown}");
+}
+
+#[test]
+fn a_cancel_that_overtakes_its_start_wins() {
+    let mut fleet = Fleet::start(1);
+    let root = fleet.path("tree");
+    trees::write(&root, 50, 4).expect("a tree");
+    fleet.kill_agent(0);
+    let hunt = launch(&fleet, &root.to_string_lossy(), &["--target", "all"]);
+    fleet.muster_ok(["hunt", "cancel", &hunt]);
+    fleet.start_agent(0);
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["states"]["cancelled"], 1, "{shown}");
+    assert!(fleet.rows(&hunt).is_empty(), "nothing was started");
+}
+
+#[test]
+fn two_kills_of_each_lose_nothing_and_double_nothing() {
+    fault::kill_test(2, u64::from(std::process::id()));
+}

@@ -1,0 +1,9 @@
+//! Integration tests: the real parts against a real RabbitMQ that the tests start themselves. One module a topic.
+
+mod agent;
+mod amqp;
+mod broker;
+mod hunts;
+mod refused;
+mod scene;
+mod tree;

@@ -1,0 +1,96 @@
+//! The scene that must always work: an agent is profiled while its hunt runs, and the profile says where the time goes.
+
+use std::fs::File;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::eventually::eventually;
+use tests::fleet::Fleet;
+
+const LONG: Duration = Duration::from_mins(3);
+
+/// Bytes of the sparse file that keeps the hash functions busy: far more than the profile's window takes.
+const FILE_BYTES: u64 = 6 << 30;
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
+    let fleet = Fleet::start(1);
+    let agent = fleet.agents[0].id.clone();
+    let root = fleet.path("tree");
+    std::fs::create_dir(&root).expect("a folder");
+    File::create(root.join("huge"))
+        .and_then(|file| file.set_len(FILE_BYTES))
+        .expect("a sparse file");
+    let root = root.to_string_lossy().into_owned();
+    let launch =
+        ["hunt", "launch", "--root", &root, "--agents", &agent, "--hash", "sha256,sha1,md5"];
+    let hunt = text(&fleet.json(&launch)["id"]);
+    eventually("the hunt runs", LONG, || {
+        let shown = fleet.json(&["hunt", "show", &hunt]);
+        if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown["states"].to_string()) }
+    });
+    let taken = fleet.json(&["profile", "take", "--agent", &agent, "--seconds", "3", "--detach"]);
+    let profile = text(&taken["id"]);
+    let shown = eventually("the profile is stored", LONG, || {
+        let shown = fleet.json(&["profile", "show", &profile]);
+        if shown["states"]["finished"] == 1 { Ok(shown) } else { Err(shown["states"].to_string()) }
+    });
+    let hunting = fleet.json(&["hunt", "show", &hunt]);
+    assert_eq!(hunting["states"]["running"], 1, "the hunt outlasts the profile: {hunting}");
+    fleet.muster_ok(["hunt", "cancel", &hunt]);
+    fleet.await_hunt(&hunt, LONG);
+
+    // The recorded windows overlap.
+    let part = &fleet.json_lines(&["hunt", "show", &hunt, "--agents"])[0];
+    let window = &shown["agents"][0];
+    assert!(text(&part["started"]) < text(&window["window_start"]), "{part} {window}");
+    assert!(text(&window["window_end"]) < text(&part["ended"]), "{part} {window}");
+    assert!(window["samples"].as_u64() > Some(100), "{window}");
+
+    // Hash functions on top, with names and lines, on behalf of the hunt.
+    let top = fleet.json(&["profile", "top", &profile]);
+    let functions = top["functions"].as_array().expect("functions");
+    let first: Vec<String> = functions.iter().take(4).map(|f| text(&f["function"])).collect();
+    let is_digest = |name: &String| ["sha2", "sha1", "md5"].iter().any(|word| name.contains(word));
+    assert!(first.iter().any(is_digest), "on top: {first:?}");
+    assert!(
+        functions.iter().any(|f| is_digest(&text(&f["function"])) && f["line"].is_u64()),
+        "{top}"
+    );
+    let share = top["collections"].as_array().expect("collections").iter();
+    let share: f64 =
+        share.filter(|c| c["collection"] == *hunt).filter_map(|c| c["percent"].as_f64()).sum();
+    assert!(share >= 90.0, "{share} % carry the hunt: {}", top["collections"]);
+
+    // The tool itself reads the export.
+    let file = fleet.path("cpu.pb.gz").to_string_lossy().into_owned();
+    fleet.muster_ok(["profile", "export", &profile, "--format", "pprof", "-o", &file]);
+    let output = Command::new("go")
+        .args(["tool", "pprof", "-top", &file])
+        .env("HOME", fleet.path(""))
+        .output();
+    let output = output.expect("go tool pprof: install golang-go");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(report.contains("flat%") && is_digest(&report.clone().into_owned()), "{report}");
+    let svg = fleet.path("flame.svg").to_string_lossy().into_owned();
+    fleet.muster_ok(["profile", "flame", &profile, "-o", &svg]);
+    assert!(std::fs::read_to_string(&svg).expect("an SVG").contains("<svg"));
+}
+
+#[test]
+fn the_coordinator_is_profiled_the_same_way() {
+    let fleet = Fleet::start(0);
+    let taken = fleet.json(&["profile", "take", "--coordinator", "--seconds", "1", "--detach"]);
+    let profile = text(&taken["id"]);
+    eventually("the profile is stored", LONG, || {
+        let shown = fleet.json(&["profile", "show", &profile]);
+        if shown["states"]["finished"] == 1 { Ok(()) } else { Err(shown.to_string()) }
+    });
+    fleet.muster_ok(["profile", "top", &profile]);
+}

@@ -1,0 +1,324 @@
+//! A whole fleet as an operator has it: a private broker, `muster serve`, agents, each a process that can be
+//! killed and started again. Everything is driven through the `muster` command.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::broker::Broker;
+use crate::eventually::eventually;
+
+/// Everything here waits at most so long for a process to be ready.
+const READY: Duration = Duration::from_mins(1);
+
+/// One agent of a fleet.
+#[derive(Debug)]
+pub struct Member {
+    /// The id that enrolment minted.
+    pub id: String,
+    /// Its bundle: configuration, password, state.
+    pub bundle: PathBuf,
+    process: Option<Child>,
+}
+
+/// A broker, a coordinator and some agents, in a folder of their own.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The broker.
+    pub broker: Broker,
+    /// The agents, in the order of enrolment.
+    pub agents: Vec<Member>,
+    folder: tempfile::TempDir,
+    listen: String,
+    coordinator: Option<Child>,
+}
+
+/// Returns a binary that was built beside the test.
+///
+/// # Panics
+/// When it is not there: `tests/run` builds it first.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let found =
+        test.ancestors().skip(1).take(3).map(|dir| dir.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!("no {name} beside {}: build it with `cargo build`", test.display())
+    })
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+impl Fleet {
+    /// Starts a fleet with agents `agent-1` to `agent-N`; returns when the coordinator has heard of all.
+    ///
+    /// # Panics
+    /// When a part does not come up; the message holds what it said.
+    pub fn start(agents: usize) -> Self {
+        Self::start_with(agents, |_| {})
+    }
+
+    /// The same, with a look at each agent's bundle before the agent first runs.
+    pub fn start_with(agents: usize, prepare: impl Fn(&Path)) -> Self {
+        let folder = tempfile::Builder::new().prefix("muster-fleet-").tempdir().expect("a folder");
+        let broker = Broker::start();
+        let listen = free_address();
+        let mut fleet = Self { broker, agents: Vec::new(), folder, listen, coordinator: None };
+        let password = fleet.path("admin.password");
+        fs::write(&password, fleet.broker.password()).expect("a password file");
+        let port = fleet.broker.port().to_string();
+        let url = fleet.broker.management_url();
+        let (home, listen) = (fleet.path("home"), fleet.listen.clone());
+        fleet.muster_ok([
+            OsStr::new("init"),
+            "--dir".as_ref(),
+            home.as_ref(),
+            "--listen".as_ref(),
+            listen.as_ref(),
+            "--broker-host".as_ref(),
+            "127.0.0.1".as_ref(),
+            "--broker-port".as_ref(),
+            port.as_ref(),
+            "--broker-user".as_ref(),
+            fleet.broker.admin().as_ref(),
+            "--broker-password-file".as_ref(),
+            password.as_ref(),
+            "--management-url".as_ref(),
+            url.as_ref(),
+        ]);
+        // Tests do not wait for a fleet's worth of jitter.
+        let config = fleet.path("home").join("coordinator.toml");
+        let text = fs::read_to_string(&config).expect("coordinator.toml");
+        fs::write(&config, format!("reconnect_base_ms = 200\n{text}")).expect("coordinator.toml");
+        fleet.muster_ok(["broker", "apply"]);
+        fleet.start_coordinator();
+        let bundles = fleet.path("bundles");
+        let names: Vec<_> = (1..=agents).map(|n| format!("agent-{n} test=yes\n")).collect();
+        fs::write(fleet.path("names"), names.concat()).expect("a list of names");
+        if agents > 0 {
+            let names = fleet.path("names");
+            fleet.muster_ok([
+                OsStr::new("agents"),
+                "enrol".as_ref(),
+                "--from".as_ref(),
+                names.as_ref(),
+                "--out".as_ref(),
+                bundles.as_ref(),
+            ]);
+        }
+        for n in 1..=agents {
+            let prefix = format!("agent-{n}-");
+            let found =
+                fs::read_dir(&bundles).expect("bundles").flatten().map(|entry| entry.path());
+            let bundle = found
+                .filter(|path| {
+                    path.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&prefix))
+                })
+                .min_by_key(|path| path.as_os_str().len())
+                .unwrap_or_else(|| panic!("no bundle {prefix}*"));
+            tune(&bundle);
+            prepare(&bundle);
+            let id = bundle.file_name().expect("a name").to_string_lossy().into_owned();
+            fleet.agents.push(Member { id, bundle, process: None });
+            fleet.start_agent(n - 1);
+        }
+        fleet.await_agents();
+        fleet
+    }
+
+    /// Returns a path in the fleet's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns what makes `muster` talk to this fleet.
+    pub fn environment(&self) -> BTreeMap<&'static str, String> {
+        let home = self.path("home").to_string_lossy().into_owned();
+        BTreeMap::from([("MUSTER_DIR", home), ("MUSTER_URL", format!("http://{}", self.listen))])
+    }
+
+    /// Runs `muster` to its end.
+    pub fn muster<I, S>(&self, arguments: I) -> Output
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut command = Command::new(binary("muster"));
+        command.args(arguments).envs(self.environment()).stdin(Stdio::null());
+        command.output().expect("muster runs")
+    }
+
+    /// Runs `muster`, which must end with 0; returns what it printed.
+    #[track_caller]
+    pub fn muster_ok<I, S>(&self, arguments: I) -> String
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let arguments: Vec<_> = arguments.into_iter().map(|a| a.as_ref().to_owned()).collect();
+        let output = self.muster(&arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "muster {arguments:?}: {}\n{stderr}", output.status);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs `muster … --output jsonl`, which must end with 0; returns the objects.
+    #[track_caller]
+    pub fn json_lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = self.muster_ok(arguments.iter().chain(&["--output", "jsonl"]));
+        text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
+    }
+
+    /// Runs `muster … --output json`, which must end with 0; returns the document.
+    #[track_caller]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.muster_ok(arguments.iter().chain(&["--output", "json"]));
+        serde_json::from_str(&text).expect("a JSON document")
+    }
+
+    /// Starts the coordinator and waits until it answers.
+    pub fn start_coordinator(&mut self) {
+        let log = self.log("coordinator");
+        let mut command = Command::new(binary("muster"));
+        command.arg("serve").envs(self.environment()).stdin(Stdio::null());
+        self.coordinator =
+            Some(command.stdout(Stdio::null()).stderr(log).spawn().expect("muster serve"));
+        let url = format!("http://{}/healthz", self.listen);
+        eventually("the coordinator answers", READY, || {
+            ureq::get(&url).call().map(drop).map_err(|error| error.to_string())
+        });
+    }
+
+    /// Starts an agent (by index); does not wait.
+    pub fn start_agent(&mut self, index: usize) {
+        let log = self.log(&self.agents[index].id);
+        let member = &mut self.agents[index];
+        let mut command = Command::new(binary("muster-agent"));
+        command
+            .args(["run", "--config"])
+            .arg(member.bundle.join("agent.toml"))
+            .stdin(Stdio::null());
+        command.env("MUSTER_LOG", "info").stdout(Stdio::null()).stderr(log);
+        member.process = Some(command.spawn().expect("muster-agent run"));
+    }
+
+    /// Waits until the coordinator shows every agent as live.
+    pub fn await_agents(&self) {
+        if self.agents.is_empty() {
+            return;
+        }
+        eventually("all agents are live", READY, || {
+            let live = self.json_lines(&["agents", "list"]);
+            let live = live.iter().filter(|agent| agent["state"] == "live").count();
+            if live >= self.agents.len() { Ok(()) } else { Err(format!("{live} are")) }
+        });
+    }
+
+    /// Kills an agent with SIGKILL.
+    pub fn kill_agent(&mut self, index: usize) {
+        kill(&mut self.agents[index].process);
+    }
+
+    /// Kills the coordinator with SIGKILL.
+    pub fn kill_coordinator(&mut self) {
+        kill(&mut self.coordinator);
+    }
+
+    /// Returns the process id of an agent.
+    pub fn agent_pid(&self, index: usize) -> u32 {
+        self.agents[index].process.as_ref().expect("it runs").id()
+    }
+
+    /// Returns the process id of the coordinator.
+    pub fn coordinator_pid(&self) -> u32 {
+        self.coordinator.as_ref().expect("it runs").id()
+    }
+
+    /// Waits until a hunt has ended everywhere and returns its document; all agents must have finished.
+    #[track_caller]
+    pub fn await_hunt(&self, hunt: &str, limit: Duration) -> Value {
+        eventually("the hunt ends", limit, || {
+            let output = self.muster(["hunt", "show", hunt, "--output", "json"]);
+            let shown: Value = serde_json::from_slice(&output.stdout)
+                .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+            let states = &shown["states"];
+            let ended = ["finished", "failed", "cancelled", "declined", "expired", "incomplete"];
+            let ended: u64 = ended.iter().filter_map(|state| states[state].as_u64()).sum();
+            if Some(ended) == shown["targeted"].as_u64() {
+                Ok(shown)
+            } else {
+                Err(states.to_string())
+            }
+        })
+    }
+
+    /// Returns the rows of a hunt: per agent, path and sha256.
+    #[track_caller]
+    pub fn rows(&self, hunt: &str) -> BTreeMap<String, Vec<(Vec<u8>, String)>> {
+        use base64::Engine;
+        let mut rows: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for row in self.json_lines(&["hunt", "results", hunt]) {
+            let path = match row["path_b64"].as_str() {
+                Some(b64) => base64::engine::general_purpose::STANDARD.decode(b64).expect("base64"),
+                None => row["path"].as_str().expect("a path").as_bytes().to_vec(),
+            };
+            let digest = row["sha256"].as_str().unwrap_or_default().to_owned();
+            rows.entry(row["agent"].as_str().expect("an agent").to_owned())
+                .or_default()
+                .push((path, digest));
+        }
+        rows
+    }
+
+    fn log(&self, name: &str) -> File {
+        let path = self.path(&format!("{name}.log"));
+        File::options().create(true).append(true).open(path).expect("a log file")
+    }
+}
+
+fn kill(process: &mut Option<Child>) {
+    if let Some(mut child) = process.take() {
+        child.kill().expect("SIGKILL");
+        child.wait().expect("its end");
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.agents.iter_mut().for_each(|member| kill(&mut member.process));
+        kill(&mut self.coordinator);
+        if std::thread::panicking() {
+            eprintln!("{}", tails(self.folder.path()));
+        }
+    }
+}
+
+/// Makes an agent quick to come back and to speak: tests do not wait for a fleet's worth of jitter.
+pub fn tune(bundle: &Path) {
+    let config = bundle.join("agent.toml");
+    let mut text = fs::read_to_string(&config).expect("agent.toml");
+    text.push_str("\n[tuning]\nreconnect_base_ms = 200\ntelemetry_ms = 1000\n");
+    fs::write(&config, text).expect("agent.toml");
+}
+
+/// Returns the last lines of every log, for the report of a failure.
+fn tails(folder: &Path) -> String {
+    let mut parts = Vec::new();
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|ending| ending == "log") {
+            let log = fs::read_to_string(&path).unwrap_or_default();
+            let lines: Vec<_> = log.lines().rev().take(15).collect();
+            let lines: Vec<_> = lines.into_iter().rev().collect();
+            parts.push(format!("--- {}\n{}\n", path.display(), lines.join("\n")));
+        }
+    }
+    parts.concat()
+}

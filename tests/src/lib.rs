@@ -1,0 +1,16 @@
+//! The harness: real brokers, real processes, real trees, and oracles that share no code with the product.
+//!
+//! * [`broker`]: a private RabbitMQ.
+//! * [`eventually`]: waiting with a deadline.
+//! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
+//! * [`oracle`]: what must come back, by `find` and `sha256sum`.
+//! * [`swarm`]: many real agents in one process.
+//! * [`tree`]: a tree full of traps and what must come back.
+
+pub mod broker;
+pub mod eventually;
+pub mod fault;
+pub mod fleet;
+pub mod oracle;
+pub mod swarm;
+pub mod tree;

@@ -1,0 +1,6 @@
+//! `muster-swarm`: many real agents in one process, and a verdict at the end.
+
+pub mod latency;
+pub mod report;
+pub mod run;
+pub mod trees;

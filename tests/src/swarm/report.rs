@@ -1,0 +1,41 @@
+//! The report of a run, as people read it and as `docs/bench/scale` keeps it.
+
+use super::run::{Outcome, Plan};
+
+/// Returns the report in markdown.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
+    let rows_per_s = outcome.right as f64 / outcome.stored_s.max(0.001);
+    let mb = |bytes: u64| bytes / 1_000_000;
+    let [broker, coordinator, agents] = outcome.rss.map(mb);
+    let verdict = if outcome.is_clean() { "clean" } else { "NOT CLEAN" };
+    format!(
+        "`muster-swarm --agents {} --files {} --hunts {} --profiles {} --seed {}`\n\n\
+         | what | figure |\n|---|---|\n\
+         | rows expected / right / lost / doubled | {} / {} / {} / {} |\n\
+         | profiles expected / stored | {} / {} |\n\
+         | enrolment of all | {:.1} s |\n\
+         | first agent started → all live | {:.1} s |\n\
+         | first launch → everything stored | {:.1} s ({rows_per_s:.0} rows/s) |\n\
+         | signed → started, ms: p50 p99 max | {} |\n\
+         | signed → ended, ms: p50 p99 max | {} |\n\
+         | peak RSS of broker / coordinator / all agents | {broker} / {coordinator} / {agents} MB |\n\
+         | verdict | {verdict} |\n",
+        plan.agents,
+        plan.files,
+        plan.hunts,
+        plan.profiles,
+        plan.seed,
+        outcome.expected,
+        outcome.right,
+        outcome.lost,
+        outcome.doubled,
+        outcome.profiles.0,
+        outcome.profiles.1,
+        outcome.enrolled_s,
+        outcome.connected_s,
+        outcome.stored_s,
+        outcome.started,
+        outcome.finished,
+    )
+}

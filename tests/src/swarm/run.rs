@@ -1,0 +1,223 @@
+//! One run of the swarm: a private broker, `muster serve`, N agents in this process, hunts and profiles, the verdict.
+
+use std::fs;
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::latency::Latencies;
+use super::trees::{self, Numbers};
+use crate::eventually::{eventually, pause};
+use crate::fleet::Fleet;
+use crate::oracle::{self, Manifest};
+
+/// What to run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Plan {
+    /// Agents, each with its own broker user, connection and journal.
+    #[arg(long, default_value_t = 50)]
+    pub agents: usize,
+    /// Files that every agent hashes in every hunt.
+    #[arg(long, default_value_t = 100)]
+    pub files: usize,
+    /// Hunts, one after another without waiting.
+    #[arg(long, default_value_t = 1)]
+    pub hunts: usize,
+    /// Profiles of one second, of agents drawn at random, while the hunts run.
+    #[arg(long, default_value_t = 0)]
+    pub profiles: usize,
+    /// Seed of sizes, contents and draws.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds until the run is given up.
+    #[arg(long, default_value_t = 1_800)]
+    pub timeout: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Rows that should be stored.
+    pub expected: usize,
+    /// Rows that are, once and right.
+    pub right: usize,
+    /// Rows that are missing or wrong.
+    pub lost: usize,
+    /// Rows that came twice.
+    pub doubled: usize,
+    /// Profiles that should have come and those that did.
+    pub profiles: (usize, usize),
+    /// From signing to the agent's start, per collection.
+    pub started: Latencies,
+    /// From signing to the agent's end.
+    pub finished: Latencies,
+    /// From the launch of the first hunt until everything is stored.
+    pub stored_s: f64,
+    /// From the start of the first agent until all were live.
+    pub connected_s: f64,
+    /// Enrolment of all agents.
+    pub enrolled_s: f64,
+    /// Peak resident memory of broker, coordinator and this process (all agents), in bytes.
+    pub rss: [u64; 3],
+}
+
+impl Outcome {
+    /// Tells whether everything that was expected is stored, once.
+    pub fn is_clean(&self) -> bool {
+        self.lost == 0
+            && self.doubled == 0
+            && self.right == self.expected
+            && self.profiles.0 == self.profiles.1
+    }
+}
+
+/// Agents that run in this process, each on a thread with a runtime of its own.
+#[derive(Debug)]
+struct Agents {
+    stop: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Agents {
+    fn start(bundles: &Path) -> Self {
+        let stop = CancellationToken::new();
+        let mut threads = Vec::new();
+        for bundle in fs::read_dir(bundles).expect("bundles").flatten() {
+            let mut config = agent::Config::load(&bundle.path().join("agent.toml"))
+                .expect("a bundle that reads");
+            config.shares_process = true;
+            let stop = stop.clone();
+            let body = move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let stop = async move { stop.cancelled().await };
+                if let Err(error) = runtime.expect("a runtime").block_on(agent::run(config, stop)) {
+                    eprintln!("an agent ended: {error}");
+                }
+            };
+            let thread = std::thread::Builder::new().name("agent".into()).stack_size(1 << 20);
+            threads.push(thread.spawn(body).expect("a thread"));
+        }
+        Self { stop, threads }
+    }
+
+    fn stop(self) {
+        self.stop.cancel();
+        for thread in self.threads {
+            thread.join().expect("an agent that ends without a panic");
+        }
+    }
+}
+
+/// Runs the plan.
+///
+/// # Panics
+/// When a part does not come up or the time-out passes.
+pub fn run(plan: &Plan) -> Outcome {
+    let limit = Duration::from_secs(plan.timeout);
+    let fleet = Fleet::start(0);
+    let root = fleet.path("tree");
+    let tree = trees::write(&root, plan.files, plan.seed).expect("a tree");
+    let mut outcome = Outcome {
+        expected: plan.agents * plan.files * plan.hunts,
+        profiles: (plan.profiles, 0),
+        ..Outcome::default()
+    };
+
+    let began = Instant::now();
+    let names: Vec<_> = (1..=plan.agents).map(|n| format!("swarm-{n}\n")).collect();
+    fs::write(fleet.path("names"), names.concat()).expect("a list of names");
+    let (names, bundles) = (fleet.path("names"), fleet.path("bundles"));
+    let (names, bundles_text) = (names.to_string_lossy(), bundles.to_string_lossy());
+    fleet.muster_ok(["agents", "enrol", "--from", &names, "--out", &bundles_text]);
+    outcome.enrolled_s = began.elapsed().as_secs_f64();
+
+    let began = Instant::now();
+    let agents = Agents::start(&bundles);
+    let live = eventually("all agents are live", limit, || {
+        let listed = fleet.json_lines(&["agents", "list"]);
+        let live: Vec<_> = listed.into_iter().filter(|agent| agent["state"] == "live").collect();
+        if live.len() >= plan.agents { Ok(live) } else { Err(format!("{} are", live.len())) }
+    });
+    outcome.connected_s = began.elapsed().as_secs_f64();
+    let ids: Vec<String> =
+        live.iter().filter_map(|a| a["id"].as_str().map(str::to_owned)).collect();
+
+    let began = Instant::now();
+    let root = root.to_string_lossy();
+    let hunts: Vec<String> = (0..plan.hunts)
+        .map(|_| launched(&fleet, &["hunt", "launch", "--target", "all", "--root", &root]))
+        .collect();
+    let mut numbers = Numbers::new(plan.seed);
+    let profiles: Vec<String> = (0..plan.profiles)
+        .map(|_| {
+            let drawn = usize::try_from(numbers.below(ids.len() as u64)).expect("an index");
+            launched(
+                &fleet,
+                &["profile", "take", "--agent", &ids[drawn], "--seconds", "1", "--detach"],
+            )
+        })
+        .collect();
+    for hunt in &hunts {
+        let shown = fleet.await_hunt(hunt, limit);
+        assert_eq!(shown["targeted"], plan.agents as u64, "{shown}");
+    }
+    outcome.stored_s = began.elapsed().as_secs_f64();
+    for hunt in &hunts {
+        judge(&fleet, hunt, &tree.manifest, &ids, &mut outcome);
+    }
+    for profile in &profiles {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while Instant::now() < deadline {
+            if fleet.json(&["profile", "show", profile])["states"]["finished"] == 1 {
+                outcome.profiles.1 += 1;
+                break;
+            }
+            pause(Duration::from_millis(200));
+        }
+    }
+    let broker = fleet.broker.pid().map_or(0, peak_rss);
+    outcome.rss = [broker, peak_rss(fleet.coordinator_pid()), peak_rss(std::process::id())];
+    agents.stop();
+    outcome
+}
+
+fn launched(fleet: &Fleet, arguments: &[&str]) -> String {
+    fleet.json(arguments)["id"].as_str().expect("an id").to_owned()
+}
+
+fn judge(fleet: &Fleet, hunt: &str, manifest: &Manifest, ids: &[String], outcome: &mut Outcome) {
+    let rows = fleet.rows(hunt);
+    for id in ids {
+        let verdict = oracle::compare(manifest, rows.get(id).map_or(&[][..], Vec::as_slice));
+        outcome.right += verdict.right;
+        outcome.lost += verdict.lost.len() + verdict.wrong.len();
+        outcome.doubled += verdict.doubled.len() + verdict.surplus.len();
+    }
+    let issued = moment(&fleet.json(&["hunt", "show", hunt])["issued"]);
+    for collection in fleet.json_lines(&["hunt", "show", hunt, "--agents"]) {
+        let since = |at: &Value| Some(moment(at)? - issued?);
+        if let Some(ms) = since(&collection["started"]) {
+            outcome.started.add(ms);
+        }
+        if let Some(ms) = since(&collection["ended"]) {
+            outcome.finished.add(ms);
+        }
+    }
+}
+
+/// Reads an RFC 3339 time as milliseconds since 1970.
+fn moment(value: &Value) -> Option<i64> {
+    let at: coordinator::api::types::Time = serde_json::from_value(value.clone()).ok()?;
+    Some(at.0.0)
+}
+
+/// Returns the peak resident memory of a process, in bytes; 0 when it is gone.
+fn peak_rss(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1_024
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Absences that one can grep for: what may be named only behind its one door. Test code is exempt
+# where it says so; comments are not looked at.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+broken=0
+
+# fence REASON PATTERN ALLOWED [FOLDER…]: PATTERN (extended regular expression) may occur only in paths
+# that match ALLOWED.
+fence() {
+  local found folders=("${@:4}")
+  ((${#folders[@]} > 0)) || folders=(common/src agent/src coordinator/src tests/src)
+  found=$(grep -rnE --include='*.rs' -e "$2" "${folders[@]}" |
+    grep -vE '^[^:]+:[0-9]+:\s*//' | grep -vE "^($3)" || true)
+  if [[ -n $found ]]; then
+    printf 'fence broken: %s\n%s\n' "$1" "$found"
+    broken=$((broken + 1))
+  else
+    printf 'holds: %s\n' "$1"
+  fi
+}
+
+tests='[^:]*/tests(/[^:]*)?\.rs:|[^:]*_tests\.rs:'
+fence 'lapin only in common::amqp' '\blapin(::|\s*=)' "common/src/amqp/|tests/src/|$tests"
+fence 'queue names only in common::topology' '"(requests|results)(\.[a-z]+)?"' "common/src/topology|tests/src/|$tests"
+fence 'rmp_serde only in common::wire' '\brmp_serde::' "common/src/wire|$tests"
+fence 'pprof only in common::profile' '\bpprof::' 'common/src/profile/'
+fence 'rusqlite only in the journal and the store' '\brusqlite::' \
+  "agent/src/journal|coordinator/src/store|tests/src/|$tests"
+fence 'only output and main print' '\be?print(ln)?!' \
+  "coordinator/src/(output|main)|agent/src/(output|main|bin)|tests/src/|$tests"
+fence 'only main exits' '\bprocess::exit\b' '[^:]*/main\.rs:|tests/src/bin/|[^:]*/bin/'
+fence 'only config and main read the environment' '\benv::vars?(_os)?\(' \
+  "[^:]*/config(/[^:]*)?\.rs:|[^:]*/main\.rs:|coordinator/src/cli/args\.rs:|common/src/trace|tests/src/|$tests"
+fence 'unsafe only in modules named sys' '\bunsafe\s*(\{|fn|impl|extern)' "[^:]*/sys(/[^:]*)?\.rs:|[^:]*/sys_[a-z]*\.rs:|$tests"
+fence 'a collector knows neither AMQP nor tokio nor serde' '\b(lapin|tokio|serde|serde_json|rmp_serde)::' \
+  "$tests" agent/src/collectors
+fence 'no unfinished marks' '\b(TODO|FIXME|XXX)\b' 'nothing'
+fence 'agent and coordinator never see each other (agent)' '\bcoordinator::[a-z_]+::|\buse coordinator\b' 'nothing' agent/src common/src
+fence 'agent and coordinator never see each other (coordinator)' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/src common/src
+
+((broken == 0))
