@@ -1,9 +1,11 @@
 //! The scene that must always work: an agent is profiled while its hunt runs, and the profile says where the time goes.
 
 use std::fs::File;
+use std::io::Read;
 use std::process::Command;
 use std::time::Duration;
 
+use pprof::protos::{self, Message};
 use serde_json::Value;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
@@ -70,6 +72,7 @@ fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
     // The tool itself reads the export.
     let file = fleet.path("cpu.pb.gz").to_string_lossy().into_owned();
     fleet.muster_ok(["profile", "export", &profile, "--format", "pprof", "-o", &file]);
+    assert_is_a_sound_profile(&std::fs::read(&file).expect("the export"));
     let output = Command::new("go")
         .args(["tool", "pprof", "-top", &file])
         .env("HOME", fleet.path(""))
@@ -81,6 +84,48 @@ fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
     let svg = fleet.path("flame.svg").to_string_lossy().into_owned();
     fleet.muster_ok(["profile", "flame", &profile, "-o", &svg]);
     assert!(std::fs::read_to_string(&svg).expect("an SVG").contains("<svg"));
+}
+
+/// Decodes with messages that are not ours, and checks what every reader of the format relies on.
+fn assert_is_a_sound_profile(gzip: &[u8]) {
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(gzip).read_to_end(&mut bytes).expect("gzip");
+    let profile = protos::Profile::decode(bytes.as_slice()).expect("pprof");
+    let text =
+        |index: i64| profile.string_table[usize::try_from(index).expect("an index")].as_str();
+    let types: Vec<_> = profile.sample_type.iter().map(|t| (text(t.ty), text(t.unit))).collect();
+    assert_eq!(types, [("samples", "count"), ("cpu", "nanoseconds")]);
+    assert_eq!(profile.string_table[0], "");
+
+    let ids = |mut all: Vec<u64>| {
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert!(all.len() == count && !all.contains(&0), "ids are unique and not 0");
+        all
+    };
+    let mappings = ids(profile.mapping.iter().map(|mapping| mapping.id).collect());
+    let functions = ids(profile.function.iter().map(|function| function.id).collect());
+    let locations = ids(profile.location.iter().map(|location| location.id).collect());
+    for location in &profile.location {
+        assert!(mappings.contains(&location.mapping_id), "{location:?} has a mapping");
+        assert!(location.line.iter().all(|line| functions.contains(&line.function_id)));
+    }
+
+    // 99 a second of one thread's CPU time; a sample's time is its count of periods.
+    let period = profile.period_type.as_ref().expect("a period type");
+    assert_eq!((text(period.ty), text(period.unit)), ("cpu", "nanoseconds"));
+    assert_eq!(profile.period, 1_000_000_000 / 99);
+    assert!((2_900_000_000..30_000_000_000).contains(&profile.duration_nanos), "{profile:?}");
+    let (mut count, mut cpu) = (0, 0);
+    for sample in &profile.sample {
+        assert!(sample.location_id.iter().all(|id| locations.contains(id)), "{sample:?}");
+        let [samples, nanoseconds] = sample.value[..] else { panic!("two values: {sample:?}") };
+        assert!(samples > 0 && !sample.location_id.is_empty(), "{sample:?}");
+        count += samples;
+        cpu += nanoseconds;
+    }
+    assert_eq!(cpu, count * profile.period);
 }
 
 #[test]

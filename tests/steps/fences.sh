@@ -24,7 +24,7 @@ tests='[^:]*/tests(/[^:]*)?\.rs:|[^:]*_tests\.rs:'
 fence 'lapin only in common::amqp' '\blapin(::|\s*=)' "common/src/amqp/|tests/src/|$tests"
 fence 'queue names only in common::topology' '"(requests|results)(\.[a-z]+)?"' "common/src/topology|tests/src/|$tests"
 fence 'rmp_serde only in common::wire' '\brmp_serde::' "common/src/wire|$tests"
-fence 'pprof only in common::profile' '\bpprof::' 'common/src/profile/'
+fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"
 fence 'rusqlite only in the journal and the store' '\brusqlite::' \
   "agent/src/journal|coordinator/src/store|tests/src/|$tests"
 fence 'only output and main print' '\be?print(ln)?!' \

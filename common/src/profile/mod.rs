@@ -3,7 +3,7 @@
 //! * [`tag`]: which agent and which collection a thread works for.
 //! * [`sampler`]: the one object that is per process: windows over one shared stream of samples.
 //! * [`encode`], [`decode`]: unsymbolised pprof, out and in.
-//! * [`maps`]: what is mapped where, with build ids.
+//! * [`protos`]: the format's messages. [`maps`]: what is mapped where, with build ids.
 //! * `sys`: signal handler, timers, ring: the only unsafe code.
 //!
 //! Nothing here resolves names: the process that is profiled sends addresses only.
@@ -11,12 +11,12 @@
 pub mod decode;
 pub mod encode;
 pub mod maps;
+pub mod protos;
 pub mod sampler;
 mod sys;
 pub mod tag;
 mod window;
 
-pub use pprof::protos;
 pub use sampler::{Sampler, SamplerError, Window};
 pub use tag::{Owner, Tag};
 pub use window::{RawProfile, Sample, Scope};

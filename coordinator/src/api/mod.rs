@@ -5,7 +5,8 @@ pub mod error;
 pub mod guard;
 pub mod hunts;
 pub mod metrics;
-pub mod openapi;
+#[cfg(test)]
+mod openapi;
 pub mod profile_views;
 pub mod profiles;
 pub mod system;

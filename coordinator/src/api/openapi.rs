@@ -1,6 +1,7 @@
 //! The OpenAPI document: every endpoint, with the types of [`super::types`].
 //!
-//! `ENDPOINTS` is the list; a test holds it against the router.
+//! `ENDPOINTS` is the list; a test holds it against the router. The document that is served is a file beside this one:
+//! it is made from the types only in tests, so that nobody's build pays for the derivation, and its changes can be read.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{
@@ -151,7 +152,7 @@ const ENDPOINTS: &[Endpoint] = &[
 struct Types;
 
 /// Makes the document.
-pub fn document() -> OpenApi {
+pub(super) fn document() -> OpenApi {
     let mut document = Types::openapi();
     document.info = InfoBuilder::new()
         .title("Muster")

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use utoipa::openapi::OpenApi;
 
 use super::error::ApiError;
 use super::types::{AgentState, AuditView, Doctor, FleetView, Health, WhoHas};
@@ -85,8 +84,8 @@ pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse,
 }
 
 /// `GET /openapi.json`
-pub async fn openapi() -> Json<OpenApi> {
-    Json(super::openapi::document())
+pub async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
 }
 
 /// `GET /who-has?hash=…`, repeatable.

@@ -22,10 +22,12 @@ pub use telemetry::{RunningView, TelemetryView};
 pub use time::Time;
 
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 /// Every error of the API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct ErrorBody {
     /// What failed.
     pub error: String,

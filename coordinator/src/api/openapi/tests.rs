@@ -62,3 +62,14 @@ fn the_router_and_the_document_name_the_same() {
         "not documented: {missing:?}; not routed: {extra:?}"
     );
 }
+
+/// The file is written anew where it differs, and the test fails once: look at the change, commit it.
+#[test]
+fn the_served_document_is_the_one_that_the_types_make() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/openapi.json");
+    let made = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    if made != include_str!("../openapi.json") {
+        std::fs::write(file, made).unwrap();
+        panic!("src/api/openapi.json was not up to date; it is now");
+    }
+}

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 use super::Time;
 
 /// How an agent is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
     /// Enrolled, and never heard of.
@@ -34,7 +36,8 @@ impl AgentState {
 }
 
 /// One agent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct AgentView {
     /// Its id.
     pub id: String,
@@ -71,7 +74,8 @@ pub struct AgentView {
 }
 
 /// `POST /api/v1/agents`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnrolAgents {
     /// Whom to enrol.
@@ -79,7 +83,8 @@ pub struct EnrolAgents {
 }
 
 /// One agent to enrol.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Enrol {
     /// A name, from which the id is minted.
@@ -90,7 +95,8 @@ pub struct Enrol {
 }
 
 /// The answer to an enrolment. The passwords are nowhere else: whoever loses them enrols anew.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct EnrolledAgents {
     /// Where agents find the broker.
     pub broker: BrokerAddress,
@@ -99,7 +105,8 @@ pub struct EnrolledAgents {
 }
 
 /// One new agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct Enrolled {
     /// Its id, which is also its broker user.
     pub id: String,
@@ -112,7 +119,8 @@ pub struct Enrolled {
 }
 
 /// Where agents find the broker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct BrokerAddress {
     /// Name or address.
     pub host: String,

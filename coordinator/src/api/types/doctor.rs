@@ -1,12 +1,14 @@
 //! The state of the whole: fleet, health, doctor, audit.
 
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 use super::Time;
 
 /// `GET /api/v1/fleet`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct FleetView {
     /// The fleet's id.
     pub id: String,
@@ -27,7 +29,8 @@ pub struct FleetView {
 }
 
 /// The link to the broker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct BrokerHealth {
     /// Whether it is up.
     pub connected: bool,
@@ -40,7 +43,8 @@ pub struct BrokerHealth {
 }
 
 /// `GET /healthz`: 200 as long as the API answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct Health {
     /// `ok`, or `degraded` when something waits.
     pub status: String,
@@ -53,7 +57,8 @@ pub struct Health {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All is well.
@@ -76,7 +81,8 @@ impl Verdict {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct Check {
     /// What was looked at: `broker`, `store`, `dead_letters`, …
     pub name: String,
@@ -90,7 +96,8 @@ pub struct Check {
 }
 
 /// `GET /api/v1/doctor`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct Doctor {
     /// The worst of the verdicts.
     pub verdict: Verdict,
@@ -99,7 +106,8 @@ pub struct Doctor {
 }
 
 /// One line of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct AuditView {
     /// Its number.
     pub id: i64,

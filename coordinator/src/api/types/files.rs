@@ -6,10 +6,12 @@ use common::hex;
 use common::request::hunt::HashKind;
 use common::result::Row;
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 /// One file on one agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct FileRow {
     /// The hunt that found it.
     pub hunt: String,
@@ -68,7 +70,8 @@ pub struct FileRow {
 }
 
 /// The answer to `who-has`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct WhoHas {
     /// The files that have one of the digests.
     pub rows: Vec<FileRow>,

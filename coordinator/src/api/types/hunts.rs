@@ -1,12 +1,14 @@
 //! Requests, hunts and collections.
 
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 use super::Time;
 
 /// The way that a request takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// The stream, to everyone.
@@ -29,7 +31,8 @@ impl Route {
 }
 
 /// The answer to `POST /api/v1/requests`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct Launched {
     /// The id of the request.
     pub id: String,
@@ -44,7 +47,8 @@ pub struct Launched {
 }
 
 /// How many agents are in each state; their sum is `targeted`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct States {
     /// Nothing is known to have reached the agent.
     pub silent: u64,
@@ -108,7 +112,8 @@ impl States {
 }
 
 /// What has been done so far: of ended collections by their footers, of running ones by telemetry.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct Progress {
     /// Directory entries met.
     pub seen: u64,
@@ -133,7 +138,8 @@ pub struct Progress {
 }
 
 /// One hunt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct HuntView {
     /// Its id.
     pub id: String,
@@ -170,7 +176,8 @@ pub struct HuntView {
 }
 
 /// One agent's part in a hunt or a profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct CollectionView {
     /// The hunt.
     pub hunt: String,

@@ -1,12 +1,14 @@
 //! Profiles.
 
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 use super::{Route, States, Time};
 
 /// One request for profiles.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct ProfileView {
     /// Its id.
     pub id: String,
@@ -41,7 +43,8 @@ pub struct ProfileView {
 }
 
 /// One agent's profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct ProfileAgentView {
     /// The request.
     pub profile: String,

@@ -1,12 +1,14 @@
 //! Telemetry.
 
 use serde::{Deserialize, Serialize};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 use super::Time;
 
 /// One self-sample of an agent (or of the coordinator).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct TelemetryView {
     /// Whose.
     pub agent: String,
@@ -39,7 +41,8 @@ pub struct TelemetryView {
 }
 
 /// One collection at the moment of a sample.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
 pub struct RunningView {
     /// The request.
     pub request: String,

@@ -4,11 +4,13 @@ use std::fmt;
 
 use common::clock::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+#[cfg(test)]
 use utoipa::ToSchema;
 
 /// RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, ToSchema)]
-#[schema(value_type = String, format = DateTime)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[cfg_attr(test, derive(ToSchema))]
+#[cfg_attr(test, schema(value_type = String, format = DateTime))]
 pub struct Time(pub Timestamp);
 
 impl From<Timestamp> for Time {
