@@ -1,12 +1,12 @@
 //! The agent: takes signed requests from the broker, runs them in lanes, and delivers what they yield.
 //!
 //! * [`run()`]: one agent, from its [`config`] to its end; no globals, a process may hold many.
-//! * [`reader`](crate::run) → [`intake`]: a delivery is verified, journalled, acked, and only then acted upon.
+//! * `reader` → [`intake`]: a delivery is verified, journalled, acked, and only then acted upon.
 //! * [`journal`]: what the agent owes, on disk. [`policy`]: what its machine allows. [`identity`]: who it is.
 //! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
 //! * [`session`]: the only way out of a collector; [`collectors`]: `file_hash` and `profile`.
 //! * `outbox`, [`telemetry`]: what leaves, confirmed; what the agent says of itself.
-//! * [`once`]: a sealed request without a broker. [`cli`]: the `muster-agent` command.
+//! * [`mod@once`]: a sealed request without a broker. [`cli`]: the `muster-agent` command.
 
 pub mod admission;
 pub mod cli;
