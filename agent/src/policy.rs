@@ -2,8 +2,9 @@
 //!
 //! A request over a bound is declined with the reason; a bound that the request leaves open is set to the
 //! policy's. Folders are compared component by component, as bytes, and once more after symbolic links are
-//! resolved, so that a link is no way round a rule. `deny` rules also stand against roots above them: a hunt of
-//! `/` is declined where `/secret` is denied, for the collector does not know the rules.
+//! resolved, in the root and in the rule, so that a link is no way round a rule: `/var/run/x` denied is `/run/x`
+//! denied. `deny` rules also stand against roots above them: a hunt of `/` is declined where `/secret` is denied,
+//! for the collector does not know the rules.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -72,17 +73,17 @@ impl Policy {
     fn root(&self, root: &Path) -> Result<(), String> {
         let lexical = normal(root);
         self.one_root(root, &lexical)?;
-        // What does not resolve (it does not exist, or may not be seen) yields nothing anyway.
-        match std::fs::canonicalize(root) {
-            Ok(real) => self.one_root(root, &real),
-            Err(_) => Ok(()),
-        }
+        // Of what does not exist yet, the nearest folder that does is resolved.
+        let real = root.ancestors().find_map(|at| {
+            let rest = root.strip_prefix(at).ok()?;
+            Some(normal(&std::fs::canonicalize(at).ok()?.join(rest)))
+        });
+        real.map_or(Ok(()), |real| self.one_root(root, &real))
     }
 
     fn one_root(&self, asked: &Path, path: &Path) -> Result<(), String> {
-        let denied = self.deny_roots.iter().map(|rule| normal(rule));
-        if let Some(rule) = denied.into_iter().find(|r| path.starts_with(r) || r.starts_with(path))
-        {
+        let overlaps = |rule: &PathBuf| path.starts_with(rule) || rule.starts_with(path);
+        if let Some(rule) = self.deny_roots.iter().find(|rule| both(rule).iter().any(overlaps)) {
             return Err(format!(
                 "root {} is against this machine's policy: {} is denied",
                 asked.display(),
@@ -90,7 +91,7 @@ impl Policy {
             ));
         }
         let Some(allowed) = &self.allow_roots else { return Ok(()) };
-        if allowed.iter().any(|rule| path.starts_with(normal(rule))) {
+        if allowed.iter().flat_map(|rule| both(rule)).any(|rule| path.starts_with(rule)) {
             return Ok(());
         }
         Err(format!(
@@ -98,6 +99,11 @@ impl Policy {
             asked.display()
         ))
     }
+}
+
+/// Returns a rule's folder by its text, and as it is once links are resolved.
+fn both(rule: &Path) -> Vec<PathBuf> {
+    std::iter::once(normal(rule)).chain(std::fs::canonicalize(rule)).collect()
 }
 
 /// Returns the path without `.` and `..`, by its text alone.
@@ -168,6 +174,16 @@ mod tests {
         std::os::unix::fs::symlink(&secret, &link).unwrap();
         let policy = Policy { deny_roots: vec![secret], ..Policy::default() };
         assert!(policy.root(&link).unwrap_err().contains("is denied"));
+        assert!(policy.root(&link.join("not/yet")).unwrap_err().contains("is denied"));
+        // Nor is the folder itself a way round a rule that names the link.
+        let policy = Policy { deny_roots: vec![link.join("inner")], ..Policy::default() };
+        std::fs::create_dir(real.join("secret/inner")).unwrap();
+        policy.root(&real.join("secret/inner/x")).unwrap_err();
+        policy.root(&real.join("secret")).unwrap_err();
+        policy.root(&real.join("secret/other")).unwrap();
+        let policy = Policy { allow_roots: Some(vec![link]), ..Policy::default() };
+        policy.root(&real.join("secret/other")).unwrap();
+        policy.root(&real).unwrap_err();
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod agent;
 mod amqp;
 mod broker;
 mod hunts;
+mod moving;
 mod refused;
 mod scene;
 mod tree;

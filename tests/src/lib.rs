@@ -3,6 +3,7 @@
 //! * [`broker`]: a private RabbitMQ.
 //! * [`eventually`]: waiting with a deadline.
 //! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
+//! * [`once`]: the agent alone, on one sealed request, as any user.
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`.
 //! * [`swarm`]: many real agents in one process.
 //! * [`tree`]: a tree full of traps and what must come back.
@@ -11,6 +12,7 @@ pub mod broker;
 pub mod eventually;
 pub mod fault;
 pub mod fleet;
+pub mod once;
 pub mod oracle;
 pub mod swarm;
 pub mod tree;

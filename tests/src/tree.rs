@@ -14,6 +14,14 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat};
 
+use crate::once::Reader;
+
+/// Size of the sparse file that is larger than any buffer, any counter of 32 bits, and the disk that it lies on.
+pub const SPARSE_BYTES: u64 = 5 << 30;
+/// Its digest: `head -c 5368709120 /dev/zero | sha256sum`, worked out once because it takes that program half a
+/// minute.
+const SPARSE_SHA256: &str = "7f06c62352aebd8125b2a1841e2b9e1ffcbed602f381c3dcb3200200e383d1d5";
+
 /// What must become of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
@@ -21,21 +29,14 @@ pub struct Expected {
     pub kind: &'static str,
     /// The word of the row's status.
     pub status: &'static str,
+    /// The error number, 0 where there is none.
+    pub errno: i32,
     /// Size in bytes, where it is known beforehand.
     pub size: Option<u64>,
     /// SHA-256 in lower-case hex, for files that can be read.
     pub sha256: Option<String>,
     /// Where a link points.
     pub link_target: Option<Vec<u8>>,
-}
-
-/// Whose eyes see the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// Root, who may read everything.
-    Root,
-    /// Anybody else, who may not.
-    User,
 }
 
 /// The tree and what must come back, by path.
@@ -59,86 +60,15 @@ impl TrapTree {
     /// # Panics
     /// When something cannot be made.
     pub fn make(root: &Path, sparse_bytes: u64, reader: Reader) -> Self {
-        let mut expected = BTreeMap::new();
-        let mut folders = 1;
-        let mut add = |path: PathBuf, row: Expected| {
-            assert!(expected.insert(path.as_os_str().as_bytes().to_vec(), row).is_none());
-        };
-        for name in [
-            &b"plain"[..],
-            b"empty",
-            b"new\nline",
-            b"tab\tand \\ and \"",
-            b"\xff\xfe not utf-8 \xc3",
-            b"-dash",
-            b" blank ",
-            b"\x1b[31mred",
-        ] {
-            let path = root.join(OsStr::from_bytes(name));
-            let content = if name == b"empty" { &b""[..] } else { name };
-            fs::write(&path, content).unwrap();
-            add(path.clone(), readable(&path));
-        }
-        let sparse = root.join("sparse");
-        let file = File::create(&sparse).unwrap();
-        file.set_len(sparse_bytes).unwrap();
-        add(sparse.clone(), readable(&sparse));
-
-        let fifo = root.join("fifo");
-        mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
-        add(fifo, skipped("fifo"));
-        let socket = root.join("socket");
-        let listener = UnixListener::bind(&socket).unwrap();
-        add(socket, skipped("socket"));
-        if rustix::process::geteuid().is_root() {
-            let device = root.join("device");
-            mknodat(CWD, &device, FileType::CharacterDevice, Mode::RWXU, makedev(1, 5)).unwrap();
-            add(device, skipped("char_device"));
-        }
-        for (name, target) in [
-            ("link", "plain"),
-            ("dangling", "nowhere"),
-            ("loop", "loop"),
-            ("to-folder", "."),
-            ("to-top", "/"),
-        ] {
-            let path = root.join(name);
-            symlink(target, &path).unwrap();
-            let link_target = Some(target.as_bytes().to_vec());
-            add(path, Expected { link_target, ..skipped("symlink") });
-        }
-
-        let closed_file = root.join("closed-file");
-        fs::write(&closed_file, "secret").unwrap();
-        let closed_folder = root.join("closed-folder");
-        fs::create_dir(&closed_folder).unwrap();
-        fs::write(closed_folder.join("in"), "secret").unwrap();
-        if reader == Reader::User {
-            add(closed_file.clone(), denied("file"));
-            add(closed_folder.clone(), denied("dir"));
-        } else {
-            add(closed_file.clone(), readable(&closed_file));
-            let inside = closed_folder.join("in");
-            add(inside.clone(), readable(&inside));
-            folders += 1;
-        }
-        fs::set_permissions(&closed_file, Permissions::from_mode(0o000)).unwrap();
-        fs::set_permissions(&closed_folder, Permissions::from_mode(0o000)).unwrap();
-
-        let (path, depth) = deep(root, 4_000);
-        folders += depth;
-        let content = Some(sha256_of_bytes(b"deep"));
-        add(
-            path,
-            Expected {
-                kind: "file",
-                status: "ok",
-                size: Some(4),
-                sha256: content,
-                link_target: None,
-            },
-        );
-        Self { root: root.to_owned(), expected, folders, _socket: listener }
+        let mut tree = Making { root: root.to_owned(), expected: BTreeMap::new(), folders: 1 };
+        tree.odd_names();
+        tree.sparse(sparse_bytes);
+        let socket = tree.specials();
+        tree.links();
+        tree.closed(reader == Reader::Tester && rustix::process::geteuid().is_root());
+        tree.deep(4_000);
+        let Making { root, expected, folders } = tree;
+        Self { root, expected, folders, _socket: socket }
     }
 }
 
@@ -149,44 +79,152 @@ impl Drop for TrapTree {
     }
 }
 
-/// Makes a file whose path has more than `bytes` bytes; returns it and the number of folders.
-fn deep(root: &Path, bytes: usize) -> (PathBuf, u64) {
-    let name = "d".repeat(99);
-    let open = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut folder = rustix::fs::open(root, open, Mode::empty()).unwrap();
-    let mut path = root.to_owned();
-    let mut depth = 0;
-    while path.as_os_str().len() < bytes {
-        rustix::fs::mkdirat(&folder, &name, Mode::from_raw_mode(0o755)).unwrap();
-        folder = rustix::fs::openat(&folder, &name, open, Mode::empty()).unwrap();
-        path.push(&name);
-        depth += 1;
+/// A tree that is being made.
+struct Making {
+    root: PathBuf,
+    expected: BTreeMap<Vec<u8>, Expected>,
+    folders: u64,
+}
+
+impl Making {
+    fn add(&mut self, path: &Path, row: Expected) {
+        assert!(self.expected.insert(path.as_os_str().as_bytes().to_vec(), row).is_none());
     }
-    let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&folder, "leaf", create, Mode::from_raw_mode(0o644)).unwrap();
-    assert_eq!(rustix::io::write(&file, b"deep").unwrap(), 4);
-    (path.join("leaf"), depth)
+
+    fn odd_names(&mut self) {
+        let long = [0xff; 255];
+        let names = [
+            &b"plain"[..],
+            b"empty",
+            b"new\nline",
+            b"\n",
+            b"tab\tand \\ and \"",
+            b"\xff\xfe not utf-8 \xc3",
+            &long,
+            b"-dash",
+            b"...",
+            b" blank ",
+            b"\x1b[31mred",
+            b"right\xe2\x80\xaeto left",
+        ];
+        for name in names {
+            let path = self.root.join(OsStr::from_bytes(name));
+            fs::write(&path, if name == b"empty" { b"" } else { name }).unwrap();
+            self.add(&path, readable(&path));
+        }
+        let odd = self.root.join(OsStr::from_bytes(b"folder\n\xff"));
+        fs::create_dir(&odd).unwrap();
+        self.folders += 1;
+        // A second name of the same file is a row of its own.
+        fs::hard_link(self.root.join("plain"), odd.join("plain again")).unwrap();
+        self.add(&odd.join("plain again"), readable(&odd.join("plain again")));
+    }
+
+    fn sparse(&mut self, bytes: u64) {
+        let path = self.root.join("sparse");
+        File::create(&path).unwrap().set_len(bytes).unwrap();
+        let row = if bytes == SPARSE_BYTES {
+            file("ok", 0, Some(bytes), Some(SPARSE_SHA256.to_owned()))
+        } else {
+            readable(&path)
+        };
+        self.add(&path, row);
+    }
+
+    fn specials(&mut self) -> UnixListener {
+        let fifo = self.root.join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap();
+        self.add(&fifo, skipped("fifo"));
+        let socket = self.root.join("socket");
+        let listener = UnixListener::bind(&socket).unwrap();
+        self.add(&socket, skipped("socket"));
+        if rustix::process::geteuid().is_root() {
+            let devices = [
+                // /dev/zero: who opens it never comes to its end.
+                ("endless", FileType::CharacterDevice, makedev(1, 5), "char_device"),
+                ("disk", FileType::BlockDevice, makedev(7, 0), "block_device"),
+            ];
+            for (name, file_type, number, kind) in devices {
+                let path = self.root.join(name);
+                mknodat(CWD, &path, file_type, Mode::from_raw_mode(0o666), number).unwrap();
+                self.add(&path, skipped(kind));
+            }
+        }
+        listener
+    }
+
+    fn links(&mut self) {
+        let links = [
+            ("link", "plain"),
+            ("dangling", "nowhere"),
+            ("loop", "loop"),
+            ("loop-a", "loop-b"),
+            ("loop-b", "loop-a"),
+            ("to-folder", "."),
+            ("to-top", "/"),
+        ];
+        for (name, target) in links {
+            let path = self.root.join(name);
+            symlink(target, &path).unwrap();
+            let link_target = Some(target.as_bytes().to_vec());
+            self.add(&path, Expected { link_target, ..skipped("symlink") });
+        }
+    }
+
+    fn closed(&mut self, is_open_all_the_same: bool) {
+        let (closed, folder) = (self.root.join("closed-file"), self.root.join("closed-folder"));
+        fs::write(&closed, "secret").unwrap();
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("in"), "secret").unwrap();
+        if is_open_all_the_same {
+            self.add(&closed, readable(&closed));
+            self.add(&folder.join("in"), readable(&folder.join("in")));
+            self.folders += 1;
+        } else {
+            self.add(&closed, file("denied", libc::EACCES, Some(6), None));
+            self.add(&folder, Expected { kind: "dir", ..file("denied", libc::EACCES, None, None) });
+        }
+        fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o000)).unwrap();
+    }
+
+    /// Makes a file whose path has more than `bytes` bytes.
+    fn deep(&mut self, bytes: usize) {
+        let name = "d".repeat(99);
+        let open = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut folder = rustix::fs::open(&self.root, open, Mode::empty()).unwrap();
+        let mut path = self.root.clone();
+        while path.as_os_str().len() < bytes {
+            rustix::fs::mkdirat(&folder, &name, Mode::from_raw_mode(0o755)).unwrap();
+            folder = rustix::fs::openat(&folder, &name, open, Mode::empty()).unwrap();
+            path.push(&name);
+            self.folders += 1;
+        }
+        let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let leaf = rustix::fs::openat(&folder, "leaf", create, Mode::from_raw_mode(0o644)).unwrap();
+        assert_eq!(rustix::io::write(&leaf, b"deep").unwrap(), 4);
+        self.add(&path.join("leaf"), file("ok", 0, Some(4), Some(sha256_of_bytes(b"deep"))));
+    }
+}
+
+fn file(status: &'static str, errno: i32, size: Option<u64>, sha256: Option<String>) -> Expected {
+    Expected { kind: "file", status, errno, size, sha256, link_target: None }
 }
 
 fn readable(path: &Path) -> Expected {
-    Expected {
-        kind: "file",
-        status: "ok",
-        size: Some(fs::metadata(path).unwrap().len()),
-        sha256: Some(sha256_of_file(File::open(path).unwrap().into())),
-        link_target: None,
-    }
+    let size = fs::metadata(path).unwrap().len();
+    file("ok", 0, Some(size), Some(sha256_of_file(File::open(path).unwrap().into())))
 }
 
 fn skipped(kind: &'static str) -> Expected {
-    Expected { kind, status: "skipped_kind", size: None, sha256: None, link_target: None }
+    Expected { kind, ..file("skipped_kind", 0, None, None) }
 }
 
-fn denied(kind: &'static str) -> Expected {
-    Expected { status: "denied", ..skipped(kind) }
-}
-
-fn sha256_of_bytes(bytes: &[u8]) -> String {
+/// Asks `sha256sum`.
+///
+/// # Panics
+/// When it fails.
+pub fn sha256_of_bytes(bytes: &[u8]) -> String {
     let mut file = tempfile::tempfile().unwrap();
     std::io::Write::write_all(&mut file, bytes).unwrap();
     std::io::Seek::rewind(&mut file).unwrap();

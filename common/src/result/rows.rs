@@ -134,7 +134,8 @@ pub struct Row {
     pub status: FileStatus,
     /// The error number behind the status, 0 where there is none.
     pub errno: i32,
-    /// Size in bytes.
+    /// Size in bytes. Where there are digests: of what went through them, which for a file of `/proc` or one
+    /// that grew is not what the kernel said.
     pub size: u64,
     /// Change of content, nanoseconds since 1970.
     pub mtime_ns: i64,

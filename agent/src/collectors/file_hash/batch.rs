@@ -45,12 +45,21 @@ pub(super) struct Found {
     pub(super) elapsed_ms: u64,
     /// The mount that was not entered, for people.
     pub(super) mount: Option<String>,
+    /// The cursor behind it, where it is not simply done with: a folder whose entries follow.
+    pub(super) after: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// Makes a row that cost nothing to speak of.
+    pub(super) fn free(row: Row) -> Self {
+        Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None }
+    }
 }
 
 impl Outcome {
     /// Makes a row that cost nothing to speak of.
     pub(super) fn row(row: Row) -> Self {
-        Self::Row(Box::new(Found { row, bytes: 0, elapsed_ms: 0, mount: None }))
+        Self::Row(Box::new(Found::free(row)))
     }
 }
 
@@ -68,7 +77,7 @@ pub(super) struct Batch {
     pub(super) number: u64,
     pub(super) root: u32,
     pub(super) items: Vec<Item>,
-    /// The last entry.
+    /// The last entry, as a cursor has it.
     pub(super) after: Vec<u8>,
     leaves: usize,
     folders: usize,
@@ -80,7 +89,8 @@ impl Batch {
         Self { number, ..Self::default() }
     }
 
-    pub(super) fn push(&mut self, item: Item, path: &[u8]) {
+    /// Adds an entry; `after` is the cursor behind it.
+    pub(super) fn push(&mut self, item: Item, after: Vec<u8>) {
         if let Item::Leaf(leaf) = &item {
             self.leaves += 1;
             if !self.folder.as_ref().is_some_and(|last| Arc::ptr_eq(last, &leaf.folder)) {
@@ -89,8 +99,7 @@ impl Batch {
             }
         }
         self.items.push(item);
-        self.after.clear();
-        self.after.extend_from_slice(path);
+        self.after = after;
     }
 
     pub(super) fn is_full(&self) -> bool {

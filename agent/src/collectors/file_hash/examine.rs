@@ -177,12 +177,14 @@ impl<'a> Examiner<'a> {
                 } else {
                     FileStatus::Ok
                 };
-                Row { digests: digests.finish(), ..meta::row(path, &before, status) }
+                // Of a file of /proc, or of one that grows, the kernel's size is not that of what was read.
+                let row = meta::row(path, &before, status);
+                Row { digests: digests.finish(), size: got, ..row }
             }
         };
         let bytes = if row.status.has_digests() { got } else { 0 };
         let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Outcome::Row(Box::new(Found { row, bytes, elapsed_ms, mount: None })))
+        Ok(Outcome::Row(Box::new(Found { bytes, elapsed_ms, ..Found::free(row) })))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `file_hash`: walks file trees in a sorted order and yields a row for every selected entry.
 //!
 //! * [`plan`], [`filter`], [`mounts`]: the arguments, made ready.
-//! * [`root`], [`names`], [`walk`]: one sorted walk through folder descriptors.
+//! * [`root`], [`names`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
 //! * [`examine`], [`digests`], [`meta`]: one entry: looked at, read once.
 //! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
 //!
@@ -12,17 +12,19 @@
 //! only counted.
 //!
 //! Roots are sorted and each is taken once; a root below another is walked on its own and left out of the
-//! outer one, so no path comes twice. A root that is a link is a row and is not followed; links on the way
-//! to it are.
+//! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
+//! carry the path as it was asked for; links below a root are rows and are not followed.
 
 mod batch;
 mod digests;
 mod examine;
 mod filter;
+mod frames;
 mod meta;
 mod mounts;
 mod names;
 mod plan;
+mod resume;
 mod root;
 mod tally;
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! Finds a root without touching a file system that must not be touched.
 //!
 //! The kernel would follow links on the way into any mount; here every step is held against the mount
-//! table first. Links on the way are followed, the root itself is not.
+//! table first. Links on the way are followed, and so is a root that is a link itself: whoever asks for
+//! `/var/run` or `/bin` means what is there, not the link. Below a root no link is followed.
 
 use std::collections::VecDeque;
 
+use common::result::FileKind;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::meta;
 use super::mounts::{Mounts, is_skipped_type};
 use super::plan::{components, join};
 
@@ -76,7 +79,7 @@ fn step_through(root: &[u8], mounts: &Mounts, enter_all: bool) -> Result<Place, 
         if let Some(place) = skipped(&candidate) {
             return Ok(place);
         }
-        if pending.is_empty() {
+        if pending.is_empty() && !is_link(&folder, &name) {
             return Ok(Place::Found { parent: folder, name, real: candidate });
         }
         let next = open_step(&folder, &name)?;
@@ -102,6 +105,11 @@ fn step_through(root: &[u8], mounts: &Mounts, enter_all: bool) -> Result<Place, 
             _ => return Err(Errno::NOTDIR),
         }
     }
+}
+
+/// Tells whether a name is known to be a link; what cannot be looked at is left to whoever looks next.
+fn is_link(folder: &OwnedFd, name: &[u8]) -> bool {
+    meta::of_name(folder, name).is_ok_and(|stat| meta::kind_of(&stat) == FileKind::Symlink)
 }
 
 fn open_top() -> Result<OwnedFd, Errno> {

@@ -1,23 +1,23 @@
 //! Small trees, plain calls, a session that only remembers.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::request::hunt::{FileHash, HashKind};
 use common::result::{FileKind, FileStatus, FilesFooter, Row};
-use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::{collect, collect_on};
+use super::collect;
 use crate::collectors::CollectError;
+use crate::session::Stop;
 use crate::session::fake::FakeSession;
-use crate::session::{Cursor, Stop};
+
+mod honest;
+mod resume;
 
 fn spec(root: &Path) -> FileHash {
     FileHash {
@@ -190,30 +190,6 @@ fn each_path_comes_once_however_the_roots_overlap() {
 }
 
 #[test]
-fn pseudo_file_systems_are_rows_and_are_not_entered() {
-    let skip = |root: &str| {
-        let (rows, footer) = run(&spec(Path::new(root)));
-        let [row] = rows.as_slice() else { panic!("{rows:?}") };
-        assert_eq!((row.path.as_slice(), row.status), (root.as_bytes(), FileStatus::SkippedFs));
-        assert_eq!((row.ino, row.size), (0, 0), "not even looked at");
-        assert_eq!((footer.seen, footer.skipped.get("skipped_fs")), (1, Some(&1)));
-        assert_eq!(footer.mounts_skipped.keys().collect::<Vec<_>>(), ["/proc proc"]);
-    };
-    skip("/proc");
-    skip("/proc/self/status");
-    let top = FileHash { max_depth: Some(1), hashes: Vec::new(), ..spec(Path::new("/")) };
-    let (rows, _) = run(&top);
-    let proc = rows.iter().find(|row| row.path == b"/proc").unwrap();
-    assert_eq!(proc.status, FileStatus::SkippedFs);
-    let own = FileHash { all_file_systems: true, ..spec(Path::new("/proc/self/status")) };
-    let (rows, _) = run(&own);
-    let [row] = rows.as_slice() else { panic!("{rows:?}") };
-    assert_eq!((row.size, row.digests.len()), (0, 1));
-    let empty = Sha256::digest(b"").to_vec();
-    assert_ne!(row.digests.first().unwrap().1, empty, "it claims to be empty and is not");
-}
-
-#[test]
 fn bad_arguments_are_refused() {
     let refused = |spec: FileHash| match collect(&spec, &FakeSession::new()) {
         Err(CollectError::Failed { code, .. }) => code,
@@ -286,86 +262,4 @@ fn big_files_among_small_ones_keep_their_place() {
         assert_eq!(row.digests, [(HashKind::Sha256, Sha256::digest(content).to_vec())]);
     }
     assert_eq!(footer.hashed, 40);
-}
-
-/// What must be the same however often a run was interrupted.
-fn lasting(footer: &FilesFooter) -> FilesFooter {
-    FilesFooter { bytes_read: 0, slowest_ms: 0, slowest_path: ByteBuf::new(), ..footer.clone() }
-}
-
-/// Runs to the end over any number of interruptions, as the journal would have it: what was emitted stays,
-/// and the next run begins from the last cursor.
-fn run_interrupted(spec: &FileHash, stops: &[u64]) -> (Vec<Row>, FilesFooter, usize) {
-    let mut rows = Vec::new();
-    let mut cursor: Option<Cursor> = None;
-    let mut resumed = 0;
-    for stop in stops.iter().copied().chain([u64::MAX]) {
-        let session = FakeSession::new().resuming(cursor.clone()).cancelling_at(stop);
-        resumed += usize::from(cursor.is_some());
-        let ended = collect_on(spec, &session, 2);
-        rows.extend(session.seen().rows);
-        cursor = session.last_cursor().or(cursor);
-        match ended {
-            Ok(footer) => return (rows, footer, resumed),
-            Err(CollectError::Stop(Stop::Cancelled)) => {}
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-    panic!("never ended");
-}
-
-/// How often a run began from a cursor.
-static RESUMED: AtomicUsize = AtomicUsize::new(0);
-
-#[test]
-fn an_interrupted_run_is_an_uninterrupted_one() {
-    interrupted_is_uninterrupted();
-    let resumed = RESUMED.load(Ordering::Relaxed);
-    assert!(resumed > 10, "only {resumed} runs began from a cursor: the test proves nothing");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
-
-    fn interrupted_is_uninterrupted(
-        paths in prop::collection::btree_set("([ab-]{1,2}/){0,4}[ab]{1,2}f", 30..120),
-        stops in prop::collection::vec(40_u64..300, 4..12),
-        is_listing: bool,
-        has_filter: bool,
-        has_size: bool,
-        has_two_roots: bool,
-    ) {
-        let folder = TempDir::new().unwrap();
-        for path in &paths {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, path.as_os_str().as_bytes()).unwrap();
-        }
-        let mut spec = spec(folder.path());
-        if is_listing {
-            spec.hashes.clear();
-        }
-        if has_filter {
-            spec.exclude = vec!["b".into()];
-            spec.include = vec!["a*".into()];
-        }
-        if has_size {
-            // The content of a file is its path.
-            spec.min_size = Some(folder.path().as_os_str().len() as u64 + 7);
-        }
-        if has_two_roots {
-            spec.roots.push(ByteBuf::from(folder.path().join("a").as_os_str().as_bytes()));
-        }
-        let (whole, footer) = run(&spec);
-        let (rows, resumed, times) = run_interrupted(&spec, &stops);
-        RESUMED.fetch_add(times, Ordering::Relaxed);
-        let each: BTreeSet<_> = rows.iter().map(|row| &row.path).collect();
-        prop_assert_eq!(each.len(), rows.len(), "nothing twice");
-        let plain = |rows: &[Row]| {
-            let keep = |row: &Row| Row { atime_ns: 0, ..row.clone() };
-            rows.iter().map(keep).collect::<Vec<_>>()
-        };
-        prop_assert_eq!(plain(&rows), plain(&whole), "the same rows in the same order");
-        prop_assert_eq!(lasting(&resumed), lasting(&footer));
-    }
 }

@@ -1,29 +1,25 @@
-//! The one sorted walk: iterative, through folder descriptors, links never followed.
+//! The one sorted walk: iterative, through folder descriptors, links below a root never followed.
 //!
 //! Order: roots as the plan sorts them; a folder before what is in it; names byte by byte within a folder.
-//! Only the innermost [`OPEN_FRAMES`] folders (and the root) keep a descriptor, so that the depth of a tree
-//! is bounded by [`limits::TREE_PATH_BYTES_MAX`] alone; on the way back a folder is opened again from
-//! above, and its identity checked.
 
 use std::sync::Arc;
 
 use common::limits;
 use common::result::{FileKind, FileStatus, Row};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{self, Mode, OFlags, Statx};
+use rustix::fd::OwnedFd;
+use rustix::fs::Statx;
 use rustix::io::Errno;
 
 use super::batch::{Batch, Found, Item, Leaf, Outcome};
-use super::mounts::{Children, is_skipped_type};
+use super::frames::{Frames, Listed, Opened, open_folder};
+use super::mounts::is_skipped_type;
 use super::names::Names;
 use super::plan::{Plan, below, components, join};
+use super::resume::{Past, Resume, done_with};
 use super::root::{self, Place};
 use super::{meta, tally};
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Session, Stop};
-
-/// Folders that keep their descriptor.
-const OPEN_FRAMES: usize = 32;
 
 /// Walks all roots.
 #[derive(Debug)]
@@ -35,27 +31,11 @@ pub(super) struct Walker<'a> {
     /// Its path without links.
     real_root: Vec<u8>,
     root_dev: Option<u64>,
-    frames: Vec<Frame<'a>>,
-    /// Path of the innermost folder.
-    path: Vec<u8>,
-    /// Where an earlier run stopped: index of the root, path below it.
-    resume: Option<(usize, Vec<u8>)>,
+    frames: Frames<'a>,
+    /// Where an earlier run stopped.
+    resume: Option<Resume>,
     batches: u64,
     walked: u64,
-}
-
-#[derive(Debug)]
-struct Frame<'a> {
-    folder: Option<Arc<OwnedFd>>,
-    /// Device and inode.
-    identity: (u64, u64),
-    path_len: usize,
-    names: Names,
-    mounts: Option<&'a Children>,
-    /// The folder lies on the way to where an earlier run stopped: the name that leads there.
-    towards: Option<Vec<u8>>,
-    /// It cannot be opened again.
-    lost: Option<Errno>,
 }
 
 /// An entry as its folder names it.
@@ -70,40 +50,26 @@ struct Entry {
     past: Past,
 }
 
-/// What an earlier run did with an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Past {
-    /// Nothing.
-    New,
-    /// It is accounted for; what is in it is not, or in part.
-    Accounted,
-}
-
 impl<'a> Walker<'a> {
     pub(super) fn new(plan: &'a Plan, cursor: Option<&Cursor>) -> Result<Self, CollectError> {
-        let mut walker = Self {
+        let resume = match cursor.filter(|cursor| !cursor.after.is_empty()) {
+            None => None,
+            Some(cursor) => Some(Resume::new(&plan.roots, cursor).ok_or_else(|| {
+                let reason = "the cursor does not lie below its root";
+                CollectError::failed(CollectError::BUG, reason)
+            })?),
+        };
+        Ok(Self {
             plan,
-            next_root: 0,
+            next_root: resume.as_ref().map_or(0, |resume| resume.root),
             root: 0,
             real_root: Vec::new(),
             root_dev: None,
-            frames: Vec::new(),
-            path: Vec::new(),
-            resume: None,
+            frames: Frames::default(),
+            resume,
             batches: 0,
             walked: 0,
-        };
-        if let Some(cursor) = cursor.filter(|cursor| !cursor.after.is_empty()) {
-            let index = usize::try_from(cursor.root).unwrap_or(usize::MAX);
-            let relative = plan.roots.get(index).and_then(|root| below(root, &cursor.after));
-            let Some(relative) = relative else {
-                let reason = "the cursor does not lie below its root";
-                return Err(CollectError::failed(CollectError::BUG, reason));
-            };
-            walker.next_root = index;
-            walker.resume = Some((index, relative.to_vec()));
-        }
-        Ok(walker)
+        })
     }
 
     /// Returns how many entries this walk met, those of an earlier run not counted.
@@ -116,7 +82,7 @@ impl<'a> Walker<'a> {
         let mut batch = Batch::new(self.batches);
         while !batch.is_full() {
             session.check()?;
-            if self.frames.is_empty() {
+            if self.frames.level() == 0 {
                 if !batch.items.is_empty() {
                     break;
                 }
@@ -137,9 +103,11 @@ impl<'a> Walker<'a> {
         self.root = self.next_root;
         self.next_root += 1;
         self.root_dev = None;
-        self.path.clear();
-        let is_resumed = self.resume.as_ref().is_some_and(|(root, _)| *root == self.root);
-        let past = if is_resumed { Past::Accounted } else { Past::New };
+        let resumed = self.resume.as_ref().filter(|resume| resume.root == self.root);
+        let past = resumed.map_or(Past::New, |resume| resume.past(0));
+        if past == Past::Done {
+            return Ok(true);
+        }
         match root::find(path, &self.plan.mounts, self.plan.all_file_systems) {
             Place::Found { parent, name, real } => {
                 self.real_root = real;
@@ -149,10 +117,10 @@ impl<'a> Walker<'a> {
                 let entry = Entry { folder, name, path, hint, mount: None, level: 0, past };
                 self.look_at_unknown(entry, batch, session)?;
             }
-            Place::OnSkipped { point, kind } => self.add_skipped(path, &point, &kind, past, batch),
+            Place::OnSkipped { point, kind } => self.add_skipped(path, &point, &kind, batch),
             Place::Failed(errno) => {
                 let row = meta::failed(path.clone(), FileKind::Unknown, None, errno);
-                self.add(Outcome::row(row), path, past, batch);
+                self.add(Outcome::row(row), path, batch);
             }
         }
         Ok(true)
@@ -160,36 +128,29 @@ impl<'a> Walker<'a> {
 
     /// Takes one name of the innermost folder.
     fn step(&mut self, batch: &mut Batch, session: &dyn Session) -> Result<(), Stop> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-        let Some((name, hint)) = frame.names.next() else {
-            self.frames.pop();
-            let len = self.frames.last().map_or(0, |frame| frame.path_len);
-            self.path.truncate(len);
-            return Ok(());
+        let level = self.frames.level();
+        let Some(listed) = self.frames.next() else { return Ok(()) };
+        let Listed { name, path, hint, mount, is_on_the_way } = listed;
+        let past = match &self.resume {
+            Some(resume) if is_on_the_way => resume.past(level),
+            _ => Past::New,
         };
-        let is_towards = frame.towards.take().is_some_and(|towards| towards == name);
-        let past = if is_towards { Past::Accounted } else { Past::New };
-        let mount = frame.mounts.and_then(|mounts| mounts.get(&name)).cloned();
-        let mut path = self.path.clone();
-        join(&mut path, &name);
-        if self.plan.filter.is_other_root(&path) {
+        if past == Past::Done || self.plan.filter.is_other_root(&path) {
             return Ok(());
         }
         if path.len() > limits::TREE_PATH_BYTES_MAX {
             let row = meta::failed(path.clone(), hint, None, Errno::NAMETOOLONG);
-            self.add(Outcome::row(row), &path, past, batch);
+            self.add(Outcome::row(row), &path, batch);
             return Ok(());
         }
-        match self.open_innermost() {
+        match self.frames.innermost() {
             Ok(folder) => {
-                let level = self.frames.len();
                 let entry = Entry { folder, name, path, hint, mount, level, past };
                 self.judge(entry, batch, session)
             }
             Err(errno) => {
-                let bare =
-                    Row::bare(path.clone(), hint, FileStatus::Vanished, errno.raw_os_error());
-                self.add(Outcome::row(bare), &path, past, batch);
+                let row = meta::failed(path.clone(), hint, None, errno);
+                self.add(Outcome::row(row), &path, batch);
                 Ok(())
             }
         }
@@ -206,16 +167,16 @@ impl<'a> Walker<'a> {
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
         let relative = below(root, &entry.path).unwrap_or_default();
         if self.plan.filter.is_excluded(relative, is_folder) {
-            self.add(Outcome::Filtered(tally::EXCLUDE), &entry.path, entry.past, batch);
+            self.add(Outcome::Filtered(tally::EXCLUDE), &entry.path, batch);
             return Ok(());
         }
         if let Some(kind) = entry.mount.as_deref().filter(|kind| is_skipped_type(kind)) {
             if self.plan.one_file_system {
-                self.add(Outcome::Filtered(tally::FILE_SYSTEM), &entry.path, entry.past, batch);
+                self.add(Outcome::Filtered(tally::FILE_SYSTEM), &entry.path, batch);
                 return Ok(());
             }
             if !self.plan.all_file_systems {
-                self.add_skipped(&entry.path, &entry.path, kind, entry.past, batch);
+                self.add_skipped(&entry.path, &entry.path, kind, batch);
                 return Ok(());
             }
         }
@@ -246,24 +207,22 @@ impl<'a> Walker<'a> {
             }
             Err(errno) => {
                 let row = meta::failed(entry.path.clone(), entry.hint, None, errno);
-                self.add(Outcome::row(row), &entry.path, entry.past, batch);
+                self.add(Outcome::row(row), &entry.path, batch);
                 Ok(())
             }
         }
     }
 
+    /// Leaves an entry to the workers.
     fn add_leaf(&mut self, entry: Entry, batch: &mut Batch) {
-        let Entry { folder, name, path, hint, past, .. } = entry;
-        if past == Past::Accounted {
-            return;
-        }
-        if !self.is_included(&path, &name, false) {
-            return self.add(Outcome::Filtered(tally::INCLUDE), &path, past, batch);
+        let Entry { folder, name, path, hint, .. } = entry;
+        if !self.is_included(&path, false) {
+            return self.add(Outcome::Filtered(tally::INCLUDE), &path, batch);
         }
         self.walked += 1;
         let dev = if self.plan.one_file_system { self.root_dev } else { None };
-        let at = path.clone();
-        batch.push(Item::Leaf(Leaf { folder, path, name, hint, dev }), &at);
+        let after = done_with(&path);
+        batch.push(Item::Leaf(Leaf { folder, path, name, hint, dev }), after);
     }
 
     /// Opens a folder, reads its names and makes it the innermost.
@@ -273,7 +232,6 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        let past = entry.past;
         let opened = open_folder(&entry.folder, &entry.name)
             .and_then(|folder| Ok((meta::of_open(&folder)?, folder)));
         let (stat, folder) = match opened {
@@ -283,19 +241,18 @@ impl<'a> Walker<'a> {
                 return Ok(());
             }
             Err(errno) => {
+                // Also when an earlier run was in it: what it did not come to is lost, and must not be in silence.
                 let stat = meta::of_name(&entry.folder, &entry.name).ok();
                 let row =
                     meta::failed(entry.path.clone(), FileKind::Directory, stat.as_ref(), errno);
-                if past == Past::New || (errno != Errno::NOENT && !self.plan.is_listing()) {
-                    self.add(Outcome::row(row), &entry.path, Past::New, batch);
-                }
+                self.add(Outcome::row(row), &entry.path, batch);
                 return Ok(());
             }
         };
         if entry.level == 0 {
             self.root_dev = Some(meta::dev(&stat));
         } else if self.plan.one_file_system && self.root_dev != Some(meta::dev(&stat)) {
-            self.add(Outcome::Filtered(tally::FILE_SYSTEM), &entry.path, past, batch);
+            self.add(Outcome::Filtered(tally::FILE_SYSTEM), &entry.path, batch);
             return Ok(());
         }
         let is_deepest = self
@@ -304,86 +261,36 @@ impl<'a> Walker<'a> {
             .is_some_and(|max| u32::try_from(entry.level).is_ok_and(|l| l >= max));
         if is_deepest {
             let outcome = self.folder_outcome(&entry, &stat, None);
-            self.add(outcome, &entry.path, past, batch);
+            self.add(outcome, &entry.path, batch);
             return Ok(());
         }
         let (mut names, problem) = Names::read(&folder, session)?;
-        let outcome = self.folder_outcome(&entry, &stat, problem);
-        self.add(outcome, &entry.path, past, batch);
-        let towards = match past {
-            Past::New => None,
-            Past::Accounted => self
-                .resume
-                .as_ref()
-                .and_then(|(_, at)| components(at).nth(entry.level).map(<[u8]>::to_vec)),
-        };
+        let resume = self.resume.as_ref().filter(|_| entry.past == Past::Entered);
+        let towards = resume.and_then(|resume| resume.towards(entry.level)).map(<[u8]>::to_vec);
         if let Some(towards) = &towards {
             names.skip_to(towards);
         }
-        self.push_frame(&entry, folder, &stat, names, towards);
-        Ok(())
-    }
-
-    fn push_frame(
-        &mut self,
-        entry: &Entry,
-        folder: OwnedFd,
-        stat: &Statx,
-        names: Names,
-        towards: Option<Vec<u8>>,
-    ) {
-        self.path.clear();
-        self.path.extend_from_slice(&entry.path);
+        match resume.map(|resume| resume.after.clone()) {
+            None => {
+                let outcome = self.folder_outcome(&entry, &stat, problem);
+                self.add_entered(outcome, entry.path.clone(), batch);
+            }
+            // Rather said twice than not at all: names may be missing that were there before.
+            Some(after) if problem.is_some() => {
+                let outcome = self.folder_outcome(&entry, &stat, problem);
+                self.add_entered(outcome, after, batch);
+            }
+            Some(_) => {}
+        }
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
         let mut real = self.real_root.clone();
         match below(root, &entry.path) {
             Some(relative) if !relative.is_empty() => join(&mut real, relative),
             _ => {}
         }
-        self.frames.push(Frame {
-            folder: Some(Arc::new(folder)),
-            identity: (meta::dev(stat), stat.stx_ino),
-            path_len: self.path.len(),
-            names,
-            mounts: self.plan.mounts.within(&real),
-            towards,
-            lost: None,
-        });
-        let outer = self.frames.len().checked_sub(OPEN_FRAMES + 1).filter(|index| *index > 0);
-        if let Some(frame) = outer.and_then(|index| self.frames.get_mut(index)) {
-            frame.folder = None;
-        }
-    }
-
-    /// Returns the innermost folder, opened again from above if need be.
-    fn open_innermost(&mut self) -> Result<Arc<OwnedFd>, Errno> {
-        let Some(last) = self.frames.len().checked_sub(1) else { return Err(Errno::NOENT) };
-        let nearest = self.frames.iter().rposition(|frame| frame.folder.is_some()).unwrap_or(0);
-        for index in nearest + 1..=last {
-            let Some([outer, inner]) = self.frames.get_mut(index - 1..=index) else { continue };
-            let Some(outer_folder) = &outer.folder else { return Err(Errno::NOENT) };
-            let name = self.path.get(outer.path_len..inner.path_len).unwrap_or_default();
-            let name = name.strip_prefix(b"/").unwrap_or(name);
-            let opened = match inner.lost {
-                Some(errno) => Err(errno),
-                None => open_same(outer_folder, name, inner.identity),
-            };
-            match opened {
-                Ok(folder) => inner.folder = Some(Arc::new(folder)),
-                Err(errno) => {
-                    inner.lost = Some(errno);
-                    return Err(errno);
-                }
-            }
-            // The way down leaves no more descriptors than the way there.
-            if index - 1 > 0
-                && index + OPEN_FRAMES <= last
-                && let Some(outer) = self.frames.get_mut(index - 1)
-            {
-                outer.folder = None;
-            }
-        }
-        self.frames.get(last).and_then(|frame| frame.folder.clone()).ok_or(Errno::NOENT)
+        let mounts = self.plan.mounts.within(&real);
+        self.frames.push(&entry.path, Opened { folder, stat, names, mounts, towards });
+        Ok(())
     }
 
     fn folder_outcome(&self, entry: &Entry, stat: &Statx, problem: Option<Errno>) -> Outcome {
@@ -394,51 +301,38 @@ impl<'a> Walker<'a> {
         if !self.plan.is_listing() {
             return Outcome::Folder;
         }
-        if entry.level > 0 && !self.is_included(&entry.path, &entry.name, true) {
+        if entry.level > 0 && !self.is_included(&entry.path, true) {
             return Outcome::Filtered(tally::INCLUDE);
         }
         Outcome::row(meta::row(entry.path.clone(), stat, FileStatus::Ok))
     }
 
-    fn is_included(&self, path: &[u8], name: &[u8], is_folder: bool) -> bool {
+    fn is_included(&self, path: &[u8], is_folder: bool) -> bool {
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
-        let relative = below(root, path).filter(|relative| !relative.is_empty()).unwrap_or(name);
+        let relative = below(root, path).filter(|relative| !relative.is_empty());
+        let relative = relative.or_else(|| components(path).last()).unwrap_or_default();
         self.plan.filter.is_included(relative, is_folder)
     }
 
-    fn add_skipped(
-        &mut self,
-        path: &[u8],
-        point: &[u8],
-        kind: &str,
-        past: Past,
-        batch: &mut Batch,
-    ) {
+    fn add_skipped(&mut self, path: &[u8], point: &[u8], kind: &str, batch: &mut Batch) {
         let row = Row::bare(path.to_vec(), FileKind::Directory, FileStatus::SkippedFs, 0);
         let mount = Some(format!("{} {kind}", String::from_utf8_lossy(point)));
-        let found = Found { row, bytes: 0, elapsed_ms: 0, mount };
-        self.add(Outcome::Row(Box::new(found)), path, past, batch);
+        let found = Found { mount, ..Found::free(row) };
+        self.add(Outcome::Row(Box::new(found)), path, batch);
     }
 
-    fn add(&mut self, outcome: Outcome, path: &[u8], past: Past, batch: &mut Batch) {
-        if past == Past::New {
-            self.walked += 1;
-            batch.push(Item::Done(outcome), path);
+    /// Accounts for an entry below which nothing follows.
+    fn add(&mut self, outcome: Outcome, path: &[u8], batch: &mut Batch) {
+        self.walked += 1;
+        batch.push(Item::Done(outcome), done_with(path));
+    }
+
+    /// Accounts for a folder whose entries follow after this cursor.
+    fn add_entered(&mut self, mut outcome: Outcome, after: Vec<u8>, batch: &mut Batch) {
+        self.walked += 1;
+        if let Outcome::Row(found) = &mut outcome {
+            found.after = Some(after.clone());
         }
+        batch.push(Item::Done(outcome), after);
     }
-}
-
-fn open_folder(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags =
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match fs::openat(&parent, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => fs::openat(&parent, name, flags, Mode::empty()),
-        opened => opened,
-    }
-}
-
-fn open_same(parent: &OwnedFd, name: &[u8], identity: (u64, u64)) -> Result<OwnedFd, Errno> {
-    let folder = open_folder(parent, name)?;
-    let stat = meta::of_open(&folder)?;
-    if (meta::dev(&stat), stat.stx_ino) == identity { Ok(folder) } else { Err(Errno::STALE) }
 }

@@ -12,6 +12,7 @@ use common::result::{FilesFooter, Row};
 
 use super::batch::{Batch, Outcome};
 use super::examine::Open;
+use super::resume::done_with;
 use super::tally;
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Progress, Session, Stop};
@@ -248,9 +249,11 @@ impl State {
             let ready = slot.outcomes.iter().take_while(|outcome| outcome.is_some()).count();
             let is_whole = ready == slot.outcomes.len();
             let until = if is_whole { ready } else { slot.last_row(ready) };
+            let mut after = None;
             for outcome in slot.outcomes.drain(..until).flatten() {
                 tally::add(&mut self.cursor.footer, &outcome);
                 if let Outcome::Row(found) = outcome {
+                    after = found.after;
                     rows.push(found.row);
                 }
             }
@@ -260,7 +263,7 @@ impl State {
             if !is_whole {
                 if let (true, Some(row)) = (until > 0, rows.last()) {
                     self.cursor.root = slot.root;
-                    self.cursor.after.clone_from(&row.path);
+                    self.cursor.after = after.unwrap_or_else(|| done_with(&row.path));
                 }
                 break;
             }

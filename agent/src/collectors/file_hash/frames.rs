@@ -1,0 +1,157 @@
+//! The folders between a root and where the walk is.
+//!
+//! Only the innermost [`OPEN_FRAMES`] (and the root) keep a descriptor, so that the depth of a tree is bounded
+//! by [`common::limits::TREE_PATH_BYTES_MAX`] alone; on the way back a folder is opened again from above, and its
+//! identity checked.
+
+use std::sync::Arc;
+
+use common::result::FileKind;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{self, Mode, OFlags, Statx};
+use rustix::io::Errno;
+
+use super::meta;
+use super::mounts::Children;
+use super::names::Names;
+use super::plan::join;
+
+/// Folders that keep their descriptor.
+const OPEN_FRAMES: usize = 32;
+
+/// The way from the root to the innermost folder.
+#[derive(Debug, Default)]
+pub(super) struct Frames<'a> {
+    stack: Vec<Frame<'a>>,
+    /// Path of the innermost folder.
+    path: Vec<u8>,
+}
+
+/// A folder that is walked.
+#[derive(Debug)]
+struct Frame<'a> {
+    folder: Option<Arc<OwnedFd>>,
+    /// Device and inode.
+    identity: (u64, u64),
+    path_len: usize,
+    names: Names,
+    mounts: Option<&'a Children>,
+    /// The folder lies on the way to where an earlier run stopped: the name that leads there.
+    towards: Option<Vec<u8>>,
+    /// It cannot be opened again.
+    lost: Option<Errno>,
+}
+
+/// A folder that has just been opened.
+#[derive(Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) folder: OwnedFd,
+    pub(super) stat: Statx,
+    pub(super) names: Names,
+    pub(super) mounts: Option<&'a Children>,
+    pub(super) towards: Option<Vec<u8>>,
+}
+
+/// What the innermost folder says of one of its entries.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) name: Vec<u8>,
+    pub(super) path: Vec<u8>,
+    pub(super) hint: FileKind,
+    /// The type of what is mounted there.
+    pub(super) mount: Option<String>,
+    /// An earlier run came to it.
+    pub(super) is_on_the_way: bool,
+}
+
+impl<'a> Frames<'a> {
+    /// Returns how many levels below the root the next name is; 0 when no root is walked.
+    pub(super) fn level(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// Takes one name of the innermost folder; at its end leaves the folder.
+    pub(super) fn next(&mut self) -> Option<Listed> {
+        let frame = self.stack.last_mut()?;
+        let Some((name, hint)) = frame.names.next() else {
+            self.stack.pop();
+            let len = self.stack.last().map_or(0, |frame| frame.path_len);
+            self.path.truncate(len);
+            return None;
+        };
+        let is_on_the_way = frame.towards.take().is_some_and(|towards| towards == name);
+        let mount = frame.mounts.and_then(|mounts| mounts.get(&name)).cloned();
+        let mut path = self.path.clone();
+        join(&mut path, &name);
+        Some(Listed { name, path, hint, mount, is_on_the_way })
+    }
+
+    /// Makes a folder the innermost.
+    pub(super) fn push(&mut self, path: &[u8], opened: Opened<'a>) {
+        self.path.clear();
+        self.path.extend_from_slice(path);
+        self.stack.push(Frame {
+            folder: Some(Arc::new(opened.folder)),
+            identity: identity(&opened.stat),
+            path_len: self.path.len(),
+            names: opened.names,
+            mounts: opened.mounts,
+            towards: opened.towards,
+            lost: None,
+        });
+        let outer = self.stack.len().checked_sub(OPEN_FRAMES + 1).filter(|index| *index > 0);
+        if let Some(frame) = outer.and_then(|index| self.stack.get_mut(index)) {
+            frame.folder = None;
+        }
+    }
+
+    /// Returns the innermost folder, opened again from above if need be.
+    pub(super) fn innermost(&mut self) -> Result<Arc<OwnedFd>, Errno> {
+        let Some(last) = self.stack.len().checked_sub(1) else { return Err(Errno::NOENT) };
+        let nearest = self.stack.iter().rposition(|frame| frame.folder.is_some()).unwrap_or(0);
+        for index in nearest + 1..=last {
+            let Some([outer, inner]) = self.stack.get_mut(index - 1..=index) else { continue };
+            let Some(outer_folder) = &outer.folder else { return Err(Errno::NOENT) };
+            let name = self.path.get(outer.path_len..inner.path_len).unwrap_or_default();
+            let name = name.strip_prefix(b"/").unwrap_or(name);
+            let opened = match inner.lost {
+                Some(errno) => Err(errno),
+                None => open_same(outer_folder, name, inner.identity),
+            };
+            match opened {
+                Ok(folder) => inner.folder = Some(Arc::new(folder)),
+                Err(errno) => {
+                    inner.lost = Some(errno);
+                    return Err(errno);
+                }
+            }
+            // The way down leaves no more descriptors than the way there.
+            if index - 1 > 0
+                && index + OPEN_FRAMES <= last
+                && let Some(outer) = self.stack.get_mut(index - 1)
+            {
+                outer.folder = None;
+            }
+        }
+        self.stack.get(last).and_then(|frame| frame.folder.clone()).ok_or(Errno::NOENT)
+    }
+}
+
+/// Opens a folder to read its names; a link is not followed.
+pub(super) fn open_folder(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags =
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match fs::openat(&parent, name, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => fs::openat(&parent, name, flags, Mode::empty()),
+        opened => opened,
+    }
+}
+
+fn open_same(parent: &OwnedFd, name: &[u8], wanted: (u64, u64)) -> Result<OwnedFd, Errno> {
+    let folder = open_folder(parent, name)?;
+    if identity(&meta::of_open(&folder)?) == wanted { Ok(folder) } else { Err(Errno::STALE) }
+}
+
+fn identity(stat: &Statx) -> (u64, u64) {
+    (meta::dev(stat), stat.stx_ino)
+}
