@@ -57,13 +57,17 @@ fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
     // Hash functions on top, with names and lines, on behalf of the hunt.
     let top = fleet.json(&["profile", "top", &profile]);
     let functions = top["functions"].as_array().expect("functions");
-    let first: Vec<String> = functions.iter().take(4).map(|f| text(&f["function"])).collect();
-    let is_digest = |name: &String| ["sha2", "sha1", "md5"].iter().any(|word| name.contains(word));
+    let is_digest =
+        |name: &String| ["sha2", "sha1", "md-5", "md5"].iter().any(|word| name.contains(word));
+    // With what was inlined into them: on its own each is a handful of intrinsics or rotations of `core`.
+    let busiest = functions
+        .iter()
+        .filter(|f| is_digest(&text(&f["function"])) && f["line"].is_u64())
+        .filter_map(|f| f["cum_percent"].as_f64())
+        .fold(0.0, f64::max);
+    assert!(busiest >= 40.0, "no hash function has {busiest} % or more: {top}");
+    let first: Vec<String> = functions.iter().take(8).map(|f| text(&f["function"])).collect();
     assert!(first.iter().any(is_digest), "on top: {first:?}");
-    assert!(
-        functions.iter().any(|f| is_digest(&text(&f["function"])) && f["line"].is_u64()),
-        "{top}"
-    );
     let share = top["collections"].as_array().expect("collections").iter();
     let share: f64 =
         share.filter(|c| c["collection"] == *hunt).filter_map(|c| c["percent"].as_f64()).sum();

@@ -19,7 +19,8 @@ const PAGE_BYTES: u64 = 4_096;
 /// One function at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Frame {
-    /// The function, without a hash; `[module+0x1234]` when nothing is known.
+    /// The function, without a hash; `package::function` for one that was inlined, of which line tables
+    /// tell no more; `[module+0x1234]` when nothing is known.
     pub function: String,
     /// Its source file; empty when unknown.
     pub file: String,
@@ -95,7 +96,14 @@ impl Module {
     pub fn frames(&self, mapping: &Mapping, address: u64) -> Vec<Frame> {
         let Some(address) = self.file_address(mapping, address) else { return Vec::new() };
         let mut frames = self.lines(address);
-        // Line tables alone name a function without its path; the symbol table has the whole name.
+        // Line tables alone name a function without its path: `op_i`, `le`. The symbol table has the whole
+        // name of the one that was not inlined, the source file tells the package of the others.
+        let inlined = frames.len().saturating_sub(1);
+        for frame in frames.iter_mut().take(inlined) {
+            if let Some(package) = package(&frame.file).filter(|_| !frame.function.contains("::")) {
+                frame.function = format!("{package}::{}", frame.function);
+            }
+        }
         match (frames.last_mut(), self.symbol(address)) {
             (Some(last), Some(symbol)) => last.function = symbol,
             (Some(last), None) if last.function.is_empty() => frames.clear(),
@@ -155,6 +163,20 @@ impl Module {
     }
 }
 
+/// Returns the package of a Rust source file: the folder around the last `src`, without its version.
+fn package(file: &str) -> Option<&str> {
+    let (folder, _) = file.strip_suffix(".rs")?.rsplit_once("/src/")?;
+    let name = folder.rsplit('/').next().filter(|name| !name.is_empty())?;
+    match name.rsplit_once('-') {
+        Some((package, version))
+            if version.starts_with(|c: char| c.is_ascii_digit()) && version.contains('.') =>
+        {
+            Some(package)
+        }
+        _ => Some(name),
+    }
+}
+
 fn sizes(path: &Path) -> Option<HashMap<u64, u64>> {
     let cache = ReadCache::new(File::open(path).ok()?);
     let object = object::File::parse(&cache).ok()?;
@@ -177,4 +199,28 @@ pub(super) fn printable(name: &str) -> String {
         char => char,
     };
     name.chars().take(NAME_CHARS_MAX).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::package;
+
+    #[test]
+    fn an_inlined_function_is_named_with_its_package() {
+        let cases = [
+            ("/home/me/.cargo/registry/src/index/md-5-0.10.6/src/compress/soft.rs", Some("md-5")),
+            (
+                "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/num/mod.rs",
+                Some("core"),
+            ),
+            ("/build/muster/agent/src/lanes.rs", Some("agent")),
+            ("/build/utf-8/src/lib.rs", Some("utf-8")),
+            ("/usr/include/c++/12/bits/vector.h", None),
+            ("/src/main.rs", None),
+            ("", None),
+        ];
+        for (file, expected) in cases {
+            assert_eq!(package(file), expected, "{file}");
+        }
+    }
 }
