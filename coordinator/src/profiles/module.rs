@@ -4,15 +4,18 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
-use object::{Object, ObjectSegment, ObjectSymbol, ReadCache, SegmentFlags};
+use object::{Architecture, Object, ObjectSegment, ObjectSymbol, ReadCache, SegmentFlags};
 
 /// Calls inlined into one another at one address that are shown.
 const INLINED_MAX: usize = 64;
 /// Characters of a function's or a file's name that are shown.
 const NAME_CHARS_MAX: usize = 1_000;
+/// x86-64's instruction that enters the kernel.
+const SYSCALL: [u8; 2] = [0x0f, 0x05];
 /// Linux maps files in such steps.
 const PAGE_BYTES: u64 = 4_096;
 
@@ -50,6 +53,8 @@ pub struct Module {
     path: PathBuf,
     loader: Loader,
     code: Vec<Code>,
+    /// The file, where its instructions are known.
+    instructions: Option<File>,
     /// Sizes of the functions of the symbol table by address.
     sizes: OnceCell<HashMap<u64, u64>>,
 }
@@ -88,13 +93,18 @@ impl Module {
             is_code.then_some(Code { address: segment.address(), offset, bytes })
         });
         let code = code.collect();
-        Some(Self { path: path.to_owned(), loader, code, sizes: OnceCell::new() })
+        let instructions = match object.architecture() {
+            Architecture::X86_64 => Some(File::open(path).ok()?),
+            _ => None,
+        };
+        Some(Self { path: path.to_owned(), loader, code, instructions, sizes: OnceCell::new() })
     }
 
     /// Names what is at a runtime address of a mapping of this file: the innermost inlined function
     /// first, the function itself last; nothing when nothing is known.
     pub fn frames(&self, mapping: &Mapping, address: u64) -> Vec<Frame> {
         let Some(address) = self.file_address(mapping, address) else { return Vec::new() };
+        let address = self.entered_at(address);
         let mut frames = self.lines(address);
         // Line tables alone name a function without its path: `op_i`, `le`. The symbol table has the whole
         // name of the one that was not inlined, the source file tells the package of the others.
@@ -131,6 +141,22 @@ impl Module {
             }
             _ => None,
         }
+    }
+
+    /// A sample that came due in the kernel is taken on the way out of it, at the instruction *behind* the
+    /// system call; that may be anything inlined. The time belongs to the call.
+    fn entered_at(&self, address: u64) -> u64 {
+        let call = SYSCALL.len() as u64;
+        let is_call = |file: &File| {
+            let before = address.checked_sub(call)?;
+            let holds =
+                |code: &&Code| before.checked_sub(code.address).is_some_and(|at| at < code.bytes);
+            let code = self.code.iter().find(holds)?;
+            let mut bytes = [0; SYSCALL.len()];
+            file.read_exact_at(&mut bytes, code.offset + (before - code.address)).ok()?;
+            (bytes == SYSCALL).then_some(before)
+        };
+        self.instructions.as_ref().and_then(is_call).unwrap_or(address)
     }
 
     /// Looks into the debug information.
