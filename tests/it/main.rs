@@ -3,6 +3,7 @@
 mod agent;
 mod amqp;
 mod broker;
+mod durable;
 mod hunts;
 mod moving;
 mod refused;

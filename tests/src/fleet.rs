@@ -2,13 +2,14 @@
 //! killed and started again. Everything is driven through the `muster` command.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::broker::Broker;
@@ -186,8 +187,13 @@ impl Fleet {
 
     /// Starts the coordinator and waits until it answers.
     pub fn start_coordinator(&mut self) {
+        self.start_coordinator_under(&[]);
+    }
+
+    /// The same, as the last arguments of another program, which must become it: `strace -D …`, `unshare …`.
+    pub fn start_coordinator_under(&mut self, wrapper: &[OsString]) {
         let log = self.log("coordinator");
-        let mut command = Command::new(binary("muster"));
+        let mut command = wrapped(wrapper, "muster");
         command.arg("serve").envs(self.environment()).stdin(Stdio::null());
         self.coordinator =
             Some(command.stdout(Stdio::null()).stderr(log).spawn().expect("muster serve"));
@@ -199,9 +205,14 @@ impl Fleet {
 
     /// Starts an agent (by index); does not wait.
     pub fn start_agent(&mut self, index: usize) {
+        self.start_agent_under(index, &[]);
+    }
+
+    /// The same, as the last arguments of another program, which must become it: `strace -D …`, `unshare …`.
+    pub fn start_agent_under(&mut self, index: usize, wrapper: &[OsString]) {
         let log = self.log(&self.agents[index].id);
         let member = &mut self.agents[index];
-        let mut command = Command::new(binary("muster-agent"));
+        let mut command = wrapped(wrapper, "muster-agent");
         command
             .args(["run", "--config"])
             .arg(member.bundle.join("agent.toml"))
@@ -230,6 +241,34 @@ impl Fleet {
     /// Kills the coordinator with SIGKILL.
     pub fn kill_coordinator(&mut self) {
         kill(&mut self.coordinator);
+    }
+
+    /// Asks an agent to end, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not end, or not well.
+    pub fn stop_agent(&mut self, index: usize) {
+        stop("the agent ends", &mut self.agents[index].process);
+    }
+
+    /// Asks the coordinator to end, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not end, or not well.
+    pub fn stop_coordinator(&mut self) {
+        stop("the coordinator ends", &mut self.coordinator);
+    }
+
+    /// Waits for the end of an agent that somebody else kills.
+    pub fn await_end_of_agent(&mut self, index: usize) {
+        if let Some(mut child) = self.agents[index].process.take() {
+            ended("the agent is killed", &mut child);
+        }
+    }
+
+    /// Returns what an agent, or `coordinator`, has logged.
+    pub fn said(&self, name: &str) -> String {
+        fs::read_to_string(self.path(&format!("{name}.log"))).expect("a log file")
     }
 
     /// Returns the process id of an agent.
@@ -289,6 +328,32 @@ fn kill(process: &mut Option<Child>) {
         child.kill().expect("SIGKILL");
         child.wait().expect("its end");
     }
+}
+
+fn wrapped(wrapper: &[OsString], name: &str) -> Command {
+    match wrapper {
+        [] => Command::new(binary(name)),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary(name));
+            command
+        }
+    }
+}
+
+#[track_caller]
+fn stop(what: &str, process: &mut Option<Child>) {
+    let Some(mut child) = process.take() else { return };
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("SIGTERM");
+    let status = ended(what, &mut child);
+    assert!(status.success(), "{what}: {status}");
+}
+
+#[track_caller]
+fn ended(what: &str, child: &mut Child) -> ExitStatus {
+    eventually(what, READY, || {
+        child.try_wait().expect("a child").ok_or_else(|| "not yet".to_owned())
+    })
 }
 
 impl Drop for Fleet {

@@ -4,14 +4,17 @@
 //! * [`eventually`]: waiting with a deadline.
 //! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
 //! * [`once`]: the agent alone, on one sealed request, as any user.
+//! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`.
 //! * [`swarm`]: many real agents in one process.
 //! * [`tree`]: a tree full of traps and what must come back.
 
 pub mod broker;
+pub mod calls;
 pub mod eventually;
 pub mod fault;
 pub mod fleet;
+pub mod frames;
 pub mod once;
 pub mod oracle;
 pub mod swarm;
