@@ -15,7 +15,7 @@ use super::state::{Collections, Event, Part, Phase, Run};
 use crate::api::types::{
     CollectionView, HuntView, ProfileAgentView, ProfileView, Progress, Route, States, Time,
 };
-use crate::store::read::{StoredAgent, StoredBlob, StoredRequest};
+use crate::store::read::{StoredAgent, StoredBlob, StoredRequest, Volume};
 use crate::store::{Reader, StoreError};
 
 /// Everything that is stored about one request, read once.
@@ -25,7 +25,7 @@ pub struct Whole {
     body: Body,
     collections: Collections,
     agents: BTreeMap<AgentId, StoredAgent>,
-    volume: BTreeMap<(AgentId, Attempt), (u64, u64)>,
+    volume: BTreeMap<(AgentId, Attempt), Volume>,
     blobs: Vec<StoredBlob>,
     is_cancelled: bool,
     now: Timestamp,
@@ -57,8 +57,7 @@ impl Whole {
             agents.insert(agent.id.clone(), agent);
         }
         let volume = reader.volume(&request.id)?;
-        let volume =
-            volume.into_iter().map(|(agent, run, rows, bytes)| ((agent, run), (rows, bytes)));
+        let volume = volume.into_iter().map(|(agent, run, stored)| ((agent, run), stored));
         let (_, is_cancelled) = reader.controls(&request.id)?;
         Ok(Self {
             volume: volume.collect(),
@@ -155,11 +154,9 @@ impl Whole {
                 sum.files_per_s += rate(sample.hashed, sample.age_ms);
                 sum.mb_per_s += rate(sample.bytes, sample.age_ms) / 1e6;
             }
-            if let Some((rows, bytes)) =
-                run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)))
-            {
-                sum.rows += rows;
-                sum.stored_bytes += bytes;
+            if let Some(stored) = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id))) {
+                sum.rows += stored.rows;
+                sum.stored_bytes += stored.bytes;
             }
         }
         sum
@@ -193,7 +190,8 @@ impl Whole {
             chunks: run.and_then(|(_, run)| run.chunks()),
             chunks_stored: run
                 .map_or(0, |(_, run)| u64::try_from(run.stored.len()).unwrap_or(u64::MAX)),
-            rows: volume.map_or(0, |(rows, _)| *rows),
+            rows: volume.map_or(0, |stored| stored.rows),
+            first_row: volume.and_then(|stored| stored.first_row).map(Time::from),
             started: time(footer.started),
             ended: time(footer.ended),
             seen: sample.map_or(files.seen, |sample| sample.seen),

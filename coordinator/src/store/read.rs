@@ -14,6 +14,17 @@ use super::StoreError;
 use crate::hunts::state::Event;
 
 /// A reader; cheap to open.
+/// What is stored of one run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Volume {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of the chunks as they came.
+    pub bytes: u64,
+    /// When the first row was stored, by the coordinator's clock.
+    pub first_row: Option<Timestamp>,
+}
+
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
@@ -302,10 +313,11 @@ impl Reader {
         Ok(events)
     }
 
-    /// Returns rows and stored bytes of a request, by agent and run.
-    pub fn volume(&self, id: &RequestId) -> Result<Vec<(AgentId, Attempt, u64, u64)>, StoreError> {
+    /// Returns what is stored of a request, by agent and run.
+    pub fn volume(&self, id: &RequestId) -> Result<Vec<(AgentId, Attempt, Volume)>, StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT agent, origin, journal, sum(rows), sum(length(body)) FROM chunk
+            "SELECT agent, origin, journal, sum(rows), sum(length(body)),
+                    min(CASE WHEN rows > 0 THEN received END) FROM chunk
              WHERE request = ?1 GROUP BY agent, origin, journal",
         )?;
         let mut rows = select.query([id.as_bytes()])?;
@@ -313,7 +325,9 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let number =
                 |n: usize| row.get::<_, Option<i64>>(n).map(|v| v.unwrap_or(0).unsigned_abs());
-            volume.push((agent_id(row, 0)?, attempt(row, 1)?, number(3)?, number(4)?));
+            let first_row = row.get::<_, Option<i64>>(5)?.map(Timestamp);
+            let stored = Volume { rows: number(3)?, bytes: number(4)?, first_row };
+            volume.push((agent_id(row, 0)?, attempt(row, 1)?, stored));
         }
         Ok(volume)
     }

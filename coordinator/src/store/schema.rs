@@ -38,6 +38,7 @@ CREATE TABLE status (
 CREATE TABLE chunk (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
     seq INTEGER NOT NULL, rows INTEGER NOT NULL, blob INTEGER, sha256 BLOB NOT NULL, body BLOB,
+    received INTEGER NOT NULL,
     PRIMARY KEY (request, agent, origin, journal, seq)
 );
 CREATE TABLE conflict (

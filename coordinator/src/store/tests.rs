@@ -39,7 +39,7 @@ fn a_chunk_lands_once_and_another_under_its_key_is_a_conflict() {
     // What is committed is there for a process that knows nothing of the first.
     let reader = Place::prepare(folder.path()).unwrap().reader().unwrap();
     let volume = reader.volume(&RequestId::from_bytes([1; 16])).unwrap();
-    assert_eq!(volume.iter().map(|v| v.2).sum::<u64>(), 6);
+    assert_eq!(volume.iter().map(|v| v.2.rows).sum::<u64>(), 6);
     assert_eq!(reader.events(&RequestId::from_bytes([1; 16])).unwrap().len(), 3);
 }
 

@@ -277,7 +277,7 @@ fn may_pass(problem: &StoreError) -> bool {
 fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, StoreError> {
     let changed = match write {
         Write::Status(status) => insert_status(tx, status)?,
-        Write::Chunk(chunk) => return insert_chunk(tx, chunk),
+        Write::Chunk(chunk) => return insert_chunk(tx, chunk, now),
         Write::Blob { chunk, kind, sha256, bytes } => tx
             .prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
             .execute(params![
@@ -361,7 +361,7 @@ fn insert_status(tx: &Connection, status: &Status) -> Result<usize, StoreError> 
     ])?)
 }
 
-fn insert_chunk(tx: &Connection, chunk: &Chunk) -> Result<Landed, StoreError> {
+fn insert_chunk(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<Landed, StoreError> {
     let (request, agent) = (chunk.request.as_bytes(), chunk.agent.as_str());
     let (origin, journal) = (chunk.attempt.origin.as_bytes(), chunk.attempt.journal.as_bytes());
     let known: Option<Vec<u8>> = tx
@@ -378,18 +378,21 @@ fn insert_chunk(tx: &Connection, chunk: &Chunk) -> Result<Landed, StoreError> {
             Ok(Landed::Conflict)
         }
         None => {
-            tx.prepare_cached("INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
-                .execute(params![
-                    request,
-                    agent,
-                    origin,
-                    journal,
-                    signed(chunk.seq),
-                    chunk.rows,
-                    chunk.blob,
-                    chunk.sha256,
-                    chunk.body,
-                ])?;
+            tx.prepare_cached(
+                "INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                request,
+                agent,
+                origin,
+                journal,
+                signed(chunk.seq),
+                chunk.rows,
+                chunk.blob,
+                chunk.sha256,
+                chunk.body,
+                now.0,
+            ])?;
             Ok(Landed::New)
         }
     }

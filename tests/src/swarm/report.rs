@@ -18,6 +18,7 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
          | first agent started → all live | {:.1} s |\n\
          | first launch → everything stored | {:.1} s ({rows_per_s:.0} rows/s) |\n\
          | signed → started, ms: p50 p99 max | {} |\n\
+         | signed → first row stored, ms: p50 p99 max | {} |\n\
          | signed → ended, ms: p50 p99 max | {} |\n\
          | peak RSS of broker / coordinator / all agents | {broker} / {coordinator} / {agents} MB |\n\
          | verdict | {verdict} |\n",
@@ -36,6 +37,7 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
         outcome.connected_s,
         outcome.stored_s,
         outcome.started,
+        outcome.first_row,
         outcome.finished,
     )
 }

@@ -52,6 +52,8 @@ pub struct Outcome {
     pub profiles: (usize, usize),
     /// From signing to the agent's start, per collection.
     pub started: Latencies,
+    /// From signing until the first row is stored.
+    pub first_row: Latencies,
     /// From signing to the agent's end.
     pub finished: Latencies,
     /// From the launch of the first hunt until everything is stored.
@@ -201,6 +203,9 @@ fn judge(fleet: &Fleet, hunt: &str, manifest: &Manifest, ids: &[String], outcome
         let since = |at: &Value| Some(moment(at)? - issued?);
         if let Some(ms) = since(&collection["started"]) {
             outcome.started.add(ms);
+        }
+        if let Some(ms) = since(&collection["first_row"]) {
+            outcome.first_row.add(ms);
         }
         if let Some(ms) = since(&collection["ended"]) {
             outcome.finished.add(ms);

@@ -203,6 +203,8 @@ pub struct CollectionView {
     pub chunks_stored: u64,
     /// Rows stored.
     pub rows: u64,
+    /// When its first row was stored, by the coordinator's clock.
+    pub first_row: Option<Time>,
     /// When it began, by the agent's clock.
     pub started: Option<Time>,
     /// When it ended, by the agent's clock.
