@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
-use crate::store::{Place, Reader, StoreError, Write, Writer};
+use crate::store::{Lock, Place, Reader, StoreError, Write, Writer};
 use crate::{api, link};
 
 /// Telemetry is kept so long.
@@ -59,7 +59,8 @@ pub async fn serve_at(
     stop: impl Future<Output = ()>,
     bound: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    // First the port: a second coordinator must not touch the store of the first.
+    // Before anything else: a second coordinator must not touch the store of the first. Dropped last.
+    let _lock = Lock::take(&config.data_dir)?;
     let listener = listen(&config.file.listen).await?;
     let core = Arc::new(assemble(&config)?);
     let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;

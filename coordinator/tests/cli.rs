@@ -352,3 +352,47 @@ fn a_port_in_use_is_69_in_three_lines() {
     assert_three_lines(&stderr);
     assert!(stderr.contains(&format!("{address} is in use")), "{stderr}");
 }
+
+#[test]
+fn a_second_coordinator_on_one_store_is_69_in_three_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("f");
+    let (code, _, stderr) = ran(muster(&dir).args(["init", "--listen", "127.0.0.1:0"]));
+    assert_eq!(code, 0, "{stderr}");
+    // Port 0: the second one finds a port of its own, so nothing but the store stands in its way.
+    let serve = || {
+        let mut command = muster(&dir);
+        command.arg("serve").env("MUSTER_LOG", "info");
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut first = serve();
+    let mut said = BufReader::new(first.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    let mut second = serve();
+    let mut stderr = String::new();
+    // A second one that runs says so and goes on: do not wait for its end.
+    let mut lines = BufReader::new(second.stderr.take().unwrap());
+    while lines.read_line(&mut stderr).unwrap() > 0 {
+        if stderr.contains("listening") {
+            second.kill().unwrap();
+        }
+    }
+    let code = second.wait().unwrap().code();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(code, Some(69), "{stderr}");
+    assert_three_lines(&stderr);
+    assert!(stderr.contains(&format!("(process {})", first.id())), "{stderr}");
+    // A kill leaves nothing that must be cleaned up.
+    let mut third = serve();
+    let mut said = BufReader::new(third.stderr.take().unwrap());
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    third.kill().unwrap();
+    third.wait().unwrap();
+    assert!(line.contains("listening"), "{line}");
+}

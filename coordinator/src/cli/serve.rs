@@ -42,6 +42,9 @@ fn failed(error: ServeError) -> Failure {
         ServeError::Listen { .. } => {
             ("the coordinator cannot start", "check `listen` in coordinator.toml")
         }
+        ServeError::Store(StoreError::Taken { .. }) => {
+            ("the coordinator cannot start", "stop the other one, or use a data_dir of its own")
+        }
         ServeError::Store(StoreError::Version { .. }) => {
             ("the store is of another version", "use the version that made it, or another data_dir")
         }

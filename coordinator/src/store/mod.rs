@@ -3,10 +3,12 @@
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
 //! * `schema`: the tables.
+//! * `lock`: one coordinator a store.
 //!
 //! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
 //! whole and verified before they are listed.
 
+mod lock;
 pub mod read;
 mod schema;
 pub mod write;
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use lock::Lock;
 pub use read::Reader;
 pub use write::{Landed, Write, Writer};
 
@@ -40,6 +43,14 @@ pub enum StoreError {
         found: i64,
         /// What is needed.
         wanted: i64,
+    },
+    /// Another coordinator works here.
+    #[error("another coordinator{} works in {}", pid.map_or(String::new(), |pid| format!(" (process {pid})")), folder.display())]
+    Taken {
+        /// Where.
+        folder: PathBuf,
+        /// Its process, as it said itself.
+        pid: Option<u32>,
     },
     /// Something that was stored by us does not decode: our bug or a broken disk.
     #[error("store: {0}")]
