@@ -1,18 +1,21 @@
 //! What every part of the running coordinator shares.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use common::amqp::Publisher;
 use common::clock::Clock;
-use common::ids::JournalId;
+use common::ids::{JournalId, RequestId};
 use common::limits::PROFILE_LANES;
 use common::request::sign::Trust;
 use common::tasks::Tasks;
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::types::BrokerHealth;
 use crate::broker::management::Management;
 use crate::config::Config;
+use crate::hunts::publish::Turns;
 use crate::store::{Place, Reader, StoreError, Writer};
 
 /// Scans of everything that has landed at once.
@@ -39,6 +42,10 @@ pub struct Core {
     pub scans: Semaphore,
     /// Profiles of the coordinator itself: few at once.
     pub profiles: Semaphore,
+    /// Requests that are being published.
+    pub turns: Turns,
+    /// Requests to the coordinator itself that it carries out, and how each is cancelled.
+    pub own: Mutex<BTreeMap<RequestId, CancellationToken>>,
     /// The life of this process, under which its own results and telemetry go.
     pub journal: JournalId,
     trust: RwLock<Trust>,
@@ -73,6 +80,8 @@ impl Core {
             changed: Notify::new(),
             scans: Semaphore::new(SCANS_MAX),
             profiles: Semaphore::new(PROFILE_LANES),
+            turns: Turns::default(),
+            own: Mutex::default(),
             journal: JournalId::new(),
             trust: RwLock::new(trust),
             publisher: Mutex::new(None),

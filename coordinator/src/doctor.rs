@@ -5,7 +5,7 @@ use common::limits::CLOCK_SKEW_MS_MAX;
 
 use crate::api::types::{AgentState, BrokerHealth, Check, Doctor, Verdict};
 use crate::roster;
-use crate::store::read::StoredAgent;
+use crate::store::StoredAgent;
 use crate::store::{Reader, StoreError};
 
 /// Two journals under one id within this time are two machines: telemetry comes every ten seconds.
@@ -88,10 +88,8 @@ fn dead_letters(dead: &[(String, String, u64, Timestamp)]) -> Check {
 }
 
 fn unpublished(reader: &Reader, now: Timestamp) -> Result<Check, StoreError> {
-    let waiting = reader.unpublished()?;
-    // What agents would refuse for its age is not going to be missed.
-    let waiting = waiting.iter().filter(|request| request.not_after > now && request.route != 2);
-    let waiting: Vec<_> = waiting.map(|request| request.id.to_string()).collect();
+    let waiting = reader.unpublished(now)?;
+    let waiting: Vec<_> = waiting.iter().map(|request| request.id.to_string()).collect();
     let what = "requests that the broker has not confirmed";
     let next = "muster broker status: is a queue full, or gone?";
     Ok(listed("unpublished", Verdict::Warn, &waiting, what, next))

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::core::Core;
-use crate::hunts::launch;
+use crate::hunts::publish::publish;
 use crate::ingest::{self, IngestError};
 use crate::store::Write;
 
@@ -50,14 +50,16 @@ async fn live(core: &Core, session: &Session) -> Result<(), IngestError> {
     }
 }
 
-/// Publishes again what the broker has not confirmed, for as long as the session lives.
+/// Publishes what the broker has not confirmed, for as long as the session lives. What has expired is owed to nobody.
 async fn owed(core: &Core, publisher: &Publisher) {
     loop {
-        match core.read(crate::store::Reader::unpublished).await {
+        let now = core.clock.now();
+        match core.read(move |reader| reader.unpublished(now)).await {
             Ok(requests) => {
-                for request in requests.iter().filter(|request| request.route != launch::OWN) {
-                    if let Err(problem) = launch::publish(core, publisher, request).await {
-                        debug!(request = %request.id, error = %problem, "not published yet");
+                // Whoever has the turn does the work.
+                for turn in requests.iter().filter_map(|request| core.turns.take(request.id)) {
+                    if let Err(problem) = publish(core, publisher, &turn).await {
+                        debug!(?turn, error = %problem, "not published yet");
                     }
                 }
             }

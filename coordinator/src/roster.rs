@@ -8,7 +8,7 @@ use common::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
 use common::request::target::Facts;
 
 use crate::api::types::{AgentState, AgentView};
-use crate::store::read::StoredAgent;
+use crate::store::StoredAgent;
 
 /// Bytes of an id's random tail: four hexadecimal digits.
 const TAIL_BYTES: usize = 2;

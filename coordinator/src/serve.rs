@@ -63,6 +63,7 @@ pub async fn serve_at(
     let _lock = Lock::take(&config.data_dir)?;
     let listener = listen(&config.file.listen).await?;
     let core = Arc::new(assemble(&config)?);
+    crate::hunts::own::abandon(&core).await?;
     let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;
     link_config.frame_max = LinkConfig::FRAME_MAX_COORDINATOR;
     link_config.backoff = config.backoff;

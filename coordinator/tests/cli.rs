@@ -98,6 +98,7 @@ fn help_of_every_verb_has_examples() {
         "profile take",
         "profile list",
         "profile show",
+        "profile cancel",
         "profile top",
         "profile flame",
         "profile export",

@@ -3,9 +3,11 @@
 mod agent;
 mod amqp;
 mod broker;
+mod controls;
 mod durable;
 mod hunts;
 mod moving;
+mod owed;
 mod refused;
 mod scene;
 mod tree;

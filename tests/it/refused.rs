@@ -17,11 +17,11 @@ use tests::eventually::eventually;
 use tests::fleet::Fleet;
 
 /// The fleet's own keys, as its operator has them.
-struct Keys {
-    fleet: FleetId,
+pub(super) struct Keys {
+    pub(super) fleet: FleetId,
     root: SigningKey,
-    operator: SigningKey,
-    certificate: Certificate,
+    pub(super) operator: SigningKey,
+    pub(super) certificate: Certificate,
 }
 
 fn seed(table: &toml::Table) -> SigningKey {
@@ -29,7 +29,7 @@ fn seed(table: &toml::Table) -> SigningKey {
     SigningKey::from_seed(&bytes.try_into().expect("32 bytes"))
 }
 
-fn keys(fleet: &Fleet) -> Keys {
+pub(super) fn keys(fleet: &Fleet) -> Keys {
     use base64::Engine;
     let read = |name: &str| -> toml::Table {
         let text = std::fs::read_to_string(fleet.path("home").join(name)).expect("a key file");

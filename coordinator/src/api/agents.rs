@@ -12,8 +12,8 @@ use super::types::{AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgen
 use crate::broker;
 use crate::core::Core;
 use crate::roster;
-use crate::store::read::StoredAgent;
-use crate::store::write::{Audit, NewAgent, Write};
+use crate::store::StoredAgent;
+use crate::store::{Audit, NewAgent, Write};
 
 /// Agents that one call enrols at most.
 const ENROL_MAX: usize = 10_000;
@@ -86,8 +86,8 @@ pub async fn enrol(
                 &error.hint(),
             )
         })?;
-    core.writer.write(Write::Agents(records)).await.map_err(ApiError::from)?;
-    audit(&core, &caller, "enrol", &format!("{} agents", credentials.len())).await?;
+    let line = audit(&caller, "enrol", format!("{} agents", credentials.len()));
+    core.writer.write(Write::Agents(records, line)).await.map_err(ApiError::from)?;
     let agents = asked.agents.into_iter().zip(credentials).map(|(agent, made)| Enrolled {
         id: made.agent.to_string(),
         name: agent.name,
@@ -120,19 +120,12 @@ pub async fn revoke(
     revoked.map_err(|problem| ApiError::bug(problem.to_string()))?.map_err(|error| {
         ApiError::away("the broker cannot revoke the agent", error.to_string(), &error.hint())
     })?;
-    core.writer.write(Write::Revoked(agent.id.clone())).await.map_err(ApiError::from)?;
-    audit(&core, &caller, "revoke", agent.id.as_str()).await?;
+    let line = audit(&caller, "revoke", agent.id.to_string());
+    core.writer.write(Write::Revoked(agent.id.clone(), line)).await.map_err(ApiError::from)?;
     let agent = find(&core, agent.id.as_str()).await?;
     Ok(Json(roster::view(&agent, core.clock.now())))
 }
 
-async fn audit(
-    core: &Core,
-    caller: &Caller,
-    action: &'static str,
-    subject: &str,
-) -> Result<(), ApiError> {
-    let line =
-        Audit { token: caller.0.clone(), action, subject: subject.to_owned(), ..Audit::default() };
-    core.writer.write(Write::Audit(line)).await.map(drop).map_err(ApiError::from)
+fn audit(caller: &Caller, action: &'static str, subject: String) -> Audit {
+    Audit { token: caller.0.clone(), action, subject, ..Audit::default() }
 }

@@ -21,7 +21,7 @@ use super::types::{CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntView
 use crate::core::Core;
 use crate::hunts::launch;
 use crate::hunts::view::Whole;
-use crate::store::read::{Found, StoredRequest};
+use crate::store::{Found, StoredRequest};
 use crate::store::{Reader, StoreError};
 
 /// `POST /requests`

@@ -37,7 +37,7 @@ pub fn metrics(
         "Requests for profiles on record.",
         reader.count("profile.start")?,
     );
-    let unpublished = reader.unpublished()?.len() as u64;
+    let unpublished = reader.unpublished(now)?.len() as u64;
     text.gauge("muster_unpublished", "Requests that the broker has not confirmed.", unpublished);
     text.gauge("muster_chunks", "Chunks that are stored.", totals.chunks);
     text.gauge("muster_rows", "Rows that are stored.", totals.rows);

@@ -8,6 +8,7 @@ pub mod args;
 mod broker;
 mod bundle;
 mod client;
+mod control;
 mod doctor;
 pub mod failure;
 mod hunt;

@@ -1,4 +1,4 @@
-//! `muster profile`: take, list, show, top, flame, export.
+//! `muster profile`: take, list, show, cancel, top, flame, export.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::failure::{Exit, Failure};
 use super::hunt::id_part;
 use super::sign::{self, Ask};
 use super::watch::{self, Watched};
-use super::{Context, hunt, private};
+use super::{Context, control, hunt, private};
 use crate::output::listing::field;
 use crate::output::{Column, Format, Show, units};
 
@@ -62,6 +62,7 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
         Profile::Take(flags) => take(context, flags),
         Profile::List => list(context),
         Profile::Show { profile } => show(context, profile),
+        Profile::Cancel { profile } => cancel(context, profile),
         Profile::Top(flags) => top(context, flags),
         Profile::Flame(flags) => flame(context, flags),
         Profile::Export(flags) => export(context, flags),
@@ -155,6 +156,13 @@ fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
         context.out.list(AGENTS, field(&view, "agents").as_array().map_or(&[], Vec::as_slice))?;
     }
     Ok(Exit::Done)
+}
+
+fn cancel(context: &Context, profile: &str) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let (id, view) = find(&client, profile)?;
+    let answer = control::send(context, &client, &view, Args::ProfileCancel)?;
+    hunt::print_cancelled(context, &answer, &format!("muster profile show {id}"))
 }
 
 /// Finds a profile by the unique beginning of its id.

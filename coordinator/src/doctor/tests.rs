@@ -1,13 +1,12 @@
 use std::path::Path;
 
 use common::ids::{AgentId, JournalId, RequestId};
-use common::limits::SILENT_MS_MAX;
+use common::limits::{CLOCK_SKEW_MS_MAX, SILENT_MS_MAX};
 use common::request::Sealed;
 use common::result::Telemetry;
 
 use super::*;
-use crate::store::write::{NewAgent, Request};
-use crate::store::{Place, Write, Writer};
+use crate::store::{Audit, NewAgent, Place, Request, Write, Writer};
 
 fn broker() -> BrokerHealth {
     BrokerHealth {
@@ -62,7 +61,7 @@ fn after(folder: &Path, writes: Vec<Write>) -> (Reader, Timestamp) {
             name: id.to_owned(),
             labels: "{}".into(),
         };
-        writer.write(Write::Agents(vec![new("a-1"), new("a-2")])).await.unwrap();
+        writer.write(Write::Agents(vec![new("a-1"), new("a-2")], Audit::default())).await.unwrap();
         for write in writes {
             writer.write(write).await.unwrap();
         }
@@ -123,7 +122,7 @@ fn agents_are_named_for_what_is_wrong_with_each() {
 #[test]
 fn a_revoked_agent_may_be_silent() {
     let folder = tempfile::tempdir().unwrap();
-    let revoked = Write::Revoked(AgentId::new("a-1").unwrap());
+    let revoked = Write::Revoked(AgentId::new("a-1").unwrap(), Audit::default());
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now())), revoked]);
     let later = now.plus_ms(SILENT_MS_MAX + 1_000);
     let found = doctor(&reader, None, &broker(), later).unwrap();
@@ -135,7 +134,7 @@ fn dead_letters_and_unpublished_requests_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let request = |not_after| {
         let body = serde_bytes::ByteBuf::new();
-        Write::Request(Box::new(Request {
+        let request = Request {
             id: RequestId::new(),
             kind: "hunt.start".into(),
             operator: "ada".into(),
@@ -152,13 +151,15 @@ fn dead_letters_and_unpublished_requests_are_counted() {
             },
             about: None,
             expected: vec![],
-        }))
+            revokes: vec![],
+        };
+        Write::Request(Box::new(request), Audit::default())
     };
     let writes = vec![
         Write::Dead("rows", "wrong_agent"),
         Write::Dead("rows", "wrong_agent"),
         request(now().plus_ms(60_000)),
-        request(now().plus_ms(-60_000)),
+        request(now().plus_ms(-CLOCK_SKEW_MS_MAX - 60_000)),
     ];
     let (reader, now) = after(folder.path(), writes);
     let found = doctor(&reader, None, &broker(), now).unwrap();

@@ -1,29 +1,33 @@
-//! A signed request comes in: verified, its agents worked out, recorded, and published until it is confirmed.
+//! A signed request comes in: verified, its agents worked out, recorded, and handed to the broker.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use common::amqp::{Message, PublishError, Publisher};
+use common::amqp::PublishError;
 use common::ids::{AgentId, RequestId};
 use common::limits::REQUEST_BYTES_MAX;
 use common::request::sign::{Opened, Refusal};
-use common::request::{Args, Sealed, Target};
-use common::topology::{REQUESTS, directed_queue};
+use common::request::{Args, Control, Kind, Sealed, Target};
 use common::wire;
+use tokio::sync::oneshot;
 
+use super::publish::{Turn, publish};
 use crate::api::error::ApiError;
 use crate::api::guard::Caller;
 use crate::api::types::{Launched, Route};
 use crate::core::Core;
 use crate::roster;
-use crate::store::read::{StoredAgent, StoredRequest};
-use crate::store::write::{Audit, Request, Write};
-use crate::store::{Reader, StoreError};
+use crate::store::{Audit, Landed, Reader, Request, StoreError, StoredAgent, StoredRequest, Write};
 
 /// The route of a request that the coordinator carries out itself.
 pub const OWN: u8 = 2;
-const DIRECTED: u8 = 1;
+/// The route by the own queue of each agent that is named.
+pub const DIRECTED: u8 = 1;
+/// The route by the stream, to all.
 const BROADCAST: u8 = 0;
+/// How long a launch waits for the broker before it answers that the request is on record only.
+const PUBLISH_WAIT: Duration = Duration::from_secs(10);
 
 /// Returns the route as the API names it.
 pub const fn route(stored: u8) -> Route {
@@ -49,6 +53,11 @@ pub async fn launch(core: &Arc<Core>, caller: &Caller, bytes: &[u8]) -> Result<L
     if let Some(known) = core.read(move |reader| reader.request(&id)).await.map_err(broken)? {
         return known_again(core, known).await;
     }
+    // Before it is on record: from then on the search for what is owed would find it.
+    let Some(turn) = core.turns.take(id) else {
+        let cause = "another call is just launching it".to_owned();
+        return Err(ApiError::again("the same request twice", cause, "run the command again"));
+    };
     let request = {
         let (opened, sealed) = (opened.clone(), sealed);
         core.read(move |reader| plan(reader, opened, sealed)).await?
@@ -66,20 +75,29 @@ pub async fn launch(core: &Arc<Core>, caller: &Caller, bytes: &[u8]) -> Result<L
         launched.published = true;
         return Ok(launched);
     }
-    if let Some(publisher) = core.publisher() {
-        let stored = core.read(move |reader| reader.request(&id)).await.map_err(broken)?;
-        let stored = stored.ok_or_else(|| ApiError::bug("a request vanished from the store"))?;
-        match publish(core, &publisher, &stored).await {
-            Ok(()) => launched.published = true,
-            Err(PublishError::Refused(why)) if stored.route == DIRECTED => {
-                let next = "it is sent as soon as there is room; see muster broker status";
-                return Err(ApiError::again("the agent's queue is full", why, next));
-            }
-            // It is on record, and published when the broker is back.
-            Err(_) => {}
+    match hand_over(core, turn).await {
+        Some(Ok(())) => launched.published = true,
+        Some(Err(PublishError::Refused(why))) if request.route == DIRECTED => {
+            let next = "it is sent as soon as there is room; see muster broker status";
+            return Err(ApiError::again("the agent's queue is full", why, next));
         }
+        // It is on record, and published when the broker is back.
+        Some(Err(_)) | None => {}
     }
     Ok(launched)
+}
+
+/// Publishes; `None` when the broker is away or takes its time. The work goes on then: a publish that is dropped half-way
+/// may or may not have been stored, and would be done again.
+async fn hand_over(core: &Arc<Core>, turn: Turn) -> Option<Result<(), PublishError>> {
+    let publisher = core.publisher()?;
+    let shared = Arc::clone(core);
+    let (done, outcome) = oneshot::channel();
+    core.tasks.spawn("publish", async move {
+        // Whoever asked may have gone; what is published is recorded.
+        drop(done.send(publish(&shared, &publisher, &turn).await));
+    });
+    tokio::time::timeout(PUBLISH_WAIT, outcome).await.ok()?.ok()
 }
 
 /// The same signed bytes a second time: nothing new happens.
@@ -100,35 +118,21 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, ApiE
 /// Works out whom to expect and which way to take.
 fn plan(reader: &Reader, opened: Opened, sealed: Sealed) -> Result<Request, ApiError> {
     let body = opened.body;
-    let agents = reader.agents().map_err(broken)?;
     let about = match &opened.args {
-        Args::HuntCancel(control) | Args::ProfileCancel(control) => {
-            let (revision, _) = reader.controls(&control.request).map_err(broken)?;
-            if control.revision <= revision {
-                return Err(ApiError::again(
-                    "somebody else was faster",
-                    format!("revision {} is not above {revision}", control.revision),
-                    "run the command again: it takes the next revision",
-                ));
-            }
-            Some((control.request, control.revision))
+        Args::HuntCancel(control) => Some((control, begun(reader, control, Kind::HuntStart)?)),
+        Args::ProfileCancel(control) => {
+            Some((control, begun(reader, control, Kind::ProfileStart)?))
         }
         _ => None,
     };
-    let is_own = body.target.directed().is_some_and(|ids| ids == [AgentId::coordinator()]);
-    let expected = if is_own {
-        vec![AgentId::coordinator()]
-    } else {
-        let meant = meant(&agents, &body.target, &body.id)?;
-        if meant.is_empty() && about.is_none() && !matches!(opened.args, Args::TrustRevoke(_)) {
-            return Err(nobody(&agents, &body.target));
-        }
-        meant
+    let (route, expected) = match &about {
+        // A control goes where its start went: to the same agents, by the same way, behind it.
+        Some((_, start)) => (start.route, reader.expected(&start.id).map_err(broken)?),
+        None => way(reader, &body.target, &body.id, &opened.args)?,
     };
-    let route = match (is_own, body.target.directed()) {
-        (true, _) => OWN,
-        (false, Some(_)) => DIRECTED,
-        (false, None) => BROADCAST,
+    let revokes = match &opened.args {
+        Args::TrustRevoke(revoke) => revoke.keys.clone(),
+        _ => Vec::new(),
     };
     Ok(Request {
         id: body.id,
@@ -139,9 +143,40 @@ fn plan(reader: &Reader, opened: Opened, sealed: Sealed) -> Result<Request, ApiE
         target: body.target.expr,
         route,
         sealed,
-        about,
+        about: about.map(|(control, start)| (start.id, control.revision)),
         expected,
+        revokes,
     })
+}
+
+/// Returns the start that a control is about.
+fn begun(reader: &Reader, control: &Control, kind: Kind) -> Result<StoredRequest, ApiError> {
+    let start = reader.request(&control.request).map_err(broken)?;
+    start.filter(|start| start.kind == kind.as_str()).ok_or_else(|| {
+        let (noun, next) = match kind {
+            Kind::ProfileStart => ("profile", "muster profile list"),
+            _ => ("hunt", "muster hunt list"),
+        };
+        ApiError::missing(noun, &control.request.to_string(), next)
+    })
+}
+
+/// Chooses the way of a request that is no control.
+fn way(
+    reader: &Reader,
+    target: &Target,
+    id: &RequestId,
+    args: &Args,
+) -> Result<(u8, Vec<AgentId>), ApiError> {
+    if target.directed().is_some_and(|ids| ids == [AgentId::coordinator()]) {
+        return Ok((OWN, vec![AgentId::coordinator()]));
+    }
+    let agents = reader.agents().map_err(broken)?;
+    let meant = meant(&agents, target, id)?;
+    if meant.is_empty() && !matches!(args, Args::TrustRevoke(_)) {
+        return Err(nobody(&agents, target));
+    }
+    Ok((if target.directed().is_some() { DIRECTED } else { BROADCAST }, meant))
 }
 
 fn meant(
@@ -183,13 +218,13 @@ fn nobody(agents: &[StoredAgent], target: &Target) -> ApiError {
     )
 }
 
+/// Records the request, its revision, whom it means and who asked, in one transaction.
 async fn record(
     core: &Core,
     caller: &Caller,
     opened: &Opened,
     request: &Request,
 ) -> Result<(), ApiError> {
-    core.writer.write(Write::Request(Box::new(request.clone()))).await.map_err(broken)?;
     let line = Audit {
         token: caller.0.clone(),
         operator: opened.operator.clone(),
@@ -197,34 +232,17 @@ async fn record(
         subject: request.id.to_string(),
         detail: format!("{} to {}", request.kind, request.target),
     };
-    core.writer.write(Write::Audit(line)).await.map_err(broken)?;
-    if let Args::TrustRevoke(revoke) = &opened.args {
-        core.writer.write(Write::RevokedKeys(revoke.keys.clone())).await.map_err(broken)?;
-        core.revoke(&revoke.keys);
+    let write = Write::Request(Box::new(request.clone()), line);
+    if core.writer.write(write).await.map_err(broken)? == Landed::Overtaken {
+        let (about, revision) = request.about.unwrap_or((request.id, 0));
+        return Err(ApiError::again(
+            "somebody else was faster",
+            format!("revision {revision} is not above those that {about} has"),
+            "run the command again: it takes the next revision",
+        ));
     }
+    core.revoke(&request.revokes);
     Ok(())
-}
-
-/// Publishes a request by its way; `Ok` when the broker has confirmed every copy.
-pub async fn publish(
-    core: &Core,
-    publisher: &Publisher,
-    request: &StoredRequest,
-) -> Result<(), PublishError> {
-    if request.route == DIRECTED {
-        let target = Target { expr: request.target.clone(), sample_ppm: None };
-        let left = request.not_after.since_ms(core.clock.now());
-        for agent in target.directed().unwrap_or_default() {
-            let mut message = Message::request(&request.sealed, &directed_queue(&agent));
-            // What nobody fetched while it was valid is of no use later.
-            message.expiration_ms = Some(u64::try_from(left).unwrap_or(0).max(1));
-            publisher.publish(message).await?;
-        }
-    } else {
-        publisher.publish(Message::request(&request.sealed, REQUESTS)).await?;
-    }
-    let stored = core.writer.write(Write::Published(request.id)).await;
-    stored.map(drop).map_err(|error| PublishError::Gone(error.to_string()))
 }
 
 fn refused(refusal: &Refusal) -> ApiError {

@@ -2,5 +2,6 @@
 
 pub mod launch;
 pub mod own;
+pub mod publish;
 pub mod state;
 pub mod view;

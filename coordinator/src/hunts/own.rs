@@ -1,7 +1,8 @@
 //! Requests that mean the coordinator itself: it is profiled by the same request as an agent, and what
 //! comes of it is stored as an agent's result would be.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::ids::{AgentId, Attempt, RequestId};
@@ -15,12 +16,12 @@ use common::result::rows::sha256;
 use common::result::{BlobChunk, Footer, ProfileFooter, State, Status};
 use common::wire::{self, WireError};
 use serde_bytes::ByteBuf;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::core::Core;
 use crate::ingest::blobs;
-use crate::store::StoreError;
-use crate::store::write::{Chunk, Write};
+use crate::store::{Chunk, StoreError, Write};
 
 /// Kind of the blob.
 const BLOB: &str = "profile.cpu";
@@ -34,41 +35,82 @@ enum OwnError {
     Wire(#[from] WireError),
 }
 
-/// Starts one. What is no profile is declined.
+/// Carries one out. What is no profile is declined.
 pub fn start(core: &Arc<Core>, opened: &Opened) {
     let request = opened.body.id;
-    let args = opened.args.clone();
     let shared = Arc::clone(core);
-    core.tasks.spawn("own request", async move {
-        let done = match args {
-            Args::ProfileStart(args) if args.kinds.contains(&ProfileKind::Cpu) => {
-                profile(&shared, request, &args).await
-            }
-            Args::ProfileStart(_) | Args::HuntStart(_) => {
+    match opened.args.clone() {
+        Args::ProfileStart(args) if args.kinds.contains(&ProfileKind::Cpu) => {
+            // Known before the answer goes out: a cancel may follow at once.
+            let cancel = core.tasks.stop_signal().child_token();
+            held(core).insert(request, cancel.clone());
+            core.tasks.spawn("own profile", async move {
+                logged(request, profile(&shared, request, &args, &cancel).await);
+                held(&shared).remove(&request);
+            });
+        }
+        Args::ProfileStart(_) | Args::HuntStart(_) => {
+            core.tasks.spawn("own request", async move {
                 let mut declined = status(&shared, request, State::Declined);
                 "unsupported".clone_into(&mut declined.code);
                 "the coordinator takes CPU profiles of itself only"
                     .clone_into(&mut declined.reason);
-                tell(&shared, declined).await
-            }
-            // A control starts nothing; the window that runs ends by itself.
-            _ => Ok(()),
-        };
-        if let Err(error) = done {
-            warn!(%request, %error, "the coordinator's own profile is not stored");
+                logged(request, tell(&shared, declined).await);
+            });
         }
-    });
+        // What has ended is not held any more, and stays as it ended.
+        Args::ProfileCancel(control) => {
+            if let Some(cancel) = held(core).get(&control.request) {
+                cancel.cancel();
+            }
+        }
+        Args::HuntCancel(_) | Args::TrustRevoke(_) => {}
+    }
+}
+
+/// Says of what an earlier life of this process began, and cannot go on with, that it failed.
+pub async fn abandon(core: &Core) -> Result<(), StoreError> {
+    for request in core.read(crate::store::Reader::own_unfinished).await? {
+        let mut failed = status(core, request, State::Failed);
+        failed.chunks = Some(0);
+        "restarted".clone_into(&mut failed.code);
+        "the coordinator was started anew while it was sampled".clone_into(&mut failed.reason);
+        core.writer.write(Write::Status(Box::new(failed))).await?;
+    }
+    Ok(())
+}
+
+fn held(core: &Core) -> MutexGuard<'_, BTreeMap<RequestId, CancellationToken>> {
+    core.own.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn logged(request: RequestId, done: Result<(), OwnError>) {
+    if let Err(error) = done {
+        warn!(%request, %error, "what became of a request to the coordinator is not stored");
+    }
 }
 
 async fn profile(
     core: &Arc<Core>,
     request: RequestId,
     args: &ProfileStart,
+    cancel: &CancellationToken,
 ) -> Result<(), OwnError> {
-    let Ok(_lane) = core.profiles.acquire().await else { return Ok(()) };
+    let is_stopping = core.tasks.stop_signal();
+    let lane = tokio::select! {
+        lane = core.profiles.acquire() => lane.ok(),
+        () = cancel.cancelled() => None,
+    };
+    let Some(_lane) = lane else {
+        // A coordinator that stops says it at its next start.
+        if is_stopping.is_cancelled() {
+            return Ok(());
+        }
+        return tell(core, cancelled(core, request, "cancelled before it began")).await;
+    };
     let started = core.clock.now();
     tell(core, status(core, request, State::Started)).await?;
-    let (raw, bytes, partial) = match sample(core, args).await {
+    let (raw, bytes, partial) = match sample(core, args, cancel).await {
         Ok(sampled) => sampled,
         Err(reason) => {
             let mut failed = status(core, request, State::Failed);
@@ -79,7 +121,12 @@ async fn profile(
         }
     };
     let chunks = keep(core, request, &bytes).await?;
-    let mut ended = status(core, request, State::Finished);
+    // What was sampled until then is delivered; its footer says that it is partial.
+    let mut ended = if partial && !is_stopping.is_cancelled() {
+        cancelled(core, request, "cancelled while it ran")
+    } else {
+        status(core, request, State::Finished)
+    };
     ended.chunks = Some(chunks);
     ended.footer = Some(Footer {
         profile: Some(footer(&raw, &bytes, partial)),
@@ -90,19 +137,19 @@ async fn profile(
     tell(core, ended).await
 }
 
-/// Samples this process until the seconds are over or the coordinator stops; then it is partial.
+/// Samples this process until the seconds are over or it is told to stop; then it is partial.
 async fn sample(
     core: &Arc<Core>,
     args: &ProfileStart,
+    cancel: &CancellationToken,
 ) -> Result<(RawProfile, Vec<u8>, bool), String> {
     let (hertz, clock) = (args.hertz, core.clock.clone());
     let open = move || Sampler::global().window(hertz, Scope::Process, &clock);
     let window = tokio::task::spawn_blocking(open).await.map_err(|error| error.to_string())?;
     let window = window.map_err(|error| error.to_string())?;
-    let stop = core.tasks.stop_signal();
     let partial = tokio::select! {
         () = tokio::time::sleep(Duration::from_secs(args.seconds.into())) => false,
-        () = stop.cancelled() => true,
+        () = cancel.cancelled() => true,
     };
     let finish = move || {
         let raw = window.finish();
@@ -170,6 +217,14 @@ fn status(core: &Core, request: RequestId, state: State) -> Status {
         chunks: None,
         footer: None,
     }
+}
+
+fn cancelled(core: &Core, request: RequestId, reason: &str) -> Status {
+    let mut cancelled = status(core, request, State::Cancelled);
+    cancelled.chunks = Some(0);
+    "cancelled".clone_into(&mut cancelled.code);
+    reason.clone_into(&mut cancelled.reason);
+    cancelled
 }
 
 fn attempt(core: &Core, request: RequestId) -> Attempt {

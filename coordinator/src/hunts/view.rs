@@ -15,8 +15,8 @@ use super::state::{Collections, Event, Part, Phase, Run};
 use crate::api::types::{
     CollectionView, HuntView, ProfileAgentView, ProfileView, Progress, Route, States, Time,
 };
-use crate::store::read::{StoredAgent, StoredBlob, StoredRequest, Volume};
 use crate::store::{Reader, StoreError};
+use crate::store::{StoredAgent, StoredBlob, StoredRequest, Volume};
 
 /// Everything that is stored about one request, read once.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use common::wire;
 use tracing::warn;
 
 use crate::core::Core;
-use crate::store::write::{Chunk, Write};
+use crate::store::{Chunk, Write};
 use crate::store::{Place, StoreError};
 
 /// Lists the blob that a stored chunk belongs to when it is complete. Safe to repeat.

@@ -7,7 +7,7 @@ use common::topology::{Class, RoutingKey};
 use common::wire;
 use serde::de::DeserializeOwned;
 
-use crate::store::write::{Chunk, Write};
+use crate::store::{Chunk, Write};
 use crate::store::{Reader, StoreError};
 
 /// Why a message goes to the dead letters; the word is counted.

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use crate::core::Core;
-use crate::store::write::{Chunk, Write};
+use crate::store::{Chunk, Write};
 use crate::store::{Landed, Reader, StoreError};
 use check::{Outside, Refused, check};
 

@@ -2,14 +2,19 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
+//! * [`requests`], [`results`], [`roster`], [`ledger`]: a group of tables each, what is written to it and read from it.
 //! * `schema`: the tables.
 //! * `lock`: one coordinator a store.
 //!
 //! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
 //! whole and verified before they are listed.
 
+pub mod ledger;
 mod lock;
 pub mod read;
+pub mod requests;
+pub mod results;
+pub mod roster;
 mod schema;
 pub mod write;
 
@@ -18,8 +23,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use ledger::{Audit, StoredAudit};
 pub use lock::Lock;
 pub use read::Reader;
+pub use requests::{Found, Request, StoredRequest};
+pub use results::{Chunk, StoredBlob, Totals, Volume};
+pub use roster::{NewAgent, StoredAgent};
 pub use write::{Landed, Write, Writer};
 
 /// What the store cannot do.

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The version of the tables; a file of another one is refused, not guessed at.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -27,6 +27,8 @@ CREATE TABLE request (
 CREATE INDEX request_by_about ON request (about);
 CREATE TABLE expected (
     request BLOB NOT NULL, agent TEXT NOT NULL, is_seen INTEGER NOT NULL DEFAULT 0,
+    -- The broker has confirmed it for the agent's own queue.
+    is_sent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (request, agent)
 ) WITHOUT ROWID;
 CREATE TABLE status (

@@ -2,7 +2,6 @@ use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, JournalId, RequestId};
 use common::request::Sealed;
 
-use super::write::{Audit, Chunk, NewAgent, Request};
 use super::*;
 
 fn chunk(seq: u64, sha256: u8) -> Chunk {
@@ -47,9 +46,8 @@ fn a_chunk_lands_once_and_another_under_its_key_is_a_conflict() {
 fn the_audit_log_only_grows() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::prepare(folder.path()).unwrap();
-    let line = Audit { action: "launch", ..Audit::default() };
     runtime().block_on(async {
-        Writer::start(&place).unwrap().write(Write::Audit(line)).await.unwrap();
+        Writer::start(&place).unwrap().write(request(1)).await.unwrap();
     });
     let connection = place.connect().unwrap();
     assert!(connection.execute("DELETE FROM audit", []).is_err());
@@ -71,7 +69,10 @@ fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
     let place = Place::prepare(folder.path()).unwrap();
     let twice = || {
         let id = AgentId::new("a-1").unwrap();
-        Write::Agents(vec![NewAgent { id, name: "a".into(), labels: "{}".into() }])
+        Write::Agents(
+            vec![NewAgent { id, name: "a".into(), labels: "{}".into() }],
+            Audit::default(),
+        )
     };
     let writer = Writer::start(&place).unwrap();
     runtime().block_on(async {
@@ -86,8 +87,12 @@ fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
 }
 
 fn request(n: u8) -> Write {
+    Write::Request(Box::new(record(n)), Audit { action: "request", ..Audit::default() })
+}
+
+fn record(n: u8) -> Request {
     let empty = serde_bytes::ByteBuf::new();
-    Write::Request(Box::new(Request {
+    Request {
         id: RequestId::from_bytes([n; 16]),
         kind: "hunt.start".into(),
         operator: "ada".into(),
@@ -104,7 +109,57 @@ fn request(n: u8) -> Write {
         },
         about: None,
         expected: vec![AgentId::new("a-1").unwrap()],
-    }))
+        revokes: vec![],
+    }
+}
+
+fn control(n: u8, revision: u64) -> Write {
+    let about = Some((RequestId::from_bytes([1; 16]), revision));
+    let audit = Audit { action: "request", ..Audit::default() };
+    Write::Request(Box::new(Request { kind: "hunt.cancel".into(), about, ..record(n) }), audit)
+}
+
+#[test]
+fn of_two_controls_that_race_for_one_revision_one_is_told_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let writer = Writer::start(&place).unwrap();
+    runtime().block_on(async {
+        assert_eq!(writer.write(request(1)).await.unwrap(), Landed::New);
+        // Both are on their way before either is stored.
+        let first = writer.begin(control(2, 5)).await.unwrap();
+        let second = writer.begin(control(3, 5)).await.unwrap();
+        assert_eq!(first.await.unwrap(), Landed::New);
+        assert_eq!(second.await.unwrap(), Landed::Overtaken);
+        assert_eq!(writer.write(control(4, 4)).await.unwrap(), Landed::Overtaken);
+        assert_eq!(writer.write(control(2, 5)).await.unwrap(), Landed::Known, "the same again");
+        assert_eq!(writer.write(control(5, 6)).await.unwrap(), Landed::New);
+    });
+    let reader = place.reader().unwrap();
+    assert!(reader.request(&RequestId::from_bytes([3; 16])).unwrap().is_none());
+    assert_eq!(reader.audit(10).unwrap().len(), 3, "what was not done is not in the audit log");
+    assert_eq!(reader.controls(&RequestId::from_bytes([1; 16])).unwrap(), (6, true));
+}
+
+#[test]
+fn a_request_is_owed_until_it_expires_and_to_nobody_who_was_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let writer = Writer::start(&place).unwrap();
+    let agents = ["a-1", "a-2", "a-3"].map(|id| AgentId::new(id).unwrap());
+    let new = |id: &AgentId| NewAgent { id: id.clone(), name: "a".into(), labels: "{}".into() };
+    let write = |write: Write| runtime().block_on(writer.write(write)).unwrap();
+    write(Write::Agents(agents.iter().map(new).collect(), Audit::default()));
+    let end = Timestamp(1_000);
+    let directed = Request { route: 1, not_after: end, expected: agents.to_vec(), ..record(1) };
+    write(Write::Request(Box::new(directed), Audit::default()));
+    write(Write::Sent(RequestId::from_bytes([1; 16]), agents[0].clone()));
+    write(Write::Revoked(agents[1].clone(), Audit::default()));
+    let reader = place.reader().unwrap();
+    assert_eq!(reader.unsent(&RequestId::from_bytes([1; 16])).unwrap(), [agents[2].clone()]);
+    let last = end.plus_ms(common::limits::CLOCK_SKEW_MS_MAX);
+    assert_eq!(reader.unpublished(last).unwrap().len(), 1);
+    assert_eq!(reader.unpublished(last.plus_ms(1)).unwrap().len(), 0);
 }
 
 fn receipt(epoch: u8, offset: u64) -> Write {

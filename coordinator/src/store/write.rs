@@ -7,91 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, KeyId, RequestId};
+use common::ids::{AgentId, RequestId};
 use common::limits::STORE_GROUP_CHUNKS_MAX;
-use common::request::Sealed;
 use common::result::{Status, Telemetry};
-use common::wire;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
-use super::{Place, StoreError};
+use super::{Audit, Chunk, NewAgent, Place, Request, StoreError};
+use super::{ledger, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
-
-/// A chunk of rows or of a blob, checked.
-#[derive(Debug, Clone)]
-pub struct Chunk {
-    /// Of which request.
-    pub request: RequestId,
-    /// Of whom.
-    pub agent: AgentId,
-    /// Of which run.
-    pub attempt: Attempt,
-    /// Its position.
-    pub seq: u64,
-    /// How many rows; 0 for a piece of a blob.
-    pub rows: u32,
-    /// Which blob it is a piece of.
-    pub blob: Option<u32>,
-    /// SHA-256 of the payload.
-    pub sha256: Vec<u8>,
-    /// The whole message as sent.
-    pub body: Vec<u8>,
-}
-
-/// A request as the coordinator keeps it.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Its id.
-    pub id: RequestId,
-    /// Its kind.
-    pub kind: String,
-    /// Who signed.
-    pub operator: String,
-    /// When.
-    pub issued: Timestamp,
-    /// Until when work may begin.
-    pub not_after: Timestamp,
-    /// Target, as text.
-    pub target: String,
-    /// 0 broadcast, 1 directed, 2 the coordinator itself.
-    pub route: u8,
-    /// The exact signed bytes.
-    pub sealed: Sealed,
-    /// The request that a control is about, and its revision.
-    pub about: Option<(RequestId, u64)>,
-    /// Whom to expect.
-    pub expected: Vec<AgentId>,
-}
-
-/// A line of the audit log.
-#[derive(Debug, Clone, Default)]
-pub struct Audit {
-    /// Whose token.
-    pub token: String,
-    /// Who signed.
-    pub operator: String,
-    /// What was done.
-    pub action: &'static str,
-    /// To what.
-    pub subject: String,
-    /// More.
-    pub detail: String,
-}
-
-/// A new agent.
-#[derive(Debug, Clone)]
-pub struct NewAgent {
-    /// Its id.
-    pub id: AgentId,
-    /// Its name.
-    pub name: String,
-    /// Labels, as a JSON object.
-    pub labels: String,
-}
 
 /// Something to write.
 #[derive(Debug)]
@@ -115,22 +42,20 @@ pub enum Write {
     Contradiction(Chunk),
     /// A self-sample.
     Telemetry(Box<Telemetry>),
-    /// A request that is about to be published.
-    Request(Box<Request>),
-    /// A request that the broker has confirmed.
+    /// A request that is about to be published, and who asked.
+    Request(Box<Request>, Audit),
+    /// A request of which the broker has confirmed everything.
     Published(RequestId),
+    /// A request that the broker has confirmed for this agent's queue.
+    Sent(RequestId, AgentId),
     /// Where the stream has a request.
     Offset(RequestId, u64),
-    /// Enrolled agents.
-    Agents(Vec<NewAgent>),
-    /// A revoked agent.
-    Revoked(AgentId),
-    /// Keys that are never trusted again.
-    RevokedKeys(Vec<KeyId>),
+    /// Enrolled agents, and who asked.
+    Agents(Vec<NewAgent>, Audit),
+    /// A revoked agent, and who asked.
+    Revoked(AgentId, Audit),
     /// A dead letter: its class and why.
     Dead(&'static str, &'static str),
-    /// A line of the audit log.
-    Audit(Audit),
     /// Telemetry older than this goes.
     Prune(Timestamp),
 }
@@ -144,6 +69,8 @@ pub enum Landed {
     Known,
     /// Another chunk has its key: kept as a conflict.
     Conflict,
+    /// A control of the same or a higher revision is on record: nothing is stored.
+    Overtaken,
 }
 
 type Job = (Write, oneshot::Sender<Landed>);
@@ -276,208 +203,31 @@ fn may_pass(problem: &StoreError) -> bool {
 
 fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, StoreError> {
     let changed = match write {
-        Write::Status(status) => insert_status(tx, status)?,
-        Write::Chunk(chunk) => return insert_chunk(tx, chunk, now),
-        Write::Blob { chunk, kind, sha256, bytes } => tx
-            .prepare_cached("INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-            .execute(params![
-                chunk.request.as_bytes(),
-                chunk.agent.as_str(),
-                chunk.attempt.origin.as_bytes(),
-                chunk.attempt.journal.as_bytes(),
-                chunk.blob,
-                kind,
-                sha256,
-                signed(*bytes),
-            ])?,
-        Write::Telemetry(sample) => insert_telemetry(tx, sample, now)?,
-        Write::Request(request) => insert_request(tx, request)?,
-        Write::Published(id) => tx
-            .prepare_cached("UPDATE request SET is_published = 1 WHERE id = ?1")?
-            .execute([id.as_bytes()])?,
-        Write::Contradiction(chunk) => insert_conflict(tx, chunk)?,
-        Write::Offset(id, offset) => learn_offset(tx, id, *offset)?,
-        Write::Agents(agents) => {
-            let mut insert =
-                tx.prepare_cached("INSERT INTO agent VALUES (?1, ?2, ?3, ?4, NULL)")?;
-            for agent in agents {
-                insert.execute(params![agent.id.as_str(), agent.name, agent.labels, now.0])?;
-            }
-            agents.len()
+        Write::Status(status) => results::insert_status(tx, status)?,
+        Write::Chunk(chunk) => return results::insert_chunk(tx, chunk, now),
+        Write::Blob { chunk, kind, sha256, bytes } => {
+            results::insert_blob(tx, chunk, kind, sha256, *bytes)?
         }
-        Write::Revoked(agent) => tx
-            .prepare_cached("UPDATE agent SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL")?
-            .execute(params![agent.as_str(), now.0])?,
-        Write::RevokedKeys(keys) => {
-            let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO revoked_key VALUES (?1)")?;
-            for key in keys {
-                insert.execute([key.to_string()])?;
-            }
-            keys.len()
+        Write::Contradiction(chunk) => results::insert_conflict(tx, chunk)?,
+        Write::Telemetry(sample) => roster::insert_telemetry(tx, sample, now)?,
+        Write::Request(request, audit) => {
+            return requests::insert_request(tx, request, audit, now);
         }
-        Write::Dead(class, reason) => tx
-            .prepare_cached(
-                "INSERT INTO dead VALUES (?1, ?2, 1, ?3)
-                 ON CONFLICT DO UPDATE SET count = count + 1, last = ?3",
-            )?
-            .execute(params![class, reason, now.0])?,
-        Write::Audit(line) => tx
-            .prepare_cached(
-                "INSERT INTO audit (at, token, operator, action, subject, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                now.0,
-                line.token,
-                line.operator,
-                line.action,
-                line.subject,
-                line.detail,
-            ])?,
-        Write::Prune(before) => {
-            tx.prepare_cached("DELETE FROM telemetry WHERE received < ?1")?.execute([before.0])?
+        Write::Published(id) => requests::mark_published(tx, id)?,
+        Write::Sent(id, agent) => requests::mark_sent(tx, id, agent)?,
+        Write::Offset(id, offset) => requests::learn_offset(tx, id, *offset)?,
+        Write::Agents(agents, audit) => {
+            ledger::insert_audit(tx, audit, now)?;
+            roster::insert_agents(tx, agents, now)?
         }
+        Write::Revoked(agent, audit) => {
+            ledger::insert_audit(tx, audit, now)?;
+            roster::revoke(tx, agent, now)?
+        }
+        Write::Dead(class, reason) => ledger::count_dead(tx, class, reason, now)?,
+        Write::Prune(before) => roster::prune(tx, *before)?,
     };
     Ok(if changed == 0 { Landed::Known } else { Landed::New })
-}
-
-/// One row a run for the last status before the end, one for the end; the later moment wins, the first end stays.
-fn insert_status(tx: &Connection, status: &Status) -> Result<usize, StoreError> {
-    let body = wire::encode(status)?;
-    let sql = if status.state.is_final() {
-        "INSERT OR IGNORE INTO status VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)"
-    } else {
-        "INSERT INTO status VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)
-         ON CONFLICT DO UPDATE SET state = ?5, at = ?6, body = ?7 WHERE at <= ?6"
-    };
-    Ok(tx.prepare_cached(sql)?.execute(params![
-        status.request.as_bytes(),
-        status.agent.as_str(),
-        status.attempt.origin.as_bytes(),
-        status.attempt.journal.as_bytes(),
-        status.state.as_str(),
-        status.at.0,
-        body,
-    ])?)
-}
-
-fn insert_chunk(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<Landed, StoreError> {
-    let (request, agent) = (chunk.request.as_bytes(), chunk.agent.as_str());
-    let (origin, journal) = (chunk.attempt.origin.as_bytes(), chunk.attempt.journal.as_bytes());
-    let known: Option<Vec<u8>> = tx
-        .prepare_cached(
-            "SELECT sha256 FROM chunk
-             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND seq = ?5",
-        )?
-        .query_row(params![request, agent, origin, journal, signed(chunk.seq)], |row| row.get(0))
-        .optional()?;
-    match known {
-        Some(sha256) if sha256 == chunk.sha256 => Ok(Landed::Known),
-        Some(_) => {
-            insert_conflict(tx, chunk)?;
-            Ok(Landed::Conflict)
-        }
-        None => {
-            tx.prepare_cached(
-                "INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
-                request,
-                agent,
-                origin,
-                journal,
-                signed(chunk.seq),
-                chunk.rows,
-                chunk.blob,
-                chunk.sha256,
-                chunk.body,
-                now.0,
-            ])?;
-            Ok(Landed::New)
-        }
-    }
-}
-
-fn insert_conflict(tx: &Connection, chunk: &Chunk) -> Result<usize, StoreError> {
-    let sql = "INSERT OR IGNORE INTO conflict VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    Ok(tx.prepare_cached(sql)?.execute(params![
-        chunk.request.as_bytes(),
-        chunk.agent.as_str(),
-        chunk.attempt.origin.as_bytes(),
-        chunk.attempt.journal.as_bytes(),
-        signed(chunk.seq),
-        chunk.sha256,
-    ])?)
-}
-
-/// Notes where the stream has a request. The one at offset 0 tells one stream from another: when it is new, the stream
-/// was made anew and the places in the old one mean nothing.
-fn learn_offset(tx: &Connection, id: &RequestId, offset: u64) -> Result<usize, StoreError> {
-    if offset == 0 {
-        tx.prepare_cached(
-            "UPDATE request SET stream_offset = NULL WHERE EXISTS
-             (SELECT 1 FROM request WHERE stream_offset = 0 AND id <> ?1)",
-        )?
-        .execute([id.as_bytes()])?;
-    }
-    Ok(tx
-        .prepare_cached("UPDATE request SET stream_offset = ?2 WHERE id = ?1")?
-        .execute(params![id.as_bytes(), signed(offset)])?)
-}
-
-fn insert_telemetry(
-    tx: &Connection,
-    sample: &Telemetry,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let body = wire::encode(sample)?;
-    let agent = sample.agent.as_str();
-    tx.prepare_cached("INSERT OR REPLACE INTO heard VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        agent,
-        sample.journal.as_bytes(),
-        now.0,
-        body
-    ])?;
-    tx.prepare_cached("INSERT INTO telemetry VALUES (?1, ?2, ?3)")?
-        .execute(params![agent, now.0, body])?;
-    // The sample is also the receipt for requests: by offset on the stream, by id on the directed queue.
-    if let Some(offset) = sample.stream_offset {
-        // An offset of another stream is no receipt; where either side does not know its stream, it is taken for one.
-        let epoch = sample.stream_epoch.as_ref().map(RequestId::as_bytes);
-        tx.prepare_cached(
-            "UPDATE expected SET is_seen = 1 WHERE agent = ?1 AND is_seen = 0 AND request IN
-             (SELECT id FROM request WHERE stream_offset <= ?2)
-             AND NOT EXISTS (SELECT 1 FROM request WHERE stream_offset = 0 AND id <> ?3)",
-        )?
-        .execute(params![agent, signed(offset), epoch])?;
-    }
-    let ids = sample.directed.iter().chain(sample.collections.iter().map(|c| &c.request));
-    for id in ids {
-        tx.prepare_cached(
-            "UPDATE expected SET is_seen = 1 WHERE request = ?1 AND agent = ?2 AND is_seen = 0",
-        )?
-        .execute(params![id.as_bytes(), agent])?;
-    }
-    Ok(1)
-}
-
-fn insert_request(tx: &Connection, request: &Request) -> Result<usize, StoreError> {
-    let (about, revision) = request.about.unzip();
-    let changed = tx
-        .prepare_cached("INSERT OR IGNORE INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, NULL, ?9, ?10)")?
-        .execute(params![
-            request.id.as_bytes(), request.kind, request.operator, request.issued.0,
-            request.not_after.0, request.target, request.route, wire::encode(&request.sealed)?,
-            about.as_ref().map(RequestId::as_bytes), revision.map(signed),
-        ])?;
-    if changed > 0 {
-        let mut insert =
-            tx.prepare_cached("INSERT OR IGNORE INTO expected (request, agent) VALUES (?1, ?2)")?;
-        for agent in &request.expected {
-            insert.execute(params![request.id.as_bytes(), agent.as_str()])?;
-        }
-    }
-    Ok(changed)
 }
 
 /// SQLite's integers are signed; ours that are not stay far below the end.

@@ -5,8 +5,7 @@ use common::result::{FileKind, FileStatus, Row, RowChunk, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::store::write::{Chunk, Request};
-use crate::store::{Place, Write, Writer};
+use crate::store::{Audit, Chunk, Place, Request, Write, Writer};
 
 const HUNT: [u8; 16] = [1; 16];
 
@@ -61,7 +60,7 @@ fn finished(agent: &str, journal: u8, at: i64, chunks: u64) -> Write {
 
 fn hunt() -> Write {
     let empty = ByteBuf::new();
-    Write::Request(Box::new(Request {
+    let request = Request {
         id: RequestId::from_bytes(HUNT),
         kind: "hunt.start".into(),
         operator: "ada".into(),
@@ -78,7 +77,9 @@ fn hunt() -> Write {
         },
         about: None,
         expected: vec![],
-    }))
+        revokes: vec![],
+    };
+    Write::Request(Box::new(request), Audit::default())
 }
 
 /// Stores and asks.

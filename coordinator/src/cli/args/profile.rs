@@ -27,6 +27,13 @@ pub enum Profile {
         /// The profile, or the unique beginning of its id.
         profile: String,
     },
+    /// Cancel a profile: what was sampled until then is kept, and marked partial.
+    #[command(after_help = "Examples:\n  muster profile cancel 0199\n  \
+        muster profile cancel 0199 && muster profile show 0199")]
+    Cancel {
+        /// The profile, or the unique beginning of its id.
+        profile: String,
+    },
     /// Print the functions that cost most.
     #[command(after_help = "Examples:\n  muster profile top 0199\n  \
         muster profile top 0199 --agent web-1 --limit 50")]

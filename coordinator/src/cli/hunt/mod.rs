@@ -7,18 +7,16 @@ pub(super) use self::show::coverage;
 
 use std::path::Path;
 
-use common::clock::Clock;
-use common::ids::RequestId;
-use common::request::{Args, Control, Limits, Sealed, Target};
+use common::request::{Args, Sealed};
 use common::{limits, wire};
 use serde_json::Value;
 
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
 use super::client::Client;
 use super::failure::{Exit, Failure};
-use super::sign::{self, Ask};
+use super::sign;
 use super::watch::{self, Watched};
-use super::{Context, private};
+use super::{Context, control, private};
 use crate::output::files::FileRows;
 use crate::output::listing::field;
 use crate::output::{Column, Format, Show};
@@ -216,37 +214,28 @@ fn stream(
 fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let found = find(&client, hunt)?;
-    let request: RequestId =
-        found.id.parse().map_err(|e| Failure::bug("the coordinator sent a broken id", e))?;
-    // Milliseconds since 1970 grow from control to control, and exceed the start's 0.
-    let revision = u64::try_from(Clock::system().now().0).unwrap_or(1);
-    let ask = Ask {
-        args: Args::HuntCancel(Control { request, revision }),
-        target: control_target(&found.view),
-        limits: Limits::default(),
-        valid_ms: sign::CONTROL_VALID_MS,
-    };
-    let sealed = sign::seal(&context.settings.operator()?, ask)?;
-    let answer = client.submit(&sealed)?;
-    if context.out.format != Format::Table {
-        context.out.record(LAUNCHED, &answer)?;
-    }
-    context.out.note(&format!("cancelled; what becomes of it: muster hunt watch {}", found.id));
-    Ok(Exit::Done)
+    let answer = control::send(context, &client, &found.view, Args::HuntCancel)?;
+    let next = format!("muster hunt watch {}", found.id);
+    print_cancelled(context, &answer, &next)
 }
 
-/// A control goes the way of its start: to the agents that were named, or to all.
-fn control_target(view: &Value) -> Target {
-    let expr = field(view, "target").as_str().unwrap_or_default().to_owned();
-    let named = Target { expr, sample_ppm: None };
-    let is_directed = field(view, "route") == "directed" && named.directed().is_some();
-    if is_directed { named } else { Target::all() }
+/// Says that a cancel is on its way, and where its effect is seen.
+pub(super) fn print_cancelled(
+    context: &Context,
+    answer: &Value,
+    next: &str,
+) -> Result<Exit, Failure> {
+    if context.out.format != Format::Table {
+        context.out.record(LAUNCHED, answer)?;
+    }
+    let is_away = field(answer, "published") == &Value::Bool(false);
+    let what = if is_away { "cancelled as soon as the broker is back" } else { "cancelled" };
+    context.out.note(&format!("{what}; what becomes of it: {next}"));
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -255,13 +244,5 @@ mod tests {
         for bad in ["", "../agents", "a/b", "x?y", "0199%2e"] {
             assert_eq!(id_part(bad).unwrap_err().exit, Exit::Usage, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_cancel_goes_the_way_of_its_start() {
-        let directed = json!({"route": "directed", "target": "id:a or id:b"});
-        assert_eq!(control_target(&directed).expr, "id:a or id:b");
-        let broadcast = json!({"route": "broadcast", "target": "label:db"});
-        assert_eq!(control_target(&broadcast), Target::all());
     }
 }

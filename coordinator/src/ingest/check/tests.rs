@@ -5,8 +5,7 @@ use common::result::{FileKind, FileStatus, Row, State};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::store::write::{NewAgent, Request};
-use crate::store::{Place, Writer};
+use crate::store::{Audit, NewAgent, Place, Request, Writer};
 
 fn agent() -> AgentId {
     AgentId::new("web-1-ab12").unwrap()
@@ -41,13 +40,14 @@ fn reader() -> (tempfile::TempDir, Reader) {
         },
         about: None,
         expected: vec![agent()],
+        revokes: vec![],
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();
         let new = NewAgent { id: agent(), name: "web-1".into(), labels: "{}".into() };
-        writer.write(Write::Agents(vec![new])).await.unwrap();
-        writer.write(Write::Request(Box::new(known))).await.unwrap();
+        writer.write(Write::Agents(vec![new], Audit::default())).await.unwrap();
+        writer.write(Write::Request(Box::new(known), Audit::default())).await.unwrap();
     });
     let reader = place.reader().unwrap();
     (folder, reader)

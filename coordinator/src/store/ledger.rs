@@ -1,0 +1,116 @@
+//! What must never be forgotten: the audit log, the keys that were taken back, the dead letters.
+
+use std::collections::BTreeSet;
+
+use common::clock::Timestamp;
+use common::ids::KeyId;
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+use super::read::{Reader, broken};
+
+/// A line of the audit log.
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    /// Whose token.
+    pub token: String,
+    /// Who signed.
+    pub operator: String,
+    /// What was done.
+    pub action: &'static str,
+    /// To what.
+    pub subject: String,
+    /// More.
+    pub detail: String,
+}
+
+/// A line of the audit log, as stored.
+#[derive(Debug, Clone)]
+pub struct StoredAudit {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Token, operator, action, subject, detail.
+    pub words: [String; 5],
+}
+
+impl Reader {
+    /// Returns the keys that are never trusted again.
+    pub fn revoked_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
+        let mut select = self.connection.prepare_cached("SELECT id FROM revoked_key")?;
+        let keys: Vec<String> =
+            select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        keys.iter().map(|key| key.parse().map_err(broken)).collect()
+    }
+
+    /// Returns dead letters: class, reason, count, when the last one came.
+    pub fn dead(&self) -> Result<Vec<(String, String, u64, Timestamp)>, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT class, reason, count, last FROM dead ORDER BY count DESC")?;
+        let rows = select.query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get::<_, i64>(2)?.unsigned_abs(),
+                Timestamp(row.get(3)?),
+            ))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the last lines of the audit log, the newest first.
+    pub fn audit(&self, lines: u32) -> Result<Vec<StoredAudit>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, at, token, operator, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1",
+        )?;
+        let rows = select.query_map([lines], |row| {
+            Ok(StoredAudit {
+                id: row.get(0)?,
+                at: Timestamp(row.get(1)?),
+                words: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?],
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Adds a line to the audit log.
+pub(super) fn insert_audit(
+    tx: &Connection,
+    line: &Audit,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let sql = "INSERT INTO audit (at, token, operator, action, subject, detail)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    Ok(tx.prepare_cached(sql)?.execute(params![
+        now.0,
+        line.token,
+        line.operator,
+        line.action,
+        line.subject,
+        line.detail,
+    ])?)
+}
+
+/// Takes trust from keys, for ever.
+pub(super) fn insert_revoked_keys(tx: &Connection, keys: &[KeyId]) -> Result<usize, StoreError> {
+    let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO revoked_key VALUES (?1)")?;
+    for key in keys {
+        insert.execute([key.to_string()])?;
+    }
+    Ok(keys.len())
+}
+
+/// Counts a dead letter.
+pub(super) fn count_dead(
+    tx: &Connection,
+    class: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let sql = "INSERT INTO dead VALUES (?1, ?2, 1, ?3)
+               ON CONFLICT DO UPDATE SET count = count + 1, last = ?3";
+    Ok(tx.prepare_cached(sql)?.execute(params![class, reason, now.0])?)
+}

@@ -1,0 +1,300 @@
+//! Requests as they were signed, whom they mean, and how far they have got to the broker.
+
+use common::clock::Timestamp;
+use common::ids::{AgentId, KeyId, RequestId};
+use common::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
+use common::request::Sealed;
+use common::wire;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::ledger::{insert_audit, insert_revoked_keys};
+use super::read::{Reader, agent_id, broken, request_id};
+use super::write::signed;
+use super::{Audit, Landed, StoreError};
+
+/// A request as the coordinator keeps it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// Its kind.
+    pub kind: String,
+    /// Who signed.
+    pub operator: String,
+    /// When.
+    pub issued: Timestamp,
+    /// Until when work may begin.
+    pub not_after: Timestamp,
+    /// Target, as text.
+    pub target: String,
+    /// 0 broadcast, 1 directed, 2 the coordinator itself.
+    pub route: u8,
+    /// The exact signed bytes.
+    pub sealed: Sealed,
+    /// The request that a control is about, and its revision.
+    pub about: Option<(RequestId, u64)>,
+    /// Whom to expect.
+    pub expected: Vec<AgentId>,
+    /// Keys that it takes trust from.
+    pub revokes: Vec<KeyId>,
+}
+
+/// A request on record.
+#[derive(Debug, Clone)]
+pub struct StoredRequest {
+    /// Its id.
+    pub id: RequestId,
+    /// Its kind.
+    pub kind: String,
+    /// Who signed.
+    pub operator: String,
+    /// When.
+    pub issued: Timestamp,
+    /// Until when work may begin.
+    pub not_after: Timestamp,
+    /// Target, as text.
+    pub target: String,
+    /// 0 broadcast, 1 directed, 2 the coordinator itself.
+    pub route: u8,
+    /// The signed bytes.
+    pub sealed: Sealed,
+    /// Whether the broker has confirmed it.
+    pub is_published: bool,
+}
+
+/// What an id prefix stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<T> {
+    /// One thing.
+    One(T),
+    /// Nothing.
+    None,
+    /// Several things.
+    Many(usize),
+}
+
+const REQUEST: &str = "SELECT id, kind, operator, issued, not_after, target, route, sealed, is_published FROM request";
+
+impl Reader {
+    /// Returns one request.
+    pub fn request(&self, id: &RequestId) -> Result<Option<StoredRequest>, StoreError> {
+        let mut select = self.connection.prepare_cached(&format!("{REQUEST} WHERE id = ?1"))?;
+        let mut rows = select.query([id.as_bytes()])?;
+        rows.next()?.map(request).transpose()
+    }
+
+    /// Returns the requests of a kind, the newest first.
+    pub fn requests(&self, kind: &str) -> Result<Vec<StoredRequest>, StoreError> {
+        let sql = format!("{REQUEST} WHERE kind = ?1 ORDER BY id DESC LIMIT 10000");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query([kind])?;
+        let mut requests = Vec::new();
+        while let Some(row) = rows.next()? {
+            requests.push(request(row)?);
+        }
+        Ok(requests)
+    }
+
+    /// Returns the requests that are owed to the broker, oldest first: not confirmed, and of use to somebody yet.
+    pub fn unpublished(&self, now: Timestamp) -> Result<Vec<StoredRequest>, StoreError> {
+        let sql = format!(
+            "{REQUEST} WHERE is_published = 0 AND route <> 2 AND not_after >= ?1 ORDER BY id"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query([now.plus_ms(-CLOCK_SKEW_MS_MAX).0])?;
+        let mut requests = Vec::new();
+        while let Some(row) = rows.next()? {
+            requests.push(request(row)?);
+        }
+        Ok(requests)
+    }
+
+    /// Finds the one request of a kind whose id begins so.
+    pub fn find(&self, kind: &str, prefix: &str) -> Result<Found<StoredRequest>, StoreError> {
+        let mut found: Vec<_> = self.requests(kind)?;
+        found.retain(|request| request.id.to_string().starts_with(prefix));
+        let count = found.len();
+        Ok(match (found.pop(), count) {
+            (Some(one), 1) => Found::One(one),
+            (None, _) => Found::None,
+            (Some(_), many) => Found::Many(many),
+        })
+    }
+
+    /// Returns the highest revision of the controls of a request, and whether one of them cancels it.
+    pub fn controls(&self, about: &RequestId) -> Result<(u64, bool), StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT coalesce(max(revision), 0), coalesce(max(kind LIKE '%.cancel'), 0) FROM request WHERE about = ?1",
+        )?;
+        let (revision, is_cancelled): (i64, bool) =
+            select.query_row([about.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((revision.unsigned_abs(), is_cancelled))
+    }
+
+    /// Returns the offset of the last request whose place on the stream is known.
+    pub fn last_offset(&self) -> Result<Option<(RequestId, u64)>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, stream_offset FROM request WHERE stream_offset IS NOT NULL
+             ORDER BY stream_offset DESC LIMIT 1",
+        )?;
+        let mut rows = select.query([])?;
+        match rows.next()? {
+            Some(row) => Ok(Some((request_id(row, 0)?, row.get::<_, i64>(1)?.unsigned_abs()))),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the profiles of the coordinator itself that have no end.
+    pub fn own_unfinished(&self) -> Result<Vec<RequestId>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id FROM request WHERE route = 2 AND kind = 'profile.start' AND NOT EXISTS
+             (SELECT 1 FROM status WHERE status.request = request.id AND is_final)",
+        )?;
+        let mut rows = select.query([])?;
+        let mut requests = Vec::new();
+        while let Some(row) = rows.next()? {
+            requests.push(request_id(row, 0)?);
+        }
+        Ok(requests)
+    }
+
+    /// Returns the agents whose own queue still lacks a request. A revoked agent has no queue any more.
+    pub fn unsent(&self, id: &RequestId) -> Result<Vec<AgentId>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT agent FROM expected WHERE request = ?1 AND is_sent = 0 AND NOT EXISTS
+             (SELECT 1 FROM agent WHERE id = expected.agent AND revoked IS NOT NULL)",
+        )?;
+        let mut rows = select.query([id.as_bytes()])?;
+        let mut agents = Vec::new();
+        while let Some(row) = rows.next()? {
+            agents.push(agent_id(row, 0)?);
+        }
+        Ok(agents)
+    }
+
+    /// Returns the agents that are expected to answer a request.
+    pub fn expected(&self, id: &RequestId) -> Result<Vec<AgentId>, StoreError> {
+        let mut select =
+            self.connection.prepare_cached("SELECT agent FROM expected WHERE request = ?1")?;
+        let mut rows = select.query([id.as_bytes()])?;
+        let mut agents = Vec::new();
+        while let Some(row) = rows.next()? {
+            agents.push(agent_id(row, 0)?);
+        }
+        Ok(agents)
+    }
+
+    /// Tells whether an agent is expected to answer a request.
+    pub fn is_expected(&self, request: &RequestId, agent: &AgentId) -> Result<bool, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT 1 FROM expected WHERE request = ?1 AND agent = ?2")?;
+        Ok(select.exists(params![request.as_bytes(), agent.as_str()])?)
+    }
+
+    /// Counts requests of a kind.
+    pub fn count(&self, kind: &str) -> Result<u64, StoreError> {
+        let mut select =
+            self.connection.prepare_cached("SELECT count(*) FROM request WHERE kind = ?1")?;
+        let count: Option<i64> = select.query_row([kind], |row| row.get(0)).optional()?;
+        Ok(count.unwrap_or(0).unsigned_abs())
+    }
+}
+
+fn request(row: &Row<'_>) -> Result<StoredRequest, StoreError> {
+    let sealed = row.get_ref(7)?.as_blob().map_err(broken)?;
+    Ok(StoredRequest {
+        id: request_id(row, 0)?,
+        kind: row.get(1)?,
+        operator: row.get(2)?,
+        issued: Timestamp(row.get(3)?),
+        not_after: Timestamp(row.get(4)?),
+        target: row.get(5)?,
+        route: row.get(6)?,
+        sealed: wire::decode(sealed, REQUEST_BYTES_MAX * 2)?,
+        is_published: row.get(8)?,
+    })
+}
+
+/// Records a request, whom it means and who asked, all or nothing. A control that is not above every control that is
+/// on record leaves no trace: of two that race one is first, and the other is told.
+pub(super) fn insert_request(
+    tx: &Connection,
+    request: &Request,
+    audit: &Audit,
+    now: Timestamp,
+) -> Result<Landed, StoreError> {
+    let (about, revision) = request.about.unzip();
+    let known = tx
+        .prepare_cached("SELECT 1 FROM request WHERE id = ?1")?
+        .exists([request.id.as_bytes()])?;
+    if known {
+        return Ok(Landed::Known);
+    }
+    if let Some((about, revision)) = &request.about {
+        let held: Option<i64> = tx
+            .prepare_cached("SELECT max(revision) FROM request WHERE about = ?1")?
+            .query_row([about.as_bytes()], |row| row.get(0))?;
+        if held.is_some_and(|held| signed(*revision) <= held) {
+            return Ok(Landed::Overtaken);
+        }
+    }
+    tx.prepare_cached(
+        "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, NULL, ?9, ?10)",
+    )?
+    .execute(params![
+        request.id.as_bytes(),
+        request.kind,
+        request.operator,
+        request.issued.0,
+        request.not_after.0,
+        request.target,
+        request.route,
+        wire::encode(&request.sealed)?,
+        about.as_ref().map(RequestId::as_bytes),
+        revision.map(signed),
+    ])?;
+    let mut insert =
+        tx.prepare_cached("INSERT OR IGNORE INTO expected (request, agent) VALUES (?1, ?2)")?;
+    for agent in &request.expected {
+        insert.execute(params![request.id.as_bytes(), agent.as_str()])?;
+    }
+    insert_revoked_keys(tx, &request.revokes)?;
+    insert_audit(tx, audit, now)?;
+    Ok(Landed::New)
+}
+
+/// Notes that the broker has all of a request.
+pub(super) fn mark_published(tx: &Connection, id: &RequestId) -> Result<usize, StoreError> {
+    let sql = "UPDATE request SET is_published = 1 WHERE id = ?1";
+    Ok(tx.prepare_cached(sql)?.execute([id.as_bytes()])?)
+}
+
+/// Notes that an agent's own queue has a request.
+pub(super) fn mark_sent(
+    tx: &Connection,
+    id: &RequestId,
+    agent: &AgentId,
+) -> Result<usize, StoreError> {
+    let sql = "UPDATE expected SET is_sent = 1 WHERE request = ?1 AND agent = ?2";
+    Ok(tx.prepare_cached(sql)?.execute(params![id.as_bytes(), agent.as_str()])?)
+}
+
+/// Notes where the stream has a request. The one at offset 0 tells one stream from another: when it is new, the stream
+/// was made anew and the places in the old one mean nothing.
+pub(super) fn learn_offset(
+    tx: &Connection,
+    id: &RequestId,
+    offset: u64,
+) -> Result<usize, StoreError> {
+    if offset == 0 {
+        tx.prepare_cached(
+            "UPDATE request SET stream_offset = NULL WHERE EXISTS
+             (SELECT 1 FROM request WHERE stream_offset = 0 AND id <> ?1)",
+        )?
+        .execute([id.as_bytes()])?;
+    }
+    Ok(tx
+        .prepare_cached("UPDATE request SET stream_offset = ?2 WHERE id = ?1")?
+        .execute(params![id.as_bytes(), signed(offset)])?)
+}

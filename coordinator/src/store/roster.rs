@@ -1,0 +1,181 @@
+//! Who is in the fleet, and what each said of itself last: which is also the receipt for requests.
+
+use common::clock::Timestamp;
+use common::ids::{AgentId, RequestId};
+use common::result::Telemetry;
+use common::wire;
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+use super::read::{Reader, agent_id, decode};
+use super::write::signed;
+
+/// A new agent.
+#[derive(Debug, Clone)]
+pub struct NewAgent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Labels, as a JSON object.
+    pub labels: String,
+}
+
+/// An agent on the roster.
+#[derive(Debug, Clone)]
+pub struct StoredAgent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Labels, as a JSON object.
+    pub labels: String,
+    /// When it was enrolled.
+    pub enrolled: Timestamp,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// The latest self-sample and when it came.
+    pub heard: Option<(Timestamp, Telemetry)>,
+}
+
+impl Reader {
+    /// Returns every agent, by id, with its latest self-sample.
+    pub fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body FROM agent a
+             LEFT JOIN heard h ON h.agent = a.id AND h.received =
+                 (SELECT max(received) FROM heard WHERE agent = a.id)
+             GROUP BY a.id ORDER BY a.id",
+        )?;
+        let mut rows = select.query([])?;
+        let mut agents = Vec::new();
+        while let Some(row) = rows.next()? {
+            let received: Option<i64> = row.get(5)?;
+            let heard = match received {
+                Some(at) => Some((Timestamp(at), decode(row, 6)?)),
+                None => None,
+            };
+            agents.push(StoredAgent {
+                id: agent_id(row, 0)?,
+                name: row.get(1)?,
+                labels: row.get(2)?,
+                enrolled: Timestamp(row.get(3)?),
+                revoked: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+                heard,
+            });
+        }
+        Ok(agents)
+    }
+
+    /// Returns the journals of an agent that were heard since a moment: more than one is a clone.
+    pub fn journals_since(&self, agent: &AgentId, since: Timestamp) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM heard WHERE agent = ?1 AND received >= ?2")?
+            .query_row(params![agent.as_str(), since.0], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Returns the coordinator's own last sample.
+    pub fn heard(&self, agent: &AgentId) -> Result<Option<(Timestamp, Telemetry)>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT received, body FROM heard WHERE agent = ?1 ORDER BY received DESC LIMIT 1",
+        )?;
+        let mut rows = select.query([agent.as_str()])?;
+        match rows.next()? {
+            Some(row) => Ok(Some((Timestamp(row.get(0)?), decode(row, 1)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the samples of an agent since a moment, oldest first.
+    pub fn telemetry(
+        &self,
+        agent: &AgentId,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, Telemetry)>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT received, body FROM telemetry WHERE agent = ?1 AND received >= ?2 ORDER BY received",
+        )?;
+        let mut rows = select.query(params![agent.as_str(), since.0])?;
+        let mut samples = Vec::new();
+        while let Some(row) = rows.next()? {
+            samples.push((Timestamp(row.get(0)?), decode(row, 1)?));
+        }
+        Ok(samples)
+    }
+
+    /// Tells whether an agent is on the roster and not revoked.
+    pub fn is_enrolled(&self, agent: &AgentId) -> Result<bool, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT 1 FROM agent WHERE id = ?1 AND revoked IS NULL")?;
+        Ok(select.exists([agent.as_str()])?)
+    }
+}
+
+/// Keeps a sample, and takes it as the receipt that it is.
+pub(super) fn insert_telemetry(
+    tx: &Connection,
+    sample: &Telemetry,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let body = wire::encode(sample)?;
+    let agent = sample.agent.as_str();
+    tx.prepare_cached("INSERT OR REPLACE INTO heard VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        agent,
+        sample.journal.as_bytes(),
+        now.0,
+        body
+    ])?;
+    tx.prepare_cached("INSERT INTO telemetry VALUES (?1, ?2, ?3)")?
+        .execute(params![agent, now.0, body])?;
+    // The sample is also the receipt for requests: by offset on the stream, by id on the directed queue.
+    if let Some(offset) = sample.stream_offset {
+        // An offset of another stream is no receipt; where either side does not know its stream, it is taken for one.
+        let epoch = sample.stream_epoch.as_ref().map(RequestId::as_bytes);
+        tx.prepare_cached(
+            "UPDATE expected SET is_seen = 1 WHERE agent = ?1 AND is_seen = 0 AND request IN
+             (SELECT id FROM request WHERE stream_offset <= ?2)
+             AND NOT EXISTS (SELECT 1 FROM request WHERE stream_offset = 0 AND id <> ?3)",
+        )?
+        .execute(params![agent, signed(offset), epoch])?;
+    }
+    let ids = sample.directed.iter().chain(sample.collections.iter().map(|c| &c.request));
+    for id in ids {
+        tx.prepare_cached(
+            "UPDATE expected SET is_seen = 1 WHERE request = ?1 AND agent = ?2 AND is_seen = 0",
+        )?
+        .execute(params![id.as_bytes(), agent])?;
+    }
+    Ok(1)
+}
+
+/// Puts new agents on the roster.
+pub(super) fn insert_agents(
+    tx: &Connection,
+    agents: &[NewAgent],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut insert = tx.prepare_cached("INSERT INTO agent VALUES (?1, ?2, ?3, ?4, NULL)")?;
+    for agent in agents {
+        insert.execute(params![agent.id.as_str(), agent.name, agent.labels, now.0])?;
+    }
+    Ok(agents.len())
+}
+
+/// Takes an agent out of the fleet; what it did stays.
+pub(super) fn revoke(
+    tx: &Connection,
+    agent: &AgentId,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let sql = "UPDATE agent SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
+    Ok(tx.prepare_cached(sql)?.execute(params![agent.as_str(), now.0])?)
+}
+
+/// Forgets telemetry that came before a moment.
+pub(super) fn prune(tx: &Connection, before: Timestamp) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM telemetry WHERE received < ?1";
+    Ok(tx.prepare_cached(sql)?.execute([before.0])?)
+}

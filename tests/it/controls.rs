@@ -1,0 +1,117 @@
+//! Controls: a cancel goes where its start went, and nowhere without one.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::ids::RequestId;
+use common::request::sign::Draft;
+use common::request::{Args, Control, Limits, Target};
+use common::wire;
+use serde_json::{Value, json};
+use tests::eventually::eventually;
+use tests::fleet::Fleet;
+
+use super::refused::keys;
+
+const LONG: Duration = Duration::from_mins(1);
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Seals a control for all agents and gives it to the coordinator; returns the exit code and what it said.
+fn send(fleet: &Fleet, name: &str, args: &Args) -> (Option<i32>, String) {
+    let keys = keys(fleet);
+    let draft = Draft {
+        fleet: keys.fleet,
+        target: Target::all(),
+        limits: Limits::default(),
+        issued: Clock::system().now(),
+        valid_ms: 3_600_000,
+    };
+    let body = draft.body(keys.operator.id(), args).expect("a body");
+    let sealed = keys.operator.seal(&body, Some(&keys.certificate)).expect("sealed");
+    let file = fleet.path(name);
+    std::fs::write(&file, wire::encode(&sealed).expect("encoded")).expect("a file");
+    let output =
+        fleet.muster(["hunt", "launch", "--sealed", file.to_str().expect("a path")].as_slice());
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn waiting(fleet: &Fleet, queue: &str) -> u64 {
+    let shown = fleet.broker.call("GET", &format!("/api/queues/%2F/{queue}"), &json!({}));
+    shown["messages"].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn a_cancel_goes_the_way_of_its_start_whatever_its_target_says() {
+    let mut fleet = Fleet::start(2);
+    let away = fleet.agents[0].id.clone();
+    fleet.kill_agent(0);
+    let launch = ["hunt", "launch", "--root", "/etc", "--agents", &away];
+    let hunt = text(&fleet.json(&launch)["id"]);
+    let request: RequestId = hunt.parse().expect("an id");
+    // For all, though the hunt is for one: it must not wake the whole fleet.
+    let (code, said) = send(&fleet, "c", &Args::HuntCancel(Control { request, revision: 7 }));
+    assert_eq!(code, Some(0), "{said}");
+    let queue = format!("requests.{away}");
+    eventually("start and cancel wait in the agent's own queue", LONG, || {
+        let (own, all) = (waiting(&fleet, &queue), waiting(&fleet, "requests"));
+        if (own, all) == (2, 0) { Ok(()) } else { Err(format!("{own} of its own, {all} for all")) }
+    });
+    // The revision is taken; a higher one is not.
+    let (code, said) = send(&fleet, "d", &Args::HuntCancel(Control { request, revision: 7 }));
+    assert_eq!(code, Some(75), "{said}");
+    assert!(said.contains("somebody else was faster"), "{said}");
+    fleet.muster_ok(["hunt", "cancel", &hunt]);
+    fleet.start_agent(0);
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["states"]["cancelled"], 1, "{shown}");
+    assert_eq!(shown["targeted"], 1, "{shown}");
+}
+
+#[test]
+fn a_cancel_of_what_nobody_launched_is_refused() {
+    let fleet = Fleet::start(1);
+    let launched = fleet.json(&["hunt", "launch", "--root", "/etc", "--target", "all"]);
+    let hunt: RequestId = text(&launched["id"]).parse().expect("an id");
+    let nobody = Control { request: RequestId::new(), revision: 7 };
+    let (code, said) = send(&fleet, "a", &Args::HuntCancel(nobody.clone()));
+    assert_eq!(code, Some(64), "{said}");
+    assert!(said.contains(&format!("no hunt \"{}\"", nobody.request)), "{said}");
+    // A profile's cancel is no way to end a hunt.
+    let (code, said) =
+        send(&fleet, "b", &Args::ProfileCancel(Control { request: hunt, revision: 7 }));
+    assert_eq!(code, Some(64), "{said}");
+    assert!(said.contains("no profile"), "{said}");
+}
+
+#[test]
+fn the_coordinators_own_profile_is_cancelled_and_what_it_has_is_kept() {
+    let mut fleet = Fleet::start(0);
+    let take = ["profile", "take", "--coordinator", "--seconds", "600", "--detach"];
+    let profile = text(&fleet.json(&take)["id"]);
+    let runs = |profile: &str| {
+        eventually("it runs", LONG, || {
+            let shown = fleet.json(&["profile", "show", profile]);
+            if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown.to_string()) }
+        });
+    };
+    runs(&profile);
+    fleet.muster_ok(["profile", "cancel", &profile]);
+    let shown = eventually("it is cancelled", LONG, || {
+        let shown = fleet.json(&["profile", "show", &profile]);
+        if shown["states"]["cancelled"] == 1 { Ok(shown) } else { Err(shown.to_string()) }
+    });
+    let part = &shown["agents"][0];
+    assert_eq!(part["partial"], true, "{part}");
+    assert!(part["bytes"].as_u64() > Some(0), "{part}");
+    // One that dies with its process has failed, and does not run for ever.
+    let profile = text(&fleet.json(&take)["id"]);
+    runs(&profile);
+    fleet.kill_coordinator();
+    fleet.start_coordinator();
+    let shown = fleet.json(&["profile", "show", &profile]);
+    assert_eq!(shown["states"]["failed"], 1, "{shown}");
+    assert_eq!(shown["agents"][0]["code"], "restarted", "{shown}");
+}
