@@ -5,6 +5,7 @@ mod amqp;
 mod broker;
 mod controls;
 mod durable;
+mod full;
 mod hunts;
 mod moving;
 mod owed;

@@ -44,6 +44,8 @@ pub struct LiveSession {
     bytes: AtomicU64,
     flush_at_ms: AtomicU64,
     progress: Mutex<Progress>,
+    before: Figures,
+    so_far: Mutex<SoFar>,
     pending: Mutex<Pending>,
 }
 
@@ -54,17 +56,22 @@ struct Buckets {
     cpu_ns: Option<Bucket>,
 }
 
-/// What was emitted and is not durable yet, and where the attempt stands.
+/// What was emitted and is not durable yet, and where the attempt stands. Held for as long as the disk is full: only
+/// the collection's own threads may wait for it.
 #[derive(Debug)]
 struct Pending {
     rows: Vec<Row>,
     bytes: usize,
     cursor: Option<Cursor>,
-    footer: FilesFooter,
     next_seq: u64,
     next_blob: u32,
-    before: Figures,
-    rows_total: u64,
+}
+
+/// What there is to tell, for whoever asks. Never held while anything waits.
+#[derive(Debug)]
+struct SoFar {
+    files: FilesFooter,
+    rows: u64,
     profile: Option<ProfileFooter>,
 }
 
@@ -89,6 +96,8 @@ impl LiveSession {
         let footer = collection.cursor.as_ref().map(|c| c.footer.clone()).unwrap_or_default();
         let mut before = collection.figures;
         before.resumed += u32::from(collection.is_running);
+        let rows = before.rows;
+        let profile = before.profile.clone();
         Self {
             tag: Tag::new(agent.clone(), Some(collection.request)),
             journal,
@@ -106,16 +115,14 @@ impl LiveSession {
             bytes: AtomicU64::new(footer.bytes_read),
             flush_at_ms: AtomicU64::new(u64::MAX),
             progress: Mutex::default(),
+            before,
+            so_far: Mutex::new(SoFar { files: footer, rows, profile }),
             pending: Mutex::new(Pending {
                 rows: Vec::new(),
                 bytes: 0,
                 cursor: None,
-                footer,
                 next_seq: collection.next_seq,
                 next_blob: collection.next_blob,
-                rows_total: before.rows,
-                profile: before.profile.clone(),
-                before,
             }),
         }
     }
@@ -133,8 +140,7 @@ impl LiveSession {
 
     /// Returns the figures of now as a footer.
     pub fn footer(&self, files: Option<FilesFooter>) -> Footer {
-        let pending = lock(&self.pending);
-        let figures = self.figures(&pending);
+        let figures = self.figures();
         Footer {
             files,
             profile: figures.profile,
@@ -150,7 +156,7 @@ impl LiveSession {
 
     /// Returns the figures of the files up to the last cursor.
     pub fn files_so_far(&self) -> FilesFooter {
-        lock(&self.pending).footer.clone()
+        lock(&self.so_far).files.clone()
     }
 
     /// Commits what is pending so that a later run goes on from here.
@@ -163,17 +169,17 @@ impl LiveSession {
         self.flush(&mut lock(&self.pending), Some(status))
     }
 
-    fn figures(&self, pending: &Pending) -> Figures {
+    fn figures(&self) -> Figures {
         let (user_ms, system_ms) = self.meter.cpu_by_mode_ms();
-        let before = &pending.before;
+        let (before, so_far) = (&self.before, lock(&self.so_far));
         Figures {
             cpu_user_ms: before.cpu_user_ms.saturating_add(user_ms),
             cpu_system_ms: before.cpu_system_ms.saturating_add(system_ms),
             throttled_ms: before.throttled_ms.saturating_add(self.meter.throttled_ms()),
             ran_ms: before.ran_ms.saturating_add(self.elapsed_ms()),
-            rows: pending.rows_total,
+            rows: so_far.rows,
             resumed: before.resumed,
-            profile: pending.profile.clone(),
+            profile: so_far.profile.clone(),
         }
     }
 
@@ -195,7 +201,7 @@ impl LiveSession {
             return Err(Stop::Limit("chunks"));
         }
         let last = last.map(|status| Status { chunks: Some(next_seq), ..status });
-        let figures = self.figures(pending);
+        let figures = self.figures();
         let step = Step {
             rows: &chunks,
             cursor: pending.cursor.as_ref(),
@@ -369,15 +375,17 @@ impl Session for LiveSession {
         self.on_time()?;
         self.room()?;
         let mut pending = lock(&self.pending);
-        let total = pending.rows_total.saturating_add(rows.len() as u64);
+        let mut so_far = lock(&self.so_far);
+        let total = so_far.rows.saturating_add(rows.len() as u64);
         if self.limits.max_rows.is_some_and(|max| total > max) {
             self.stop.say(Stop::Limit("rows"));
             return self.stop.check();
         }
-        pending.rows_total = total;
+        so_far.rows = total;
+        so_far.files.clone_from(&cursor.footer);
+        drop(so_far);
         pending.bytes += rows.iter().map(row_bytes).sum::<usize>();
         pending.rows.extend(rows);
-        pending.footer.clone_from(&cursor.footer);
         pending.cursor = Some(cursor);
         let is_full = pending.bytes >= limits::ROW_CHUNK_BYTES_MAX
             || pending.rows.len() >= limits::ROW_CHUNK_ROWS_MAX;
@@ -415,12 +423,12 @@ impl Session for LiveSession {
                 data: ByteBuf::from(data),
             })
             .collect();
-        let mut figures = self.figures(&pending);
+        let mut figures = self.figures();
         figures.profile = Some(ProfileFooter { blob_sha256, blob_bytes: total, ..footer });
         self.commit(&Step { blobs: &chunks, figures: Some(&figures), ..Step::default() })?;
         pending.next_seq = pending.next_seq.saturating_add(chunks.len() as u64);
         pending.next_blob += 1;
-        pending.profile = figures.profile;
+        lock(&self.so_far).profile = figures.profile;
         Ok(())
     }
 

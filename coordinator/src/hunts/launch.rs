@@ -225,6 +225,11 @@ async fn record(
     opened: &Opened,
     request: &Request,
 ) -> Result<(), ApiError> {
+    // Nobody should wait for an answer until somebody has made room.
+    if let Some(why) = core.writer.trouble() {
+        let next = "make room on its disk, then run the command again; muster doctor";
+        return Err(ApiError::away("the coordinator's store cannot be written", why, next));
+    }
     let line = Audit {
         token: caller.0.clone(),
         operator: opened.operator.clone(),
