@@ -63,6 +63,8 @@ impl Core {
         }
         let is_seen = id.map_or(Ok(false), |id| self.journal.is_seen(id))?;
         let effect = if is_seen {
+            // A replay, or a delivery whose ack was lost.
+            info!(request = %sealed.id, "this request came before: nothing to do");
             Effect::Nothing
         } else {
             let opened = lock(&self.trust).open(sealed, now);

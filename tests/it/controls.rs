@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 
-use super::refused::keys;
+use super::keys::keys;
 
 const LONG: Duration = Duration::from_mins(1);
 

@@ -142,7 +142,7 @@ fn files_that_claim_to_be_empty_are_read_to_their_end() {
         };
         match (read(), read()) {
             (Err(error), _) => {
-                assert_eq!(row["errno"].as_i64(), error.raw_os_error().map(i64::from), "{row}")
+                assert_eq!(row["errno"].as_i64(), error.raw_os_error().map(i64::from), "{row}");
             }
             (Ok(one), Ok(two)) if one == two => {
                 assert_eq!(

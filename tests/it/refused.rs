@@ -1,181 +1,224 @@
 //! What must not be carried out is not, end to end: published past the coordinator, straight onto the agent's ways in,
-//! by somebody who has the broker but not the keys.
+//! by somebody who has the broker but not the keys, or the keys but not the right.
+//!
+//! Each thing on the list comes by the stream and by the agent's own queue. The agent answers it once, `declined` with
+//! its code; the coordinator has no such request on record, so the answer becomes a dead letter, which is counted.
+//! That nothing was carried out is seen in three places: no collection ended, no answer tells of a chunk, and the folder
+//! that all of it asks for was not opened, which is watched.
 
-use std::collections::BTreeSet;
+mod bait;
+mod forge;
+mod impostor;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
-use common::amqp::{Link, Message};
-use common::clock::Clock;
-use common::ids::FleetId;
-use common::request::hunt::{FileHash, HashKind, HuntStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::trust::{Certificate, Grant};
-use common::request::{Args, Body, Kind, Limits, Sealed, Target};
-use common::{hex, wire};
-use serde_bytes::ByteBuf;
+use common::amqp::{Link, Message, Session, Start};
+use common::limits::RESULT_BYTES_MAX;
+use common::request::Sealed;
+use common::result::{State, Status};
+use common::topology::{DEAD, REQUESTS, directed_queue};
+use common::wire;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 
-/// The fleet's own keys, as its operator has them.
-pub(super) struct Keys {
-    pub(super) fleet: FleetId,
-    root: SigningKey,
-    pub(super) operator: SigningKey,
-    pub(super) certificate: Certificate,
-}
+use self::bait::Bait;
+use self::forge::Forge;
 
-fn seed(table: &toml::Table) -> SigningKey {
-    let bytes = hex::decode(table["seed"].as_str().expect("a seed")).expect("hexadecimal");
-    SigningKey::from_seed(&bytes.try_into().expect("32 bytes"))
-}
+const LONG: Duration = Duration::from_mins(2);
+/// Files of the tree that the proper hunts are about.
+const FILES: usize = 40;
 
-pub(super) fn keys(fleet: &Fleet) -> Keys {
-    use base64::Engine;
-    let read = |name: &str| -> toml::Table {
-        let text = std::fs::read_to_string(fleet.path("home").join(name)).expect("a key file");
-        text.parse().expect("TOML")
-    };
-    let (root, operator) = (read("root.key"), read("operator.key"));
-    let text = operator["certificate"].as_str().expect("a certificate");
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
-    Keys {
-        fleet: operator["fleet"].as_str().expect("a fleet").parse().expect("an id"),
-        root: seed(&root),
-        operator: seed(&operator),
-        certificate: wire::decode(&bytes, 10_000).expect("a certificate"),
-    }
-}
-
-fn body(keys: &Keys, root: &str, change: impl FnOnce(&mut Body)) -> Body {
-    let args = Args::HuntStart(HuntStart {
-        revision: 0,
-        artifact: "file_hash".into(),
-        file_hash: FileHash {
-            roots: vec![ByteBuf::from(root)],
-            hashes: vec![HashKind::Sha256],
-            ..FileHash::default()
-        },
-        spread_s: 0,
-        progress_s: 0,
-    });
-    let draft = Draft {
-        fleet: keys.fleet,
-        target: Target::all(),
-        limits: Limits::default(),
-        issued: Clock::system().now(),
-        valid_ms: 3_600_000,
-    };
-    let mut body = draft.body(keys.operator.id(), &args).expect("a body");
-    change(&mut body);
-    body
+/// The list: what it is, the request, and the code of the answer. What has no code is not even answered.
+fn list(
+    forge: &Forge,
+    proper: &Sealed,
+    running: &str,
+    (forbidden, above): (&Path, &Path),
+) -> Vec<(&'static str, Sealed, Option<&'static str>)> {
+    let mut list = vec![
+        ("unsigned", forge.unsigned(), "unsigned"),
+        ("wrong key", forge.wrong_key(), "bad_signature"),
+        ("a key without the root's certificate", forge.without_certificate(), "bad_certificate"),
+        (
+            "a key with a certificate of its own making",
+            forge.certified_by_itself(),
+            "bad_certificate",
+        ),
+        (
+            "a key that the root certified for other kinds",
+            forge.kind_not_granted(),
+            "kind_not_allowed",
+        ),
+        ("the root's own key, which signs no hunts", forge.by_the_root(), "bad_certificate"),
+        ("a revoked key", forge.revoked_key(), "revoked_key"),
+        ("altered byte", forge.altered_byte(), "bad_signature"),
+        ("altered kind", forge.altered_kind(), "bad_signature"),
+        ("altered id", forge.altered_id(), "altered"),
+        ("wrong fleet", forge.wrong_fleet(), "wrong_fleet"),
+        ("expired", forge.expired(), "expired"),
+        ("not yet valid", forge.not_yet_valid(), "not_yet_valid"),
+        ("a lower revision", forge.cancel(running, 0), "lower_revision"),
+        ("an unknown field", forge.unknown_field(), "malformed"),
+        ("an unknown field in the arguments", forge.unknown_argument(), "malformed"),
+        ("over a size cap", forge.over_the_cap(), "too_big"),
+        ("truncated", forge.truncated(), "bad_signature"),
+        ("truncated before it was signed", forge.truncated_and_signed(), "malformed"),
+        ("unknown kind", forge.unknown_kind(), "unknown_kind"),
+        ("deeply nested MessagePack", forge.deeply_nested(), "malformed"),
+        (
+            "deeply nested MessagePack in the arguments",
+            forge.deeply_nested_arguments(),
+            "malformed",
+        ),
+        ("a root that the local policy forbids", forge.hunt_of(forbidden), "policy"),
+        ("a root above one that the local policy forbids", forge.hunt_of(above), "policy"),
+    ]
+    .into_iter()
+    .map(|(what, sealed, code)| (what, sealed, Some(code)))
+    .collect::<Vec<_>>();
+    list.push(("replayed", proper.clone(), None));
+    list
 }
 
 #[test]
-fn nothing_forged_is_carried_out_and_each_refusal_is_counted() {
+fn nothing_on_the_list_is_carried_out_and_each_has_its_answer() {
     let fleet = Fleet::start_with(1, |bundle| {
-        std::fs::write(bundle.join("policy.toml"), "deny_roots = [\"/etc\"]\n").expect("a policy");
+        let folder = bundle.parent().and_then(Path::parent).expect("the fleet's folder");
+        let policy = format!("deny_roots = [{:?}]\n", folder.join("baits/forbidden"));
+        std::fs::write(bundle.join("policy.toml"), policy).expect("a policy");
     });
-    let keys = keys(&fleet);
+    let baits = fleet.path("baits");
+    let (open, forbidden) = (baits.join("open"), baits.join("forbidden"));
+    let bait = Bait::put(&[&baits, &open, &forbidden]);
     let root = fleet.path("tree");
-    tests::swarm::trees::write(&root, 5, 1).expect("a tree");
+    tests::swarm::trees::write(&root, FILES, 1).expect("a tree");
     let root = root.to_string_lossy().into_owned();
-    let seal = |body: &Body| keys.operator.seal(body, Some(&keys.certificate)).expect("sealed");
-    let day = 86_400_000;
-    let stranger = SigningKey::from_seed(&[9; 32]);
-    let own_grant = Grant {
-        fleet: keys.fleet,
-        key: ByteBuf::from(stranger.public()),
-        name: "mallory".into(),
-        kinds: Kind::ALL.to_vec(),
-        issued: Clock::system().now(),
-        not_after: Clock::system().now().plus_ms(day),
+    let forge = Forge::new(&fleet, &open);
+    let launch = |more: &[&str]| {
+        let arguments = [&["hunt", "launch", "--root", &root, "--target", "all"], more].concat();
+        fleet.json(&arguments)["id"].as_str().expect("an id").to_owned()
     };
-    let by_stranger = || body(&keys, &root, |body| body.key = stranger.id());
-    let own_certificate = stranger.certify(&own_grant).expect("a certificate");
-    let good = || seal(&body(&keys, &root, |_| {}));
+    let first = launch(&[]);
+    fleet.await_hunt(&first, LONG);
+    // Slow enough to be running while everything comes.
+    let second = launch(&["--max-files-per-s", "4"]);
+    eventually("the slow hunt runs", LONG, || {
+        let states = &fleet.json(&["hunt", "show", &second])["states"];
+        if states["running"] == 1 { Ok(()) } else { Err(states.to_string()) }
+    });
+    fleet.muster_ok(["trust", "revoke", &forge.revoked.id().to_string(), "--yes"]);
+    eventually("the agent knows of the revocation", LONG, || {
+        let is_known = log(&fleet).contains("kind=trust.revoke");
+        if is_known { Ok(()) } else { Err("it does not".to_owned()) }
+    });
 
-    let mut forged: Vec<(&str, Sealed)> = vec![
-        ("unsigned", Sealed { sig: ByteBuf::new(), ..good() }),
-        ("wrong key", stranger.seal(&by_stranger(), Some(&keys.certificate)).expect("sealed")),
-        (
-            "certified by itself",
-            stranger.seal(&by_stranger(), Some(&own_certificate)).expect("sealed"),
-        ),
-        ("without certificate", Sealed { cert: ByteBuf::new(), ..good() }),
-        ("altered kind", Sealed { kind: "profile.start".into(), ..good() }),
-        ("unknown kind", Sealed { kind: "hunt.explode".into(), ..good() }),
-        ("wrong fleet", seal(&body(&keys, &root, |body| body.fleet = FleetId::new()))),
-        (
-            "expired",
-            seal(&body(&keys, &root, |body| {
-                body.issued = body.issued.plus_ms(-2 * day);
-                body.not_after = body.not_after.plus_ms(-day);
-            })),
-        ),
-        (
-            "not yet valid",
-            seal(&body(&keys, &root, |body| {
-                body.issued = body.issued.plus_ms(day);
-                body.not_after = body.not_after.plus_ms(day);
-            })),
-        ),
-        ("root that policy forbids", seal(&body(&keys, "/etc", |_| {}))),
-        ("over the cap", {
-            let mut huge = good();
-            huge.body.extend(vec![0; 600_000]);
-            huge
-        }),
-        (
-            "signed by the root, which signs no hunts",
-            keys.root
-                .seal(
-                    &body(&keys, &root, |body| {
-                        body.key = keys.root.id();
-                    }),
-                    None,
-                )
-                .expect("sealed"),
-        ),
-    ];
-    let mut altered = good();
-    altered.body[40] ^= 1;
-    forged.push(("altered byte", altered));
-    let mut truncated = good();
-    truncated.body.truncate(60);
-    forged.push(("truncated", truncated));
+    let list = on_broker(&fleet, async |session| {
+        let proper = request_in_stream(session, &first).await;
+        let list = list(&forge, &proper, &second, (&forbidden, &baits));
+        let own_queue = directed_queue(&fleet.agents[0].id.parse().expect("an id"));
+        let publisher = session.publisher().await.expect("a publisher");
+        for queue in [REQUESTS, &own_queue] {
+            for (_, sealed, _) in &list {
+                publisher.publish(Message::request(sealed, queue)).await.expect("published");
+            }
+        }
+        list
+    });
+    let ids: BTreeSet<_> = list.iter().map(|(_, sealed, _)| &sealed.id).collect();
+    assert_eq!(ids.len(), list.len(), "each has an id of its own");
 
-    let directed = common::topology::directed_queue(&fleet.agents[0].id.parse().expect("an id"));
-    let ids: BTreeSet<String> = forged.iter().map(|(_, sealed)| sealed.id.clone()).collect();
-    assert_eq!(ids.len(), forged.len());
+    // The agent still does what is asked properly, and does it after all that came before.
+    let states = fleet.await_hunt(&second, LONG)["states"].clone();
+    assert_eq!(states["finished"], 1, "a lower revision cancels nothing: {states}");
+    let third = launch(&[]);
+    fleet.await_hunt(&third, LONG);
+    let answered: Vec<_> = list.iter().filter(|(_, _, code)| code.is_some()).collect();
+    let counted = format!("{} of status (unknown_request)", answered.len());
+    eventually("every answer is a dead letter, and counted", LONG, || {
+        let doctor = fleet.muster(["doctor", "--output", "json"]);
+        let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        if said.contains(&counted) { Ok(()) } else { Err(format!("{counted}: {said}")) }
+    });
+    let answers = on_broker(&fleet, async |session| dead_letters(session, answered.len()).await);
+    for (what, sealed, code) in answered {
+        let answer = answers.get(&sealed.id).unwrap_or_else(|| panic!("{what}: no answer"));
+        assert_eq!(Some(answer.code.as_str()), *code, "{what}: {answer:?}");
+        assert_eq!(answer.state, State::Declined, "{what}: {answer:?}");
+        assert_eq!(
+            (answer.agent.as_str(), answer.chunks),
+            (fleet.agents[0].id.as_str(), Some(0)),
+            "{what}"
+        );
+    }
+
+    // Nothing else ran, and nothing ran twice.
+    let log = log(&fleet);
+    let ended: Vec<_> = log.lines().filter(|line| line.contains("collection ended")).collect();
+    assert_eq!(ended.len(), 3, "only the proper ones ran: {ended:?}");
+    for hunt in [&first, &second, &third] {
+        assert_eq!(
+            ended.iter().filter(|line| line.contains(hunt.as_str())).count(),
+            1,
+            "{ended:?}"
+        );
+        assert_eq!(fleet.rows(hunt).values().map(Vec::len).sum::<usize>(), FILES);
+    }
+    let again = log.lines().filter(|line| line.contains("came before") && line.contains(&first));
+    assert_eq!(again.count(), 2, "the replays, by both ways: {log}");
+    assert_eq!(bait.touched(), Vec::<String>::new());
+    // The watch does tell of a hunt.
+    let open = open.to_string_lossy();
+    let hunt = fleet.json(&["hunt", "launch", "--root", &open, "--target", "all"]);
+    fleet.await_hunt(hunt["id"].as_str().expect("an id"), LONG);
+    assert!(bait.touched().len() > 1);
+}
+
+fn log(fleet: &Fleet) -> String {
+    let path = fleet.path(&format!("{}.log", fleet.agents[0].id));
+    std::fs::read_to_string(path).expect("a log")
+}
+
+/// Does something as the broker's administrator.
+fn on_broker<T>(fleet: &Fleet, work: impl AsyncFnOnce(&Session) -> T) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut link = Link::new(fleet.broker.link("/"));
         let session = link.connect_once().await.expect("a connection");
-        let publisher = session.publisher().await.expect("a publisher");
-        for (n, (_, sealed)) in forged.iter().enumerate() {
-            let queue = if n % 2 == 0 { directed.as_str() } else { common::topology::REQUESTS };
-            publisher.publish(Message::request(sealed, queue)).await.expect("published");
-        }
+        let value = work(&session).await;
         session.close().await;
-    });
-    // The agent answers each once; the coordinator knows none of them, so each answer is a counted dead letter. What
-    // was over before this agent's journal began is not answered: it was never meant for it.
-    let answered = forged.len() as u64 - 1;
-    eventually("every refusal is counted", Duration::from_mins(1), || {
-        let status = fleet.json(&["broker", "status"]);
-        let dead = status["dead_letters"].as_u64().unwrap_or(0);
-        if dead >= answered { Ok(()) } else { Err(format!("{dead} of {answered}")) }
-    });
-    // And it still does what is asked properly: none of them did it harm, and nothing else ran.
-    let launched = fleet.json(&["hunt", "launch", "--root", &root, "--target", "all"]);
-    let hunt = launched["id"].as_str().expect("an id");
-    fleet.await_hunt(hunt, Duration::from_mins(1));
-    assert_eq!(fleet.rows(hunt).values().map(Vec::len).sum::<usize>(), 5);
-    let log =
-        std::fs::read_to_string(fleet.path(&format!("{}.log", fleet.agents[0].id))).expect("a log");
-    assert!(log.contains("code=\"expired\""), "{log}");
-    let ended: Vec<_> = log.lines().filter(|line| line.contains("collection ended")).collect();
-    assert_eq!(ended.len(), 1, "only the proper one ran: {ended:?}");
-    assert!(ended[0].contains(hunt), "{ended:?}");
+        value
+    })
+}
+
+/// Takes the bytes of a request from the stream, as anybody can who reads it.
+async fn request_in_stream(session: &Session, id: &str) -> Sealed {
+    let mut consumer = session.consumer(REQUESTS, Start::StreamFirst, 10).await.expect("a stream");
+    loop {
+        let next = tokio::time::timeout(LONG, consumer.next()).await.expect("the request");
+        let delivery = next.expect("a delivery");
+        let sealed = delivery.sealed();
+        delivery.settle.ack().await.expect("an ack");
+        if sealed.id == id {
+            return sealed;
+        }
+    }
+}
+
+/// Takes so many dead letters, which must be statuses of different requests.
+async fn dead_letters(session: &Session, count: usize) -> BTreeMap<String, Status> {
+    let mut consumer = session.consumer(DEAD, Start::Queue, 10).await.expect("the queue");
+    let mut letters = BTreeMap::new();
+    for _ in 0..count {
+        let next = tokio::time::timeout(LONG, consumer.next()).await.expect("a dead letter");
+        let delivery = next.expect("a delivery");
+        assert_eq!(delivery.header("x-muster-reason"), Some(&b"unknown_request"[..]));
+        let status: Status = wire::decode(&delivery.body, RESULT_BYTES_MAX).expect("a status");
+        delivery.settle.ack().await.expect("an ack");
+        let id = status.request.to_string();
+        assert!(letters.insert(id, status).is_none(), "answered twice");
+    }
+    letters
 }
