@@ -91,7 +91,7 @@ mod tests {
         let turns = Turns::default();
         let (one, two) = (RequestId::new(), RequestId::new());
         let held = turns.take(one).unwrap();
-        assert!(turns.clone().take(one).is_none());
+        assert!(turns.take(one).is_none());
         assert!(turns.take(two).is_some());
         drop(held);
         assert!(turns.take(one).is_some());
