@@ -19,7 +19,7 @@ const EXAMPLES: &str = "Examples:
   muster-agent once hunt.sealed --trust operator.key --output jsonl > rows.jsonl
 
 Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker,
-77 refused (key, policy), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
+75 the journal cannot be used, 77 refused (key, policy, password), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
 
 #[derive(Debug, Parser)]
 #[command(name = "muster-agent", version, about = "Muster's agent: runs signed hunts and profiles.", after_help = EXAMPLES)]
@@ -132,8 +132,12 @@ fn trusted(text: &str) -> anyhow::Result<([u8; 32], Option<FleetId>)> {
         Path::new(text),
         "pass the operator.key or agent.toml of the fleet, or its root as 64 hexadecimal digits",
     )?;
-    let root = config::root_key(&file.root);
-    Ok((root.ok_or_else(|| anyhow::anyhow!("error: root in {text} is no key"))?, Some(file.fleet)))
+    let root = config::root_key(&file.root).ok_or_else(|| {
+        Usage(format!(
+            "root in {text} is no key\n  cause: it must be 64 hexadecimal digits\n  try:   pass the operator.key or agent.toml of the fleet"
+        ))
+    })?;
+    Ok((root, Some(file.fleet)))
 }
 
 fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow::Result<u8> {
@@ -202,36 +206,64 @@ fn doctor(path: &Path) -> anyhow::Result<u8> {
     })
 }
 
-/// A mistake on the command line.
+/// A mistake on the command line: what failed, why, what to do next.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
 
 /// Says what failed, why, and what to do next.
 pub fn complain(error: &anyhow::Error) {
-    let next = match error.downcast_ref::<AmqpError>() {
-        Some(AmqpError::WrongPassword { .. }) => {
-            "\n  try:   enrol the agent again: `muster agents enrol`"
-        }
-        Some(AmqpError::Missing { .. }) => "\n  try:   `muster broker apply`, then enrol the agent",
-        Some(_) => "\n  try:   check that the broker runs and that [broker] in agent.toml names it",
-        None => "",
-    };
-    drop(writeln!(io::stderr(), "error: {error}{next}"));
+    if !is_closed_pipe(error) {
+        drop(writeln!(io::stderr(), "error: {}", told(error)));
+    }
+}
+
+/// Returns the three lines of an error, less the word `error`.
+fn told(error: &anyhow::Error) -> String {
+    if let Some(problem) = error.downcast_ref::<AmqpError>() {
+        let what = match problem {
+            AmqpError::NoBroker { .. } | AmqpError::Gone(_) => "cannot reach the broker",
+            AmqpError::WrongPassword { .. } | AmqpError::Denied(_) => {
+                "the broker refuses this agent"
+            }
+            AmqpError::NoVhost { .. } | AmqpError::Missing { .. } => {
+                "the broker lacks what this agent needs"
+            }
+            AmqpError::Config(_) => "[broker] in agent.toml cannot be used",
+        };
+        return format!("{what}\n  cause: {problem}\n  try:   {}", problem.hint());
+    }
+    let text = error.to_string();
+    if text.lines().count() == 3 {
+        return text;
+    }
+    format!(
+        "muster-agent failed\n  cause: {text}\n  try:   report this with the command that led to it"
+    )
+}
+
+/// Whoever read our output has seen enough: that is success.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Returns the documented exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if is_closed_pipe(error) {
+        return 0;
+    }
     if error.is::<ConfigError>() || error.is::<Usage>() {
         return 64;
     }
     match error.downcast_ref::<AmqpError>() {
         Some(AmqpError::WrongPassword { .. } | AmqpError::Denied(_)) => return 77,
+        Some(AmqpError::Config(_)) => return 64,
         Some(_) => return 69,
         None => {}
     }
     match (error.downcast_ref::<OnceError>(), error.downcast_ref::<AgentError>()) {
         (Some(OnceError::NotSealed(_)), _) => 64,
+        (Some(OnceError::Output(_)), _) => 69,
         (_, Some(_)) => 75,
         _ => 1,
     }

@@ -51,7 +51,7 @@ pub enum OnceError {
     #[error("out of memory for results: {0}")]
     Journal(#[from] JournalError),
     /// The reader of the rows is gone, or the disk behind it is full.
-    #[error("cannot write rows: {0}")]
+    #[error("cannot write rows\n  cause: {0}\n  try:   check the disk or the pipe behind stdout")]
     Output(#[from] io::Error),
 }
 

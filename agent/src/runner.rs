@@ -70,7 +70,11 @@ fn carry_out(core: &Core, run: &Run) {
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
     let so_far = || is_hunt.then(|| session.files_so_far());
     let (state, code, reason, files) = match collected {
-        Ok(Ok(files)) => (State::Finished, "", String::new(), files),
+        Ok(Ok(files)) => match files.as_ref().and_then(file_hash::no_root) {
+            // An operator who mistyped a root must not read "finished, nothing found".
+            Some(reason) => (State::Failed, CollectError::NO_ROOT, reason, files),
+            None => (State::Finished, "", String::new(), files),
+        },
         Ok(Err(CollectError::Stop(stop))) => {
             let reason = stop.to_string();
             match stop {

@@ -15,7 +15,10 @@ pub enum Format {
 /// Starts logging to stderr. `filter` is in `tracing`'s syntax (`info`, `agent=debug`); one that does not
 /// parse counts as `info`. A second call changes nothing.
 pub fn start(filter: &str, format: Format) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // What the client library calls an error is told by us, with what to do; who wants its own words names it.
+    let filter =
+        if filter.contains("lapin") { filter.to_owned() } else { format!("{filter},lapin=off") };
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         Format::Text => builder.with_ansi(false).try_init(),

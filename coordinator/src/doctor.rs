@@ -60,8 +60,13 @@ fn link(broker: &BrokerHealth) -> Check {
         return well("broker", format!("{}, since {}", broker.address, broker.since));
     }
     let cause = broker.cause.as_deref().unwrap_or("not connected");
-    let message = format!("no broker at {} since {}: {cause}", broker.address, broker.since);
-    ill("broker", Verdict::Bad, message, "start RabbitMQ, then `muster broker status`")
+    let message = format!("not connected to {} since {}: {cause}", broker.address, broker.since);
+    ill(
+        "broker",
+        Verdict::Bad,
+        message,
+        "muster broker status; start RabbitMQ, or correct [broker] in coordinator.toml",
+    )
 }
 
 fn store(trouble: Option<&str>) -> Check {

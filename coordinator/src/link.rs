@@ -19,7 +19,9 @@ const OWED_EVERY: Duration = Duration::from_secs(5);
 /// Runs until it is told to stop.
 pub async fn run(core: &Core, config: LinkConfig, stop: CancellationToken) {
     let mut link = Link::new(config);
-    while let Some(session) = link.connect(&stop).await {
+    // `doctor` says what a person must change, not only that there is no connection.
+    let tell = |problem: &AmqpError| core.set_link(None, Some(problem.to_string()));
+    while let Some(session) = link.connect_telling(&stop, tell).await {
         let ended = tokio::select! {
             () = stop.cancelled() => break,
             ended = live(core, &session) => ended,

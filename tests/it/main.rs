@@ -9,6 +9,7 @@ mod full;
 mod hunts;
 mod keys;
 mod moving;
+mod newcomer;
 mod owed;
 mod refused;
 mod scene;

@@ -29,6 +29,8 @@ impl CollectError {
     pub const BAD_ARGUMENTS: &'static str = "bad_arguments";
     /// The system refused something that the collector cannot work without.
     pub const SYSTEM: &'static str = "system";
+    /// Below a root nothing could be looked at; what the other roots hold was collected.
+    pub const NO_ROOT: &'static str = "no_root";
     /// An invariant of the collector is broken.
     pub const BUG: &'static str = "bug";
 

@@ -56,6 +56,24 @@ impl AmqpError {
         )
     }
 
+    /// Returns what a person does next: the `try:` line of an error.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoBroker { .. } | Self::Gone(_) => {
+                "start the broker, or correct host and port in [broker] of the configuration"
+            }
+            Self::WrongPassword { .. } => {
+                "put the user's right password into password_file; an agent is enrolled again: muster agents enrol"
+            }
+            Self::NoVhost { .. } => "rabbitmqctl add_vhost, or correct vhost in [broker]",
+            Self::Config(_) => "correct [broker] in the configuration",
+            Self::Missing { .. } => {
+                "muster broker apply; an agent without its queue is enrolled again"
+            }
+            Self::Denied(_) => "muster broker apply; an agent without its rights is enrolled again",
+        }
+    }
+
     /// Returns one word for the kind: a link logs each kind once.
     pub(super) fn kind(&self) -> &'static str {
         match self {

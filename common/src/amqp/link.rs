@@ -58,6 +58,15 @@ impl Link {
     /// after a lost connection or a failure only after a pause, so that a broker that comes back is not
     /// met by its whole fleet in one second. Each kind of failure is logged once.
     pub async fn connect(&mut self, stop: &CancellationToken) -> Option<Session> {
+        self.connect_telling(stop, |_| {}).await
+    }
+
+    /// The same, and tells of every failure.
+    pub async fn connect_telling(
+        &mut self,
+        stop: &CancellationToken,
+        mut tell: impl FnMut(&AmqpError) + Send,
+    ) -> Option<Session> {
         let mut tries: u32 = 0;
         let mut logged = Vec::new();
         let mut pause_ms = if self.connected_before { self.config.backoff.draw_ms(0) } else { 0 };
@@ -79,6 +88,7 @@ impl Link {
                 Err(problem) => problem,
             };
             log(&problem, &mut logged);
+            tell(&problem);
             pause_ms = if problem.is_permanent() {
                 self.config.backoff.draw_ms(u32::MAX)
             } else {
@@ -96,9 +106,9 @@ fn log(problem: &AmqpError, logged: &mut Vec<&'static str>) {
     }
     logged.push(problem.kind());
     if problem.is_permanent() {
-        error!(error = %problem, "cannot connect; trying on");
+        error!(error = %problem, next = problem.hint(), "cannot connect; trying on");
     } else {
-        warn!(error = %problem, "cannot connect; trying on");
+        warn!(error = %problem, next = problem.hint(), "cannot connect; trying on");
     }
 }
 

@@ -118,6 +118,9 @@ pub struct FilesFooter {
     pub skipped: BTreeMap<String, u64>,
     /// Rows of what could not be read, by status: `denied`, `vanished`, `io_error`.
     pub failed: BTreeMap<String, u64>,
+    /// Roots below which nothing was looked at, lossily, each with the status of its row: it does not exist, cannot
+    /// be read, is a link, lies on a file system that is not entered.
+    pub roots_failed: BTreeMap<String, String>,
     /// File systems that were not entered: mount point, a blank, type. At most 64, the others under `more`.
     pub mounts_skipped: BTreeMap<String, u64>,
     /// File bytes that went through the digests for rows that were kept.

@@ -9,7 +9,7 @@ use common::ids::AgentId;
 use super::error::ApiError;
 use super::guard::Caller;
 use super::types::{AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents};
-use crate::broker;
+use crate::broker::{self, ManagementError};
 use crate::core::Core;
 use crate::roster;
 use crate::store::StoredAgent;
@@ -78,14 +78,9 @@ pub async fn enrol(
     }
     let management = core.management.clone();
     let made = tokio::task::spawn_blocking(move || broker::enrol::enrol(&management, &ids)).await;
-    let credentials =
-        made.map_err(|problem| ApiError::bug(problem.to_string()))?.map_err(|error| {
-            ApiError::away(
-                "the broker cannot make the agents' users",
-                error.to_string(),
-                &error.hint(),
-            )
-        })?;
+    let credentials = made
+        .map_err(|problem| ApiError::bug(problem.to_string()))?
+        .map_err(|error| of_broker("the broker does not make the agents' users", &error))?;
     let line = audit(&caller, "enrol", format!("{} agents", credentials.len()));
     core.writer.write(Write::Agents(records, line)).await.map_err(ApiError::from)?;
     let agents = asked.agents.into_iter().zip(credentials).map(|(agent, made)| Enrolled {
@@ -95,6 +90,16 @@ pub async fn enrol(
         password: made.password.reveal().to_owned(),
     });
     Ok(Json(EnrolledAgents { broker: address(&core), agents: agents.collect() }))
+}
+
+/// A wrong password of the coordinator at the broker is a refusal (77), as in `muster broker apply`.
+fn of_broker(what: &str, error: &ManagementError) -> ApiError {
+    match error {
+        ManagementError::WrongPassword { .. } => {
+            ApiError::refused(what, error.to_string(), &error.hint())
+        }
+        _ => ApiError::away(what, error.to_string(), &error.hint()),
+    }
 }
 
 fn address(core: &Core) -> BrokerAddress {
@@ -117,9 +122,9 @@ pub async fn revoke(
     let (management, of): (_, AgentId) = (core.management.clone(), agent.id.clone());
     let revoked =
         tokio::task::spawn_blocking(move || broker::enrol::revoke(&management, &of)).await;
-    revoked.map_err(|problem| ApiError::bug(problem.to_string()))?.map_err(|error| {
-        ApiError::away("the broker cannot revoke the agent", error.to_string(), &error.hint())
-    })?;
+    revoked
+        .map_err(|problem| ApiError::bug(problem.to_string()))?
+        .map_err(|error| of_broker("the broker does not revoke the agent", &error))?;
     let line = audit(&caller, "revoke", agent.id.to_string());
     core.writer.write(Write::Revoked(agent.id.clone(), line)).await.map_err(ApiError::from)?;
     let agent = find(&core, agent.id.as_str()).await?;

@@ -33,7 +33,7 @@ pub enum ManagementError {
         cause: String,
     },
     /// Older than 3.10.
-    #[error("RabbitMQ {version} is too old: 3.10 or newer is needed")]
+    #[error("it is RabbitMQ {version}; 3.10 or newer is needed")]
     TooOld {
         /// What runs there.
         version: String,
@@ -72,7 +72,7 @@ impl ManagementError {
                 "start RabbitMQ with its plugin rabbitmq_management, or correct management_url in coordinator.toml".to_owned()
             }
             Self::WrongPassword { user, .. } => format!(
-                "rabbitmqctl set_user_tags {user} administrator; correct [broker] user and password_file in coordinator.toml"
+                "put {user}'s password into password_file; rabbitmqctl set_user_tags {user} administrator"
             ),
             Self::TooOld { .. } => "install RabbitMQ 3.10 or newer, best 4.x".to_owned(),
             Self::NoVhost { vhost } => format!("rabbitmqctl add_vhost {vhost}"),

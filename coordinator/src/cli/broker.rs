@@ -95,9 +95,18 @@ fn print(
 
 /// Nobody there and too old are 69; a wrong user or password is a refusal.
 fn failed(error: &ManagementError) -> Failure {
-    let exit = match error {
-        ManagementError::WrongPassword { .. } => Exit::Refused,
-        _ => Exit::Unavailable,
+    let (exit, what) = match error {
+        ManagementError::NoBroker { .. } => (Exit::Unavailable, "cannot reach the broker"),
+        ManagementError::WrongPassword { .. } => {
+            (Exit::Refused, "the broker refuses the coordinator's user")
+        }
+        ManagementError::TooOld { .. } => (Exit::Unavailable, "the broker is too old"),
+        ManagementError::NoVhost { .. } => {
+            (Exit::Unavailable, "the broker lacks the fleet's virtual host")
+        }
+        ManagementError::Refused { .. } | ManagementError::Unexpected { .. } => {
+            (Exit::Unavailable, "the broker does not do what it was asked")
+        }
     };
-    Failure::new(exit, "the broker does not do what it was asked", error, &error.hint())
+    Failure::new(exit, what, error, &error.hint())
 }

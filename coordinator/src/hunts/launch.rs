@@ -1,6 +1,5 @@
 //! A signed request comes in: verified, its agents worked out, recorded, and handed to the broker.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::api::error::ApiError;
 use crate::api::guard::Caller;
 use crate::api::types::{Launched, Route};
 use crate::core::Core;
+use crate::hunts::near;
 use crate::roster;
 use crate::store::{Audit, Landed, Reader, Request, StoreError, StoredAgent, StoredRequest, Write};
 
@@ -174,7 +174,7 @@ fn way(
     let agents = reader.agents().map_err(broken)?;
     let meant = meant(&agents, target, id)?;
     if meant.is_empty() && !matches!(args, Args::TrustRevoke(_)) {
-        return Err(nobody(&agents, target));
+        return Err(near::nobody(&agents, target, id));
     }
     Ok((if target.directed().is_some() { DIRECTED } else { BROADCAST }, meant))
 }
@@ -198,24 +198,6 @@ fn meant(
         }
     }
     Ok(meant)
-}
-
-/// Says what is near.
-fn nobody(agents: &[StoredAgent], target: &Target) -> ApiError {
-    let mut labels: BTreeMap<String, u64> = BTreeMap::new();
-    for agent in agents.iter().filter(|agent| agent.revoked.is_none()) {
-        for (key, value) in roster::labels(agent) {
-            let label = if value.is_empty() { key } else { format!("{key}={value}") };
-            *labels.entry(label).or_default() += 1;
-        }
-    }
-    let near: Vec<_> = labels.iter().take(5).map(|(l, n)| format!("`label:{l}` ({n})")).collect();
-    let known = if near.is_empty() { "no labels are known".to_owned() } else { near.join(", ") };
-    ApiError::nobody(
-        format!("no agent matches `{}`", target.expr.chars().take(200).collect::<String>()),
-        format!("0 of {} agents; known: {known}", agents.len()),
-        "muster agents list",
-    )
 }
 
 /// Records the request, its revision, whom it means and who asked, in one transaction.

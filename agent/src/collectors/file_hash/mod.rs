@@ -48,6 +48,11 @@ use crate::session::Session;
 /// Threads of one collection.
 const WORKERS_MAX: usize = 8;
 
+/// Says below which roots nothing was looked at, and why; `None` when there is no such root.
+pub fn no_root(footer: &FilesFooter) -> Option<String> {
+    tally::no_root(footer)
+}
+
 /// Walks and hashes what `spec` selects. The calling thread is one of the workers.
 pub fn collect(spec: &FileHash, session: &dyn Session) -> Result<FilesFooter, CollectError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -63,7 +68,7 @@ fn collect_on(
     let cursor = session.resume();
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
-    let window = Window::new(cursor.unwrap_or_default());
+    let window = Window::new(cursor.unwrap_or_default(), plan.roots.clone());
     let shared = Shared { plan: &plan, walker, window };
     std::thread::scope(|scope| -> Result<(), CollectError> {
         let mut threads = Vec::new();

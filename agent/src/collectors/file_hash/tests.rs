@@ -187,6 +187,8 @@ fn each_path_comes_once_however_the_roots_overlap() {
     assert_eq!(gone.errno, libc::ENOENT);
     assert_eq!(footer.failed.get("vanished"), Some(&1));
     assert_eq!(footer.seen, footer.accounted());
+    let gone = format!("{}/gone does not exist", folder.path().display());
+    assert_eq!(super::no_root(&footer), Some(gone), "a root is named, not only counted");
 }
 
 #[test]

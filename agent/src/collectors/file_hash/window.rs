@@ -64,6 +64,7 @@ struct State {
     emitted: Instant,
     is_cursor_new: bool,
     cursor: Cursor,
+    roots: Vec<Vec<u8>>,
     failure: Option<CollectError>,
 }
 
@@ -77,7 +78,7 @@ struct Slot {
 }
 
 impl Window {
-    pub(super) fn new(cursor: Cursor) -> Self {
+    pub(super) fn new(cursor: Cursor, roots: Vec<Vec<u8>>) -> Self {
         let bytes_read = AtomicU64::new(cursor.footer.bytes_read);
         let state = State {
             slots: VecDeque::new(),
@@ -89,6 +90,7 @@ impl Window {
             emitted: Instant::now(),
             is_cursor_new: false,
             cursor,
+            roots,
             failure: None,
         };
         Self { state: Mutex::new(state), moved: Condvar::new(), bytes_read }
@@ -251,7 +253,7 @@ impl State {
             let until = if is_whole { ready } else { slot.last_row(ready) };
             let mut after = None;
             for outcome in slot.outcomes.drain(..until).flatten() {
-                tally::add(&mut self.cursor.footer, &outcome);
+                tally::add(&mut self.cursor.footer, &outcome, &self.roots);
                 if let Outcome::Row(found) = outcome {
                     after = found.after;
                     rows.push(found.row);

@@ -1,5 +1,6 @@
 //! `muster hunt`: run, launch, seal, list, show, watch, results, cancel.
 
+mod end;
 mod plan;
 mod show;
 
@@ -19,10 +20,14 @@ use super::watch::{self, Watched};
 use super::{Context, control, private};
 use crate::output::files::FileRows;
 use crate::output::listing::field;
-use crate::output::{Column, Format, Show};
+use crate::output::{Column, Format, Show, units};
 
 /// What a sealed request may measure.
 const SEALED_BYTES_MAX: usize = limits::REQUEST_BYTES_MAX + 65_536;
+
+/// Said when a request is stored and not published.
+const BROKER_AWAY: &str =
+    "the coordinator has no broker; the request is sent when it is back: muster doctor";
 
 const LAUNCHED: &[Column] = &[
     Column::new("id", "id", Show::Text),
@@ -40,7 +45,7 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::Show(flags) => show::show(context, flags),
         Hunt::Watch(flags) => {
             let id = find(&context.client()?, &flags.hunt)?.id;
-            finish(context, &id, watch::watch(context, &id, flags.wait)?)
+            end::finish(context, &id, watch::watch(context, &id, flags.wait)?)
         }
         Hunt::Results(flags) => results(context, flags),
         Hunt::Cancel { hunt } => cancel(context, hunt),
@@ -81,13 +86,18 @@ pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> 
 pub(super) fn print_launched(context: &Context, launched: &Value) -> Result<(), Failure> {
     let targeted = field(launched, "targeted").as_u64().unwrap_or(0);
     if field(launched, "published") == &Value::Bool(false) {
-        context.out.note("the broker is away; the request is sent when it is back");
+        context.out.note(BROKER_AWAY);
     }
     if context.out.format == Format::Table {
-        context.out.note(&format!("{targeted} agents are meant; go on with: muster hunt watch ID"));
+        let text = format!("meant for {}; go on with: muster hunt watch ID", agents(targeted));
+        context.out.note(&text);
         return context.out.line(field(launched, "id").as_str().unwrap_or("-"));
     }
     context.out.record(LAUNCHED, launched)
+}
+
+fn agents(count: u64) -> String {
+    format!("{} agent{}", units::count(count), if count == 1 { "" } else { "s" })
 }
 
 fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
@@ -99,7 +109,10 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let launched = client.submit(&sealed)?;
     let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
     let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
-    context.out.note(&format!("hunt {id}: {targeted} agents"));
+    context.out.note(&format!("hunt {id}: meant for {}", agents(targeted)));
+    if field(&launched, "published") == &Value::Bool(false) {
+        context.out.note(BROKER_AWAY);
+    }
     let watched = watch::watch(context, &id, flags.wait)?;
     if let Watched::Ended(_) = &watched {
         let rows = match file {
@@ -111,33 +124,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
             context.out.note(&format!("rows are in {}", path.display()));
         }
     }
-    finish(context, &id, watched)
-}
-
-/// Says how watching ended, and with it the program.
-fn finish(context: &Context, id: &str, watched: Watched) -> Result<Exit, Failure> {
-    match watched {
-        Watched::Ended(view) => {
-            let coverage = show::coverage(&view);
-            // With a table the coverage is a part of it; machines ask `hunt show`.
-            if context.out.format == Format::Table {
-                context.out.bytes(coverage.as_bytes())?;
-            } else {
-                context.out.note(coverage.trim_end());
-            }
-            Ok(Exit::from_code(field(&view, "exit_code").as_i64().unwrap_or(1)))
-        }
-        Watched::Detached => {
-            context.out.note(&format!("detached; the hunt goes on: muster hunt watch {id}"));
-            Ok(Exit::Detached)
-        }
-        Watched::TimedOut => {
-            context
-                .out
-                .note(&format!("not done in time; the hunt goes on: muster hunt watch {id}"));
-            Ok(Exit::TimedOut)
-        }
-    }
+    end::finish(context, &id, watched)
 }
 
 fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
