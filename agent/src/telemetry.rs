@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use common::amqp::{AmqpError, Message, PublishError, Publisher};
 use common::ids::RequestId;
+use common::limits::TELEMETRY_WAITING_MAX;
 use common::result::{CollectionSample, Telemetry};
 use common::topology::{Class, RESULTS, RoutingKey};
 use common::wire;
@@ -95,7 +96,8 @@ pub fn sample(core: &Core, sampler: &mut Sampler) -> Result<Telemetry, JournalEr
 }
 
 fn collections(core: &Core) -> Vec<CollectionSample> {
-    let waiting: Vec<RequestId> = lock(&core.admission).waiting().take(WAITING_MAX).collect();
+    let waiting: Vec<RequestId> =
+        lock(&core.admission).waiting().take(TELEMETRY_WAITING_MAX).collect();
     let runs: Vec<_> = lock(&core.runs).values().cloned().collect();
     let running = runs.iter().map(|run| {
         let (progress, cpu_ms, throttled_ms, age) = run.session.snapshot();
@@ -124,9 +126,6 @@ fn collections(core: &Core) -> Vec<CollectionSample> {
     });
     running.chain(waiting).collect()
 }
-
-/// Waiting requests that one sample names.
-const WAITING_MAX: usize = 64;
 
 fn message(core: &Core, sample: &Telemetry) -> Message {
     let key = RoutingKey { class: Class::Telemetry, agent: core.agent.clone(), request: None };

@@ -105,6 +105,10 @@ limits! {
     TELEMETRY_INTERVAL_MS: u64 = 10_000, "not a bound: the rhythm";
     /// Directed request ids that telemetry repeats.
     TELEMETRY_DIRECTED_IDS_MAX: usize = 64, "the oldest is left out";
+    /// Waiting requests that one sample names.
+    TELEMETRY_WAITING_MAX: usize = 64, "the last are left out; the coordinator concludes nothing from their absence";
+    /// An agent has read a broadcast and not taken it up when its samples have known nothing of it for so long.
+    NOT_MATCHED_MS_MIN: i64 = 10_000, "the agent is shown as declined: not_matched; an answer that comes later counts";
     /// Size of the chunks that one store transaction takes.
     STORE_GROUP_CHUNKS_MAX: usize = 100, "the transaction is committed";
     /// Age at which a store transaction is committed.

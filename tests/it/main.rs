@@ -13,4 +13,5 @@ mod newcomer;
 mod owed;
 mod refused;
 mod scene;
+mod states;
 mod tree;

@@ -1,22 +1,23 @@
 //! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
+//!
+//! * [`Whole`]: everything that is stored about one request, read once.
+//! * `hunt`, `profile`: what is shown of it.
+
+mod hunt;
+mod profile;
 
 use std::collections::BTreeMap;
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt};
-use common::request::hunt::HuntStart;
-use common::request::profile::ProfileStart;
 use common::request::{Body, sign};
 use common::result::CollectionSample;
 use serde::de::DeserializeOwned;
 
 use super::launch::route;
-use super::state::{Collections, Event, Part, Phase, Run};
-use crate::api::types::{
-    CollectionView, HuntView, ProfileAgentView, ProfileView, Progress, Route, States, Time,
-};
-use crate::store::{Reader, StoreError};
-use crate::store::{StoredAgent, StoredBlob, StoredRequest, Volume};
+use super::state::{Collections, Event, Part, Phase};
+use crate::api::types::{Route, States};
+use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 
 /// Everything that is stored about one request, read once.
 #[derive(Debug)]
@@ -48,6 +49,9 @@ impl Whole {
         for agent in reader.agents()? {
             if !collections.parts.contains_key(&agent.id) {
                 continue;
+            }
+            if agent.revoked.is_some() {
+                collections.apply(&Event::Revoked(agent.id.clone()));
             }
             if let Some(sample) = sample(&agent, &request) {
                 let at = agent.heard.as_ref().map_or(now, |(_, said)| said.at);
@@ -95,31 +99,6 @@ impl Whole {
         self.collections.states(self.now, self.request.not_after)
     }
 
-    /// Shows the hunt.
-    pub fn hunt(&self) -> Result<HuntView, StoreError> {
-        let args: HuntStart = self.args()?;
-        let states = self.states();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(HuntView {
-            id: self.request.id.to_string(),
-            artifact: args.artifact,
-            operator: self.request.operator.clone(),
-            target: self.request.target.clone(),
-            roots: args.file_hash.roots.iter().map(|root| text(root)).collect(),
-            hashes: args.file_hash.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
-            issued: self.request.issued.into(),
-            expires: self.request.not_after.into(),
-            route: self.route(),
-            published: self.request.is_published,
-            cancelled: self.is_cancelled,
-            targeted: states.sum(),
-            states,
-            progress: self.progress(),
-            done: states.ended() == states.sum(),
-            exit_code: exit_code(&states),
-        })
-    }
-
     fn args<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
         Ok(common::wire::decode(&self.body.args, common::limits::REQUEST_BYTES_MAX)?)
     }
@@ -133,166 +112,23 @@ impl Whole {
         sample(self.agents.get(agent)?, &self.request)
     }
 
-    fn progress(&self) -> Progress {
-        let mut sum = Progress::default();
-        for (agent, part) in self.parts() {
-            let run = part.counting();
-            let footer = run.and_then(|(_, run)| run.last.as_ref()?.footer.as_ref());
-            if let Some(footer) = footer {
-                let files = footer.files.clone().unwrap_or_default();
-                sum.seen += files.seen;
-                sum.files += files.hashed;
-                sum.bytes += files.bytes_read;
-                sum.cpu_ms += footer.cpu_user_ms + footer.cpu_system_ms;
-                sum.throttled_ms += footer.throttled_ms;
-            } else if let Some(sample) = self.sample(agent) {
-                sum.seen += sample.seen;
-                sum.files += sample.hashed;
-                sum.bytes += sample.bytes;
-                sum.cpu_ms += sample.cpu_ms;
-                sum.throttled_ms += sample.throttled_ms;
-                sum.files_per_s += rate(sample.hashed, sample.age_ms);
-                sum.mb_per_s += rate(sample.bytes, sample.age_ms) / 1e6;
-            }
-            if let Some(stored) = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id))) {
-                sum.rows += stored.rows;
-                sum.stored_bytes += stored.bytes;
-            }
+    /// Returns the code and the reason of a part's state.
+    fn why(&self, part: &Part) -> (String, String) {
+        let run = part.counting().map(|(_, run)| run);
+        let words = |code: &str, reason: &str| (code.to_owned(), reason.to_owned());
+        if run.is_some_and(|run| run.has_conflict) {
+            return words("conflict", "the agent sent two different things for one place");
         }
-        sum
-    }
-
-    /// Shows every agent's part.
-    pub fn parts_shown(&self) -> Vec<CollectionView> {
-        self.parts().map(|(agent, part)| self.part(agent, part)).collect()
-    }
-
-    fn part(&self, agent: &AgentId, part: &Part) -> CollectionView {
-        let run = part.counting();
-        let (code, reason) = why(run.map(|(_, run)| run));
-        let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();
-        let files = footer.files.clone().unwrap_or_default();
-        let is_live = run.is_none_or(|(_, run)| run.last.is_none());
-        let sample = self.sample(agent).filter(|_| is_live);
-        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
-        let volume = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)));
-        let path = sample.map_or(&files.slowest_path, |sample| &sample.path);
-        CollectionView {
-            hunt: self.request.id.to_string(),
-            agent: agent.to_string(),
-            host: self.host(agent),
-            state: self.phase(part).as_str().to_owned(),
-            code,
-            reason,
-            attempt: run.map(|(id, _)| id.origin.to_string()),
-            journal: run.map(|(id, _)| id.journal.to_string()),
-            attempts: u64::try_from(part.runs.len()).unwrap_or(u64::MAX),
-            chunks: run.and_then(|(_, run)| run.chunks()),
-            chunks_stored: run
-                .map_or(0, |(_, run)| u64::try_from(run.stored.len()).unwrap_or(u64::MAX)),
-            rows: volume.map_or(0, |stored| stored.rows),
-            first_row: volume.and_then(|stored| stored.first_row).map(Time::from),
-            started: time(footer.started),
-            ended: time(footer.ended),
-            seen: sample.map_or(files.seen, |sample| sample.seen),
-            hashed: sample.map_or(files.hashed, |sample| sample.hashed),
-            listed: files.listed,
-            filtered: files.filtered.values().sum(),
-            skipped: files.skipped.values().sum(),
-            errors: files.failed.values().sum(),
-            bytes_hashed: files.bytes_hashed,
-            bytes_read: sample.map_or(files.bytes_read, |sample| sample.bytes),
-            cpu_ms: sample
-                .map_or(footer.cpu_user_ms + footer.cpu_system_ms, |sample| sample.cpu_ms),
-            throttled_ms: sample.map_or(footer.throttled_ms, |sample| sample.throttled_ms),
-            resumed: footer.resumed,
-            path: String::from_utf8_lossy(path).into_owned(),
+        if part.is_revoked && matches!(self.phase(part), Phase::Expired | Phase::Incomplete) {
+            return words("revoked", "the agent was revoked before it was done");
         }
-    }
-
-    /// Shows the profile.
-    pub fn profile(&self) -> Result<ProfileView, StoreError> {
-        let args: ProfileStart = self.args()?;
-        let mut states = self.states();
-        let mut agents = Vec::new();
-        for (agent, part) in self.parts() {
-            let mut shown = self.profile_part(agent, part);
-            // Every chunk is stored; the blob is put together within moments.
-            if shown.state == Phase::Finished.as_str() && shown.sha256.is_none() {
-                Phase::Finishing.as_str().clone_into(&mut shown.state);
-                states.finished -= 1;
-                states.finishing += 1;
-            }
-            agents.push(shown);
+        if part.is_unmatched(self.now) {
+            let reason = "the agent has read the request, and its target does not match the agent";
+            return words("not_matched", reason);
         }
-        Ok(ProfileView {
-            id: self.request.id.to_string(),
-            kinds: args.kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
-            seconds: args.seconds,
-            hertz: args.hertz,
-            operator: self.request.operator.clone(),
-            target: self.request.target.clone(),
-            issued: self.request.issued.into(),
-            expires: self.request.not_after.into(),
-            route: self.route(),
-            published: self.request.is_published,
-            targeted: states.sum(),
-            states,
-            done: states.ended() == states.sum(),
-            exit_code: exit_code(&states),
-            agents,
-        })
+        let said = run.and_then(|run| run.last.as_ref().or(run.latest.as_ref()));
+        said.map(|said| (said.code.clone(), said.reason.clone())).unwrap_or_default()
     }
-
-    fn profile_part(&self, agent: &AgentId, part: &Part) -> ProfileAgentView {
-        let run = part.counting();
-        let (code, reason) = why(run.map(|(_, run)| run));
-        let footer = run
-            .and_then(|(_, run)| run.footer())
-            .and_then(|f| f.profile.clone())
-            .unwrap_or_default();
-        let blob = run.and_then(|(id, _)| self.blob(agent, id));
-        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
-        ProfileAgentView {
-            profile: self.request.id.to_string(),
-            agent: agent.to_string(),
-            host: self.host(agent),
-            state: self.phase(part).as_str().to_owned(),
-            code,
-            reason,
-            kind: footer.kind,
-            window_start: time(footer.window_start),
-            window_end: time(footer.window_end),
-            hertz: footer.hertz,
-            samples: footer.samples,
-            lost: footer.lost,
-            cpu_ms: footer.cpu_ms,
-            partial: footer.partial,
-            bytes: blob.map_or(0, |blob| blob.bytes),
-            sha256: blob.map(|blob| common::hex::encode(&blob.sha256)),
-        }
-    }
-
-    fn blob(&self, agent: &AgentId, run: &Attempt) -> Option<&StoredBlob> {
-        self.blobs.iter().find(|blob| blob.agent == *agent && blob.attempt == *run)
-    }
-
-    /// Returns the blob of an agent's counting run, of the first agent that has one when none is named.
-    pub fn blob_of(&self, agent: Option<&AgentId>) -> Option<StoredBlob> {
-        let parts = self.parts().filter(|(id, _)| agent.is_none_or(|wanted| wanted == *id));
-        let mut blobs = parts.filter_map(|(id, part)| self.blob(id, part.counting()?.0));
-        blobs.next().cloned()
-    }
-}
-
-/// Returns the code and the reason of a run.
-fn why(run: Option<&Run>) -> (String, String) {
-    if run.is_some_and(|run| run.has_conflict) {
-        let reason = "the agent sent two different things for one place";
-        return ("conflict".to_owned(), reason.to_owned());
-    }
-    let said = run.and_then(|run| run.last.as_ref().or(run.latest.as_ref()));
-    said.map(|said| (said.code.clone(), said.reason.clone())).unwrap_or_default()
 }
 
 fn sample<'a>(agent: &'a StoredAgent, request: &StoredRequest) -> Option<&'a CollectionSample> {
@@ -303,9 +139,4 @@ fn sample<'a>(agent: &'a StoredAgent, request: &StoredRequest) -> Option<&'a Col
 /// 0 when every targeted agent finished, else 2; a hunt that nobody is meant by cannot be launched.
 fn exit_code(states: &States) -> u8 {
     if states.finished == states.sum() { 0 } else { 2 }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn rate(count: u64, ms: u64) -> f64 {
-    if ms == 0 { 0.0 } else { count as f64 * 1_000.0 / ms as f64 }
 }

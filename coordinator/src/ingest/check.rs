@@ -43,8 +43,13 @@ pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write
     if key.class != outside.class {
         return Err(Refused::Dead("class_differs"));
     }
-    if !reader.is_enrolled(&key.agent)? {
-        return Err(Refused::Dead("unknown_agent"));
+    match (reader.is_revoked(&key.agent)?, key.request) {
+        (None, _) => return Err(Refused::Dead("unknown_agent")),
+        (Some(false), _) => {}
+        // Its user is gone and its connections are closed, so this was in the queue before: what was asked of it when
+        // it was still trusted is taken.
+        (Some(true), Some(request)) if reader.is_expected(&request, &key.agent)? => {}
+        (Some(true), _) => return Err(Refused::Dead("revoked_agent")),
     }
     match (outside.class, outside.kind) {
         (Class::Telemetry, "telemetry") => {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::read::{Reader, agent_id, attempt, decode};
 use super::write::signed;
 use super::{Landed, StoreError};
-use crate::hunts::state::Event;
+use crate::hunts::state::{Event, replaces};
 
 /// A chunk of rows or of a blob, checked.
 #[derive(Debug, Clone)]
@@ -75,14 +75,19 @@ impl Reader {
     /// Returns everything that is known of a request, as events for the fold.
     pub fn events(&self, id: &RequestId) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT agent, is_seen FROM expected WHERE request = ?1")?;
+        // A directed request is always answered: there silence says nothing.
+        let mut select = self.connection.prepare_cached(
+            "SELECT e.agent, e.is_seen, CASE r.route WHEN 0 THEN e.passed END
+             FROM expected e JOIN request r ON r.id = e.request WHERE e.request = ?1",
+        )?;
         let mut rows = select.query([id.as_bytes()])?;
         while let Some(row) = rows.next()? {
             let agent = agent_id(row, 0)?;
             if row.get(1)? {
                 events.push(Event::Seen(agent.clone()));
+            }
+            if let Some(at) = row.get::<_, Option<i64>>(2)?.map(Timestamp) {
+                events.push(Event::Passed { agent: agent.clone(), at });
             }
             events.push(Event::Expected(agent));
         }
@@ -215,23 +220,37 @@ impl Reader {
     }
 }
 
-/// One row a run for the last status before the end, one for the end; the later moment wins, the first end stays.
+/// One row a run for the last status before the end, one for the end. Which of two stays does not depend on which
+/// came first.
 pub(super) fn insert_status(tx: &Connection, status: &Status) -> Result<usize, StoreError> {
-    let body = wire::encode(status)?;
-    let sql = if status.state.is_final() {
-        "INSERT OR IGNORE INTO status VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)"
-    } else {
-        "INSERT INTO status VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)
-         ON CONFLICT DO UPDATE SET state = ?5, at = ?6, body = ?7 WHERE at <= ?6"
-    };
+    let key = params![
+        status.request.as_bytes(),
+        status.agent.as_str(),
+        status.attempt.origin.as_bytes(),
+        status.attempt.journal.as_bytes(),
+        status.state.is_final(),
+    ];
+    let mut select = tx.prepare_cached(
+        "SELECT body FROM status
+         WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND is_final = ?5",
+    )?;
+    let mut rows = select.query(key)?;
+    if let Some(row) = rows.next()?
+        && !decode::<Status>(row, 0).map(|held| replaces(status, &held))?
+    {
+        return Ok(0);
+    }
+    drop(rows);
+    let sql = "INSERT OR REPLACE INTO status VALUES (?1, ?2, ?3, ?4, ?6, ?5, ?7, ?8)";
     Ok(tx.prepare_cached(sql)?.execute(params![
         status.request.as_bytes(),
         status.agent.as_str(),
         status.attempt.origin.as_bytes(),
         status.attempt.journal.as_bytes(),
+        status.state.is_final(),
         status.state.as_str(),
         status.at.0,
-        body,
+        wire::encode(status)?,
     ])?)
 }
 

@@ -1,13 +1,16 @@
 //! Who is in the fleet, and what each said of itself last: which is also the receipt for requests.
 
+use std::collections::BTreeSet;
+
 use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
+use common::limits::TELEMETRY_WAITING_MAX;
 use common::result::Telemetry;
 use common::wire;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
-use super::read::{Reader, agent_id, decode};
+use super::read::{Reader, agent_id, decode, request_id};
 use super::write::signed;
 
 /// A new agent.
@@ -105,12 +108,12 @@ impl Reader {
         Ok(samples)
     }
 
-    /// Tells whether an agent is on the roster and not revoked.
-    pub fn is_enrolled(&self, agent: &AgentId) -> Result<bool, StoreError> {
+    /// Tells whether an agent is on the roster, and whether it was revoked; `None` when nobody knows it.
+    pub fn is_revoked(&self, agent: &AgentId) -> Result<Option<bool>, StoreError> {
         let mut select = self
             .connection
-            .prepare_cached("SELECT 1 FROM agent WHERE id = ?1 AND revoked IS NULL")?;
-        Ok(select.exists([agent.as_str()])?)
+            .prepare_cached("SELECT revoked IS NOT NULL FROM agent WHERE id = ?1")?;
+        Ok(select.query_row([agent.as_str()], |row| row.get(0)).optional()?)
     }
 }
 
@@ -130,25 +133,44 @@ pub(super) fn insert_telemetry(
     ])?;
     tx.prepare_cached("INSERT INTO telemetry VALUES (?1, ?2, ?3)")?
         .execute(params![agent, now.0, body])?;
-    // The sample is also the receipt for requests: by offset on the stream, by id on the directed queue.
+    receive(tx, sample, now)?;
+    Ok(1)
+}
+
+/// A sample is also the receipt for requests: by offset on the stream, by id on the directed queue.
+fn receive(tx: &Connection, sample: &Telemetry, now: Timestamp) -> Result<(), StoreError> {
+    let agent = sample.agent.as_str();
+    let mut seen: BTreeSet<RequestId> = sample.directed.iter().copied().collect();
     if let Some(offset) = sample.stream_offset {
         // An offset of another stream is no receipt; where either side does not know its stream, it is taken for one.
         let epoch = sample.stream_epoch.as_ref().map(RequestId::as_bytes);
-        tx.prepare_cached(
-            "UPDATE expected SET is_seen = 1 WHERE agent = ?1 AND is_seen = 0 AND request IN
-             (SELECT id FROM request WHERE stream_offset <= ?2)
+        // Nor was anything read that retention had taken away.
+        let (gap, gap_end) = sample.stream_gap.map_or((-1, -1), |(a, b)| (signed(a), signed(b)));
+        let mut select = tx.prepare_cached(
+            "SELECT e.request FROM expected e JOIN request r ON r.id = e.request
+             WHERE e.agent = ?1 AND e.passed IS NULL AND r.stream_offset <= ?2
+             AND r.stream_offset NOT BETWEEN ?4 AND ?5
              AND NOT EXISTS (SELECT 1 FROM request WHERE stream_offset = 0 AND id <> ?3)",
-        )?
-        .execute(params![agent, signed(offset), epoch])?;
+        )?;
+        let mut rows = select.query(params![agent, signed(offset), epoch, gap, gap_end])?;
+        while let Some(row) = rows.next()? {
+            seen.insert(request_id(row, 0)?);
+        }
     }
-    let ids = sample.directed.iter().chain(sample.collections.iter().map(|c| &c.request));
-    for id in ids {
-        tx.prepare_cached(
-            "UPDATE expected SET is_seen = 1 WHERE request = ?1 AND agent = ?2 AND is_seen = 0",
-        )?
-        .execute(params![id.as_bytes(), agent])?;
+    let held: BTreeSet<RequestId> = sample.collections.iter().map(|c| c.request).collect();
+    // Only a sample that names all there is, of an agent whose answers are all on their way, says by its silence
+    // that an agent has nothing to do with a request.
+    let waiting = sample.collections.iter().filter(|c| c.state == "queued").count();
+    let is_whole = waiting < TELEMETRY_WAITING_MAX && sample.outbox_messages == 0;
+    let mut update = tx.prepare_cached(
+        "UPDATE expected SET is_seen = 1, passed = ?3
+         WHERE request = ?1 AND agent = ?2 AND passed IS NULL",
+    )?;
+    for id in seen.union(&held) {
+        let passed = (is_whole && !held.contains(id)).then_some(now.0);
+        update.execute(params![id.as_bytes(), agent, passed])?;
     }
-    Ok(1)
+    Ok(())
 }
 
 /// Puts new agents on the roster.

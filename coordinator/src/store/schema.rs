@@ -25,12 +25,17 @@ CREATE TABLE request (
     is_published INTEGER NOT NULL, stream_offset INTEGER, about BLOB, revision INTEGER
 );
 CREATE INDEX request_by_about ON request (about);
+CREATE INDEX request_by_offset ON request (stream_offset) WHERE stream_offset IS NOT NULL;
 CREATE TABLE expected (
     request BLOB NOT NULL, agent TEXT NOT NULL, is_seen INTEGER NOT NULL DEFAULT 0,
     -- The broker has confirmed it for the agent's own queue.
     is_sent INTEGER NOT NULL DEFAULT 0,
+    -- When the agent first said that it has read the request, holds nothing of it and owes nothing.
+    passed INTEGER,
     PRIMARY KEY (request, agent)
 ) WITHOUT ROWID;
+-- What a sample may be news for: not every request that there ever was.
+CREATE INDEX expected_open ON expected (agent) WHERE passed IS NULL;
 CREATE TABLE status (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
     state TEXT NOT NULL, is_final INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,

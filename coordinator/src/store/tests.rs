@@ -3,6 +3,7 @@ use common::ids::{AgentId, Attempt, JournalId, RequestId};
 use common::request::Sealed;
 
 use super::*;
+use crate::hunts::state::Event;
 
 fn chunk(seq: u64, sha256: u8) -> Chunk {
     Chunk {
@@ -177,7 +178,7 @@ fn an_offset_is_a_receipt_only_on_the_same_stream() {
     let id = |n: u8| RequestId::from_bytes([n; 16]);
     let is_seen = |n: u8| {
         let events = place.reader().unwrap().events(&id(n)).unwrap();
-        events.iter().any(|event| matches!(event, crate::hunts::state::Event::Seen(_)))
+        events.iter().any(|event| matches!(event, Event::Seen(_)))
     };
     let writer = Writer::start(&place).unwrap();
     let write = |write: Write| runtime().block_on(writer.write(write)).unwrap();
@@ -197,4 +198,39 @@ fn an_offset_is_a_receipt_only_on_the_same_stream() {
         is_seen(3) && !is_seen(2),
         "where 2 lay in the old stream means nothing in the new one"
     );
+}
+
+#[test]
+fn a_sample_that_knows_nothing_of_a_request_it_covers_has_passed_it_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let writer = Writer::start(&place).unwrap();
+    let id = RequestId::from_bytes([1; 16]);
+    let write = |write: Write| runtime().block_on(writer.write(write)).unwrap();
+    let sample = |more: serde_json::Value| {
+        let mut json = serde_json::json!({
+            "agent": "a-1", "at": 0, "journal": uuid::Uuid::from_bytes([2; 16]),
+            "stream_epoch": id, "stream_offset": 0,
+        });
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        write(Write::Telemetry(Box::new(serde_json::from_value(json).unwrap())));
+        let events = place.reader().unwrap().events(&id).unwrap();
+        let is = |wanted: fn(&Event) -> bool| events.iter().any(wanted);
+        let seen = is(|event| matches!(event, Event::Seen(_)));
+        (seen, is(|event| matches!(event, Event::Passed { .. })))
+    };
+    write(request(1));
+    write(Write::Offset(id, 0));
+    // What retention took away was not read.
+    assert_eq!(sample(serde_json::json!({"stream_gap": [0, 0]})), (false, false));
+    // An answer may be on its way; the request may be among those that are not named; it waits.
+    assert_eq!(sample(serde_json::json!({"outbox_messages": 1})), (true, false));
+    let waiting = |count: usize, request: RequestId| {
+        let one = serde_json::json!({"request": request, "state": "queued"});
+        serde_json::json!({"collections": vec![one; count]})
+    };
+    let other = RequestId::from_bytes([8; 16]);
+    assert_eq!(sample(waiting(common::limits::TELEMETRY_WAITING_MAX, other)), (true, false));
+    assert_eq!(sample(waiting(1, id)), (true, false));
+    assert_eq!(sample(waiting(1, other)), (true, true));
 }

@@ -1,4 +1,6 @@
 use common::ids::{JournalId, RequestId};
+use common::limits;
+use common::result::{Footer, State as Said};
 use proptest::prelude::*;
 
 use super::*;
@@ -121,8 +123,18 @@ fn event() -> impl Strategy<Value = Event> {
             at: NOW.plus_ms(at),
             is_running
         }),
-        (0..3u8, 0..2u8, said, 0..5i64, prop::option::of(0..3u64))
-            .prop_map(|(n, journal, said, at, chunks)| status(n, journal, said, at, chunks)),
+        (0..3u8, 0..2u8, said, 0..3i64, prop::option::of(0..3u64), prop::option::of(0..3u64))
+            .prop_map(|(n, journal, said, at, chunks, cpu_user_ms)| {
+                let Event::Status(mut status) = status(n, journal, said, at, chunks) else {
+                    unreachable!("a status")
+                };
+                let footer = |cpu_user_ms| Footer { cpu_user_ms, ..Footer::default() };
+                status.footer = cpu_user_ms.map(footer);
+                Event::Status(status)
+            }),
+        (0..3u8, 0..5i64)
+            .prop_map(|(n, at)| Event::Passed { agent: agent(n), at: NOW.plus_ms(at) }),
+        (0..3u8).prop_map(|n| Event::Revoked(agent(n))),
         (0..3u8, 0..2u8, 0..3u64).prop_map(|(n, journal, seq)| chunk(n, journal, seq)),
         (0..3u8, 0..2u8).prop_map(|(n, journal)| Event::Conflict {
             agent: agent(n),
@@ -131,19 +143,42 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-proptest! {
-    #[test]
-    fn order_and_repetition_change_nothing(
-        events in prop::collection::vec(event(), 0..30),
-        order in any::<prop::sample::Index>(),
-        again in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
-    ) {
+/// Events, and the same in another order with some of them repeated.
+fn in_two_orders() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
+    let again = prop::collection::vec(any::<prop::sample::Index>(), 0..10);
+    let events = prop::collection::vec(event(), 0..30);
+    (events, again).prop_flat_map(|(events, again)| {
         let mut other = events.clone();
         if !events.is_empty() {
-            other.rotate_left(order.index(events.len()));
-            other.reverse();
             other.extend(again.iter().map(|at| events[at.index(events.len())].clone()));
         }
+        (Just(events), Just(other).prop_shuffle())
+    })
+}
+
+/// Stores the statuses of events as they come, and folds what the store has then.
+fn through_a_store(events: &[Event]) -> Collections {
+    use crate::store::{Place, Write, Writer};
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        let mut landed = Vec::new();
+        for event in events {
+            let Event::Status(status) = event else { continue };
+            landed.push(writer.begin(Write::Status(status.clone())).await.unwrap());
+        }
+        for landed in landed {
+            landed.await.unwrap();
+        }
+    });
+    fold(&place.reader().unwrap().events(&RequestId::from_bytes([9; 16])).unwrap())
+}
+
+proptest! {
+    #[test]
+    fn order_and_repetition_change_nothing((events, other) in in_two_orders()) {
         prop_assert_eq!(fold(&events), fold(&other));
     }
 
@@ -154,4 +189,49 @@ proptest! {
         let states = collections.states(NOW.plus_ms(later), NOW);
         prop_assert_eq!(states.sum(), targeted as u64);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn nor_does_the_store_remember_what_came_first((events, other) in in_two_orders()) {
+        let statuses = |event: &&Event| matches!(event, Event::Status(_));
+        let events: Vec<_> = events.iter().filter(statuses).cloned().collect();
+        let stored = through_a_store(&events);
+        prop_assert_eq!(&stored, &through_a_store(&other));
+        prop_assert_eq!(stored, fold(&events));
+    }
+}
+
+#[test]
+fn an_agent_that_passed_a_broadcast_by_has_declined_it_after_a_while() {
+    let passed = |at| Event::Passed { agent: agent(1), at: NOW.plus_ms(at) };
+    let while_ms = limits::NOT_MATCHED_MS_MIN;
+    let expected = Event::Expected(agent(1));
+    assert_eq!(phase(&[expected.clone(), passed(1_000 - while_ms)]), Phase::Seen);
+    let events = [expected, passed(0), passed(-while_ms)];
+    let phase_of =
+        |events: &[Event]| fold(events).parts[&agent(1)].phase(NOW.plus_ms(1), NOW.plus_ms(99_000));
+    assert_eq!(phase_of(&events), Phase::Declined);
+    // An answer counts, also one that comes later.
+    let answered = [events.as_slice(), &[status(1, 1, Said::Finished, 0, Some(0))]].concat();
+    assert_eq!(phase_of(&answered), Phase::Finished);
+    let running = Event::Sampled { agent: agent(1), at: NOW, is_running: true };
+    assert_eq!(phase_of(&[events.as_slice(), &[running]].concat()), Phase::Running);
+}
+
+#[test]
+fn nobody_waits_for_an_agent_that_was_revoked() {
+    let with = |event: Event| {
+        let revoked = Event::Revoked(agent(1));
+        phase(&[Event::Expected(agent(1)), event, revoked])
+    };
+    assert_eq!(with(Event::Seen(agent(1))), Phase::Expired);
+    assert_eq!(with(status(1, 1, Said::Queued, 0, None)), Phase::Expired);
+    assert_eq!(with(status(1, 1, Said::Started, 0, None)), Phase::Incomplete);
+    assert_eq!(with(status(1, 1, Said::Finished, 0, Some(1))), Phase::Incomplete);
+    // What it had done and handed over stays done.
+    assert_eq!(with(status(1, 1, Said::Finished, 0, Some(0))), Phase::Finished);
+    assert_eq!(with(status(1, 1, Said::Declined, 0, None)), Phase::Declined);
 }

@@ -19,12 +19,9 @@ fn attempt() -> Attempt {
     Attempt { origin: request(), journal: JournalId::from_bytes([2; 16]) }
 }
 
-/// A store that knows one agent and one request.
-fn reader() -> (tempfile::TempDir, Reader) {
-    let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
-    let known = Request {
-        id: request(),
+fn known(id: RequestId, expected: Vec<AgentId>) -> Request {
+    Request {
+        id,
         kind: "hunt.start".into(),
         operator: "ada".into(),
         issued: Timestamp(0),
@@ -33,21 +30,30 @@ fn reader() -> (tempfile::TempDir, Reader) {
         route: 0,
         sealed: common::request::Sealed {
             kind: "hunt.start".into(),
-            id: request().to_string(),
+            id: id.to_string(),
             body: ByteBuf::new(),
             sig: ByteBuf::new(),
             cert: ByteBuf::new(),
         },
         about: None,
-        expected: vec![agent()],
+        expected,
         revokes: vec![],
-    };
+    }
+}
+
+/// A store that knows one agent and one request.
+fn reader() -> (tempfile::TempDir, Reader) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();
         let new = NewAgent { id: agent(), name: "web-1".into(), labels: "{}".into() };
         writer.write(Write::Agents(vec![new], Audit::default())).await.unwrap();
-        writer.write(Write::Request(Box::new(known), Audit::default())).await.unwrap();
+        writer
+            .write(Write::Request(Box::new(known(request(), vec![agent()])), Audit::default()))
+            .await
+            .unwrap();
     });
     let reader = place.reader().unwrap();
     (folder, reader)
@@ -149,4 +155,36 @@ fn a_status_of_a_request_that_nobody_made_is_dead() {
     let outside =
         Outside { class: Class::Status, routing_key: &routing_key, kind: "status", has_cc: false };
     assert_eq!(verdict(&reader, outside, &wire::encode(&status).unwrap()), "unknown_request");
+}
+
+#[test]
+fn what_a_revoked_agent_had_queued_is_taken_if_it_was_asked_for() {
+    let (folder, reader) = reader();
+    let place = Place::prepare(folder.path()).unwrap();
+    let unasked = RequestId::from_bytes([7; 16]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        let revoked = Write::Revoked(agent(), Audit::default());
+        writer
+            .write(Write::Request(Box::new(known(unasked, vec![])), Audit::default()))
+            .await
+            .unwrap();
+        writer.write(revoked).await.unwrap();
+    });
+    assert_eq!(rows(&reader, &chunk()), "stored");
+    let attempt = Attempt { origin: unasked, ..attempt() };
+    let body = wire::encode(&RowChunk { request: unasked, attempt, ..chunk() }).unwrap();
+    let routing_key = format!("rows.web-1-ab12.{unasked}");
+    let outside = Outside {
+        class: Class::Rows,
+        routing_key: &routing_key,
+        kind: "rows.chunk",
+        has_cc: false,
+    };
+    assert_eq!(verdict(&reader, outside, &body), "revoked_agent");
+    let routing_key = "telemetry.web-1-ab12.-";
+    let outside =
+        Outside { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
+    assert_eq!(verdict(&reader, outside, b""), "revoked_agent");
 }

@@ -1,0 +1,119 @@
+//! What is shown of a hunt, as a whole and for each agent.
+
+use common::clock::Timestamp;
+use common::ids::AgentId;
+use common::request::hunt::HuntStart;
+
+use super::{Whole, exit_code};
+use crate::api::types::{CollectionView, HuntView, Progress, Time};
+use crate::hunts::state::Part;
+use crate::store::StoreError;
+
+impl Whole {
+    /// Shows the hunt.
+    pub fn hunt(&self) -> Result<HuntView, StoreError> {
+        let args: HuntStart = self.args()?;
+        let states = self.states();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(HuntView {
+            id: self.request.id.to_string(),
+            artifact: args.artifact,
+            operator: self.request.operator.clone(),
+            target: self.request.target.clone(),
+            roots: args.file_hash.roots.iter().map(|root| text(root)).collect(),
+            hashes: args.file_hash.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
+            issued: self.request.issued.into(),
+            expires: self.request.not_after.into(),
+            route: self.route(),
+            published: self.request.is_published,
+            cancelled: self.is_cancelled,
+            targeted: states.sum(),
+            states,
+            progress: self.progress(),
+            done: states.ended() == states.sum(),
+            exit_code: exit_code(&states),
+        })
+    }
+
+    fn progress(&self) -> Progress {
+        let mut sum = Progress::default();
+        for (agent, part) in self.parts() {
+            let run = part.counting();
+            let footer = run.and_then(|(_, run)| run.last.as_ref()?.footer.as_ref());
+            if let Some(footer) = footer {
+                let files = footer.files.clone().unwrap_or_default();
+                sum.seen += files.seen;
+                sum.files += files.hashed;
+                sum.bytes += files.bytes_read;
+                sum.cpu_ms += footer.cpu_user_ms + footer.cpu_system_ms;
+                sum.throttled_ms += footer.throttled_ms;
+            } else if let Some(sample) = self.sample(agent) {
+                sum.seen += sample.seen;
+                sum.files += sample.hashed;
+                sum.bytes += sample.bytes;
+                sum.cpu_ms += sample.cpu_ms;
+                sum.throttled_ms += sample.throttled_ms;
+                sum.files_per_s += rate(sample.hashed, sample.age_ms);
+                sum.mb_per_s += rate(sample.bytes, sample.age_ms) / 1e6;
+            }
+            if let Some(stored) = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id))) {
+                sum.rows += stored.rows;
+                sum.stored_bytes += stored.bytes;
+            }
+        }
+        sum
+    }
+
+    /// Shows every agent's part.
+    pub fn parts_shown(&self) -> Vec<CollectionView> {
+        self.parts().map(|(agent, part)| self.part(agent, part)).collect()
+    }
+
+    fn part(&self, agent: &AgentId, part: &Part) -> CollectionView {
+        let run = part.counting();
+        let (code, reason) = self.why(part);
+        let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();
+        let files = footer.files.clone().unwrap_or_default();
+        let is_live = run.is_none_or(|(_, run)| run.last.is_none());
+        let sample = self.sample(agent).filter(|_| is_live);
+        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
+        let volume = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)));
+        let path = sample.map_or(&files.slowest_path, |sample| &sample.path);
+        CollectionView {
+            hunt: self.request.id.to_string(),
+            agent: agent.to_string(),
+            host: self.host(agent),
+            state: self.phase(part).as_str().to_owned(),
+            code,
+            reason,
+            attempt: run.map(|(id, _)| id.origin.to_string()),
+            journal: run.map(|(id, _)| id.journal.to_string()),
+            attempts: u64::try_from(part.runs.len()).unwrap_or(u64::MAX),
+            chunks: run.and_then(|(_, run)| run.chunks()),
+            chunks_stored: run
+                .map_or(0, |(_, run)| u64::try_from(run.stored.len()).unwrap_or(u64::MAX)),
+            rows: volume.map_or(0, |stored| stored.rows),
+            first_row: volume.and_then(|stored| stored.first_row).map(Time::from),
+            started: time(footer.started),
+            ended: time(footer.ended),
+            seen: sample.map_or(files.seen, |sample| sample.seen),
+            hashed: sample.map_or(files.hashed, |sample| sample.hashed),
+            listed: files.listed,
+            filtered: files.filtered.values().sum(),
+            skipped: files.skipped.values().sum(),
+            errors: files.failed.values().sum(),
+            bytes_hashed: files.bytes_hashed,
+            bytes_read: sample.map_or(files.bytes_read, |sample| sample.bytes),
+            cpu_ms: sample
+                .map_or(footer.cpu_user_ms + footer.cpu_system_ms, |sample| sample.cpu_ms),
+            throttled_ms: sample.map_or(footer.throttled_ms, |sample| sample.throttled_ms),
+            resumed: footer.resumed,
+            path: String::from_utf8_lossy(path).into_owned(),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn rate(count: u64, ms: u64) -> f64 {
+    if ms == 0 { 0.0 } else { count as f64 * 1_000.0 / ms as f64 }
+}
