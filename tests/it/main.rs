@@ -14,4 +14,5 @@ mod owed;
 mod refused;
 mod scene;
 mod states;
+mod steps;
 mod tree;

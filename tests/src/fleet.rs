@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -192,15 +193,20 @@ impl Fleet {
 
     /// The same, as the last arguments of another program, which must become it: `strace -D …`, `unshare …`.
     pub fn start_coordinator_under(&mut self, wrapper: &[OsString]) {
+        self.spawn_coordinator_under(wrapper);
+        let url = format!("http://{}/healthz", self.listen);
+        eventually("the coordinator answers", READY, || {
+            ureq::get(&url).call().map(drop).map_err(|error| error.to_string())
+        });
+    }
+
+    /// The same, for one that is not expected to live long: does not wait.
+    pub fn spawn_coordinator_under(&mut self, wrapper: &[OsString]) {
         let log = self.log("coordinator");
         let mut command = wrapped(wrapper, "muster");
         command.arg("serve").envs(self.environment()).stdin(Stdio::null());
         self.coordinator =
             Some(command.stdout(Stdio::null()).stderr(log).spawn().expect("muster serve"));
-        let url = format!("http://{}/healthz", self.listen);
-        eventually("the coordinator answers", READY, || {
-            ureq::get(&url).call().map(drop).map_err(|error| error.to_string())
-        });
     }
 
     /// Starts an agent (by index); does not wait.
@@ -259,11 +265,20 @@ impl Fleet {
         stop("the coordinator ends", &mut self.coordinator);
     }
 
-    /// Waits for the end of an agent that somebody else kills.
-    pub fn await_end_of_agent(&mut self, index: usize) {
-        if let Some(mut child) = self.agents[index].process.take() {
-            ended("the agent is killed", &mut child);
-        }
+    /// Waits until an agent was killed by somebody else.
+    ///
+    /// # Panics
+    /// When it is not, or ends in another way.
+    pub fn await_kill_of_agent(&mut self, index: usize) {
+        killed("the agent is killed", &mut self.agents[index].process);
+    }
+
+    /// Waits until the coordinator was killed by somebody else.
+    ///
+    /// # Panics
+    /// When it is not, or ends in another way.
+    pub fn await_kill_of_coordinator(&mut self) {
+        killed("the coordinator is killed", &mut self.coordinator);
     }
 
     /// Returns what an agent, or `coordinator`, has logged.
@@ -347,6 +362,14 @@ fn stop(what: &str, process: &mut Option<Child>) {
     kill_process(Pid::from_child(&child), Signal::TERM).expect("SIGTERM");
     let status = ended(what, &mut child);
     assert!(status.success(), "{what}: {status}");
+}
+
+#[track_caller]
+fn killed(what: &str, process: &mut Option<Child>) {
+    let Some(child) = process else { return };
+    let status = ended(what, child);
+    assert_eq!(status.signal(), Some(9), "{what}: {status}");
+    *process = None;
 }
 
 #[track_caller]

@@ -1,0 +1,69 @@
+//! Kills at named steps: a process dies the moment it asks for its nth transaction to be made durable.
+//!
+//! What the transaction wrote is there after such a kill, and whatever should follow it did not happen. So two things
+//! that must be one transaction, or come in another order, show as a lost or a doubled row.
+
+use std::time::Duration;
+
+use tests::calls;
+use tests::eventually::eventually;
+use tests::fault;
+use tests::fleet::Fleet;
+use tests::oracle::{self, Manifest};
+use tests::swarm::trees;
+
+const LONG: Duration = Duration::from_mins(3);
+const SYNC: &str = "fsync,fdatasync";
+
+/// Launches a hunt that outlasts all kills.
+fn launch(fleet: &Fleet) -> (String, Manifest) {
+    let root = fleet.path("tree");
+    trees::write(&root, 600, 8).expect("a tree");
+    let manifest = oracle::sha256_of_tree(&root);
+    let root = root.to_string_lossy().into_owned();
+    let launch = ["hunt", "launch", "--root", &root, "--target", "all", "--max-files-per-s", "25"];
+    (fleet.json(&launch)["id"].as_str().expect("an id").to_owned(), manifest)
+}
+
+#[track_caller]
+fn assert_finished(fleet: &Fleet, hunt: &str, manifest: &Manifest) {
+    let shown = fleet.await_hunt(hunt, LONG);
+    assert_eq!(shown["states"]["finished"], shown["targeted"], "{shown}");
+    fault::assert_exactly_once(fleet, hunt, manifest);
+}
+
+#[test]
+fn an_agent_killed_at_each_of_its_transactions_loses_and_doubles_nothing() {
+    let mut fleet = Fleet::start(1);
+    let log = fleet.agents[0].bundle.join("state").join("journal.sqlite-wal");
+    assert!(log.is_file(), "the journal is not where this test kills");
+    fleet.kill_agent(0);
+    let (hunt, manifest) = launch(&fleet);
+    // Taken, begun, a chunk with its cursor, its deletion, the next chunk, …
+    for nth in 1..=8 {
+        let trace = fleet.path(&format!("agent-{nth}.strace"));
+        fleet.start_agent_under(0, &calls::killed_at(&trace, &log, SYNC, nth));
+        fleet.await_kill_of_agent(0);
+    }
+    fleet.start_agent(0);
+    assert_finished(&fleet, &hunt, &manifest);
+}
+
+#[test]
+fn a_coordinator_killed_between_commit_and_ack_loses_and_doubles_nothing() {
+    let mut fleet = Fleet::start(1);
+    let log = fleet.path("home").join("data").join("muster.sqlite-wal");
+    assert!(log.is_file(), "the store is not where this test kills");
+    let (hunt, manifest) = launch(&fleet);
+    eventually("rows are coming", LONG, || {
+        if fleet.rows(&hunt).is_empty() { Err("none".to_owned()) } else { Ok(()) }
+    });
+    fleet.kill_coordinator();
+    for nth in 1..=6 {
+        let trace = fleet.path(&format!("coordinator-{nth}.strace"));
+        fleet.spawn_coordinator_under(&calls::killed_at(&trace, &log, SYNC, nth));
+        fleet.await_kill_of_coordinator();
+    }
+    fleet.start_coordinator();
+    assert_finished(&fleet, &hunt, &manifest);
+}
