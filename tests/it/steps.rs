@@ -1,4 +1,4 @@
-//! Kills at named steps: a process dies the moment it asks for its nth transaction to be made durable.
+//! Kills at named steps: a process dies while it asks for its nth transaction to be made durable.
 //!
 //! What the transaction wrote is there after such a kill, and whatever should follow it did not happen. So two things
 //! that must be one transaction, or come in another order, show as a lost or a doubled row.
@@ -13,7 +13,6 @@ use tests::oracle::{self, Manifest};
 use tests::swarm::trees;
 
 const LONG: Duration = Duration::from_mins(3);
-const SYNC: &str = "fsync,fdatasync";
 
 /// Launches a hunt that outlasts all kills.
 fn launch(fleet: &Fleet) -> (String, Manifest) {
@@ -42,8 +41,9 @@ fn an_agent_killed_at_each_of_its_transactions_loses_and_doubles_nothing() {
     // Taken, begun, a chunk with its cursor, its deletion, the next chunk, …
     for nth in 1..=8 {
         let trace = fleet.path(&format!("agent-{nth}.strace"));
-        fleet.start_agent_under(0, &calls::killed_at(&trace, &log, SYNC, nth));
-        fleet.await_kill_of_agent(0);
+        fleet.start_agent_under(0, &calls::slow_syncs(&trace, &log));
+        calls::await_sync(&trace, fleet.agent_pid(0), nth);
+        fleet.kill_agent(0);
     }
     fleet.start_agent(0);
     assert_finished(&fleet, &hunt, &manifest);
@@ -61,7 +61,7 @@ fn a_coordinator_killed_between_commit_and_ack_loses_and_doubles_nothing() {
     fleet.kill_coordinator();
     for nth in 1..=6 {
         let trace = fleet.path(&format!("coordinator-{nth}.strace"));
-        fleet.spawn_coordinator_under(&calls::killed_at(&trace, &log, SYNC, nth));
+        fleet.spawn_coordinator_under(&calls::killed_at_sync(&trace, &log, nth));
         fleet.await_kill_of_coordinator();
     }
     fleet.start_coordinator();

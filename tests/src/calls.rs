@@ -6,6 +6,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::eventually::eventually;
 
 /// The calls that write to files and sockets, read from sockets, and make durable.
 const CALLS: &str =
@@ -52,20 +55,57 @@ pub fn traced(file: &Path) -> Vec<OsString> {
     command
 }
 
-/// Returns what to start a program under so that it dies by SIGKILL instead of making its `nth` call of `calls`
-/// (names separated by commas) on the file `path`.
+/// Returns what to start a program under so that it dies by SIGKILL when one of its threads asks for the `nth` time
+/// to make the file `path` durable. Each thread is counted by itself.
 ///
 /// # Panics
 /// When there is no `strace` or it may not trace.
-pub fn killed_at(file: &Path, path: &Path, calls: &str, nth: usize) -> Vec<OsString> {
+pub fn killed_at_sync(file: &Path, path: &Path, nth: usize) -> Vec<OsString> {
+    at_sync(file, path, &format!("signal=SIGKILL:when={nth}"))
+}
+
+/// Returns what to start a program under so that making the file `path` durable takes its time: see [`await_sync`].
+///
+/// # Panics
+/// When there is no `strace` or it may not trace.
+pub fn slow_syncs(file: &Path, path: &Path) -> Vec<OsString> {
+    at_sync(file, path, &format!("delay_enter={SYNC_US}"))
+}
+
+/// How long a slow sync takes: a multiple of the rhythm of [`eventually`].
+const SYNC_US: u32 = 500_000;
+
+fn at_sync(file: &Path, path: &Path, what: &str) -> Vec<OsString> {
     let mut command = strace(file);
     command.push("-P".into());
     command.push(path.into());
     command.push("-e".into());
-    command.push(format!("trace={calls}").into());
+    command.push("trace=fsync,fdatasync".into());
     command.push("-e".into());
-    command.push(format!("inject={calls}:signal=SIGKILL:when={nth}").into());
+    command.push(format!("inject=fsync,fdatasync:{what}").into());
     command
+}
+
+/// Waits until the process `pid`, started under [`slow_syncs`], is within its `nth` sync, of whatever thread: what is
+/// to be made durable has been written, and nothing that follows has happened.
+///
+/// # Panics
+/// When it does not come to that.
+pub fn await_sync(file: &Path, pid: u32, nth: usize) {
+    eventually(&format!("sync number {nth} begins"), Duration::from_secs(60), || {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let done = text.lines().filter(|line| line.contains(" = 0")).count();
+        if done + 1 >= nth && is_in_sync(pid) { Ok(()) } else { Err(format!("{done} are done")) }
+    });
+}
+
+/// Tells whether a thread of the process is asking the kernel to make a file durable.
+fn is_in_sync(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| fs::read_to_string(task.path().join("syscall")).ok()).any(|call| {
+        let number = call.split(' ').next().and_then(|number| number.parse().ok());
+        [Some(libc::SYS_fsync), Some(libc::SYS_fdatasync)].contains(&number)
+    })
 }
 
 fn strace(file: &Path) -> Vec<OsString> {

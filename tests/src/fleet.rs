@@ -265,14 +265,6 @@ impl Fleet {
         stop("the coordinator ends", &mut self.coordinator);
     }
 
-    /// Waits until an agent was killed by somebody else.
-    ///
-    /// # Panics
-    /// When it is not, or ends in another way.
-    pub fn await_kill_of_agent(&mut self, index: usize) {
-        killed("the agent is killed", &mut self.agents[index].process);
-    }
-
     /// Waits until the coordinator was killed by somebody else.
     ///
     /// # Panics
