@@ -92,7 +92,7 @@ fn at_sync(file: &Path, path: &Path, what: &str) -> Vec<OsString> {
 /// # Panics
 /// When it does not come to that.
 pub fn await_sync(file: &Path, pid: u32, nth: usize) {
-    eventually(&format!("sync number {nth} begins"), Duration::from_secs(60), || {
+    eventually(&format!("sync number {nth} begins"), Duration::from_mins(1), || {
         let text = fs::read_to_string(file).unwrap_or_default();
         let done = text.lines().filter(|line| line.contains(" = 0")).count();
         if done + 1 >= nth && is_in_sync(pid) { Ok(()) } else { Err(format!("{done} are done")) }

@@ -4,7 +4,6 @@
 //! Whoever does not see that table is told in one line on stderr.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -99,7 +98,7 @@ fn reasons(agents: &[Value]) -> String {
         let why = why.collect::<Vec<_>>().join(": ");
         let why = if why.is_empty() { why } else { format!(" · {why}") };
         let agents = units::count(agents.len() as u64);
-        let _ = writeln!(lines, "  {state} {agents}{why} · {}{more}", named.join(", "));
+        lines.extend(["  ", state, " ", &agents, &why, " · ", &named.join(", "), more, "\n"]);
     }
     if groups.len() > REASONS_SHOWN {
         lines.push_str("  … and other reasons: muster hunt show\n");
