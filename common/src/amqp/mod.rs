@@ -23,3 +23,6 @@ pub use error::{AmqpError, PublishError};
 pub use link::Link;
 pub use publisher::{Message, Publisher};
 pub use session::Session;
+
+/// What the log lines of the client library are filed under.
+pub const LOG_TARGET: &str = "lapin";
