@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::eventually::eventually;
+use tests::eventually::{eventually, pause};
 use tests::fleet::Fleet;
 
 const LONG: Duration = Duration::from_mins(2);
@@ -54,7 +54,7 @@ fn what_is_launched_while_the_broker_is_away_is_said_kept_and_published_once() {
         0 => Err("none".into()),
         _ => Ok(()),
     });
-    std::thread::sleep(LATE);
+    pause(LATE);
     assert_eq!(waiting(&fleet, "requests"), 1, "the stream has one hunt, once");
     let log = fleet.said(&agent);
     let accepted: Vec<_> = log.lines().filter(|line| line.contains("request accepted")).collect();
