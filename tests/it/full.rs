@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::disk::{self, Disk};
+use tests::doctor::await_verdict;
 use tests::eventually::eventually;
 use tests::fault;
 use tests::fleet::Fleet;
@@ -14,23 +15,6 @@ const LONG: Duration = Duration::from_mins(3);
 
 fn id(document: &Value) -> String {
     document["id"].as_str().expect("an id").to_owned()
-}
-
-/// Returns one line of `muster doctor`.
-fn check(fleet: &Fleet, name: &str) -> Value {
-    let output = fleet.muster(["doctor", "--output", "json"]);
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("doctor: {}", String::from_utf8_lossy(&output.stderr)));
-    let checks = report["checks"].as_array().expect("checks");
-    checks.iter().find(|check| check["name"] == name).expect("the check").clone()
-}
-
-#[track_caller]
-fn await_verdict(fleet: &Fleet, name: &str, verdict: &str) -> Value {
-    eventually(&format!("doctor finds {name} {verdict}"), LONG, || {
-        let found = check(fleet, name);
-        if found["verdict"] == verdict { Ok(found) } else { Err(found.to_string()) }
-    })
 }
 
 fn rows_stored(fleet: &Fleet, hunt: &str) -> usize {

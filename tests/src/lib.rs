@@ -1,7 +1,8 @@
 //! The harness: real brokers, real processes, real trees, and oracles that share no code with the product.
 //!
 //! * [`broker`]: a private RabbitMQ.
-//! * [`disk`]: a small disk that fills. [`eventually`]: waiting with a deadline.
+//! * [`disk`]: a small disk that fills. [`doctor`]: what `muster doctor` says.
+//! * [`eventually`]: waiting with a deadline.
 //! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
 //! * [`once`]: the agent alone, on one sealed request, as any user.
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
@@ -12,6 +13,7 @@
 pub mod broker;
 pub mod calls;
 pub mod disk;
+pub mod doctor;
 pub mod eventually;
 pub mod fault;
 pub mod fleet;
