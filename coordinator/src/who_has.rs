@@ -21,7 +21,9 @@ const ROWS_MAX: usize = 10_000;
 #[derive(Debug, thiserror::Error)]
 pub enum WhoHasError {
     /// Not a digest.
-    #[error("{0:?} is not a digest: 32 (md5), 40 (sha1) or 64 (sha256) hexadecimal digits")]
+    #[error(
+        "{0:?} is not a digest: 32 (md5), 40 (sha1), 64 (sha256, blake3) or 128 (sha512) hexadecimal digits"
+    )]
     NotADigest(String),
     /// None, or too many of them.
     #[error("{0} digests, not 1 to {HASHES_MAX}")]

@@ -113,14 +113,22 @@ fn file_rows() -> Vec<Row> {
     vec![file, link, denied]
 }
 
-fn row_chunk() -> RowChunk {
-    let body = rows::pack(&file_rows()).unwrap();
+/// A row with every digest that there is since sha512 and blake3 joined.
+fn rows_of_all_digests() -> Vec<Row> {
+    let digest = |kind: &HashKind| (*kind, vec![kind.as_str().as_bytes()[0]; kind.bytes()]);
+    let digests = HashKind::ALL.iter().map(digest).collect();
+    let bare = Row::bare(b"/srv/all".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+    vec![Row { digests, ..bare }]
+}
+
+fn row_chunk(found: &[Row]) -> RowChunk {
+    let body = rows::pack(found).unwrap();
     RowChunk {
         agent: agent(),
         request: request(),
         attempt: attempt(),
         seq: 4,
-        rows: 3,
+        rows: u32::try_from(found.len()).unwrap(),
         sha256: rows::sha256(&body),
         body: ByteBuf::from(body),
     }
@@ -234,9 +242,11 @@ fn results_of_version_1_decode() {
     assert_eq!(wire::decode::<BlobChunk>(&bytes, cap).unwrap(), blob_chunk());
     let bytes = golden("telemetry-1.bin", &wire::encode(&telemetry()).unwrap());
     assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), telemetry());
-    let bytes = golden("rows-1.bin", &wire::encode(&row_chunk()).unwrap());
-    let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();
-    assert_eq!(rows::unpack(&chunk.body, chunk.rows).unwrap(), file_rows());
+    for (name, found) in [("rows-1.bin", file_rows()), ("rows-2.bin", rows_of_all_digests())] {
+        let bytes = golden(name, &wire::encode(&row_chunk(&found)).unwrap());
+        let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();
+        assert_eq!(rows::unpack(&chunk.body, chunk.rows).unwrap(), found);
+    }
 }
 
 #[test]

@@ -32,11 +32,15 @@ pub enum HashKind {
     Sha1,
     /// 32 bytes.
     Sha256,
+    /// 64 bytes.
+    Sha512,
+    /// 32 bytes, as SHA-256.
+    Blake3,
 }
 
 impl HashKind {
     /// Every digest, in the order of the output columns.
-    pub const ALL: [Self; 3] = [Self::Md5, Self::Sha1, Self::Sha256];
+    pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512, Self::Blake3];
 
     /// Returns the field name in every output.
     pub const fn as_str(self) -> &'static str {
@@ -44,6 +48,8 @@ impl HashKind {
             Self::Md5 => "md5",
             Self::Sha1 => "sha1",
             Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+            Self::Blake3 => "blake3",
         }
     }
 
@@ -52,7 +58,8 @@ impl HashKind {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
-            Self::Sha256 => 32,
+            Self::Sha256 | Self::Blake3 => 32,
+            Self::Sha512 => 64,
         }
     }
 }

@@ -288,7 +288,7 @@ pub enum Telemetry {
 /// Flags of `who-has`.
 #[derive(Debug, Args)]
 pub struct WhoHas {
-    /// Digests in hexadecimal: md5, sha1 or sha256.
+    /// Digests in hexadecimal: md5, sha1, sha256, sha512 or blake3.
     #[arg(required = true, value_name = "HASH")]
     pub hashes: Vec<String>,
 }

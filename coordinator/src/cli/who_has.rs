@@ -1,5 +1,6 @@
 //! `muster who-has`: which agents hold a file with one of these digests.
 
+use common::request::hunt::HashKind;
 use serde_json::Value;
 
 use super::Context;
@@ -17,6 +18,8 @@ const COLUMNS: &[Column] = &[
     Column::new("hunt", "hunt", Show::Text),
     Column::new("size", "size", Show::Bytes),
     Column::new("sha256", "sha256", Show::Text),
+    Column::new("sha512", "sha512", Show::Text),
+    Column::new("blake3", "blake3", Show::Text),
     Column::new("sha1", "sha1", Show::Text),
     Column::new("md5", "md5", Show::Text),
     Column::new("path", "path", Show::Text),
@@ -46,7 +49,7 @@ pub(super) fn run(context: &Context, flags: &WhoHas) -> Result<Exit, Failure> {
 
 /// Tells whether a column says anything; the digests that no row has are left out.
 fn is_used(rows: &[Value], column: &Column) -> bool {
-    !matches!(column.field, "sha256" | "sha1" | "md5")
+    HashKind::ALL.iter().all(|kind| kind.as_str() != column.field)
         || rows.iter().any(|row| !field(row, column.field).is_null())
 }
 
@@ -54,14 +57,15 @@ fn is_used(rows: &[Value], column: &Column) -> bool {
 fn digest(text: &str) -> Result<String, Failure> {
     let lower = text.trim().to_ascii_lowercase();
     let is_hex = lower.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_hex && matches!(lower.len(), 32 | 40 | 64) {
+    if is_hex && HashKind::ALL.iter().any(|kind| lower.len() == 2 * kind.bytes()) {
         return Ok(lower);
     }
     let cause = format!(
-        "{:?} is not 32, 40 or 64 hexadecimal digits",
+        "{:?} is not 32, 40, 64 or 128 hexadecimal digits",
         text.chars().take(80).collect::<String>()
     );
-    Err(Failure::usage("this is not a digest", cause, "give md5, sha1 or sha256 in hexadecimal"))
+    let fix = "give md5, sha1, sha256, sha512 or blake3 in hexadecimal";
+    Err(Failure::usage("this is not a digest", cause, fix))
 }
 
 #[cfg(test)]
@@ -69,6 +73,7 @@ mod tests {
     #[test]
     fn digests_are_checked() {
         assert_eq!(super::digest(&"AB".repeat(32)).unwrap(), "ab".repeat(32));
+        assert_eq!(super::digest(&"ab".repeat(64)).unwrap().len(), 128);
         assert!(super::digest("abcd").is_err());
         assert!(super::digest(&"zz".repeat(32)).is_err());
     }

@@ -10,10 +10,10 @@ use super::{Format, Out, csv, escape, units};
 use crate::cli::failure::Failure;
 
 /// The columns of CSV.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 24] = [
     "hunt", "agent", "host", "path", "path_b64", "kind", "status", "errno", "size", "mtime",
     "ctime", "btime", "atime", "mode", "uid", "gid", "nlink", "dev", "ino", "md5", "sha1",
-    "sha256",
+    "sha256", "sha512", "blake3",
 ];
 
 /// Writes rows to stdout or a file in one format.
@@ -96,10 +96,10 @@ fn parsed(line: &[u8]) -> Result<Value, Failure> {
     serde_json::from_slice(line).map_err(|e| Failure::bug("the coordinator sent a broken row", e))
 }
 
-/// The digest that a table shows: the strongest that there is.
+/// The digest that a table shows: of several the one that people look up first.
 fn digest(row: &Value) -> (&'static str, &str) {
     let of = |name| row.get(name).and_then(Value::as_str);
-    ["sha256", "sha1", "md5"]
+    ["sha256", "blake3", "sha1", "md5", "sha512"]
         .into_iter()
         .find_map(|name| of(name).map(|digest| (name, digest)))
         .unwrap_or(("digest", "-"))

@@ -72,6 +72,18 @@ fn a_file_has_all_digests_and_what_the_kernel_says_of_it() {
                 HashKind::Sha256,
                 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned()
             ),
+            (
+                HashKind::Sha512,
+                concat!(
+                    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a",
+                    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+                )
+                .to_owned()
+            ),
+            (
+                HashKind::Blake3,
+                "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85".to_owned()
+            ),
         ]
     );
     let meta = fs::metadata(path).unwrap();

@@ -67,6 +67,12 @@ pub struct FileRow {
     /// Lower-case hexadecimal, where computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Lower-case hexadecimal, where computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha512: Option<String>,
+    /// Lower-case hexadecimal, where computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
 }
 
 /// The answer to `who-has`.
@@ -125,6 +131,8 @@ impl FileRow {
             md5: digest(HashKind::Md5),
             sha1: digest(HashKind::Sha1),
             sha256: digest(HashKind::Sha256),
+            sha512: digest(HashKind::Sha512),
+            blake3: digest(HashKind::Blake3),
         }
     }
 }

@@ -91,7 +91,7 @@ pub struct What {
     /// Largest file: `10M`.
     #[arg(long, value_name = "SIZE", value_parser = parse::size)]
     pub max_size: Option<u64>,
-    /// Digests: sha256, sha1, md5, or `none` for a listing.
+    /// Digests, all in one read: sha256, sha512, sha1, md5, blake3, or `none` for a listing.
     #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "sha256", value_enum)]
     pub hash: Vec<Hash>,
     /// Stay on the file system of each root.
@@ -107,6 +107,10 @@ pub struct What {
 pub enum Hash {
     /// 32 bytes.
     Sha256,
+    /// 64 bytes.
+    Sha512,
+    /// 32 bytes.
+    Blake3,
     /// 20 bytes.
     Sha1,
     /// 16 bytes.

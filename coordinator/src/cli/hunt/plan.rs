@@ -107,6 +107,8 @@ fn hashes(typed: &[Hash]) -> Result<Vec<HashKind>, Failure> {
             HashKind::Md5 => Hash::Md5,
             HashKind::Sha1 => Hash::Sha1,
             HashKind::Sha256 => Hash::Sha256,
+            HashKind::Sha512 => Hash::Sha512,
+            HashKind::Blake3 => Hash::Blake3,
         })
     };
     Ok(HashKind::ALL.into_iter().filter(is_asked).collect())
