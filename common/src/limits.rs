@@ -97,6 +97,8 @@ limits! {
     PROFILE_LOCATIONS_MAX: usize = 262_144, "the profile is refused";
     /// Mappings of one profile.
     PROFILE_MAPPINGS_MAX: usize = 4_096, "further mappings are left out; from an endpoint: the profile is refused";
+    /// Values of a sample in a profile from an endpoint.
+    PROFILE_VALUES_MAX: usize = 4, "the profile is refused";
     /// Strings of a profile from an endpoint.
     PROFILE_STRINGS_MAX: usize = 65_536, "the profile is refused";
     /// Time between two sweeps of the sample ring and searches for new threads.

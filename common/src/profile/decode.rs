@@ -11,9 +11,15 @@ use prost::Message;
 
 use crate::limits::{
     PROFILE_FRAMES_MAX, PROFILE_LOCATIONS_MAX, PROFILE_MAPPINGS_MAX, PROFILE_SAMPLE_BYTES_MAX,
-    PROFILE_STACKS_MAX, PROFILE_STRINGS_MAX, PROFILE_UNPACKED_BYTES_MAX, TEXT_BYTES_MAX,
+    PROFILE_STACKS_MAX, PROFILE_STRINGS_MAX, PROFILE_UNPACKED_BYTES_MAX, PROFILE_VALUES_MAX,
+    TEXT_BYTES_MAX,
 };
 use crate::profile::protos;
+
+/// What values are counted in.
+const UNITS: [&str; 3] = ["count", "nanoseconds", "bytes"];
+/// Length of the name of a value.
+const NAME_BYTES_MAX: usize = 32;
 
 /// Why bytes are no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +57,7 @@ pub fn decode(gzip: &[u8]) -> Result<protos::Profile, DecodeError> {
 /// Counts the parts of the message, without building anything.
 fn count(bytes: &[u8]) -> Result<(), DecodeError> {
     let mut room = [
-        (1, 2, "sample types"),
+        (1, PROFILE_VALUES_MAX, "sample types"),
         (2, PROFILE_STACKS_MAX, "samples"),
         (3, PROFILE_MAPPINGS_MAX, "mappings"),
         (4, PROFILE_LOCATIONS_MAX, "locations"),
@@ -138,12 +144,11 @@ fn check(profile: &protos::Profile) -> Result<(), DecodeError> {
     let strings = profile.string_table.len();
     let is_text = |index: i64| usize::try_from(index).is_ok_and(|index| index < strings);
     sure(profile.string_table.first().is_some_and(String::is_empty), "first string")?;
-    let types: Vec<(&str, &str)> = profile
-        .sample_type
-        .iter()
-        .filter_map(|kind| Some((text(profile, kind.ty)?, text(profile, kind.unit)?)))
-        .collect();
-    sure(types == [("samples", "count"), ("cpu", "nanoseconds")], "sample types")?;
+    let types = sample_types(profile);
+    sure(!types.is_empty() && types.len() == profile.sample_type.len(), "sample types")?;
+    sure(types.iter().all(|(name, unit)| is_named(name, unit)), "sample types")?;
+    // CPU time is not measured but counted: every sample stands for one period.
+    let is_counted = types == [("samples", "count"), ("cpu", "nanoseconds")];
     sure((1..=1_000_000_000).contains(&profile.period), "period")?;
     sure(profile.duration_nanos >= 0, "duration")?;
     let mut mappings = HashSet::new();
@@ -157,22 +162,35 @@ fn check(profile: &protos::Profile) -> Result<(), DecodeError> {
         sure(location.id != 0 && locations.insert(location.id), "location id")?;
         sure(mappings.contains(&location.mapping_id), "mapping of a location")?;
     }
-    let mut total = 0_i64;
+    let mut totals = vec![0_i64; types.len()];
     for sample in &profile.sample {
         sure((1..=PROFILE_FRAMES_MAX).contains(&sample.location_id.len()), "frames of a sample")?;
         sure(sample.location_id.iter().all(|id| locations.contains(id)), "location of a sample")?;
-        let &[count, cpu_ns] = sample.value.as_slice() else {
-            return Err(DecodeError::Inconsistent("values of a sample"));
-        };
-        sure(
-            count >= 0 && count.checked_mul(profile.period) == Some(cpu_ns),
-            "values of a sample",
-        )?;
-        total = total.checked_add(cpu_ns).ok_or(DecodeError::Inconsistent("sum of the values"))?;
+        sure(sample.value.len() == types.len(), "values of a sample")?;
+        for (value, total) in sample.value.iter().zip(&mut totals) {
+            sure(*value >= 0, "values of a sample")?;
+            *total = total.checked_add(*value).ok_or(DecodeError::Inconsistent("sum of values"))?;
+        }
+        if let ([count, cpu_ns], true) = (sample.value.as_slice(), is_counted) {
+            sure(count.checked_mul(profile.period) == Some(*cpu_ns), "values of a sample")?;
+        }
         let is_label = |label: &protos::Label| is_text(label.key) && is_text(label.str);
         sure(sample.label.iter().all(is_label), "label")?;
     }
     Ok(())
+}
+
+/// Returns name and unit of every value; fewer than there are when one has none.
+fn sample_types(profile: &protos::Profile) -> Vec<(&str, &str)> {
+    let types = profile.sample_type.iter();
+    types.filter_map(|kind| Some((text(profile, kind.ty)?, text(profile, kind.unit)?))).collect()
+}
+
+/// Whether a value is one that a view can show: `inuse_space` in `bytes`.
+fn is_named(name: &str, unit: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let is_name = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_word);
+    is_name && UNITS.contains(&unit)
 }
 
 /// Returns a string of the table.

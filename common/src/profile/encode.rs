@@ -15,6 +15,8 @@ use crate::profile::window::RawProfile;
 pub const COLLECTION_LABEL: &str = "collection";
 /// Label of a sample: the thread's name.
 pub const THREAD_LABEL: &str = "thread";
+/// Label of a sample: whose process it was. The coordinator adds it to what it exports.
+pub const AGENT_LABEL: &str = "agent";
 /// Collection of samples of the agent's own running.
 pub const AGENT: &str = "agent";
 /// Collection of samples of threads without a tag.

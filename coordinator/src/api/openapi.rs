@@ -108,11 +108,21 @@ const ENDPOINTS: &[Endpoint] = &[
     ),
     get("/api/v1/profiles", "All requests for profiles.", Answer::List("ProfileView")),
     get("/api/v1/profiles/{id}", "One request for profiles.", Answer::One("ProfileView")),
-    get(
-        "/api/v1/profiles/{id}/{agent}/{view}",
-        "An agent's profile (`-` for the first): pprof, raw, top, folded or flame.svg.",
-        Answer::Other("application/octet-stream"),
-    ),
+    Endpoint {
+        query: &[
+            ("kind", "Which kind, where there are several: cpu, wall, heap."),
+            (
+                "value",
+                "Which value of the samples: cpu, samples, inuse_space; the usual one when not given.",
+            ),
+            ("by", "What top adds up: function, line, file, module, thread, hunt, agent."),
+        ],
+        ..get(
+            "/api/v1/profiles/{id}/{agent}/{view}",
+            "An agent's profile (`-` for the first): raw, pprof, top, folded, callgrind, speedscope or flame.svg.",
+            Answer::Other("application/octet-stream"),
+        )
+    },
     get("/api/v1/telemetry", "The latest sample of each agent.", Answer::List("TelemetryView")),
     Endpoint {
         query: &[("minutes", "How far back; 10 when not given.")],

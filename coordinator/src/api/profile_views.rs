@@ -1,56 +1,86 @@
-//! The views of one profile: resolved from addresses to functions and lines here, never on the endpoint.
-
-use std::path::Path;
+//! The views of a profile: resolved from addresses to functions and lines here, never on the endpoint.
 
 use axum::Json;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::error::ApiError;
-use super::types::ProfileView;
 use crate::profiles::profile::Profile;
-use crate::profiles::symbols::Symbols;
+use crate::profiles::views::top::By;
 
 /// The graph's own script and style work; nothing is fetched.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; sandbox allow-scripts";
+pub const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; sandbox allow-scripts";
 
-/// Renders a view of a raw profile.
-pub fn render(
-    raw: &[u8],
-    view: &str,
-    symbols: &Path,
-    profile: &ProfileView,
-    agent: &str,
-) -> Result<Response, ApiError> {
-    if !matches!(view, "pprof" | "top" | "folded" | "flame.svg") {
-        return Err(ApiError::missing("view", view, "one of raw, pprof, top, folded, flame.svg"));
+/// Every view.
+const VIEWS: &str = "raw, pprof, top, folded, callgrind, speedscope, flame.svg";
+
+/// How a view is to look.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// Which kind of profile, where there are several: `cpu`, `wall`, `heap`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// What `top` adds up.
+    #[serde(default)]
+    pub by: By,
+    /// Which value, where a sample has several: `cpu`, `samples`, `inuse_space`.
+    #[serde(default)]
+    pub value: Option<String>,
+}
+
+/// What stands above a picture.
+#[derive(Debug, Clone)]
+pub struct Heading {
+    /// Whose profile it is.
+    pub title: String,
+    /// Of when, how it was taken.
+    pub subtitle: String,
+}
+
+impl Heading {
+    /// Writes it: what of whom, and how it was taken.
+    pub fn new(kind: &str, whose: &str, how: String) -> Self {
+        let kind = match kind {
+            "cpu" => "CPU time",
+            "wall" => "Wall-clock time",
+            "heap" => "Memory",
+            other => other,
+        };
+        Self { title: format!("{kind} of {whose}"), subtitle: how }
     }
-    let resolved = Profile::resolve(raw, &Symbols::new(symbols));
-    let resolved = resolved.map_err(|error| {
-        let next = "take another; if it happens again, look at the agent's version";
-        ApiError::usage("this profile cannot be read", error.to_string(), next)
-    })?;
+}
+
+/// Renders a view.
+pub fn render(
+    mut profile: Profile,
+    view: &str,
+    look: &Look,
+    heading: &Heading,
+) -> Result<Response, ApiError> {
+    if let Some(value) = &look.value
+        && !profile.show(value)
+    {
+        let known: Vec<_> = profile.types.iter().map(|kind| kind.name.as_str()).collect();
+        return Err(ApiError::missing("value", value, &format!("one of {}", known.join(", "))));
+    }
     let typed = |kind: &'static str, body: Vec<u8>| ([(CONTENT_TYPE, kind)], body).into_response();
+    let text = |body: String| typed("text/plain; charset=utf-8", body.into_bytes());
     Ok(match view {
         "pprof" => {
-            let bytes = resolved.to_pprof_gz().map_err(|error| ApiError::bug(error.to_string()))?;
+            let bytes = profile.to_pprof_gz().map_err(|error| ApiError::bug(error.to_string()))?;
             typed("application/octet-stream", bytes)
         }
-        "top" => Json(resolved.top()).into_response(),
-        "folded" => typed("text/plain; charset=utf-8", resolved.folded().into_bytes()),
-        _ => {
-            let title = format!("CPU of {agent}");
-            let subtitle = format!(
-                "profile {}: {} samples, {} s at {} hertz",
-                profile.id,
-                resolved.count(),
-                profile.seconds,
-                profile.hertz
-            );
-            let svg = resolved.flame_svg(&title, &subtitle);
+        "top" => Json(profile.top(look.by)).into_response(),
+        "folded" => text(profile.folded()),
+        "callgrind" => text(profile.callgrind(&heading.title)),
+        "speedscope" => Json(profile.speedscope(&heading.title)).into_response(),
+        "flame.svg" => {
+            let svg = profile.flame_svg(&heading.title, &heading.subtitle);
             let svg = svg.map_err(|error| ApiError::bug(error.to_string()))?;
-            let policy = [(CONTENT_SECURITY_POLICY, POLICY)];
-            (policy, typed("image/svg+xml", svg)).into_response()
+            ([(CONTENT_SECURITY_POLICY, POLICY)], typed("image/svg+xml", svg)).into_response()
         }
+        _ => return Err(ApiError::missing("view", view, &format!("one of {VIEWS}"))),
     })
 }

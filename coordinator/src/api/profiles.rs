@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use common::ids::AgentId;
@@ -12,9 +12,12 @@ use common::request::Kind;
 
 use super::error::ApiError;
 use super::hunts::find;
+use super::profile_views::{Heading, Look, render};
 use super::types::ProfileView;
 use crate::core::Core;
 use crate::hunts::view::Whole;
+use crate::profiles::profile::Profile;
+use crate::profiles::symbols::Symbols;
 use crate::store::{Reader, StoreError};
 
 /// `GET /profiles`
@@ -46,6 +49,7 @@ async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
 pub async fn view(
     State(core): State<Arc<Core>>,
     Path((id, agent, view)): Path<(String, String, String)>,
+    Query(look): Query<Look>,
 ) -> Result<Response, ApiError> {
     let whole = whole(&core, id.clone()).await?;
     let agent = match agent.as_str() {
@@ -71,8 +75,26 @@ pub async fn view(
                 ([(CONTENT_TYPE, "application/octet-stream")], Bytes::from(raw)).into_response()
             );
         }
-        super::profile_views::render(&raw, &view, &symbols, &profile, blob.agent.as_str())
+        let agent = blob.agent.as_str();
+        let resolved = resolve(&raw, &symbols, agent)?;
+        let kind = blob.kind.strip_prefix("profile.").unwrap_or(&blob.kind);
+        render(resolved, &view, &look, &Heading::new(kind, agent, how(&profile)))
     };
     let rendered = tokio::task::spawn_blocking(work).await;
     rendered.map_err(|problem| ApiError::bug(problem.to_string()))?
+}
+
+/// Names the addresses of a profile as it came.
+pub fn resolve(raw: &[u8], symbols: &std::path::Path, agent: &str) -> Result<Profile, ApiError> {
+    let resolved = Profile::resolve(raw, &Symbols::new(symbols)).map_err(|error| {
+        let next = "take another; if it happens again, look at the agent's version";
+        ApiError::usage("this profile cannot be read", error.to_string(), next)
+    })?;
+    Ok(resolved.of_agent(agent))
+}
+
+/// Says how a profile was taken.
+fn how(profile: &ProfileView) -> String {
+    let ProfileView { id, seconds, hertz, .. } = profile;
+    format!("profile {id}: {seconds} s at {hertz} hertz")
 }

@@ -1,21 +1,22 @@
-//! `muster profile`: take, list, show, cancel, top, flame, export.
+//! `muster profile`: take, list, show, cancel; its `views` are the rest.
 
-use std::path::{Path, PathBuf};
+mod views;
 
 use common::ids::AgentId;
 use common::request::profile::{ProfileKind, ProfileStart};
 use common::request::{Args, Limits, Target};
 use serde_json::Value;
 
-use super::args::profile::{Blob, Export, ExportFormat, Flame, Profile, Take, Top};
+use super::args::profile::{Blob, Profile, Take};
 use super::client::Client;
 use super::failure::{Exit, Failure};
 use super::hunt::id_part;
 use super::sign::{self, Ask};
 use super::watch::{self, Watched};
-use super::{Context, control, hunt, private};
+use super::{Context, control, hunt};
 use crate::output::listing::field;
-use crate::output::{Column, Format, Show, units};
+use crate::output::{Column, Format, Show};
+use crate::profiles::views::top::By;
 
 /// How much longer than its window a profile may take.
 const GRACE_S: u32 = 60;
@@ -49,23 +50,15 @@ const AGENTS: &[Column] = &[
     Column::new("why", "reason", Show::Text),
 ];
 
-const TOP: &[Column] = &[
-    Column::new("flat", "flat_percent", Show::Percent),
-    Column::new("cum", "cum_percent", Show::Percent),
-    Column::new("function", "function", Show::Text),
-    Column::new("file", "file", Show::Text),
-    Column::new("line", "line", Show::Text),
-];
-
 pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
     match verb {
         Profile::Take(flags) => take(context, flags),
         Profile::List => list(context),
         Profile::Show { profile } => show(context, profile),
         Profile::Cancel { profile } => cancel(context, profile),
-        Profile::Top(flags) => top(context, flags),
-        Profile::Flame(flags) => flame(context, flags),
-        Profile::Export(flags) => export(context, flags),
+        Profile::Top(flags) => views::top(context, flags),
+        Profile::Flame(flags) => views::flame(context, flags),
+        Profile::Export(flags) => views::export(context, flags),
     }
 }
 
@@ -129,7 +122,8 @@ fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<E
     match agents.iter().find(has_blob) {
         Some(first) => {
             let agent = agent_part(field(first, "agent"))?;
-            print_top(context, client, id, &agent, TOP_AFTER_TAKE)?;
+            let of = views::Of::new(id, &agent);
+            views::print_top(context, client, &of, By::Function, TOP_AFTER_TAKE)?;
             context.out.note(&format!("next: muster profile flame {id} -o flame.svg"));
         }
         None => context.out.note("nothing was sampled"),
@@ -199,60 +193,4 @@ fn agent_part(id: &Value) -> Result<String, Failure> {
     let id = AgentId::new(id.as_str().unwrap_or_default());
     id.map(|id| id.to_string())
         .map_err(|e| Failure::bug("the coordinator sent a broken agent id", e))
-}
-
-fn top(context: &Context, flags: &Top) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let (id, agent) = locate(&client, &flags.blob)?;
-    print_top(context, &client, &id, &agent, flags.limit)?;
-    Ok(Exit::Done)
-}
-
-fn print_top(
-    context: &Context,
-    client: &Client,
-    id: &str,
-    agent: &str,
-    limit: usize,
-) -> Result<(), Failure> {
-    let view = client.get(&format!("/api/v1/profiles/{id}/{agent}/top"))?;
-    if context.out.format == Format::Json {
-        return context.out.record(TOP, &view);
-    }
-    let functions = field(&view, "functions").as_array().or_else(|| view.as_array());
-    let functions = functions.map_or(&[][..], Vec::as_slice);
-    context.out.list(TOP, functions.get(..limit).unwrap_or(functions))
-}
-
-fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let (id, agent) = locate(&client, &flags.blob)?;
-    let svg = client.bytes(&format!("/api/v1/profiles/{id}/{agent}/flame.svg"))?;
-    put(context, &flags.out, &svg, "open it in a browser")?;
-    Ok(Exit::Done)
-}
-
-fn export(context: &Context, flags: &Export) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let (id, agent) = locate(&client, &flags.blob)?;
-    let (view, ending, next) = match flags.format {
-        ExportFormat::Pprof => ("pprof", "pb.gz", "go tool pprof -top FILE"),
-        ExportFormat::Folded => ("folded", "folded", "a line a stack, with its count"),
-    };
-    let bytes = client.bytes(&format!("/api/v1/profiles/{id}/{agent}/{view}"))?;
-    let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.{ending}")));
-    put(context, &out, &bytes, next)?;
-    Ok(Exit::Done)
-}
-
-fn put(context: &Context, path: &Path, bytes: &[u8], next: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    if path == Path::new("-") {
-        return context.out.bytes(bytes);
-    }
-    let mut file = private::create(path)?;
-    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
-    let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    context.out.note(&format!("{} ({size}): {next}", path.display()));
-    Ok(())
 }

@@ -2,11 +2,14 @@
 //!
 //! * [`symbols`]: which local file belongs to a build id.
 //! * [`module`]: one such file: from an address to functions, files and lines.
-//! * [`profile`]: a decoded profile with its names.
-//! * [`views`]: top, folded stacks, flame graph, pprof.
+//! * [`profile`]: a profile with names, of any kind. [`resolve`]: how it gets them.
+//!   `naming`: what its frames are a part of.
+//! * [`views`]: top, folded stacks, flame graph, pprof, callgrind, speedscope.
 
 pub mod module;
+mod naming;
 pub mod profile;
+mod resolve;
 pub mod symbols;
 pub mod views;
 

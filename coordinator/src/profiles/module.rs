@@ -48,6 +48,13 @@ pub struct Mapping {
     pub build_id: String,
 }
 
+impl Mapping {
+    /// Returns the file's name without its folders.
+    pub fn file(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default().trim_matches(['[', ']'])
+    }
+}
+
 /// An open file with symbols.
 pub struct Module {
     path: PathBuf,

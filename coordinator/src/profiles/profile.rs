@@ -1,36 +1,48 @@
-//! A decoded profile with names. Nothing is a failure but a profile that does not decode.
+//! A profile with names, of any kind: what every view is made from.
 
-use std::collections::HashMap;
-
-use common::profile::decode::{self, DecodeError, text};
-use common::profile::encode::{COLLECTION_LABEL, THREAD_LABEL};
-use common::profile::protos;
-
-use super::module::{Frame, Mapping, Module, printable};
-use super::symbols::Symbols;
-
-/// Files that are open at once while a profile gets its names.
-const MODULES_MAX: usize = 64;
+use super::module::{Frame, Mapping};
 
 /// A profile that people can read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
+    /// What the values of every sample are, in order; at least one.
+    pub types: Vec<ValueType>,
+    /// Which of them the views show.
+    pub shown: usize,
     /// The mappings of the process.
     pub mappings: Vec<Mapping>,
     /// The places in its code.
     pub locations: Vec<Location>,
     /// The samples.
     pub samples: Vec<Sample>,
-    /// CPU time that one sample stands for.
-    pub period_ns: i64,
+    /// Of what one sample is taken each `period`; nothing when that is not known.
+    pub period_type: Option<ValueType>,
+    /// Distance of samples, in the unit of `period_type`.
+    pub period: i64,
     /// Length of the window.
     pub duration_ns: i64,
     /// First moment, nanoseconds since 1970.
     pub time_ns: i64,
 }
 
+/// What a value is, in pprof's words: `cpu` in `nanoseconds`, `inuse_space` in `bytes`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueType {
+    /// Its name.
+    pub name: String,
+    /// Its unit: `count`, `nanoseconds` or `bytes`.
+    pub unit: String,
+}
+
+impl ValueType {
+    /// Makes one.
+    pub fn new(name: &str, unit: &str) -> Self {
+        Self { name: name.to_owned(), unit: unit.to_owned() }
+    }
+}
+
 /// A place in the code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Location {
     /// Id of its mapping.
     pub mapping: u64,
@@ -45,114 +57,85 @@ pub struct Location {
 pub struct Sample {
     /// Indices of the locations, leaf first.
     pub stack: Vec<usize>,
-    /// How many.
-    pub count: i64,
-    /// The CPU time that they stand for.
-    pub cpu_ns: i64,
+    /// One value a type of the profile.
+    pub values: Vec<i64>,
+    /// What the sample belongs to.
+    pub labels: Labels,
+}
+
+/// What a sample belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Labels {
     /// The collection that the thread worked for, `agent` or `untagged`.
     pub collection: String,
     /// Name of the thread.
     pub thread: String,
+    /// Whose process it was; empty when the profile does not say.
+    pub agent: String,
+    /// Further names with their texts, sorted by name.
+    pub more: Vec<(String, String)>,
+}
+
+/// One step of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// The function and the line.
+    pub frame: &'a Frame,
+    /// Whether the compiler put it into the next one of the stack.
+    pub is_inlined: bool,
+    /// Where in the process.
+    pub location: &'a Location,
 }
 
 impl Profile {
-    /// Decodes an endpoint's profile and names its addresses.
-    pub fn resolve(gzip: &[u8], symbols: &Symbols) -> Result<Self, DecodeError> {
-        let raw = decode::decode(gzip)?;
-        let mappings: Vec<Mapping> = raw.mapping.iter().map(|item| mapping(&raw, item)).collect();
-        let by_id: HashMap<u64, &Mapping> = mappings.iter().map(|item| (item.id, item)).collect();
-        let mut modules = Modules { symbols, open: HashMap::new() };
-        let mut index = HashMap::new();
-        let mut locations = Vec::with_capacity(raw.location.len());
-        for location in &raw.location {
-            let Some(mapping) = by_id.get(&location.mapping_id) else { continue };
-            index.insert(location.id, locations.len());
-            let frames = modules.frames(mapping, location.address);
-            let address = location.address;
-            locations.push(Location { mapping: mapping.id, address, frames });
-        }
-        let samples = raw.sample.iter().map(|item| sample(&raw, item, &index)).collect();
-        Ok(Self {
-            samples,
-            locations,
-            mappings,
-            period_ns: raw.period,
-            duration_ns: raw.duration_nanos,
-            time_ns: raw.time_nanos,
+    /// Returns the steps of a sample, leaf first, inlined functions expanded.
+    pub fn steps<'a>(&'a self, sample: &'a Sample) -> impl Iterator<Item = Step<'a>> {
+        let locations = sample.stack.iter().filter_map(|index| self.locations.get(*index));
+        locations.flat_map(|location| {
+            let last = location.frames.len().saturating_sub(1);
+            let frames = location.frames.iter().enumerate();
+            frames.map(move |(at, frame)| Step { frame, is_inlined: at < last, location })
         })
     }
 
     /// Returns the frames of a sample, leaf first, inlined functions expanded.
     pub fn frames<'a>(&'a self, sample: &'a Sample) -> impl Iterator<Item = &'a Frame> {
-        let locations = sample.stack.iter().filter_map(|index| self.locations.get(*index));
-        locations.flat_map(|location| &location.frames)
+        self.steps(sample).map(|step| step.frame)
     }
 
-    /// Returns how many samples there are.
-    pub fn count(&self) -> i64 {
-        self.samples.iter().map(|sample| sample.count).sum()
+    /// Returns a sample's value of the type that is shown.
+    pub fn value(&self, sample: &Sample) -> i64 {
+        sample.values.get(self.shown).copied().unwrap_or(0)
     }
 
-    /// Returns the CPU time that all samples stand for.
-    pub fn cpu_ns(&self) -> i64 {
-        self.samples.iter().map(|sample| sample.cpu_ns).sum()
-    }
-}
-
-/// The files that were opened for one profile.
-struct Modules<'a> {
-    symbols: &'a Symbols,
-    open: HashMap<String, Option<Module>>,
-}
-
-impl Modules<'_> {
-    fn frames(&mut self, mapping: &Mapping, address: u64) -> Vec<Frame> {
-        let named = self.module(&mapping.build_id).map(|module| module.frames(mapping, address));
-        named.filter(|frames| !frames.is_empty()).unwrap_or_else(|| vec![bare(mapping, address)])
+    /// Returns the sum of the values that are shown.
+    pub fn total(&self) -> i64 {
+        self.samples.iter().map(|sample| self.value(sample)).sum()
     }
 
-    fn module(&mut self, build_id: &str) -> Option<&Module> {
-        if !self.open.contains_key(build_id) {
-            if self.open.len() >= MODULES_MAX {
-                return None;
-            }
-            let module = self.symbols.find(build_id).and_then(|path| Module::open(&path));
-            self.open.insert(build_id.to_owned(), module);
-        }
-        self.open.get(build_id)?.as_ref()
+    /// Returns the type of the values that are shown.
+    pub fn shown_type(&self) -> ValueType {
+        let named = self.types.get(self.shown).cloned();
+        named.unwrap_or_else(|| ValueType::new("samples", "count"))
     }
-}
 
-/// Says at least which file it is, and where in it.
-fn bare(mapping: &Mapping, address: u64) -> Frame {
-    let file = mapping.name.rsplit('/').next().unwrap_or_default();
-    let file = file.trim_matches(['[', ']']);
-    let module = if file.is_empty() { "unknown" } else { file };
-    let offset = address.wrapping_sub(mapping.start).wrapping_add(mapping.offset);
-    Frame { function: format!("[{module}+{offset:#x}]"), file: String::new(), line: 0 }
-}
-
-fn mapping(raw: &protos::Profile, mapping: &protos::Mapping) -> Mapping {
-    Mapping {
-        id: mapping.id,
-        start: mapping.memory_start,
-        limit: mapping.memory_limit,
-        offset: mapping.file_offset,
-        name: printable(text(raw, mapping.filename).unwrap_or_default()),
-        build_id: text(raw, mapping.build_id).unwrap_or_default().to_owned(),
+    /// Shows another type; `false` when there is none of that name.
+    #[must_use]
+    pub fn show(&mut self, name: &str) -> bool {
+        let found = self.types.iter().position(|kind| kind.name == name);
+        self.shown = found.unwrap_or(self.shown);
+        found.is_some()
     }
-}
 
-fn sample(raw: &protos::Profile, sample: &protos::Sample, index: &HashMap<u64, usize>) -> Sample {
-    let label = |key: &str| {
-        let label = sample.label.iter().find(|label| text(raw, label.key) == Some(key));
-        printable(label.and_then(|label| text(raw, label.str)).unwrap_or_default())
-    };
-    Sample {
-        stack: sample.location_id.iter().filter_map(|id| index.get(id).copied()).collect(),
-        count: sample.value.first().copied().unwrap_or(0),
-        cpu_ns: sample.value.get(1).copied().unwrap_or(0),
-        collection: label(COLLECTION_LABEL),
-        thread: label(THREAD_LABEL),
+    /// Returns how many samples there are; nothing when the profile does not count them.
+    pub fn count(&self) -> Option<i64> {
+        let at = self.types.iter().position(|kind| kind.name == "samples")?;
+        Some(self.samples.iter().filter_map(|sample| sample.values.get(at)).sum())
+    }
+
+    /// Returns the file that a location was mapped from, without its folders.
+    pub fn object(&self, location: &Location) -> &str {
+        let mapping = self.mappings.iter().find(|mapping| mapping.id == location.mapping);
+        mapping.map_or("", Mapping::file)
     }
 }

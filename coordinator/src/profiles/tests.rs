@@ -1,5 +1,8 @@
 //! This process, sampled, named, and read by others.
 
+mod callgrind;
+mod made;
+mod speedscope;
 mod wire;
 
 use std::hint::black_box;
@@ -12,6 +15,7 @@ use common::profile::{Sampler, Scope, encode};
 
 use super::profile::Profile;
 use super::symbols::Symbols;
+use super::views::top::{By, Key, Row};
 
 /// Spends one second of this thread's CPU time, all of it here.
 #[inline(never)]
@@ -44,6 +48,11 @@ fn resolve(raw: &[u8], folder: &Path) -> Profile {
     Profile::resolve(raw, &Symbols::new(folder)).unwrap()
 }
 
+fn busy(rows: &[Row]) -> &Row {
+    let is_busy = |row: &&Row| matches!(&row.key, Key::Function { function, .. } if function.contains("busy_in_the_coordinator"));
+    rows.iter().find(is_busy).unwrap_or_else(|| panic!("{rows:#?}"))
+}
+
 fn unpack(gzip: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(gzip), &mut bytes).unwrap();
@@ -55,22 +64,23 @@ fn the_busy_function_is_on_top_in_every_view() {
     let folder = tempfile::tempdir().unwrap();
     let profile = resolve(&raw(), folder.path());
 
-    let top = profile.top();
-    let busy = top.functions.iter().find(|row| row.function.contains("busy_in_the_coordinator"));
-    let busy = busy.unwrap_or_else(|| panic!("{top:#?}"));
-    let first = top.functions.iter().max_by_key(|row| row.flat).unwrap();
+    let top = profile.top(By::Function);
+    let busy = busy(top.rows.all());
+    let first = top.rows.all().iter().max_by_key(|row| row.flat).unwrap();
     assert_eq!(first, busy, "it costs most");
-    assert!(busy.file.ends_with("coordinator/src/profiles/tests.rs"), "{busy:?}");
+    let Key::Function { file, .. } = &busy.key else { panic!("{busy:?}") };
+    assert!(file.ends_with("coordinator/src/profiles/tests.rs"), "{busy:?}");
     assert!(busy.line.is_some_and(|line| (16..35).contains(&line)), "{busy:?}");
-    assert!(busy.flat <= busy.cum && busy.cum <= top.total_samples, "{busy:?}");
+    assert!(busy.flat <= busy.cum && busy.cum <= top.total, "{busy:?}");
+    assert_eq!((top.kind.as_str(), top.unit.as_str()), ("cpu", "nanoseconds"));
     assert!((0.1..=100.0).contains(&busy.flat_percent), "{busy:?}");
-    let parts: i64 = top.collections.iter().map(|part| part.samples).sum();
-    assert_eq!(parts, top.total_samples);
+    let parts: i64 = top.collections.iter().map(|part| part.value).sum();
+    assert_eq!(parts, top.total);
 
     let folded = profile.folded();
     let counts =
         folded.lines().map(|line| line.rsplit_once(' ').unwrap().1.parse::<i64>().unwrap());
-    assert_eq!(counts.sum::<i64>(), top.total_samples);
+    assert_eq!(Some(counts.sum::<i64>()), top.total_samples);
     let stack = folded.lines().find(|line| line.contains("busy_in_the_coordinator")).unwrap();
     let caller = stack.find("tests::raw").unwrap();
     assert!(caller < stack.find("busy_in_the_coordinator").unwrap(), "root first: {stack}");
@@ -95,6 +105,10 @@ fn the_busy_function_is_on_top_in_every_view() {
     assert!(listing.contains("busy_in_the_coordinator"), "{listing}");
     let lines = tool("-traces");
     assert!(lines.contains("thread:"), "labels are kept: {lines}");
+    let source = tool("-list=busy_in_the_coordinator");
+    assert!(source.contains("state = state ^ (state << 7)"), "source lines: {source}");
+    let graph = tool("-callgrind");
+    assert!(graph.contains("events: cpu(ms)"), "{graph}");
 }
 
 #[test]
@@ -152,11 +166,34 @@ fn what_is_not_known_is_named_by_module_and_offset() {
     for build_id in ["", "00112233445566778899", "../../../etc/passwd"] {
         let profile = resolve(&message(build_id).unwrap(), folder.path());
         assert_eq!(profile.folded(), "thread;[lib z.so+0x1234] 2\n");
-        assert_eq!(profile.top().functions[0].function, "[lib z.so+0x1234]");
+        let function = Key::Function { function: "[lib z.so+0x1234]".into(), file: String::new() };
+        assert_eq!(profile.top(By::Function).rows.all()[0].key, function);
         assert!(profile.flame_svg("t", "s").is_ok());
         wire::read(&unpack(&profile.to_pprof_gz().unwrap()));
     }
     assert!(Profile::resolve(b"no profile", &Symbols::new(folder.path())).is_err());
+}
+
+#[test]
+fn every_top_adds_up_to_the_whole_and_hunts_are_told_from_the_rest() {
+    let profile = made::agent();
+    for by in [By::Function, By::Line, By::File, By::Module, By::Thread, By::Hunt, By::Agent] {
+        let top = profile.top(by);
+        let flat: i64 = top.rows.all().iter().map(|row| row.flat).sum();
+        assert_eq!((flat, top.total), (1_000_000_000, 1_000_000_000), "{by:?}");
+    }
+    let hunts = serde_json::to_value(profile.top(By::Hunt)).unwrap();
+    let hunts: Vec<_> = hunts["hunts"].as_array().unwrap().iter().collect();
+    let parts: Vec<_> =
+        hunts.iter().map(|row| (&row["hunt"], row["cum_percent"].as_f64())).collect();
+    let parts: Vec<_> = parts.iter().map(|(hunt, part)| (hunt.as_str().unwrap(), *part)).collect();
+    let expected =
+        [("h1", Some(70.0)), ("h2", Some(20.0)), ("agent", Some(7.0)), ("untagged", Some(3.0))];
+    assert_eq!(parts, expected);
+
+    let mut counted = profile;
+    assert!(counted.show("samples") && !counted.show("bytes"));
+    assert_eq!((counted.total(), counted.shown_type().unit.as_str()), (100, "count"));
 }
 
 #[test]
@@ -171,9 +208,8 @@ fn a_debug_companion_in_the_folder_serves() {
     let found = symbols.find(&build_id).unwrap();
     assert_eq!(found, folder.path().join("symbols").join(&build_id));
     let profile = Profile::resolve(&raw(), &symbols).unwrap();
-    let top = profile.top();
-    let busy = top.functions.iter().find(|row| row.function.contains("busy_in_the_coordinator"));
-    assert!(busy.is_some_and(|row| row.line.is_some()), "{top:#?}");
+    let top = profile.top(By::Function);
+    assert!(busy(top.rows.all()).line.is_some(), "{top:#?}");
 
     assert!(symbols.add_file(Path::new("/proc/self/status")).is_err(), "no build id");
 }

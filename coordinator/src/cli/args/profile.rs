@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use common::limits::{PROFILE_HERTZ_MAX, PROFILE_SECONDS_MAX};
 
 use crate::cli::parse;
+use crate::profiles::views::top::By;
 
 /// Verbs of `profile`.
 #[derive(Debug, Subcommand)]
@@ -34,9 +35,10 @@ pub enum Profile {
         /// The profile, or the unique beginning of its id.
         profile: String,
     },
-    /// Print the functions that cost most.
+    /// Print what cost most: functions, lines, files, modules, threads, hunts.
     #[command(after_help = "Examples:\n  muster profile top 0199\n  \
-        muster profile top 0199 --agent web-1 --limit 50")]
+        muster profile top 0199 --agent web-1 --limit 50\n  \
+        muster profile top 0199 --by hunt")]
     Top(Top),
     /// Draw a flame graph: an SVG file to open in a browser.
     #[command(after_help = "Examples:\n  muster profile flame 0199 -o flame.svg\n  \
@@ -45,6 +47,7 @@ pub enum Profile {
     /// Export for other tools.
     #[command(after_help = "Examples:\n  \
         muster profile export 0199 --format pprof -o cpu.pb.gz && go tool pprof -top cpu.pb.gz\n  \
+        muster profile export 0199 --format callgrind -o cpu.callgrind && kcachegrind cpu.callgrind\n  \
         muster profile export 0199 --format folded -o -")]
     Export(Export),
 }
@@ -92,6 +95,12 @@ pub struct Blob {
     /// Of this agent [default: the first].
     #[arg(long, value_name = "A")]
     pub agent: Option<String>,
+    /// Of this kind, where several were taken: `cpu`, `wall`, `heap`.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// By this value, where a sample has several: `cpu`, `samples`, `inuse_space`.
+    #[arg(long, value_name = "TYPE")]
+    pub value: Option<String>,
 }
 
 /// Flags of `profile top`.
@@ -100,7 +109,10 @@ pub struct Top {
     /// Which.
     #[command(flatten)]
     pub blob: Blob,
-    /// How many functions.
+    /// What to add up.
+    #[arg(long, value_enum, default_value = "function")]
+    pub by: By,
+    /// How many rows.
     #[arg(long, default_value_t = 25, value_name = "N")]
     pub limit: usize,
 }
@@ -125,7 +137,7 @@ pub struct Export {
     /// The format.
     #[arg(long, value_enum, default_value = "pprof")]
     pub format: ExportFormat,
-    /// The file to write; `-` for stdout [default: PROFILE.pb.gz or PROFILE.folded].
+    /// The file to write; `-` for stdout [default: PROFILE and the format's ending].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -137,4 +149,8 @@ pub enum ExportFormat {
     Pprof,
     /// Folded stacks: a line a stack.
     Folded,
+    /// For kcachegrind and `callgrind_annotate`, with lines.
+    Callgrind,
+    /// For speedscope.
+    Speedscope,
 }

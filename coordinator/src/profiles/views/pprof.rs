@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use common::profile::encode::{COLLECTION_LABEL, Strings, THREAD_LABEL, gzip};
+use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, Strings, THREAD_LABEL, gzip};
 use common::profile::protos;
 
 use crate::profiles::module::Frame;
-use crate::profiles::profile::{Location, Profile};
+use crate::profiles::profile::{Labels, Location, Profile, ValueType};
 
 impl Profile {
     /// Returns the profile as gzipped pprof: as it came, plus functions, files, lines.
@@ -21,17 +21,12 @@ impl Profile {
             .zip(&self.locations)
             .map(|(id, location)| functions.location(id, location, &mut strings))
             .collect();
-        let (collection_key, thread_key) = (strings.of(COLLECTION_LABEL), strings.of(THREAD_LABEL));
-        let label = |key, str| protos::Label { key, str, ..Default::default() };
         let mut sample = Vec::with_capacity(self.samples.len());
         for item in &self.samples {
             sample.push(protos::Sample {
                 location_id: item.stack.iter().map(|index| *index as u64 + 1).collect(),
-                value: vec![item.count, item.cpu_ns],
-                label: vec![
-                    label(collection_key, strings.of(&item.collection)),
-                    label(thread_key, strings.of(&item.thread)),
-                ],
+                value: item.values.clone(),
+                label: labels(&item.labels, &mut strings),
             });
         }
         let mapping = self.mappings.iter().map(|mapping| protos::Mapping {
@@ -47,23 +42,44 @@ impl Profile {
             has_inline_frames: true,
         });
         let mapping = mapping.collect();
-        let cpu = protos::ValueType { ty: strings.of("cpu"), unit: strings.of("nanoseconds") };
-        let count = protos::ValueType { ty: strings.of("samples"), unit: strings.of("count") };
+        let mut kind = |kind: &ValueType| protos::ValueType {
+            ty: strings.of(&kind.name),
+            unit: strings.of(&kind.unit),
+        };
+        let sample_type = self.types.iter().map(&mut kind).collect();
+        let period_type = self.period_type.as_ref().map(&mut kind);
+        let default_sample_type = kind(&self.shown_type()).ty;
         protos::Profile {
-            sample_type: vec![count, cpu.clone()],
+            sample_type,
             sample,
             mapping,
             location,
             function: functions.list,
             time_nanos: self.time_ns,
             duration_nanos: self.duration_ns,
-            period_type: Some(cpu.clone()),
-            period: self.period_ns,
-            default_sample_type: cpu.ty,
+            period_type,
+            period: self.period,
+            default_sample_type,
             string_table: strings.into_table(),
             ..Default::default()
         }
     }
+}
+
+fn labels(labels: &Labels, strings: &mut Strings) -> Vec<protos::Label> {
+    let known = [
+        (COLLECTION_LABEL, &labels.collection),
+        (THREAD_LABEL, &labels.thread),
+        (AGENT_LABEL, &labels.agent),
+    ];
+    let more = labels.more.iter().map(|(key, text)| (key.as_str(), text));
+    let told = known.into_iter().filter(|(_, text)| !text.is_empty()).chain(more);
+    let mut label = |(key, text): (&str, &String)| protos::Label {
+        key: strings.of(key),
+        str: strings.of(text),
+        ..Default::default()
+    };
+    told.map(&mut label).collect()
 }
 
 #[derive(Debug, Default)]

@@ -1,25 +1,73 @@
-//! The functions that cost most.
+//! What cost most: functions, lines, files, modules, threads, hunts, agents.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::profiles::profile::Profile;
+use crate::profiles::module::Frame;
+use crate::profiles::profile::{Profile, Sample, Step};
 
-/// Functions of the list.
-const FUNCTIONS_MAX: usize = 200;
+/// Rows of the list.
+const ROWS_MAX: usize = 200;
+
+/// What is added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// Functions, each with the line that costs most.
+    #[default]
+    Function,
+    /// Lines of functions.
+    Line,
+    /// Source files.
+    File,
+    /// Packages of Rust functions, else the files that they were mapped from.
+    Module,
+    /// Threads by name.
+    Thread,
+    /// Hunts; `agent` is the agent's own work, `untagged` that of threads that nobody claimed.
+    Hunt,
+    /// Agents of a merged profile.
+    Agent,
+}
 
 /// The list, and what it is a part of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Top {
-    /// All samples.
-    pub total_samples: i64,
-    /// CPU time that they stand for.
-    pub total_cpu_ns: i64,
+    /// The value: `cpu`, `wall`, `inuse_space`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its unit: `nanoseconds`, `bytes`, `count`.
+    pub unit: String,
+    /// The sum over all samples.
+    pub total: i64,
+    /// How many samples that are; `null` where they are not counted.
+    pub total_samples: Option<i64>,
     /// For whom the threads worked, the most costly first.
     pub collections: Vec<Collection>,
-    /// The functions, the most costly first; at most 200.
-    pub functions: Vec<Function>,
+    /// The rows, the most costly first; at most 200. `functions`, `lines`, `files` …
+    #[serde(flatten)]
+    pub rows: Rows,
+}
+
+/// The rows, under the name of what they are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// By function.
+    Functions(Vec<Row>),
+    /// By line.
+    Lines(Vec<Row>),
+    /// By source file.
+    Files(Vec<Row>),
+    /// By module.
+    Modules(Vec<Row>),
+    /// By thread.
+    Threads(Vec<Row>),
+    /// By hunt.
+    Hunts(Vec<Row>),
+    /// By agent.
+    Agents(Vec<Row>),
 }
 
 /// A collection's part.
@@ -27,88 +75,203 @@ pub struct Top {
 pub struct Collection {
     /// Id of the request, `agent` or `untagged`.
     pub collection: String,
-    /// Its samples.
-    pub samples: i64,
-    /// Its part of all samples, in percent.
+    /// Its value.
+    pub value: i64,
+    /// Its part of the whole, in percent.
     pub percent: f64,
 }
 
-/// A function's part.
+/// One part of the whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Function {
-    /// Its name.
-    pub function: String,
-    /// Its source file; empty when unknown.
-    pub file: String,
-    /// The line that costs most; `null` when unknown.
+pub struct Row {
+    /// What it is.
+    #[serde(flatten)]
+    pub key: Key,
+    /// The line that costs most, or the line itself; `null` when unknown.
     pub line: Option<u32>,
-    /// Samples in itself.
+    /// In itself, in the unit of the list.
     pub flat: i64,
-    /// Samples in itself and in what it calls.
+    /// In itself and in what it calls.
     pub cum: i64,
-    /// `flat` in percent of all samples.
+    /// `flat` in percent of the whole.
     pub flat_percent: f64,
-    /// `cum` in percent of all samples.
+    /// `cum` in percent of the whole.
     pub cum_percent: f64,
 }
+
+/// What a row adds up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum Key {
+    /// A function, or a line of it.
+    Function {
+        /// Its name.
+        function: String,
+        /// Its source file; empty when unknown.
+        file: String,
+    },
+    /// A source file.
+    File {
+        /// Its path, as the compiler was told; empty when unknown.
+        file: String,
+    },
+    /// A package or a mapped file.
+    Module {
+        /// Its name.
+        module: String,
+    },
+    /// A thread.
+    Thread {
+        /// Its name.
+        thread: String,
+    },
+    /// A hunt.
+    Hunt {
+        /// Its id, `agent` or `untagged`.
+        hunt: String,
+    },
+    /// An agent.
+    Agent {
+        /// Its id.
+        agent: String,
+    },
+}
+
+/// What costs are added up under: a name, a function's file, a line where lines are apart.
+type Part<'a> = (&'a str, &'a str, u32);
 
 #[derive(Debug, Default)]
 struct Cost {
     flat: i64,
     cum: i64,
-    /// By line: samples in itself, and samples in all.
+    /// By line: in itself, and in all.
     lines: BTreeMap<u32, (i64, i64)>,
 }
 
 impl Profile {
-    /// Adds up what each function cost. A function that calls itself counts once a stack.
-    pub fn top(&self) -> Top {
-        let mut costs: HashMap<(&str, &str), Cost> = HashMap::new();
-        let mut collections: BTreeMap<&str, i64> = BTreeMap::new();
+    /// Adds up what each part cost. What a stack holds twice counts once a stack.
+    pub fn top(&self, by: By) -> Top {
+        let total = self.total();
+        let mut rows: Vec<Row> =
+            self.costs(by).iter().map(|(part, cost)| row(by, part, cost, total)).collect();
+        rows.sort_by(|a, b| {
+            let order = (b.flat, b.cum).cmp(&(a.flat, a.cum));
+            order.then_with(|| (&a.key, a.line).cmp(&(&b.key, b.line)))
+        });
+        rows.truncate(ROWS_MAX);
+        let kind = self.shown_type();
+        Top {
+            kind: kind.name,
+            unit: kind.unit,
+            total,
+            total_samples: self.count(),
+            collections: self.collections(total),
+            rows: rows_by(by, rows),
+        }
+    }
+
+    fn costs(&self, by: By) -> HashMap<Part<'_>, Cost> {
+        let mut costs: HashMap<Part<'_>, Cost> = HashMap::new();
         for sample in &self.samples {
-            *collections.entry(&sample.collection).or_default() += sample.count;
+            let value = self.value(sample);
             let mut seen = HashSet::new();
-            for (depth, frame) in self.frames(sample).enumerate() {
-                let key = (frame.function.as_str(), frame.file.as_str());
-                if !seen.insert(key) {
+            for (depth, step) in self.steps(sample).enumerate() {
+                let part = self.part(by, sample, &step);
+                if !seen.insert(part) {
                     continue;
                 }
-                let flat = if depth == 0 { sample.count } else { 0 };
-                let cost = costs.entry(key).or_default();
-                let line = cost.lines.entry(frame.line).or_default();
-                *line = (line.0 + flat, line.1 + sample.count);
+                let flat = if depth == 0 { value } else { 0 };
+                let cost = costs.entry(part).or_default();
                 cost.flat += flat;
-                cost.cum += sample.count;
+                cost.cum += value;
+                if matches!(by, By::Function | By::Line) {
+                    let line = cost.lines.entry(step.frame.line).or_default();
+                    *line = (line.0 + flat, line.1 + value);
+                }
+                if matches!(by, By::Thread | By::Hunt | By::Agent) {
+                    break;
+                }
             }
         }
-        let total = self.count();
-        let mut functions: Vec<Function> = costs
-            .into_iter()
-            .map(|((function, file), cost)| Function {
-                function: function.to_owned(),
-                file: file.to_owned(),
-                line: cost.dearest_line(),
-                flat: cost.flat,
-                cum: cost.cum,
-                flat_percent: percent(cost.flat, total),
-                cum_percent: percent(cost.cum, total),
-            })
-            .collect();
-        functions.sort_by(|a, b| {
-            let order = (b.flat, b.cum).cmp(&(a.flat, a.cum));
-            order.then_with(|| (&a.function, &a.file).cmp(&(&b.function, &b.file)))
-        });
-        functions.truncate(FUNCTIONS_MAX);
-        let mut collections: Vec<Collection> = collections
-            .into_iter()
-            .map(|(collection, samples)| Collection {
-                collection: collection.to_owned(),
-                samples,
-                percent: percent(samples, total),
-            })
-            .collect();
-        collections.sort_by_key(|collection| std::cmp::Reverse(collection.samples));
-        Top { total_samples: total, total_cpu_ns: self.cpu_ns(), collections, functions }
+        costs
+    }
+
+    fn part<'a>(&'a self, by: By, sample: &'a Sample, step: &Step<'a>) -> Part<'a> {
+        let Frame { function, file, line } = step.frame;
+        match by {
+            By::Function => (function, file, 0),
+            By::Line => (function, file, *line),
+            By::File => (file, "", 0),
+            By::Module => (self.module(step), "", 0),
+            By::Thread => (sample.labels.thread(), "", 0),
+            By::Hunt => (sample.labels.hunt(), "", 0),
+            By::Agent => (sample.labels.agent(), "", 0),
+        }
+    }
+
+    fn collections(&self, total: i64) -> Vec<Collection> {
+        let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+        for sample in &self.samples {
+            *sums.entry(sample.labels.hunt()).or_default() += self.value(sample);
+        }
+        let part = |(collection, value): (&str, i64)| Collection {
+            collection: collection.to_owned(),
+            value,
+            percent: percent(value, total),
+        };
+        let mut collections: Vec<Collection> = sums.into_iter().map(part).collect();
+        collections.sort_by_key(|collection| std::cmp::Reverse(collection.value));
+        collections
+    }
+}
+
+fn row(by: By, part: &Part<'_>, cost: &Cost, total: i64) -> Row {
+    Row {
+        key: key(by, part),
+        line: cost.dearest_line(),
+        flat: cost.flat,
+        cum: cost.cum,
+        flat_percent: percent(cost.flat, total),
+        cum_percent: percent(cost.cum, total),
+    }
+}
+
+fn key(by: By, (name, file, _): &Part<'_>) -> Key {
+    let name = (*name).to_owned();
+    match by {
+        By::Function | By::Line => Key::Function { function: name, file: (*file).to_owned() },
+        By::File => Key::File { file: name },
+        By::Module => Key::Module { module: name },
+        By::Thread => Key::Thread { thread: name },
+        By::Hunt => Key::Hunt { hunt: name },
+        By::Agent => Key::Agent { agent: name },
+    }
+}
+
+fn rows_by(by: By, rows: Vec<Row>) -> Rows {
+    match by {
+        By::Function => Rows::Functions(rows),
+        By::Line => Rows::Lines(rows),
+        By::File => Rows::Files(rows),
+        By::Module => Rows::Modules(rows),
+        By::Thread => Rows::Threads(rows),
+        By::Hunt => Rows::Hunts(rows),
+        By::Agent => Rows::Agents(rows),
+    }
+}
+
+impl Rows {
+    /// Returns the rows, whatever they are.
+    pub fn all(&self) -> &[Row] {
+        match self {
+            Self::Functions(rows)
+            | Self::Lines(rows)
+            | Self::Files(rows)
+            | Self::Modules(rows)
+            | Self::Threads(rows)
+            | Self::Hunts(rows)
+            | Self::Agents(rows) => rows,
+        }
     }
 }
 
@@ -119,7 +282,8 @@ impl Cost {
     }
 }
 
+/// Returns a share in percent.
 #[expect(clippy::cast_precision_loss, reason = "a share, shown with one decimal")]
-fn percent(part: i64, total: i64) -> f64 {
+pub(in crate::profiles) fn percent(part: i64, total: i64) -> f64 {
     if total == 0 { 0.0 } else { part as f64 * 100.0 / total as f64 }
 }

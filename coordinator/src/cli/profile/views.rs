@@ -1,0 +1,178 @@
+//! `muster profile top`, `flame`, `export`: the coordinator makes the view, here it is printed or written.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::locate;
+use crate::cli::args::profile::{Blob, Export, ExportFormat, Flame, Top};
+use crate::cli::client::Client;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::{Context, private};
+use crate::output::listing::field;
+use crate::output::{Column, Format, Show, units};
+use crate::profiles::views::top::By;
+
+const FLAT: Column = Column::new("flat", "flat", Show::Text);
+const FLAT_PERCENT: Column = Column::new("flat %", "flat_percent", Show::Percent);
+const CUM: Column = Column::new("cum", "cum", Show::Text);
+const CUM_PERCENT: Column = Column::new("cum %", "cum_percent", Show::Percent);
+
+/// Which profile a view is of.
+#[derive(Debug, Clone)]
+pub(super) struct Of {
+    path: String,
+    query: Vec<String>,
+}
+
+impl Of {
+    /// Means the profile of one agent.
+    pub(super) fn new(profile: &str, agent: &str) -> Self {
+        Self { path: format!("/api/v1/profiles/{profile}/{agent}"), query: Vec::new() }
+    }
+
+    /// Finds what was typed.
+    fn find(client: &Client, blob: &Blob) -> Result<Self, Failure> {
+        let (id, agent) = locate(client, blob)?;
+        let of = Self::new(&id, &agent).with("kind", blob.kind.as_deref());
+        Ok(of.with("value", blob.value.as_deref()))
+    }
+
+    fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        self.query.extend(value.map(|value| format!("{name}={}", escaped(value))));
+        self
+    }
+
+    fn view(&self, view: &str) -> String {
+        let Self { path, query } = self;
+        if query.is_empty() {
+            return format!("{path}/{view}");
+        }
+        format!("{path}/{view}?{}", query.join("&"))
+    }
+}
+
+/// Writes text as a part of a query.
+fn escaped(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+pub(super) fn top(context: &Context, flags: &Top) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let of = Of::find(&client, &flags.blob)?;
+    print_top(context, &client, &of, flags.by, flags.limit)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn print_top(
+    context: &Context,
+    client: &Client,
+    of: &Of,
+    by: By,
+    limit: usize,
+) -> Result<(), Failure> {
+    use clap::ValueEnum;
+    let word = by.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
+    let of = of.clone().with("by", Some(&word));
+    let view = client.get(&of.view("top"))?;
+    if context.out.format == Format::Json {
+        return context.out.line(&format!("{view:#}"));
+    }
+    let mut rows = field(&view, &format!("{word}s")).as_array().cloned().unwrap_or_default();
+    rows.truncate(limit);
+    let columns = columns(by);
+    if context.out.format == Format::Table {
+        let unit = field(&view, "unit").as_str().unwrap_or_default();
+        for row in &mut rows {
+            readable(row, unit);
+        }
+        let total = amount(field(&view, "total"), unit);
+        let samples = field(&view, "total_samples").as_u64();
+        let samples = samples.map_or(String::new(), |n| format!(" in {} samples", units::count(n)));
+        let kind = field(&view, "type").as_str().unwrap_or_default();
+        context.out.note(&format!("{kind}: {total}{samples}"));
+    }
+    context.out.list(&columns, &rows)
+}
+
+fn columns(by: By) -> Vec<Column> {
+    let costs = [FLAT, FLAT_PERCENT, CUM, CUM_PERCENT];
+    let function = Column::new("function", "function", Show::Text);
+    let file = Column::new("file", "file", Show::Text);
+    let line = Column::new("line", "line", Show::Text);
+    let share = [CUM, CUM_PERCENT];
+    match by {
+        By::Function | By::Line => [&costs[..], &[function, file, line]].concat(),
+        By::File => [&costs[..], &[file]].concat(),
+        By::Module => [&costs[..], &[Column::new("module", "module", Show::Text)]].concat(),
+        By::Thread => [&share[..], &[Column::new("thread", "thread", Show::Text)]].concat(),
+        By::Hunt => [&share[..], &[Column::new("hunt", "hunt", Show::Text)]].concat(),
+        By::Agent => [&share[..], &[Column::new("agent", "agent", Show::Text)]].concat(),
+    }
+}
+
+/// Replaces the numbers of a row by what people read.
+fn readable(row: &mut Value, unit: &str) {
+    for name in ["flat", "cum"] {
+        if let Some(value) = row.get_mut(name) {
+            *value = amount(value, unit).into();
+        }
+    }
+}
+
+/// Writes an amount in its unit.
+pub(super) fn amount(value: &Value, unit: &str) -> String {
+    let value = value.as_i64().unwrap_or_default();
+    let (sign, size) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
+    let text = match unit {
+        "nanoseconds" if size < 10_000_000 => {
+            format!("{}.{} ms", size / 1_000_000, size / 100_000 % 10)
+        }
+        "nanoseconds" => units::duration_ms(size / 1_000_000),
+        "bytes" => units::bytes(size),
+        _ => units::count(size),
+    };
+    format!("{sign}{text}")
+}
+
+pub(super) fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let of = Of::find(&client, &flags.blob)?;
+    let svg = client.bytes(&of.view("flame.svg"))?;
+    put(context, &flags.out, &svg, "open it in a browser")?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn export(context: &Context, flags: &Export) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let (id, _) = locate(&client, &flags.blob)?;
+    let of = Of::find(&client, &flags.blob)?;
+    let (view, ending, next) = match flags.format {
+        ExportFormat::Pprof => ("pprof", "pb.gz", "go tool pprof -top FILE"),
+        ExportFormat::Folded => ("folded", "folded", "a line a stack, with its count"),
+        ExportFormat::Callgrind => ("callgrind", "callgrind", "kcachegrind FILE"),
+        ExportFormat::Speedscope => ("speedscope", "speedscope.json", "open it in speedscope"),
+    };
+    let bytes = client.bytes(&of.view(view))?;
+    let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.{ending}")));
+    put(context, &out, &bytes, next)?;
+    Ok(Exit::Done)
+}
+
+fn put(context: &Context, path: &Path, bytes: &[u8], next: &str) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return context.out.bytes(bytes);
+    }
+    let mut file = private::create(path)?;
+    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
+    let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    context.out.note(&format!("{} ({size}): {next}", path.display()));
+    Ok(())
+}
