@@ -201,6 +201,37 @@ fn a_cancel_on_the_stream_is_read_before_its_hunt_could_start() {
 }
 
 #[test]
+fn a_cancel_that_comes_before_its_start_wins_also_when_both_come_again_after_a_restart() {
+    on_runtime(Box::pin(async {
+        let stage = Stage::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let sealed = stage.hunt(folder.path());
+        let request: RequestId = sealed.id.parse().unwrap();
+        let cancel = stage.seal(&Args::HuntCancel(Control { request, revision: 1 }));
+        let mut statuses = stage.results(Class::Status).await;
+        // The agent has taken the cancel, and nothing else, when it ends: another hunt behind it has come through.
+        let other = stage.hunt(folder.path());
+        stage.publish(&cancel, REQUESTS).await;
+        stage.publish(&other, REQUESTS).await;
+        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &other.id)).await;
+        assert_eq!(last.state, State::Finished);
+        stage.publish(&sealed, REQUESTS).await;
+        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &sealed.id)).await;
+        assert_eq!((last.state, last.chunks), (State::Cancelled, Some(0)));
+        // Both again, the other way round and by the other way in.
+        for (again, queue) in [(&sealed, directed_queue(&stage.id)), (&cancel, REQUESTS.to_owned())]
+        {
+            stage.publish(again, &queue).await;
+        }
+        let other = stage.hunt(folder.path());
+        stage.publish(&other, REQUESTS).await;
+        // Had one of them been carried out, its word would stand before the other hunt's.
+        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &other.id)).await;
+        assert_eq!(last.state, State::Finished);
+    }));
+}
+
+#[test]
 fn a_stream_that_was_made_anew_makes_no_agent_deaf() {
     on_runtime(Box::pin(async {
         let stage = Stage::new().await;

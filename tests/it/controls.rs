@@ -39,7 +39,7 @@ fn send(fleet: &Fleet, name: &str, args: &Args) -> (Option<i32>, String) {
 }
 
 fn waiting(fleet: &Fleet, queue: &str) -> u64 {
-    let shown = fleet.broker.call("GET", &format!("/api/queues/%2F/{queue}"), &json!({}));
+    let shown = fleet.broker.call("GET", &fleet.queue(queue), &json!({}));
     shown["messages"].as_u64().unwrap_or(0)
 }
 

@@ -109,7 +109,37 @@ fn a_cancel_that_overtakes_its_start_wins() {
     fleet.start_agent(0);
     let shown = fleet.await_hunt(&hunt, LONG);
     assert_eq!(shown["states"]["cancelled"], 1, "{shown}");
+    // Both once more, with everything read again from disk: the agent's journal, the coordinator's store.
+    fleet.kill_agent(0);
+    fleet.kill_coordinator();
+    fleet.start_coordinator();
+    fleet.start_agent(0);
+    fleet.await_agents();
+    // A hunt that comes behind it has finished: what was to happen to the first has happened.
+    let next = launch(&fleet, &root.to_string_lossy(), &["--target", "all"]);
+    assert_eq!(fleet.await_hunt(&next, LONG)["states"]["finished"], 1);
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["states"]["cancelled"], 1, "after a restart: {shown}");
     assert!(fleet.rows(&hunt).is_empty(), "nothing was started");
+}
+
+#[test]
+fn a_stream_that_is_made_anew_under_a_running_fleet_makes_nobody_deaf() {
+    let fleet = Fleet::start(1);
+    let root = fleet.path("tree");
+    trees::write(&root, 5, 5).expect("a tree");
+    let root = root.to_string_lossy().into_owned();
+    let hunts = || {
+        let hunt = launch(&fleet, &root, &["--target", "all"]);
+        let shown = fleet.await_hunt(&hunt, LONG);
+        assert_eq!(shown["states"]["finished"], 1, "{shown}");
+    };
+    for _ in 0..3 {
+        hunts();
+    }
+    fleet.broker.call("DELETE", &fleet.queue("requests"), &serde_json::json!({}));
+    fleet.muster_ok(["broker", "apply"]);
+    hunts();
 }
 
 #[test]

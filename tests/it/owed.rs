@@ -15,13 +15,13 @@ fn text(value: &Value) -> String {
 }
 
 fn waiting(fleet: &Fleet, queue: &str) -> u64 {
-    let shown = fleet.broker.call("GET", &format!("/api/queues/%2F/{queue}"), &json!({}));
+    let shown = fleet.broker.call("GET", &fleet.queue(queue), &json!({}));
     shown["messages"].as_u64().unwrap_or(0)
 }
 
 #[test]
 fn what_is_launched_while_the_broker_is_away_is_said_kept_and_published_once() {
-    let mut fleet = Fleet::start(1);
+    let mut fleet = Fleet::start_with_broker(1);
     let agent = fleet.agents[0].id.clone();
     let root = fleet.path("tree");
     tests::swarm::trees::write(&root, 5, 1).expect("a tree");
@@ -77,7 +77,7 @@ fn one_queue_that_refuses_does_not_fill_the_others() {
     });
     // The first in order of publication: what comes behind it must not wait for it either.
     let (gone, there) = if one < two { (&one, &two) } else { (&two, &one) };
-    fleet.broker.call("DELETE", &format!("/api/queues/%2F/requests.{gone}"), &json!({}));
+    fleet.broker.call("DELETE", &fleet.queue(&format!("requests.{gone}")), &json!({}));
     let both = format!("{one},{two}");
     let output = fleet.muster(["hunt", "launch", "--root", "/etc", "--agents", &both]);
     let said = String::from_utf8_lossy(&output.stderr);

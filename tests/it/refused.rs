@@ -185,7 +185,7 @@ fn on_broker<T>(fleet: &Fleet, work: impl AsyncFnOnce(&Session) -> T) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut link = Link::new(fleet.broker.link("/"));
+        let mut link = Link::new(fleet.broker.link(&fleet.vhost));
         let session = link.connect_once().await.expect("a connection");
         let value = work(&session).await;
         session.close().await;

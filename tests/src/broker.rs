@@ -178,6 +178,14 @@ impl Broker {
         name
     }
 
+    /// Removes a virtual host with all that is in it.
+    ///
+    /// # Panics
+    /// When the broker does not do it.
+    pub fn drop_vhost(&self, name: &str) {
+        self.call("DELETE", &format!("/api/vhosts/{name}"), &json!({}));
+    }
+
     /// Lets a user do everything in a virtual host.
     ///
     /// # Panics

@@ -104,7 +104,7 @@ const FILES_PER_KILL: usize = 400;
 pub fn kill_test(each: usize, seed: u64) {
     eprintln!("MUSTER_SEED={seed}");
     let mut numbers = Numbers::new(seed);
-    let mut fleet = Fleet::start(2);
+    let mut fleet = Fleet::start_with_broker(2);
     let root = fleet.path("tree");
     let files = FILES_PER_KILL * each.max(2) * 3;
     crate::swarm::trees::write(&root, files, seed).expect("a tree");

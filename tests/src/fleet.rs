@@ -1,5 +1,8 @@
-//! A whole fleet as an operator has it: a private broker, `muster serve`, agents, each a process that can be
-//! killed and started again. Everything is driven through the `muster` command.
+//! A whole fleet as an operator has it: a broker, `muster serve`, agents, each a process that can be killed and
+//! started again. Everything is driven through the `muster` command.
+//!
+//! The fleets of one test process live in virtual hosts of one broker, which none of them may stop: a test that does so
+//! starts its fleet with a broker of its own.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +16,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, shared};
 use crate::eventually::eventually;
 
 /// Everything here waits at most so long for a process to be ready.
@@ -29,11 +32,33 @@ pub struct Member {
     process: Option<Child>,
 }
 
+/// The broker of a fleet.
+#[derive(Debug)]
+pub enum OwnOrShared {
+    /// One that this fleet may stop and kill.
+    Own(Box<Broker>),
+    /// The one of this process.
+    Shared(&'static Broker),
+}
+
+impl std::ops::Deref for OwnOrShared {
+    type Target = Broker;
+
+    fn deref(&self) -> &Broker {
+        match self {
+            Self::Own(broker) => broker,
+            Self::Shared(broker) => broker,
+        }
+    }
+}
+
 /// A broker, a coordinator and some agents, in a folder of their own.
 #[derive(Debug)]
 pub struct Fleet {
     /// The broker.
-    pub broker: Broker,
+    pub broker: OwnOrShared,
+    /// The virtual host of this fleet.
+    pub vhost: String,
     /// The agents, in the order of enrolment.
     pub agents: Vec<Member>,
     folder: tempfile::TempDir,
@@ -70,10 +95,26 @@ impl Fleet {
 
     /// The same, with a look at each agent's bundle before the agent first runs.
     pub fn start_with(agents: usize, prepare: impl Fn(&Path)) -> Self {
+        let broker = shared();
+        Self::start_on(OwnOrShared::Shared(broker), broker.vhost(), agents, prepare)
+    }
+
+    /// The same with a broker of its own, for a test that stops it, looks at its connections or measures it.
+    pub fn start_with_broker(agents: usize) -> Self {
+        let broker = OwnOrShared::Own(Box::new(Broker::start()));
+        Self::start_on(broker, "/".to_owned(), agents, |_| {})
+    }
+
+    fn start_on(
+        broker: OwnOrShared,
+        vhost: String,
+        agents: usize,
+        prepare: impl Fn(&Path),
+    ) -> Self {
         let folder = tempfile::Builder::new().prefix("muster-fleet-").tempdir().expect("a folder");
-        let broker = Broker::start();
         let listen = free_address();
-        let mut fleet = Self { broker, agents: Vec::new(), folder, listen, coordinator: None };
+        let mut fleet =
+            Self { broker, vhost, agents: Vec::new(), folder, listen, coordinator: None };
         let password = fleet.path("admin.password");
         fs::write(&password, fleet.broker.password()).expect("a password file");
         let port = fleet.broker.port().to_string();
@@ -89,6 +130,8 @@ impl Fleet {
             "127.0.0.1".as_ref(),
             "--broker-port".as_ref(),
             port.as_ref(),
+            "--broker-vhost".as_ref(),
+            fleet.vhost.as_ref(),
             "--broker-user".as_ref(),
             fleet.broker.admin().as_ref(),
             "--broker-password-file".as_ref(),
@@ -139,6 +182,11 @@ impl Fleet {
     /// Returns a path in the fleet's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Returns the path of one of its queues in the management API.
+    pub fn queue(&self, name: &str) -> String {
+        format!("/api/queues/{}/{name}", self.vhost.replace('/', "%2F"))
     }
 
     /// Returns what makes `muster` talk to this fleet.
@@ -377,6 +425,8 @@ impl Drop for Fleet {
         kill(&mut self.coordinator);
         if std::thread::panicking() {
             eprintln!("{}", tails(self.folder.path()));
+        } else if let OwnOrShared::Shared(broker) = self.broker {
+            broker.drop_vhost(&self.vhost);
         }
     }
 }

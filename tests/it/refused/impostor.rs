@@ -56,7 +56,7 @@ fn no_agent_speaks_for_another() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut link = Link::new(fleet.broker.link_as("/", impostor.as_str(), &password));
+        let mut link = Link::new(fleet.broker.link_as(&fleet.vhost, impostor.as_str(), &password));
         let session = link.connect_once().await.expect("a connection");
         let publisher = session.publisher().await.expect("a publisher");
         let message = |routing_key: String, kind: &str, body: Vec<u8>| Message {
@@ -78,7 +78,8 @@ fn no_agent_speaks_for_another() {
         session.close().await;
         // With a copy for the other's key, which RabbitMQ 3.10 does not check.
         let port = fleet.broker.port();
-        let address = format!("amqp://{impostor}:{password}@127.0.0.1:{port}/%2f");
+        let vhost = &fleet.vhost;
+        let address = format!("amqp://{impostor}:{password}@127.0.0.1:{port}/{vhost}");
         let connection =
             Connection::connect(&address, ConnectionProperties::default()).await.expect("AMQP");
         let channel = connection.create_channel().await.expect("a channel");

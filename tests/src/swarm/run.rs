@@ -119,7 +119,7 @@ impl Agents {
 /// When a part does not come up or the time-out passes.
 pub fn run(plan: &Plan) -> Outcome {
     let limit = Duration::from_secs(plan.timeout);
-    let fleet = Fleet::start(0);
+    let fleet = Fleet::start_with_broker(0);
     let root = fleet.path("tree");
     let tree = trees::write(&root, plan.files, plan.seed).expect("a tree");
     let mut outcome = Outcome {
