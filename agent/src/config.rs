@@ -216,4 +216,31 @@ password_file = "broker.password"
         let missing = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err().to_string();
         assert!(missing.contains("muster agents enrol"), "{missing}");
     }
+
+    /// Names every key that a table of a file takes, as its refusal of another one lists them.
+    fn keys<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> Vec<String> {
+        let error = toml::from_str::<T>(text).unwrap_err().message().to_owned();
+        let listed = error.split_once("expected").expect("a list of keys").1;
+        listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_key_is_in_the_reference() {
+        let config = include_str!("../../docs/reference/config.md");
+        let policy = include_str!("../../docs/reference/policy.md");
+        let tables = [
+            (config, keys::<File>("shoe = 1")),
+            (config, keys::<Tuning>("shoe = 1")),
+            (config, keys::<BrokerConfig>("shoe = 1")),
+            (policy, keys::<Policy>("shoe = 1")),
+        ];
+        for (page, keys) in tables {
+            assert!(keys.len() > 2, "{keys:?}");
+            for key in keys {
+                let is_there =
+                    page.contains(&format!("`{key}`")) || page.contains(&format!("`[{key}]`"));
+                assert!(is_there, "{key} is not in the reference");
+            }
+        }
+    }
 }

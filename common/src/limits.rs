@@ -154,3 +154,42 @@ limits! {
     /// Size of the dead-letter queue.
     DEAD_QUEUE_BYTES_MAX: u64 = 268_435_456, "drop-head: the oldest dead letter is lost";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    fn document() -> String {
+        let mut text = String::from(
+            "# Limits\n\nEvery bound of the system and what happens when it is reached: `common/src/limits.rs`, from which a test makes this page. \
+             `muster doctor --limits` prints the table of the version at hand.\n\n| limit | value | when it is reached |\n|---|---|---|\n",
+        );
+        for limit in TABLE {
+            let name = limit.name.to_lowercase();
+            text += &format!("| `{name}` | {} | {} |\n", grouped(limit.value), limit.when_reached);
+        }
+        text
+    }
+
+    fn grouped(value: u64) -> String {
+        let digits = value.to_string();
+        let places = (0..digits.len()).rev();
+        let comma = |place: usize| if place > 0 && place % 3 == 0 { "," } else { "" };
+        digits
+            .chars()
+            .zip(places)
+            .map(|(digit, place)| format!("{digit}{}", comma(place)))
+            .collect()
+    }
+
+    /// The page is written anew where it differs, and the test fails once: look at the change, commit it.
+    #[test]
+    fn the_reference_page_is_the_table() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/limits.md");
+        let made = document();
+        if std::fs::read_to_string(file).unwrap_or_default() != made {
+            std::fs::write(file, made).unwrap();
+            panic!("docs/reference/limits.md was not up to date; it is now");
+        }
+    }
+}

@@ -172,4 +172,17 @@ mod tests {
         let text = toml::to_string(&file).unwrap();
         assert_eq!(toml::from_str::<ConfigFile>(&text).unwrap(), file);
     }
+
+    #[test]
+    fn every_key_is_in_the_reference() {
+        let page = include_str!("../../docs/reference/config.md");
+        let error = toml::from_str::<ConfigFile>("shoe = 1").unwrap_err().message().to_owned();
+        let keys: Vec<_> =
+            error.split('`').skip(1).step_by(2).filter(|key| *key != "shoe").collect();
+        assert!(keys.len() > 8, "{keys:?}");
+        for key in keys {
+            let forms = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")];
+            assert!(forms.iter().any(|form| page.contains(form)), "{key} is not in the reference");
+        }
+    }
 }

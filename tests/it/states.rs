@@ -70,7 +70,8 @@ fn what_an_agent_handed_over_before_it_was_revoked_counts() {
     fleet.start_agent(0);
     eventually("rows and the last word are with the broker", LONG, || {
         let depth = |queue: &str| {
-            fleet.broker.call("GET", &fleet.queue(queue), &serde_json::json!({}))["messages"].as_u64()
+            fleet.broker.call("GET", &fleet.queue(queue), &serde_json::json!({}))["messages"]
+                .as_u64()
         };
         let (rows, status) = (depth("results.rows"), depth("results.status"));
         if rows > Some(0) && status > Some(0) {
