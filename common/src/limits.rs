@@ -157,29 +157,38 @@ limits! {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::TABLE;
 
+    const HEAD: &str = "# Limits
+
+Every bound of the system and what happens when it is reached: `common/src/limits.rs`, from which a test makes this page. \
+`muster doctor --limits` prints the table of the version at hand.
+
+| limit | value | when it is reached |
+|---|---|---|
+";
+
     fn document() -> String {
-        let mut text = String::from(
-            "# Limits\n\nEvery bound of the system and what happens when it is reached: `common/src/limits.rs`, from which a test makes this page. \
-             `muster doctor --limits` prints the table of the version at hand.\n\n| limit | value | when it is reached |\n|---|---|---|\n",
-        );
+        let mut text = HEAD.to_owned();
         for limit in TABLE {
-            let name = limit.name.to_lowercase();
-            text += &format!("| `{name}` | {} | {} |\n", grouped(limit.value), limit.when_reached);
+            let (name, value) = (limit.name.to_lowercase(), grouped(limit.value));
+            writeln!(text, "| `{name}` | {value} | {} |", limit.when_reached).unwrap();
         }
         text
     }
 
     fn grouped(value: u64) -> String {
         let digits = value.to_string();
-        let places = (0..digits.len()).rev();
-        let comma = |place: usize| if place > 0 && place % 3 == 0 { "," } else { "" };
-        digits
-            .chars()
-            .zip(places)
-            .map(|(digit, place)| format!("{digit}{}", comma(place)))
-            .collect()
+        let mut text = String::new();
+        for (place, digit) in (0..digits.len()).rev().zip(digits.chars()) {
+            text.push(digit);
+            if place > 0 && place % 3 == 0 {
+                text.push(',');
+            }
+        }
+        text
     }
 
     /// The page is written anew where it differs, and the test fails once: look at the change, commit it.
