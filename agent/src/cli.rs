@@ -223,6 +223,7 @@ fn told(error: &anyhow::Error) -> String {
     if let Some(problem) = error.downcast_ref::<AmqpError>() {
         let what = match problem {
             AmqpError::NoBroker { .. } | AmqpError::Gone(_) => "cannot reach the broker",
+            AmqpError::Untrusted { .. } => "the broker is not trusted",
             AmqpError::WrongPassword { .. } | AmqpError::Denied(_) => {
                 "the broker refuses this agent"
             }
@@ -256,7 +257,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         return 64;
     }
     match error.downcast_ref::<AmqpError>() {
-        Some(AmqpError::WrongPassword { .. } | AmqpError::Denied(_)) => return 77,
+        Some(
+            AmqpError::WrongPassword { .. } | AmqpError::Untrusted { .. } | AmqpError::Denied(_),
+        ) => return 77,
         Some(AmqpError::Config(_)) => return 64,
         Some(_) => return 69,
         None => {}

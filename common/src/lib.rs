@@ -18,6 +18,7 @@ pub mod profile;
 pub mod request;
 pub mod result;
 pub mod tasks;
+pub mod tls;
 pub mod topology;
 pub mod trace;
 pub mod wire;

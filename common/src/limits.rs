@@ -139,6 +139,10 @@ limits! {
     FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
     /// Text of a reason, message or name from an endpoint.
     TEXT_BYTES_MAX: usize = 1_024, "the text is cut";
+    /// The handshake of a connection to the API over TLS.
+    TLS_HANDSHAKE_MS_MAX: u64 = 10_000, "the connection is closed";
+    /// Handshakes that are open at once.
+    TLS_HANDSHAKES_MAX: usize = 256, "the next connection waits in the system's queue";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
     /// Size of the queue of one agent.

@@ -9,6 +9,8 @@ use common::amqp::BrokerConfig;
 use common::ids::FleetId;
 use serde::{Deserialize, Serialize};
 
+use crate::tls::{Identity, TlsError};
+
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -57,9 +59,22 @@ pub struct ConfigFile {
     pub agents_broker: Option<String>,
     /// The broker.
     pub broker: BrokerConfig,
+    /// Certificate and key of the API; without them it is plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Who may use the API.
     #[serde(default)]
     pub tokens: Vec<Token>,
+}
+
+/// The `[tls]` table: what the API shows its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain of certificates (PEM), the server's own first.
+    pub cert: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
 }
 
 /// One token of the API.
@@ -119,6 +134,17 @@ impl Config {
             backoff.base_ms = base_ms;
         }
         Ok(Self { file, folder, root, data_dir, backoff })
+    }
+
+    /// Reads certificate and key of the API, where there are some.
+    pub fn identity(&self) -> Result<Option<Identity>, TlsError> {
+        let Some(tls) = &self.file.tls else { return Ok(None) };
+        Identity::read(&self.folder.join(&tls.cert), &self.folder.join(&tls.key)).map(Some)
+    }
+
+    /// Returns the file with the broker's certificate authorities, where there is one.
+    pub fn broker_ca(&self) -> Option<PathBuf> {
+        self.file.broker.ca_file.as_ref().map(|file| self.folder.join(file))
     }
 
     /// Returns the tokens as names and digests.

@@ -6,7 +6,7 @@
 //! * [`link`], [`ingest`]: the life with the broker; results in, committed, acked.
 //! * [`store`]: the one commit point. [`profiles`]: from addresses to functions and pictures.
 //! * [`doctor`]: what is wrong. [`who_has`]: who holds a file.
-//! * [`broker`]: queues and users as code. `own`: what the coordinator says of itself.
+//! * [`broker`]: queues and users as code. `own`: what the coordinator says of itself. [`tls`]: whom it trusts, and its own listener.
 
 pub mod api;
 pub mod broker;
@@ -23,6 +23,7 @@ pub mod profiles;
 pub mod roster;
 pub mod serve;
 pub mod store;
+pub mod tls;
 pub mod who_has;
 
 pub use serve::{ServeError, serve};

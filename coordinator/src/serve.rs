@@ -15,6 +15,7 @@ use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
 use crate::store::{Lock, Place, Reader, StoreError, Write, Writer};
+use crate::tls::{TlsError, TlsListener};
 use crate::{api, link};
 
 /// Telemetry is kept so long.
@@ -37,6 +38,9 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Certificate or key of the API cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,6 +65,7 @@ pub async fn serve_at(
 ) -> Result<(), ServeError> {
     // Before anything else: a second coordinator must not touch the store of the first. Dropped last.
     let _lock = Lock::take(&config.data_dir)?;
+    let identity = config.identity()?;
     let listener = listen(&config.file.listen).await?;
     let core = Arc::new(assemble(&config)?);
     crate::hunts::own::abandon(&core).await?;
@@ -68,7 +73,10 @@ pub async fn serve_at(
     link_config.frame_max = LinkConfig::FRAME_MAX_COORDINATOR;
     link_config.backoff = config.backoff;
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    info!(%address, "listening");
+    info!(%address, tls = identity.is_some(), "listening");
+    if identity.is_none() && !address.ip().is_loopback() {
+        warn!(%address, next = "set cert and key in [tls]", "tokens and results travel in the clear");
+    }
     bound(address);
 
     let tasks = core.tasks.clone();
@@ -93,7 +101,11 @@ pub async fn serve_at(
             }
         }
     });
-    let http = axum::serve(listener, api::router(core)).into_future();
+    let router = api::router(core);
+    let http = match &identity {
+        Some(identity) => axum::serve(TlsListener::new(listener, identity), router).into_future(),
+        None => axum::serve(listener, router).into_future(),
+    };
     let ended = tokio::select! {
         () = stop => Ok(()),
         () = signal.cancelled() => Ok(()),
@@ -115,10 +127,7 @@ fn assemble(config: &Config) -> Result<Core, ServeError> {
     let reader: Reader = place.reader()?;
     let revoked = reader.revoked_keys()?;
     let trust = Trust { fleet: config.file.fleet, root: config.root, revoked };
-    let broker = &config.file.broker;
-    let password = broker.password(&config.folder)?;
-    let management =
-        Management::new(&config.file.management_url, &broker.user, password, &broker.vhost);
+    let management = Management::of(config)?;
     let writer = Writer::start(&place)?;
     Ok(Core::new(config.clone(), place, writer, management, trust, Tasks::new()))
 }

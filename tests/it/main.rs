@@ -16,4 +16,5 @@ mod refused;
 mod scene;
 mod states;
 mod steps;
+mod tls;
 mod tree;

@@ -14,45 +14,15 @@ use coordinator::broker::{Management, apply, enrol};
 use serde_json::Value;
 use tests::broker::{Broker, shared};
 use tests::eventually::eventually;
-use tests::fleet::{Fleet, binary};
+use tests::fleet::Fleet;
+use tests::program::{assert_three_lines, program, ran};
 
 const SOON: Duration = Duration::from_mins(1);
-
-/// A program that hears nothing of the environment of whoever runs the tests.
-fn program(name: &str) -> Command {
-    let mut command = Command::new(binary(name));
-    for (variable, _) in std::env::vars_os() {
-        if variable.to_string_lossy().starts_with("MUSTER_") {
-            command.env_remove(variable);
-        }
-    }
-    command.stdin(Stdio::null());
-    command
-}
 
 fn muster(home: &Path) -> Command {
     let mut command = program("muster");
     command.env("MUSTER_DIR", home);
     command
-}
-
-fn ran(command: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.output().expect("it runs");
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    (status.code().expect("a code"), text(&stdout), text(&stderr))
-}
-
-/// The last three lines: what, why, what to do next. Log lines may stand before them.
-#[track_caller]
-fn assert_three_lines(stderr: &str, said: &[&str]) {
-    let lines: Vec<_> = stderr.lines().collect();
-    let Some([.., what, why, next]) = lines.get(..) else { panic!("not three lines: {stderr}") };
-    assert!(what.starts_with("error: ") && what.len() > 12, "{stderr}");
-    assert!(why.starts_with("  cause: ") && why.len() > 14, "{stderr}");
-    assert!(next.starts_with("  try:   ") && next.len() > 14, "{stderr}");
-    for word in said {
-        assert!(stderr.contains(word), "{word:?} is not said:\n{stderr}");
-    }
 }
 
 /// An address where nobody listens.

@@ -3,6 +3,7 @@
 //! A watchdog holds the read end of a pipe whose other end only this process has: however the process ends,
 //! the watchdog kills the broker and its epmd and removes the folder.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
@@ -17,6 +18,7 @@ use common::amqp::{Backoff, LinkConfig, Password};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 
+use crate::authority::Authority;
 use crate::eventually::pause;
 
 /// How long a broker may take to start on a busy machine.
@@ -36,6 +38,7 @@ pub struct Broker {
     sbin: PathBuf,
     ports: Ports,
     password: String,
+    authority: Option<Authority>,
     server: Mutex<Option<Child>>,
     epmd: Mutex<Child>,
     watchdog: Mutex<Option<Child>>,
@@ -45,17 +48,19 @@ pub struct Broker {
 struct Ports {
     amqp: u16,
     management: u16,
+    amqp_tls: u16,
+    management_tls: u16,
     distribution: u16,
     epmd: u16,
 }
 
-/// Returns the broker that all tests of this process share. Each test takes a [`Broker::vhost`] of its own.
+/// Returns the broker that all tests of this process share; it listens with TLS, too. Each test takes a [`Broker::vhost`] of its own.
 ///
 /// # Panics
 /// When there is no RabbitMQ or it does not start.
 pub fn shared() -> &'static Broker {
     static SHARED: OnceLock<Broker> = OnceLock::new();
-    SHARED.get_or_init(Broker::start)
+    SHARED.get_or_init(|| Broker::try_start_as(true).unwrap_or_else(|why| panic!("{why}")))
 }
 
 impl Broker {
@@ -69,6 +74,10 @@ impl Broker {
 
     /// Starts a broker and waits until it answers; says what is missing when it cannot.
     pub fn try_start() -> Result<Self, String> {
+        Self::try_start_as(false)
+    }
+
+    fn try_start_as(speaks_tls: bool) -> Result<Self, String> {
         let sbin = installed()?;
         let dir = tempfile::Builder::new().prefix("muster-broker-").tempdir().map_err(text)?.keep();
         let ports = Ports::free().map_err(text)?;
@@ -76,6 +85,7 @@ impl Broker {
         getrandom::fill(&mut secret).map_err(text)?;
         let password = common::hex::encode(&secret);
         write_config(&dir, ports, &password).map_err(text)?;
+        let authority = if speaks_tls { Some(add_tls(&dir, ports)?) } else { None };
         let epmd = start_epmd(&dir, ports)?;
         let watchdog = start_watchdog(&dir, epmd.id())?;
         let broker = Self {
@@ -83,6 +93,7 @@ impl Broker {
             sbin,
             ports,
             password,
+            authority,
             server: Mutex::new(None),
             epmd: Mutex::new(epmd),
             watchdog: Mutex::new(Some(watchdog)),
@@ -100,6 +111,24 @@ impl Broker {
     /// Returns the address of the management API.
     pub fn management_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.management)
+    }
+
+    /// Returns the AMQP port for TLS; the certificate is for `localhost`, not for its address.
+    pub fn tls_port(&self) -> u16 {
+        self.ports.amqp_tls
+    }
+
+    /// Returns the address of the management API over TLS.
+    pub fn management_tls_url(&self) -> String {
+        format!("https://localhost:{}", self.ports.management_tls)
+    }
+
+    /// Returns the certificate of the authority that signed the broker's.
+    ///
+    /// # Panics
+    /// When this broker does not speak TLS.
+    pub fn ca_file(&self) -> PathBuf {
+        self.authority.as_ref().expect("a broker that speaks TLS").file()
     }
 
     /// Returns the administrator's name.
@@ -264,7 +293,9 @@ impl Broker {
     fn wait_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(START_S);
         loop {
-            let open = TcpStream::connect(("127.0.0.1", self.ports.amqp)).is_ok();
+            let listens = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+            let open = listens(self.ports.amqp)
+                && (self.authority.is_none() || listens(self.ports.amqp_tls));
             if open && self.try_call("GET", "/api/overview", &json!({})).is_ok() {
                 return Ok(());
             }
@@ -325,9 +356,16 @@ fn installed() -> Result<PathBuf, String> {
 impl Ports {
     fn free() -> std::io::Result<Self> {
         let held: Vec<_> =
-            (0..4).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+            (0..6).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
         let port = |n: usize| held[n].local_addr().map(|address| address.port());
-        Ok(Self { amqp: port(0)?, management: port(1)?, distribution: port(2)?, epmd: port(3)? })
+        Ok(Self {
+            amqp: port(0)?,
+            management: port(1)?,
+            distribution: port(2)?,
+            epmd: port(3)?,
+            amqp_tls: port(4)?,
+            management_tls: port(5)?,
+        })
     }
 }
 
@@ -347,6 +385,29 @@ fn write_config(dir: &Path, ports: Ports, password: &str) -> std::io::Result<()>
     fs::write(dir.join("rabbitmq.conf"), config)?;
     fs::write(dir.join("advanced.config"), "[].\n")?;
     fs::write(dir.join("enabled_plugins"), "[rabbitmq_management].\n")
+}
+
+/// Makes an authority and a certificate, and lets the broker listen with it.
+fn add_tls(dir: &Path, ports: Ports) -> Result<Authority, String> {
+    let authority = Authority::make(&dir.join("tls"))?;
+    let (cert, key) = authority.issue("broker", "DNS:localhost")?;
+    let mut config = format!(
+        "listeners.ssl.1 = 127.0.0.1:{}\n\
+         management.ssl.ip = 127.0.0.1\n\
+         management.ssl.port = {}\n\
+         ssl_options.verify = verify_none\n\
+         ssl_options.fail_if_no_peer_cert = false\n",
+        ports.amqp_tls, ports.management_tls,
+    );
+    let files = [("cacertfile", authority.file()), ("certfile", cert), ("keyfile", key)];
+    for (word, file) in files {
+        for of in ["ssl_options", "management.ssl"] {
+            writeln!(config, "{of}.{word} = {}", file.display()).map_err(text)?;
+        }
+    }
+    let mut open = File::options().append(true).open(dir.join("rabbitmq.conf")).map_err(text)?;
+    std::io::Write::write_all(&mut open, config.as_bytes()).map_err(text)?;
+    Ok(authority)
 }
 
 fn environment(dir: &Path, ports: Ports) -> Vec<(&'static str, String)> {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::authority::Authority;
 use crate::broker::{Broker, shared};
 use crate::eventually::eventually;
 
@@ -61,6 +62,7 @@ pub struct Fleet {
     pub vhost: String,
     /// The agents, in the order of enrolment.
     pub agents: Vec<Member>,
+    speaks_tls: bool,
     folder: tempfile::TempDir,
     listen: String,
     coordinator: Option<Child>,
@@ -96,49 +98,40 @@ impl Fleet {
     /// The same, with a look at each agent's bundle before the agent first runs.
     pub fn start_with(agents: usize, prepare: impl Fn(&Path)) -> Self {
         let broker = shared();
-        Self::start_on(OwnOrShared::Shared(broker), broker.vhost(), agents, prepare)
+        Self::start_on(OwnOrShared::Shared(broker), broker.vhost(), false, agents, prepare)
+    }
+
+    /// The same, with TLS to the broker and to the coordinator, by an authority that only its own files know.
+    pub fn start_tls(agents: usize) -> Self {
+        let broker = shared();
+        Self::start_on(OwnOrShared::Shared(broker), broker.vhost(), true, agents, |_| {})
     }
 
     /// The same with a broker of its own, for a test that stops it, looks at its connections or measures it.
     pub fn start_with_broker(agents: usize) -> Self {
         let broker = OwnOrShared::Own(Box::new(Broker::start()));
-        Self::start_on(broker, "/".to_owned(), agents, |_| {})
+        Self::start_on(broker, "/".to_owned(), false, agents, |_| {})
     }
 
     fn start_on(
         broker: OwnOrShared,
         vhost: String,
+        speaks_tls: bool,
         agents: usize,
         prepare: impl Fn(&Path),
     ) -> Self {
         let folder = tempfile::Builder::new().prefix("muster-fleet-").tempdir().expect("a folder");
         let listen = free_address();
-        let mut fleet =
-            Self { broker, vhost, agents: Vec::new(), folder, listen, coordinator: None };
-        let password = fleet.path("admin.password");
-        fs::write(&password, fleet.broker.password()).expect("a password file");
-        let port = fleet.broker.port().to_string();
-        let url = fleet.broker.management_url();
-        let (home, listen) = (fleet.path("home"), fleet.listen.clone());
-        fleet.muster_ok([
-            OsStr::new("init"),
-            "--dir".as_ref(),
-            home.as_ref(),
-            "--listen".as_ref(),
-            listen.as_ref(),
-            "--broker-host".as_ref(),
-            "127.0.0.1".as_ref(),
-            "--broker-port".as_ref(),
-            port.as_ref(),
-            "--broker-vhost".as_ref(),
-            fleet.vhost.as_ref(),
-            "--broker-user".as_ref(),
-            fleet.broker.admin().as_ref(),
-            "--broker-password-file".as_ref(),
-            password.as_ref(),
-            "--management-url".as_ref(),
-            url.as_ref(),
-        ]);
+        let mut fleet = Self {
+            broker,
+            vhost,
+            agents: Vec::new(),
+            speaks_tls,
+            folder,
+            listen,
+            coordinator: None,
+        };
+        fleet.init();
         // Tests do not wait for a fleet's worth of jitter.
         let config = fleet.path("home").join("coordinator.toml");
         let text = fs::read_to_string(&config).expect("coordinator.toml");
@@ -179,6 +172,44 @@ impl Fleet {
         fleet
     }
 
+    /// Makes the fleet's files.
+    fn init(&self) {
+        let (home, password) = (self.path("home"), self.path("admin.password"));
+        fs::write(&password, self.broker.password()).expect("a password file");
+        let mut words: Vec<OsString> = vec!["init".into(), "--dir".into(), home.into()];
+        let mut add = |flag: &str, value: &OsStr| words.extend([flag.into(), value.to_owned()]);
+        add("--listen", self.listen.as_ref());
+        add("--broker-vhost", self.vhost.as_ref());
+        add("--broker-user", self.broker.admin().as_ref());
+        add("--broker-password-file", password.as_ref());
+        if self.speaks_tls {
+            let authority = Authority::make(&self.path("authority")).expect("an authority");
+            let (cert, key) =
+                authority.issue("coordinator", "DNS:localhost").expect("a certificate");
+            add("--tls-cert", cert.as_ref());
+            add("--tls-key", key.as_ref());
+            add("--ca-file", authority.file().as_ref());
+            add("--broker-host", "localhost".as_ref());
+            add("--broker-port", self.broker.tls_port().to_string().as_ref());
+            add("--broker-ca-file", self.broker.ca_file().as_ref());
+            add("--management-url", self.broker.management_tls_url().as_ref());
+        } else {
+            add("--broker-host", "127.0.0.1".as_ref());
+            add("--broker-port", self.broker.port().to_string().as_ref());
+            add("--management-url", self.broker.management_url().as_ref());
+        }
+        self.muster_ok(words);
+    }
+
+    /// Returns the address of the coordinator; its certificate is for `localhost`.
+    pub fn url(&self) -> String {
+        if self.speaks_tls {
+            self.listen.replace("127.0.0.1", "https://localhost")
+        } else {
+            format!("http://{}", self.listen)
+        }
+    }
+
     /// Returns a path in the fleet's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -192,7 +223,7 @@ impl Fleet {
     /// Returns what makes `muster` talk to this fleet.
     pub fn environment(&self) -> BTreeMap<&'static str, String> {
         let home = self.path("home").to_string_lossy().into_owned();
-        BTreeMap::from([("MUSTER_DIR", home), ("MUSTER_URL", format!("http://{}", self.listen))])
+        BTreeMap::from([("MUSTER_DIR", home), ("MUSTER_URL", self.url())])
     }
 
     /// Runs `muster` to its end.
@@ -242,8 +273,14 @@ impl Fleet {
     /// The same, as the last arguments of another program, which must become it: `strace -D …`, `unshare …`.
     pub fn start_coordinator_under(&mut self, wrapper: &[OsString]) {
         self.spawn_coordinator_under(wrapper);
-        let url = format!("http://{}/healthz", self.listen);
+        let url = format!("{}/healthz", self.url());
         eventually("the coordinator answers", READY, || {
+            if self.speaks_tls {
+                let doctor = self.muster(["doctor"]);
+                let code = doctor.status.code();
+                let said = || String::from_utf8_lossy(&doctor.stderr).into_owned();
+                return if code == Some(69) { Err(said()) } else { Ok(()) };
+            }
             ureq::get(&url).call().map(drop).map_err(|error| error.to_string())
         });
     }

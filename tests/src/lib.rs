@@ -5,11 +5,13 @@
 //! * [`eventually`]: waiting with a deadline.
 //! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
 //! * [`once`]: the agent alone, on one sealed request, as any user.
+//! * [`authority`]: certificates, by `openssl`. [`program`]: the programs as a person runs them.
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`.
 //! * [`swarm`]: many real agents in one process.
 //! * [`tree`]: a tree full of traps and what must come back.
 
+pub mod authority;
 pub mod broker;
 pub mod calls;
 pub mod disk;
@@ -20,5 +22,6 @@ pub mod fleet;
 pub mod frames;
 pub mod once;
 pub mod oracle;
+pub mod program;
 pub mod swarm;
 pub mod tree;

@@ -27,6 +27,7 @@ fence 'rmp_serde only in common::wire' '\brmp_serde::' "common/src/wire|$tests"
 fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"
 fence 'rusqlite only in the journal and the store' '\brusqlite::' \
   "agent/src/journal|coordinator/src/store|tests/src/|$tests"
+fence 'rustls only in common::tls and coordinator::tls' '\b(tokio_)?rustls(_native_certs)?::' "(common|coordinator)/src/tls|tests/src/|$tests"
 fence 'only output and main print' '\be?print(ln)?!' \
   "coordinator/src/(output|main)|agent/src/(output|main|bin)|tests/src/|$tests"
 fence 'only main exits' '\bprocess::exit\b' '[^:]*/main\.rs:|tests/src/bin/|[^:]*/bin/'

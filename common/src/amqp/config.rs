@@ -70,7 +70,7 @@ impl BrokerConfig {
     }
 }
 
-pub(super) fn unreadable(path: &Path, error: &io::Error) -> AmqpError {
+fn unreadable(path: &Path, error: &io::Error) -> AmqpError {
     AmqpError::Config(format!("cannot read {}: {error}", path.display()))
 }
 

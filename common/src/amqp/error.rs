@@ -3,6 +3,8 @@
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::{Error, ErrorKind};
 
+use crate::tls::{self, Distrust, Trouble};
+
 /// Why a connection, a channel or a consumer could not be had, or is gone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmqpError {
@@ -28,6 +30,14 @@ pub enum AmqpError {
         /// What the broker said.
         cause: String,
     },
+    /// What answers there has no certificate that is good for this name. Goes on until a person changes something.
+    #[error("the broker at {address} is not trusted: {why}")]
+    Untrusted {
+        /// `host:port`.
+        address: String,
+        /// Why not.
+        why: Distrust,
+    },
     /// A file of the configuration cannot be used.
     #[error("{0}")]
     Config(String),
@@ -52,7 +62,11 @@ impl AmqpError {
     pub fn is_permanent(&self) -> bool {
         matches!(
             self,
-            Self::WrongPassword { .. } | Self::NoVhost { .. } | Self::Denied(_) | Self::Config(_)
+            Self::WrongPassword { .. }
+                | Self::NoVhost { .. }
+                | Self::Untrusted { .. }
+                | Self::Denied(_)
+                | Self::Config(_)
         )
     }
 
@@ -60,12 +74,21 @@ impl AmqpError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoBroker { .. } | Self::Gone(_) => {
-                "start the broker, or correct host and port in [broker] of the configuration"
+                "start the broker, or correct host, port and tls in [broker] of the configuration"
             }
             Self::WrongPassword { .. } => {
                 "put the user's right password into password_file; an agent is enrolled again: muster agents enrol"
             }
             Self::NoVhost { .. } => "rabbitmqctl add_vhost, or correct vhost in [broker]",
+            Self::Untrusted { why, .. } => match why {
+                Distrust::UnknownAuthority => {
+                    "name the file (PEM) of the authority that signed it as ca_file in [broker] of the configuration"
+                }
+                Distrust::WrongName(_) => {
+                    "use a name that the certificate holds as host in [broker], or have one made for this name"
+                }
+                Distrust::Other(_) => "renew the broker's certificate; check both clocks",
+            },
             Self::Config(_) => "correct [broker] in the configuration",
             Self::Missing { .. } => {
                 "muster broker apply; an agent without its queue is enrolled again"
@@ -80,6 +103,7 @@ impl AmqpError {
             Self::NoBroker { .. } => "no_broker",
             Self::WrongPassword { .. } => "wrong_password",
             Self::NoVhost { .. } => "no_vhost",
+            Self::Untrusted { .. } => "untrusted",
             Self::Config(_) => "config",
             Self::Missing { .. } => "missing",
             Self::Denied(_) => "denied",
@@ -154,7 +178,17 @@ pub(super) fn of_connect(error: &Error, config: &super::LinkConfig) -> AmqpError
             _ => {}
         }
     }
-    AmqpError::NoBroker { address: address(config), cause: error.to_string() }
+    let trouble = match error.kind() {
+        ErrorKind::IOError(io) => tls::trouble(io.as_ref()),
+        _ => None,
+    };
+    match trouble {
+        Some(Trouble::Distrust(why)) => AmqpError::Untrusted { address: address(config), why },
+        Some(Trouble::NotTls) => {
+            AmqpError::NoBroker { address: address(config), cause: tls::NOT_TLS.to_owned() }
+        }
+        None => AmqpError::NoBroker { address: address(config), cause: error.to_string() },
+    }
 }
 
 /// Returns `host:port`.

@@ -13,10 +13,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::config::{LinkConfig, Password, unreadable};
+use super::config::{LinkConfig, Password};
 use super::error::{self, AmqpError};
 use super::session::Session;
 use crate::limits;
+use crate::tls::Authorities;
 
 /// Channels that one connection may open: two consumers, a look at a depth, and the publishers.
 const CHANNELS_MAX: u16 = 16;
@@ -134,13 +135,12 @@ fn uri(config: &LinkConfig) -> AMQPUri {
 }
 
 fn tls(config: &LinkConfig) -> Result<OwnedTLSConfig, AmqpError> {
-    let cert_chain = match &config.ca_file {
-        Some(file) if config.tls => {
-            Some(std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?)
-        }
-        _ => None,
-    };
-    Ok(OwnedTLSConfig { identity: None, cert_chain })
+    if !config.tls {
+        return Ok(OwnedTLSConfig { identity: None, cert_chain: None });
+    }
+    let authorities = Authorities::read(config.ca_file.as_deref())
+        .map_err(|error| AmqpError::Config(error.to_string()))?;
+    Ok(OwnedTLSConfig { identity: None, cert_chain: Some(authorities.pem()) })
 }
 
 /// SASL PLAIN.

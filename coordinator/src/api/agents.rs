@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use common::ids::AgentId;
+use common::tls::{Authorities, AuthoritiesError};
 
 use super::error::ApiError;
 use super::guard::Caller;
@@ -76,6 +77,7 @@ pub async fn enrol(
         records.push(NewAgent { id: id.clone(), name: agent.name.clone(), labels });
         ids.push(id);
     }
+    let ca = authorities(&core).await?;
     let management = core.management.clone();
     let made = tokio::task::spawn_blocking(move || broker::enrol::enrol(&management, &ids)).await;
     let credentials = made
@@ -89,13 +91,14 @@ pub async fn enrol(
         labels: agent.labels,
         password: made.password.reveal().to_owned(),
     });
-    Ok(Json(EnrolledAgents { broker: address(&core), agents: agents.collect() }))
+    let broker = BrokerAddress { ca, ..address(&core) };
+    Ok(Json(EnrolledAgents { broker, agents: agents.collect() }))
 }
 
 /// A wrong password of the coordinator at the broker is a refusal (77), as in `muster broker apply`.
 fn of_broker(what: &str, error: &ManagementError) -> ApiError {
     match error {
-        ManagementError::WrongPassword { .. } => {
+        ManagementError::WrongPassword { .. } | ManagementError::Untrusted { .. } => {
             ApiError::refused(what, error.to_string(), &error.hint())
         }
         _ => ApiError::away(what, error.to_string(), &error.hint()),
@@ -109,7 +112,25 @@ fn address(core: &Core) -> BrokerAddress {
     if let Some((other, Ok(number))) = other.map(|(other, number)| (other, number.parse())) {
         (host, port) = (other.to_owned(), number);
     }
-    BrokerAddress { host, port, vhost: file.broker.vhost.clone(), tls: file.broker.tls }
+    BrokerAddress { host, port, vhost: file.broker.vhost.clone(), tls: file.broker.tls, ca: None }
+}
+
+/// Reads what agents need to trust the broker: the coordinator's own file, before anything is made.
+async fn authorities(core: &Core) -> Result<Option<String>, ApiError> {
+    let Some(path) = core.config.broker_ca().filter(|_| core.config.file.broker.tls) else {
+        return Ok(None);
+    };
+    let read = move || {
+        Authorities::read(Some(&path))?;
+        std::fs::read_to_string(&path)
+            .map_err(|error| AuthoritiesError::File { path, cause: error.to_string() })
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    let text = read.map_err(|problem| ApiError::bug(problem.to_string()))?;
+    text.map(Some).map_err(|error| {
+        let next = "correct ca_file in [broker] of coordinator.toml";
+        ApiError::away("agents would not trust the broker", error.to_string(), next)
+    })
 }
 
 /// `POST /agents/{id}/revoke`

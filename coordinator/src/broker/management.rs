@@ -5,9 +5,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use common::amqp::Password;
+use common::amqp::{AmqpError, Password};
 use common::limits;
+use common::tls::{Distrust, NOT_TLS, Trouble};
 use serde_json::Value;
+use ureq::tls::TlsConfig;
+
+use crate::config::Config;
+use crate::tls;
 
 /// The oldest RabbitMQ that has what the topology needs.
 const OLDEST: (u32, u32) = (3, 10);
@@ -23,6 +28,14 @@ pub enum ManagementError {
         url: String,
         /// What the system said.
         cause: String,
+    },
+    /// What answers there has no certificate that is good for this name.
+    #[error("the RabbitMQ management API at {url} is not trusted: {why}")]
+    Untrusted {
+        /// The configured address.
+        url: String,
+        /// Why not.
+        why: Distrust,
     },
     /// The user is unknown, its password wrong, or it lacks the `administrator` tag.
     #[error("RabbitMQ refused user {user:?} ({cause})")]
@@ -71,6 +84,16 @@ impl ManagementError {
             Self::NoBroker { .. } => {
                 "start RabbitMQ with its plugin rabbitmq_management, or correct management_url in coordinator.toml".to_owned()
             }
+            Self::Untrusted { why, .. } => match why {
+                Distrust::UnknownAuthority => {
+                    "name the file (PEM) of the authority that signed it as ca_file in [broker] of coordinator.toml"
+                }
+                Distrust::WrongName(_) => {
+                    "use a name that the certificate holds in management_url of coordinator.toml, or have one made for this name"
+                }
+                Distrust::Other(_) => "renew RabbitMQ's certificate; check both clocks",
+            }
+            .to_owned(),
             Self::WrongPassword { user, .. } => format!(
                 "put {user}'s password into password_file; rabbitmqctl set_user_tags {user} administrator"
             ),
@@ -129,9 +152,30 @@ impl fmt::Debug for Management {
 }
 
 impl Management {
-    /// Takes the address (`http://host:15672`), an administrator, and the virtual host of the fleet.
+    /// Makes the client that a coordinator is configured for.
+    pub fn of(config: &Config) -> Result<Self, AmqpError> {
+        let (url, broker) = (&config.file.management_url, &config.file.broker);
+        let trusted = tls::client(url, config.broker_ca().as_deref())
+            .map_err(|error| AmqpError::Config(error.to_string()))?;
+        let password = broker.password(&config.folder)?;
+        Ok(Self::trusting(trusted, url, &broker.user, password, &broker.vhost))
+    }
+
+    /// Takes the address (`http://host:15672`), an administrator, and the virtual host of the fleet. Over https it
+    /// would trust nobody: that is for [`Management::of`].
     pub fn new(url: &str, user: &str, password: Password, vhost: &str) -> Self {
+        Self::trusting(tls::nobody(), url, user, password, vhost)
+    }
+
+    fn trusting(
+        trusted: TlsConfig,
+        url: &str,
+        user: &str,
+        password: Password,
+        vhost: &str,
+    ) -> Self {
         let http = ureq::Agent::config_builder()
+            .tls_config(trusted)
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(Duration::from_millis(limits::MANAGEMENT_WAIT_MS_MAX)))
@@ -194,6 +238,17 @@ impl Management {
         self.call("DELETE", path, None).map(|answer| answer.is_some())
     }
 
+    fn unanswered(&self, error: &ureq::Error) -> ManagementError {
+        let url = self.url.clone();
+        let cause = match (tls::trouble(error), error) {
+            (Some(Trouble::Distrust(why)), _) => return ManagementError::Untrusted { url, why },
+            (Some(Trouble::NotTls), _) => NOT_TLS.to_owned(),
+            (None, ureq::Error::Protocol(_)) => format!("{error}{MAYBE_TLS}"),
+            (None, _) => error.to_string(),
+        };
+        ManagementError::NoBroker { url, cause }
+    }
+
     fn found(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(), ManagementError> {
         match self.call(method, path, body)? {
             Some(_) => Ok(()),
@@ -222,7 +277,7 @@ impl Management {
             .header("content-type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
             .map_err(|error| no_broker(error.to_string()))?;
-        let mut answer = self.http.run(request).map_err(|error| no_broker(error.to_string()))?;
+        let mut answer = self.http.run(request).map_err(|error| self.unanswered(&error))?;
         let status = answer.status().as_u16();
         let text = answer
             .body_mut()
@@ -244,6 +299,9 @@ impl Management {
         }
     }
 }
+
+/// What else it may be when the answer is no HTTP.
+const MAYBE_TLS: &str = "; if it speaks TLS, its address begins with https://";
 
 /// Takes the reason out of an error document.
 fn reason(text: &str) -> String {

@@ -241,12 +241,13 @@ fn enrolled(answer: &Value) -> Result<Vec<Enrolled>, Failure> {
             ca_file: None,
         })
     };
+    let ca = field(answer, "broker.ca").as_str().map(|pem| pem.as_bytes().to_vec());
     let agents = field(answer, "agents").as_array().ok_or_else(|| bad("agents"))?;
     let one = |agent: &Value| {
         let id = AgentId::new(&text(agent, "id")?).map_err(|e| bad(&e.to_string()))?;
         let broker = broker(id.to_string())?;
         let password = text(agent, "password")?;
-        Ok(Enrolled { id, labels: facts(agent).labels, broker, password, ca: None })
+        Ok(Enrolled { id, labels: facts(agent).labels, broker, password, ca: ca.clone() })
     };
     agents.iter().map(one).collect()
 }
@@ -275,6 +276,10 @@ mod tests {
         });
         let all = enrolled(&answer).unwrap();
         assert_eq!((all[0].broker.user.as_str(), all[0].password.as_str()), ("web-1-ab", "p"));
+        assert_eq!(all[0].ca, None);
+        let mut private = answer.clone();
+        private["broker"]["ca"] = json!("-----BEGIN");
+        assert_eq!(enrolled(&private).unwrap()[0].ca.as_deref(), Some(&b"-----BEGIN"[..]));
         let hostile =
             json!({"broker": answer["broker"], "agents": [{"id": "../x", "password": "p"}]});
         assert_eq!(enrolled(&hostile).unwrap_err().exit, Exit::Bug);

@@ -50,6 +50,9 @@ pub struct Global {
     /// File with the API token [default: DIR/token]. The token itself may be in `MUSTER_TOKEN`.
     #[arg(long, global = true, env = "MUSTER_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Certificate authority of the coordinator, PEM, beside the system's [default: DIR/ca.pem, where it is there].
+    #[arg(long, global = true, env = "MUSTER_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// The operator's key, which signs requests [default: DIR/operator.key].
     #[arg(long, global = true, env = "MUSTER_OPERATOR_KEY", value_name = "FILE")]
     pub operator_key: Option<PathBuf>,
@@ -99,8 +102,9 @@ impl Environment {
 pub enum Verb {
     /// Make a fleet: its root key, an operator's key, a token and the coordinator's configuration.
     #[command(after_help = "Examples:\n  muster init\n  \
-        muster --dir /etc/muster init --broker-host mq.example.org --broker-port 5671 --broker-tls \\\n      \
-        --management-url https://mq.example.org:15671 --broker-password-file ./password")]
+        muster init --broker-host mq.example.org --broker-ca-file ca.pem --broker-password-file ./password\n  \
+        muster --dir /etc/muster init --listen 0.0.0.0:7411 --host muster.example.org \\\n      \
+        --tls-cert muster.pem --tls-key muster.key --ca-file ca.pem")]
     Init(Init),
     /// Run the coordinator until it is told to stop.
     #[command(after_help = "Examples:\n  muster serve\n  \
@@ -153,7 +157,16 @@ pub struct Init {
     /// Where the coordinator listens.
     #[arg(long, default_value = "127.0.0.1:7411", value_name = "ADDRESS")]
     pub listen: std::net::SocketAddr,
-    /// Host of RabbitMQ.
+    /// Name under which clients reach the coordinator, beside the loopback ones; may be repeated.
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+    /// Certificate of the coordinator, PEM: the API is served over TLS. `--ca-file` is kept as DIR/ca.pem.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Host of RabbitMQ. TLS is spoken to every host but this machine's own.
     #[arg(long, default_value = "127.0.0.1", value_name = "HOST")]
     pub broker_host: String,
     /// AMQP port [default: 5672, with TLS 5671].
@@ -168,13 +181,16 @@ pub struct Init {
     /// File with that user's password [default: a new password is made].
     #[arg(long, value_name = "FILE")]
     pub broker_password_file: Option<PathBuf>,
-    /// Speak TLS to the broker.
+    /// Speak TLS to a broker on this machine, too.
     #[arg(long)]
     pub broker_tls: bool,
-    /// Certificate authority of the broker, PEM [default: those of the system].
-    #[arg(long, value_name = "FILE", requires = "broker_tls")]
+    /// Speak to the broker in the clear, also over a network: passwords and results can be read on the way.
+    #[arg(long, conflicts_with_all = ["broker_tls", "broker_ca_file"])]
+    pub broker_plain: bool,
+    /// Certificate authority of the broker, PEM, beside the system's; agents get it, too. Implies TLS.
+    #[arg(long, value_name = "FILE")]
     pub broker_ca_file: Option<PathBuf>,
-    /// RabbitMQ's management API [default: `http://HOST:15672`].
+    /// RabbitMQ's management API [default: `https://HOST:15671`, without TLS `http://HOST:15672`].
     #[arg(long, value_name = "URL")]
     pub management_url: Option<String>,
 }

@@ -69,11 +69,10 @@ pub(super) fn configuration(path: &Path) -> Result<Config, Failure> {
 
 fn management(path: &Path) -> Result<Management, Failure> {
     let config = configuration(path)?;
-    let broker = &config.file.broker;
-    let password = broker.password(&config.folder).map_err(|error| {
-        Failure::usage("the broker password cannot be read", error, "see [broker] password_file")
-    })?;
-    Ok(Management::new(&config.file.management_url, &broker.user, password, &broker.vhost))
+    Management::of(&config).map_err(|error| {
+        let next = "see password_file and ca_file in [broker] of coordinator.toml";
+        Failure::usage("the broker's credentials cannot be used", error, next)
+    })
 }
 
 fn document<T: Serialize>(report: &T) -> Result<Value, Failure> {
@@ -93,10 +92,11 @@ fn print(
     context.out.list(columns, &lists.flatten().cloned().collect::<Vec<_>>())
 }
 
-/// Nobody there and too old are 69; a wrong user or password is a refusal.
+/// Nobody there and too old are 69; a wrong user or password, and a certificate that is not trusted, are refusals.
 fn failed(error: &ManagementError) -> Failure {
     let (exit, what) = match error {
         ManagementError::NoBroker { .. } => (Exit::Unavailable, "cannot reach the broker"),
+        ManagementError::Untrusted { .. } => (Exit::Refused, "the broker is not trusted"),
         ManagementError::WrongPassword { .. } => {
             (Exit::Refused, "the broker refuses the coordinator's user")
         }

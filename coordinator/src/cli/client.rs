@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use common::ids::AgentId;
 use common::request::Sealed;
+use common::tls::{Distrust, NOT_TLS, Trouble};
 use common::wire;
 use serde_json::Value;
 
 use super::failure::{Exit, Failure};
 use super::settings::Settings;
+use crate::tls;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -54,7 +56,12 @@ pub(super) struct Event {
 impl Client {
     /// Makes a client; nothing is sent yet.
     pub(super) fn new(settings: &Settings) -> Result<Self, Failure> {
+        let url = settings.url()?;
+        let trusted = tls::client(&url, settings.ca_file().as_deref()).map_err(|error| {
+            Failure::usage("cannot use this certificate authority", error, "--ca-file FILE (PEM)")
+        })?;
         let config = ureq::Agent::config_builder()
+            .tls_config(trusted)
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
@@ -62,7 +69,7 @@ impl Client {
             .timeout_per_read(Some(SILENCE))
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.new_agent(), url: settings.url()?, token: settings.token()? })
+        Ok(Self { agent: config.new_agent(), url, token: settings.token()? })
     }
 
     /// Fetches a document.
@@ -152,6 +159,20 @@ impl Client {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
+        match tls::trouble(error) {
+            Some(Trouble::Distrust(why)) => return self.untrusted(&why),
+            Some(Trouble::NotTls) => {
+                let what = format!("cannot reach the coordinator at {}", self.url);
+                let next = "give an address with http:// where the coordinator has no [tls]";
+                return Failure::new(Exit::Unavailable, what, NOT_TLS, next);
+            }
+            None => {}
+        }
+        if matches!(error, ureq::Error::Protocol(_)) {
+            let what = format!("what answers at {} is not a coordinator", self.url);
+            let next = "give an address with https:// if it speaks TLS; check --url or MUSTER_URL";
+            return Failure::new(Exit::Unavailable, what, error, next);
+        }
         let (exit, what) = match error {
             ureq::Error::BadUri(_) => (Exit::Usage, "cannot use this coordinator address"),
             ureq::Error::Timeout(_) => (Exit::Unavailable, "the coordinator does not answer"),
@@ -159,6 +180,18 @@ impl Client {
         };
         let next = "start it with `muster serve`, or name another with --url or MUSTER_URL";
         Failure::new(exit, format!("{what} at {}", self.url), error, next)
+    }
+
+    fn untrusted(&self, why: &Distrust) -> Failure {
+        let next = match why {
+            Distrust::UnknownAuthority => {
+                "give the file (PEM) of the authority that signed it: --ca-file FILE or MUSTER_CA_FILE"
+            }
+            Distrust::WrongName(_) => "give a name that the certificate holds: --url or MUSTER_URL",
+            Distrust::Other(_) => "renew the coordinator's certificate; check both clocks",
+        };
+        let what = format!("the coordinator at {} is not trusted", self.url);
+        Failure::new(Exit::Refused, what, why, next)
     }
 
     fn cut(&self, error: &std::io::Error) -> Failure {

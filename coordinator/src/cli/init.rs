@@ -1,11 +1,13 @@
 //! `muster init`: makes a fleet. Nothing that is there is ever overwritten.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use common::amqp::BrokerConfig;
 use common::clock::Clock;
 use common::hex;
+use common::tls::Authorities;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -14,10 +16,12 @@ use super::args::Init;
 use super::failure::{Exit, Failure};
 use super::keys::{Operator, Root};
 use super::private;
+use crate::config::Tls;
+use crate::tls::Identity;
 
 /// The file names of a fleet's folder.
-const FILES: [&str; 5] =
-    ["root.key", "operator.key", "token", "broker.password", "coordinator.toml"];
+const FILES: [&str; 6] =
+    ["root.key", "operator.key", "token", "broker.password", "coordinator.toml", "ca.pem"];
 const PORT: u16 = 5672;
 const PORT_TLS: u16 = 5671;
 
@@ -29,7 +33,11 @@ struct ConfigFile {
     listen: String,
     data_dir: &'static str,
     management_url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<String>,
     broker: BrokerConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
     tokens: Vec<BTreeMap<&'static str, String>>,
 }
 
@@ -41,6 +49,7 @@ pub(super) fn run(context: &Context, flags: &Init) -> Result<Exit, Failure> {
     let root = Root::generate()?;
     let operator = root.operator(&flags.operator, Clock::system().now())?;
     let token = random_hex()?;
+    let authority = context.settings.ca_given().map(read_authority).transpose()?;
     let config = config(flags, &operator, &token)?;
 
     private::folder(dir)?;
@@ -49,8 +58,24 @@ pub(super) fn run(context: &Context, flags: &Init) -> Result<Exit, Failure> {
     private::write(&dir.join("token"), format!("{token}\n").as_bytes())?;
     private::write(&dir.join("broker.password"), format!("{password}\n").as_bytes())?;
     private::write(&dir.join("coordinator.toml"), config.as_bytes())?;
+    if let Some(pem) = authority {
+        private::write(&dir.join("ca.pem"), pem.as_bytes())?;
+    }
+    say_what_is_open(context, flags);
     say_what_next(context, flags, &root);
     Ok(Exit::Done)
+}
+
+fn read_authority(path: &Path) -> Result<String, Failure> {
+    authority_file(path, "--ca-file")?;
+    private::read_list(path)
+}
+
+fn authority_file(path: &Path, flag: &str) -> Result<(), Failure> {
+    Authorities::read(Some(path)).map(drop).map_err(|error| {
+        let next = format!("{flag} takes the certificate (PEM) of the authority that signs");
+        Failure::usage("cannot use this certificate authority", error, &next)
+    })
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {
@@ -96,24 +121,56 @@ fn random_hex() -> Result<String, Failure> {
     Ok(hex::encode(&bytes))
 }
 
-fn config(flags: &Init, operator: &Operator, token: &str) -> Result<String, Failure> {
-    let ca_file = match &flags.broker_ca_file {
-        Some(path) => Some(std::path::absolute(path).map_err(|e| Failure::file("find", path, &e))?),
-        None => None,
+/// Whether this is certainly this machine.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// TLS is the rule; the exceptions are this machine and whoever asked for none.
+fn speaks_tls(flags: &Init) -> bool {
+    let is_asked_for = flags.broker_tls || flags.broker_ca_file.is_some();
+    is_asked_for || !(flags.broker_plain || is_loopback(&flags.broker_host))
+}
+
+fn management_url(flags: &Init, tls: bool) -> String {
+    let host = match flags.broker_host.parse() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => flags.broker_host.clone(),
     };
+    if tls { format!("https://{host}:15671") } else { format!("http://{host}:15672") }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|e| Failure::file("find", path, &e))
+}
+
+fn certificate(flags: &Init) -> Result<Option<Tls>, Failure> {
+    let (Some(cert), Some(key)) = (&flags.tls_cert, &flags.tls_key) else { return Ok(None) };
+    let tls = Tls { cert: absolute(cert)?, key: absolute(key)? };
+    Identity::read(&tls.cert, &tls.key).map_err(|error| {
+        let next = "--tls-cert takes the chain of certificates, --tls-key the key of its first";
+        Failure::usage("the API cannot be served with these", error, next)
+    })?;
+    Ok(Some(tls))
+}
+
+fn config(flags: &Init, operator: &Operator, token: &str) -> Result<String, Failure> {
+    let ca_file = flags.broker_ca_file.as_deref().map(absolute).transpose()?;
+    if let Some(path) = &ca_file {
+        authority_file(path, "--broker-ca-file")?;
+    }
+    let tls = speaks_tls(flags);
     let broker = BrokerConfig {
         host: flags.broker_host.clone(),
-        port: flags.broker_port.unwrap_or(if flags.broker_tls { PORT_TLS } else { PORT }),
+        port: flags.broker_port.unwrap_or(if tls { PORT_TLS } else { PORT }),
         vhost: flags.broker_vhost.clone(),
         user: flags.broker_user.clone(),
         password_file: PathBuf::from("broker.password"),
-        tls: flags.broker_tls,
+        tls,
         ca_file,
     };
-    let management_url = flags
-        .management_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}:15672", flags.broker_host));
+    let management_url = flags.management_url.clone().unwrap_or_else(|| management_url(flags, tls));
     let token = BTreeMap::from([
         ("name", operator.name.clone()),
         ("sha256", hex::encode(&Sha256::digest(token))),
@@ -124,10 +181,28 @@ fn config(flags: &Init, operator: &Operator, token: &str) -> Result<String, Fail
         listen: flags.listen.to_string(),
         data_dir: "data",
         management_url,
+        hosts: flags.hosts.clone(),
         broker,
+        tls: certificate(flags)?,
         tokens: vec![token],
     };
     toml::to_string(&file).map_err(|e| Failure::bug("cannot write the configuration", e))
+}
+
+/// Says what can be read on the way.
+fn say_what_is_open(context: &Context, flags: &Init) {
+    let host = &flags.broker_host;
+    if !speaks_tls(flags) && !is_loopback(host) {
+        context.out.note(&format!(
+            "warning: passwords, requests and results travel to {host} and back in the clear (--broker-plain)"
+        ));
+    }
+    if flags.tls_cert.is_none() && !flags.listen.ip().is_loopback() {
+        context.out.note(&format!(
+            "warning: tokens and results travel to and from {} in the clear; give --tls-cert and --tls-key",
+            flags.listen
+        ));
+    }
 }
 
 fn say_what_next(context: &Context, flags: &Init, root: &Root) {

@@ -51,6 +51,9 @@ fn failed(error: ServeError) -> Failure {
         ServeError::Store(_) => {
             ("the store cannot be opened", "check data_dir: its owner, its disk")
         }
+        ServeError::Tls(_) => {
+            ("the coordinator cannot start", "check cert and key in [tls] of coordinator.toml")
+        }
         ServeError::Broker(_) => ("the broker's configuration cannot be used", "see [broker]"),
         ServeError::Http(_) => ("the coordinator ended", "see its log"),
     };

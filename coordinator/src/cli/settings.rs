@@ -8,6 +8,7 @@ use super::args::{Environment, Global};
 use super::failure::{Exit, Failure};
 use super::keys::Operator;
 use super::private;
+use crate::tls;
 
 /// Where the coordinator listens when nobody says otherwise.
 const URL_DEFAULT: &str = "http://127.0.0.1:7411";
@@ -20,13 +21,17 @@ pub(super) struct Settings {
     url: Option<String>,
     token: Option<String>,
     token_file: PathBuf,
+    ca_file: Option<PathBuf>,
     operator_key: PathBuf,
 }
 
-/// The one line of `coordinator.toml` that a client on the same machine wants.
+/// The few lines of `coordinator.toml` that a client on the same machine wants.
 #[derive(Deserialize)]
-struct Listen {
+struct Nearby {
     listen: Option<std::net::SocketAddr>,
+    #[serde(default)]
+    hosts: Vec<String>,
+    tls: Option<toml::Table>,
 }
 
 impl Settings {
@@ -39,6 +44,7 @@ impl Settings {
         Self {
             url: global.url.clone(),
             token,
+            ca_file: global.ca_file.clone(),
             token_file: global.token_file.clone().unwrap_or_else(|| dir.join("token")),
             operator_key: global.operator_key.clone().unwrap_or_else(|| dir.join("operator.key")),
             dir,
@@ -51,15 +57,26 @@ impl Settings {
             Some(url) => url.clone(),
             None => self.listening().unwrap_or_else(|| URL_DEFAULT.to_owned()),
         };
-        if url.starts_with("http://") {
+        if tls::is_https(&url) || url.starts_with("http://") {
             return Ok(url.trim_end_matches('/').to_owned());
         }
-        let cause = format!("{url:?} does not begin with http://");
+        let cause = format!("{url:?} begins neither with https:// nor with http://");
         Err(Failure::usage(
             "cannot use this coordinator address",
             cause,
-            "muster --url http://HOST:7411 …",
+            "muster --url https://HOST:7411 …",
         ))
+    }
+
+    /// Returns the file of certificate authorities that was named.
+    pub(super) fn ca_given(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// Returns the file with the coordinator's certificate authority: the one that was named, else the folder's.
+    pub(super) fn ca_file(&self) -> Option<PathBuf> {
+        let of_folder = self.dir.join("ca.pem");
+        self.ca_file.clone().or_else(|| of_folder.try_exists().unwrap_or(true).then_some(of_folder))
     }
 
     /// Reads the token.
@@ -87,15 +104,55 @@ impl Settings {
         given.map_or_else(|| self.dir.join("coordinator.toml"), Path::to_path_buf)
     }
 
-    /// Finds where a coordinator of this folder listens; none where there is no such file.
+    /// Finds where a coordinator of this folder listens; none where there is no such file. A certificate is made
+    /// for a name: over TLS it is the first of `hosts`, where there is one.
     fn listening(&self) -> Option<String> {
         let text = std::fs::read_to_string(self.dir.join("coordinator.toml")).ok()?;
-        let listen = toml::from_str::<Listen>(&text).ok()?.listen?;
+        let file = toml::from_str::<Nearby>(&text).ok()?;
+        let listen = file.listen?;
         let host = match listen.ip() {
             ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
             std::net::IpAddr::V4(ip) => ip.to_string(),
         };
-        Some(format!("http://{host}:{}", listen.port()))
+        let port = listen.port();
+        match (file.tls, file.hosts.into_iter().next()) {
+            (Some(_), Some(name)) => Some(format!("https://{name}:{port}")),
+            (Some(_), None) => Some(format!("https://{host}:{port}")),
+            (None, _) => Some(format!("http://{host}:{port}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_a_certificate_is_reached_by_its_first_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            dir: folder.path().to_owned(),
+            url: None,
+            token: None,
+            token_file: PathBuf::new(),
+            ca_file: None,
+            operator_key: PathBuf::new(),
+        };
+        let url = |text: &str| {
+            std::fs::write(folder.path().join("coordinator.toml"), text).unwrap();
+            settings.url().unwrap()
+        };
+        let (plain, tls) = ("listen = \"0.0.0.0:99\"\n", "[tls]\ncert = \"c\"\nkey = \"k\"\n");
+        let hosts = "hosts = [\"m.example\", \"n.example\"]\n";
+        assert_eq!(url(plain), "http://127.0.0.1:99");
+        assert_eq!(url(&[plain, hosts].concat()), "http://127.0.0.1:99");
+        assert_eq!(url(&[plain, tls].concat()), "https://127.0.0.1:99");
+        assert_eq!(url(&[plain, hosts, tls].concat()), "https://m.example:99");
+
+        assert_eq!(settings.ca_file(), None);
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, "").unwrap();
+        assert_eq!(settings.ca_file(), Some(ca));
     }
 }

@@ -130,4 +130,7 @@ pub struct BrokerAddress {
     pub vhost: String,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Certificate authorities (PEM) to trust beside the agent's system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
