@@ -142,7 +142,7 @@ limits! {
     /// The handshake of a connection to the API over TLS.
     TLS_HANDSHAKE_MS_MAX: u64 = 10_000, "the connection is closed";
     /// Handshakes that are open at once.
-    TLS_HANDSHAKES_MAX: usize = 256, "the next connection waits in the system's queue";
+    TLS_HANDSHAKES_MAX: usize = 256, "the oldest is given up";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
     /// Size of the queue of one agent.

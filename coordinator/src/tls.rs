@@ -3,6 +3,7 @@
 //! With `common::tls` the only door to rustls. One slow handshake never holds up another connection: each is a
 //! task of the listener's own, bounded in time and number.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
@@ -136,6 +137,8 @@ pub struct TlsListener {
     tcp: TcpListener,
     acceptor: TlsAcceptor,
     handshakes: JoinSet<Shaken>,
+    /// The same, oldest first; some have ended.
+    order: VecDeque<AbortHandle>,
 }
 
 impl fmt::Debug for TlsListener {
@@ -148,13 +151,21 @@ impl TlsListener {
     /// Speaks TLS on what a listener accepts.
     pub fn new(tcp: TcpListener, identity: &Identity) -> Self {
         let acceptor = TlsAcceptor::from(Arc::clone(&identity.0));
-        Self { tcp, acceptor, handshakes: JoinSet::new() }
+        Self { tcp, acceptor, handshakes: JoinSet::new(), order: VecDeque::new() }
     }
 
+    /// Begins a handshake. Where there are too many, the oldest is given up: who connects and says nothing does not
+    /// keep out who speaks.
     fn begin(&mut self, tcp: TcpStream, from: SocketAddr) {
+        self.order.retain(|handshake| !handshake.is_finished());
+        while self.order.len() >= limits::TLS_HANDSHAKES_MAX {
+            if let Some(oldest) = self.order.pop_front() {
+                oldest.abort();
+            }
+        }
         let handshake = self.acceptor.accept(tcp);
         let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);
-        self.handshakes.spawn(async move {
+        let begun = self.handshakes.spawn(async move {
             match tokio::time::timeout(limit, handshake).await {
                 Ok(Ok(stream)) => Some((stream, from)),
                 Ok(Err(error)) => {
@@ -167,6 +178,7 @@ impl TlsListener {
                 }
             }
         });
+        self.order.push_back(begun);
     }
 }
 
@@ -176,13 +188,12 @@ impl Listener for TlsListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            let has_room = self.handshakes.len() < limits::TLS_HANDSHAKES_MAX;
             tokio::select! {
-                (tcp, from) = Listener::accept(&mut self.tcp), if has_room => self.begin(tcp, from),
+                (tcp, from) = Listener::accept(&mut self.tcp) => self.begin(tcp, from),
                 Some(ended) = self.handshakes.join_next() => match ended {
                     Ok(Some(shaken)) => return shaken,
                     Ok(None) => {}
-                    Err(error) => debug!(%error, "a TLS handshake died"),
+                    Err(error) => debug!(%error, "a TLS handshake was given up"),
                 },
             }
         }
