@@ -468,3 +468,26 @@ fn init_says_what_travels_in_the_clear_and_refuses_what_is_no_certificate() {
         assert!(!dir.try_exists().unwrap(), "nothing is made");
     }
 }
+
+#[test]
+fn serve_refuses_what_it_is_configured_with_in_three_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("f");
+    let (code, _, stderr) = ran(muster(&dir).args(["init", "--listen", "127.0.0.1:0"]));
+    assert_eq!(code, 0, "{stderr}");
+    let config = dir.join("coordinator.toml");
+    let good = std::fs::read_to_string(&config).unwrap();
+    let gone = "password_file = \"gone.password\"";
+    let cases = [
+        (format!("{good}[tls]\ncert = \"gone.pem\"\nkey = \"gone.key\"\n"), "gone.pem", "[tls]"),
+        (good.replace("password_file = \"broker.password\"", gone), "gone.password", "[broker]"),
+    ];
+    for (text, why, place) in cases {
+        assert_ne!(text, good);
+        std::fs::write(&config, text).unwrap();
+        let (code, _, stderr) = ran(muster(&dir).arg("serve"));
+        assert_eq!(code, 64, "{stderr}");
+        assert_three_lines(&stderr);
+        assert!(stderr.contains(why) && stderr.contains(place), "{stderr}");
+    }
+}

@@ -141,3 +141,39 @@ fn on_every_way_a_stranger_is_refused_in_three_lines() {
         }
     }
 }
+
+#[test]
+fn a_machine_without_a_store_of_authorities_does_with_the_one_it_was_given() {
+    let fleet = Fleet::start_tls(1);
+    let bare = |name: &str| {
+        let mut command = program(name);
+        command.env("SSL_CERT_FILE", "/no/such/store").env("SSL_CERT_DIR", "/no/such");
+        command
+    };
+    let config = fleet.agents[0].bundle.join("agent.toml");
+    let doctor = || ran(bare("muster-agent").args(["doctor", "--config"]).arg(&config));
+    let (code, _, stderr) = doctor();
+    assert_eq!(code, 0, "{stderr}");
+    let home = fleet.path("home");
+    for verb in [&["broker", "apply"][..], &["agents", "list"]] {
+        let url = fleet.url();
+        let (code, _, stderr) =
+            ran(bare("muster").env("MUSTER_DIR", &home).env("MUSTER_URL", &url).args(verb));
+        assert_eq!(code, 0, "{verb:?}: {stderr}");
+    }
+
+    let text = fs::read_to_string(&config).expect("agent.toml");
+    fs::write(&config, text.replace("ca_file = \"broker-ca.pem\"\n", "")).expect("agent.toml");
+    let (code, _, stderr) = doctor();
+    assert_eq!(code, 64, "{stderr}");
+    assert_three_lines(&stderr, &["no certificate authorities", "ca-certificates", "ca_file"]);
+    fs::remove_file(home.join("ca.pem")).expect("ca.pem");
+    let (code, _, stderr) = ran(bare("muster").env("MUSTER_DIR", &home).args([
+        "agents",
+        "list",
+        "--url",
+        &fleet.url(),
+    ]));
+    assert_eq!(code, 64, "{stderr}");
+    assert_three_lines(&stderr, &["no certificate authorities", "--ca-file"]);
+}

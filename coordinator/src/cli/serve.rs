@@ -54,8 +54,14 @@ fn failed(error: ServeError) -> Failure {
         ServeError::Tls(_) => {
             ("the coordinator cannot start", "check cert and key in [tls] of coordinator.toml")
         }
-        ServeError::Broker(_) => ("the broker's configuration cannot be used", "see [broker]"),
+        ServeError::Broker(_) => {
+            ("the broker's configuration cannot be used", "see [broker] in coordinator.toml")
+        }
         ServeError::Http(_) => ("the coordinator ended", "see its log"),
     };
-    Failure::new(Exit::Unavailable, what, error, next)
+    let exit = match &error {
+        ServeError::Tls(_) | ServeError::Broker(_) => Exit::Usage,
+        _ => Exit::Unavailable,
+    };
+    Failure::new(exit, what, error, next)
 }
