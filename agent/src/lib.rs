@@ -6,6 +6,7 @@
 //! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
 //! * [`session`]: the only way out of a collector; [`collectors`]: `file_hash` and `profile`.
 //! * `outbox`, [`telemetry`]: what leaves, confirmed; what the agent says of itself.
+//! * `memory`: what the process keeps of what it no longer uses.
 //! * [`mod@once`]: a sealed request without a broker. [`cli`]: the `muster-agent` command.
 
 pub mod admission;
@@ -17,6 +18,7 @@ mod dispatch;
 pub mod identity;
 pub mod intake;
 pub mod journal;
+mod memory;
 pub mod once;
 mod outbox;
 pub mod policy;

@@ -51,9 +51,13 @@ async fn worker(
 ) -> AmqpError {
     let mut changes = core.journal.outbox_changes();
     let mut backoff = BACKOFF.0;
+    let mut has_sent_chunks = false;
     loop {
         changes.borrow_and_update();
         let Some(message) = next(core, held, is_chunks) else {
+            if std::mem::take(&mut has_sent_chunks) && lock(&core.runs).is_empty() {
+                crate::memory::give_back();
+            }
             // The sleep is for what was denied or could not be read.
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return gone("the journal is closed") },
@@ -64,6 +68,7 @@ async fn worker(
         match publisher.publish(wire(&message)).await {
             Ok(()) => {
                 backoff = BACKOFF.0;
+                has_sent_chunks = is_chunks;
                 delete(core, &message).await;
             }
             Err(PublishError::Refused(why)) => {

@@ -53,6 +53,7 @@ pub(crate) fn spawn(
         let request = run.task.body.id;
         carry_out(&core, &run);
         drop((core, run));
+        crate::memory::give_back();
         if done.blocking_send(request).is_err() {
             warn!(%request, "a collection ended after its agent");
         }
