@@ -21,6 +21,9 @@ const EXAMPLES: &str = "Examples:
 Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker,
 75 the journal cannot be used, 77 refused (key, policy, password), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
 
+/// Bytes that are written at once.
+const OUTPUT_BYTES: usize = 65_536;
+
 #[derive(Debug, Parser)]
 #[command(name = "muster-agent", version, about = "Muster's agent: runs signed hunts and profiles.", after_help = EXAMPLES)]
 struct Cli {
@@ -82,6 +85,7 @@ pub fn run(log_filter: &str) -> anyhow::Result<u8> {
             return Ok(code);
         }
     };
+    crate::memory::bound();
     common::trace::start(log_filter, common::trace::Format::Text);
     match cli.verb {
         Verb::Run { config } => {
@@ -145,7 +149,7 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
         .map_err(|error| Usage(format!("cannot read {}\n  cause: {error}\n  try:   make one with `muster hunt seal … --out FILE`", request.display())))?;
     let stdout = io::stdout();
     let default = if stdout.is_terminal() { Output::Table } else { Output::Jsonl };
-    let mut out = io::BufWriter::new(stdout.lock());
+    let mut out = io::BufWriter::with_capacity(OUTPUT_BYTES, stdout.lock());
     let mut print = |row: &common::result::Row| match output.unwrap_or(default) {
         Output::Jsonl => once::jsonl(row, &mut out),
         Output::Table => once::table(row, &mut out),

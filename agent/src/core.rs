@@ -44,6 +44,8 @@ pub struct Core {
     pub(crate) answered: Mutex<crate::intake::Answered>,
     pub(crate) stream_gap: Mutex<Option<(u64, u64)>>,
     pub(crate) held: Mutex<crate::outbox::Held>,
+    /// Takes the rows of every collection in the place of the outbox.
+    pub(crate) rows_to: Option<tokio::sync::mpsc::Sender<Vec<common::result::Row>>>,
 }
 
 /// What a [`Core`] is made from.
@@ -89,6 +91,7 @@ impl Core {
             answered: Mutex::default(),
             stream_gap: Mutex::new(None),
             held: Mutex::default(),
+            rows_to: None,
         })
     }
 

@@ -124,7 +124,10 @@ impl Core {
         }
         let is_polite = matches!(task.work, Work::Hunt(_));
         let (journal, agent) = (Arc::clone(&self.journal), self.agent.clone());
-        let session = LiveSession::new(journal, agent, collection, limits, is_polite);
+        let mut session = LiveSession::new(journal, agent, collection, limits, is_polite);
+        if let Some(rows_to) = &self.rows_to {
+            session = session.with_rows_to(rows_to.clone());
+        }
         if is_cancelled {
             session.halt(Stop::Cancelled);
         }

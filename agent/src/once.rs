@@ -1,21 +1,22 @@
 //! A sealed request without a broker: the offline collector, and what benches call.
 //!
-//! The same path as always (trust, journal, session, outbox), with a journal in memory and a printer in the place
-//! of the broker. Rows go to `out`, nothing else does.
+//! The same path as always (trust, journal, admission, session), with a journal in memory; rows go to a printer in the
+//! place of the outbox, without being packed for a journey that they do not make.
+
+mod jsonl;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::clock::Clock;
 use common::ids::{AgentId, FleetId};
 use common::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX, ROW_CHUNK_BYTES_MAX};
 use common::profile::Scope;
 use common::request::Sealed;
-use common::result::rows::unpack;
-use common::result::{Row, RowChunk, State, Status};
+use common::result::{Row, State, Status};
 use common::wire::{self, WireError};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::{Core, Parts, lock};
@@ -25,6 +26,11 @@ use crate::intake::Source;
 use crate::journal::{Journal, JournalError};
 use crate::policy::Policy;
 use crate::runner::Collectors;
+
+pub use self::jsonl::jsonl;
+
+/// Handed-over batches of rows that nobody has printed yet; the collection waits.
+const HANDED_OVER_MAX: usize = 4;
 
 /// Whom to trust and what to allow.
 #[derive(Debug, Clone)]
@@ -70,69 +76,77 @@ pub async fn once(
     let fleet = trusted.fleet.map_or_else(named, Ok)?;
     let scope = Scope::AgentAndUntagged(trusted.agent.clone());
     let clock = Clock::system();
-    let core = Arc::new(Core::new(
-        Parts {
-            agent: trusted.agent,
-            fleet,
-            root: trusted.root,
-            identity: Identity::of_this_machine(),
-            labels: std::collections::BTreeMap::new(),
-            policy: trusted.policy,
-            clock: clock.clone(),
-            journal: Journal::in_memory()?,
-        },
-        Box::new(Collectors { scope, clock }),
-    )?);
+    let parts = Parts {
+        agent: trusted.agent,
+        fleet,
+        root: trusted.root,
+        identity: Identity::of_this_machine(),
+        labels: std::collections::BTreeMap::new(),
+        policy: trusted.policy,
+        clock: clock.clone(),
+        journal: Journal::in_memory()?,
+    };
+    let mut core = Core::new(parts, Box::new(Collectors { scope, clock }))?;
+    let (rows_to, rows) = mpsc::channel(HANDED_OVER_MAX);
+    core.rows_to = Some(rows_to);
+    let core = Arc::new(core);
     lock(&core.admission).open();
     core.take(&sealed, Source::Directed)?;
     let token = CancellationToken::new();
     let printed = async {
-        let mut stop = std::pin::pin!(stop);
-        let mut is_stopped = false;
-        let last = loop {
-            if let Some(status) = drain(&core, print)? {
-                break status;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(20)) => {}
-                () = &mut stop, if !is_stopped => {
-                    for run in lock(&core.runs).values() {
-                        run.session.halt(crate::session::Stop::Cancelled);
-                    }
-                    is_stopped = true;
-                }
-            }
-        };
-        token.cancel();
-        Ok(last)
+        // Also when printing fails: without it the lanes would go on for nobody.
+        let _ended = token.clone().drop_guard();
+        print_all(&core, rows, stop, print).await
     };
     let (last, ()) = tokio::join!(printed, dispatch(Arc::clone(&core), token.clone()));
     last
 }
 
-/// Prints the chunks that are there; returns the last word once everything before it is printed.
-fn drain(
+/// Prints rows as they come; returns the last word once everything before it is printed.
+async fn print_all(
     core: &Core,
+    mut rows: mpsc::Receiver<Vec<Row>>,
+    stop: impl Future<Output = ()>,
     print: &mut dyn FnMut(&Row) -> io::Result<()>,
-) -> Result<Option<Status>, OnceError> {
-    let none = BTreeSet::new();
-    let mut last = None;
-    // The status first: what it counts is then surely among the chunks.
-    while let Some(message) = core.journal.outbox_next(false, &none)? {
-        let status: Status = wire::decode(&message.body, RESULT_BYTES_MAX)?;
-        core.journal.outbox_confirmed(&message)?;
-        if status.state.is_final() {
-            last = Some(status);
+) -> Result<Status, OnceError> {
+    let mut stop = std::pin::pin!(stop);
+    let mut is_stopped = false;
+    let mut changes = core.journal.outbox_changes();
+    loop {
+        changes.borrow_and_update();
+        if let Some(last) = last_word(core)? {
+            // Whoever said it had handed over everything before.
+            while let Ok(handed) = rows.try_recv() {
+                handed.iter().try_for_each(&mut *print)?;
+            }
+            return Ok(last);
+        }
+        tokio::select! {
+            biased;
+            () = &mut stop, if !is_stopped => {
+                for run in lock(&core.runs).values() {
+                    run.session.halt(crate::session::Stop::Cancelled);
+                }
+                is_stopped = true;
+            }
+            Some(handed) = rows.recv() => handed.iter().try_for_each(&mut *print)?,
+            // The journal lives as long as the core.
+            _ = changes.changed() => {}
         }
     }
-    while let Some(message) = core.journal.outbox_next(true, &none)? {
-        if message.kind == "rows.chunk" {
-            let chunk: RowChunk = wire::decode(&message.body, RESULT_BYTES_MAX)?;
-            for row in unpack(&chunk.body, chunk.rows)? {
-                print(&row)?;
+}
+
+/// Takes the statuses off the outbox and returns the final one, if it is there.
+fn last_word(core: &Core) -> Result<Option<Status>, OnceError> {
+    let mut last = None;
+    for is_chunks in [false, true] {
+        while let Some(message) = core.journal.outbox_next(is_chunks, &BTreeSet::new())? {
+            core.journal.outbox_confirmed(&message)?;
+            if !is_chunks {
+                let status: Status = wire::decode(&message.body, RESULT_BYTES_MAX)?;
+                last = Some(status).filter(|status| status.state.is_final()).or(last);
             }
         }
-        core.journal.outbox_confirmed(&message)?;
     }
     Ok(last)
 }
@@ -146,32 +160,6 @@ pub fn exit_code(status: &Status) -> u8 {
         (State::Failed, "timeout") => 124,
         _ => 2,
     }
-}
-
-/// Writes a row as one JSON object.
-pub fn jsonl(row: &Row, out: &mut dyn Write) -> io::Result<()> {
-    let mut object = serde_json::Map::new();
-    put_path(&mut object, "path", &row.path);
-    object.insert("kind".to_owned(), row.kind.as_str().into());
-    object.insert("status".to_owned(), row.status.as_str().into());
-    object.insert("errno".to_owned(), row.errno.into());
-    object.insert("size".to_owned(), row.size.into());
-    for (name, ns) in [("mtime", row.mtime_ns), ("ctime", row.ctime_ns), ("atime", row.atime_ns)] {
-        object.insert(name.to_owned(), time(ns).into());
-    }
-    object.insert("btime".to_owned(), row.btime_ns.map(time).into());
-    let numbers = [("mode", row.mode), ("uid", row.uid), ("gid", row.gid)];
-    object.extend(numbers.map(|(name, n)| (name.to_owned(), n.into())));
-    let numbers = [("nlink", row.nlink), ("dev", row.dev), ("ino", row.ino)];
-    object.extend(numbers.map(|(name, n)| (name.to_owned(), n.into())));
-    if let Some(target) = &row.link_target {
-        put_path(&mut object, "link_target", target);
-    }
-    for (kind, digest) in &row.digests {
-        object.insert(kind.as_str().to_owned(), common::hex::encode(digest).into());
-    }
-    serde_json::to_writer(&mut *out, &object)?;
-    out.write_all(b"\n")
 }
 
 /// Writes a row as a line for people; what a file name may hold is escaped.
@@ -188,17 +176,4 @@ fn escaped(c: char) -> Vec<char> {
     let is_bidi =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || is_bidi { c.escape_unicode().collect() } else { vec![c] }
-}
-
-fn put_path(object: &mut serde_json::Map<String, serde_json::Value>, name: &str, path: &[u8]) {
-    use base64::Engine as _;
-    object.insert(name.to_owned(), String::from_utf8_lossy(path).into());
-    if std::str::from_utf8(path).is_err() {
-        let exact = base64::engine::general_purpose::STANDARD.encode(path);
-        object.insert(format!("{name}_b64"), exact.into());
-    }
-}
-
-fn time(ns: i64) -> String {
-    common::clock::Timestamp(ns.div_euclid(1_000_000)).to_string()
 }

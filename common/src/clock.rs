@@ -30,10 +30,48 @@ impl Timestamp {
 /// RFC 3339 in UTC with milliseconds, as every output shows times.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(at) => write!(f, "{at:.3}"),
-            Err(_) => write!(f, "{}ms", self.0),
+        match self.utc() {
+            Some(text) => f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?),
+            None => match jiff::Timestamp::from_millisecond(self.0) {
+                Ok(at) => write!(f, "{at:.3}"),
+                Err(_) => write!(f, "{}ms", self.0),
+            },
         }
+    }
+}
+
+impl Timestamp {
+    /// Returns a moment of the years 1970 to 9999 as text. Rows carry four of them each, so this must be quick: whole days
+    /// to a date as in "chrono-compatible low-level date algorithms" by Howard Hinnant.
+    fn utc(self) -> Option<[u8; 24]> {
+        const YEAR_10000_MS: u64 = 253_402_300_800_000;
+        let ms = u64::try_from(self.0).ok().filter(|ms| *ms < YEAR_10000_MS)?;
+        let (day, in_day) = (ms / 86_400_000, ms % 86_400_000);
+        let shifted = day + 719_468;
+        let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * of_year + 2) / 153;
+        let day_of_month = of_year - (153 * from_march + 2) / 5 + 1;
+        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        let year = year_of_era + 400 * era + u64::from(month <= 2);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let fields = [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day_of_month),
+            (11..13, in_day / 3_600_000),
+            (14..16, in_day / 60_000 % 60),
+            (17..19, in_day / 1_000 % 60),
+            (20..23, in_day % 1_000),
+        ];
+        for (place, mut number) in fields {
+            for digit in text.get_mut(place)?.iter_mut().rev() {
+                *digit += u8::try_from(number % 10).ok()?;
+                number /= 10;
+            }
+        }
+        Some(text)
     }
 }
 
@@ -59,5 +97,29 @@ impl Clock {
     /// Puts the clock `ms` ahead of the system's (behind, when negative).
     pub fn set_offset_ms(&self, ms: i64) {
         self.offset_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_moment_is_shown_as_the_calendar_has_it(ms in -62_135_596_800_000_i64..253_402_300_800_000) {
+            let calendar = jiff::Timestamp::from_millisecond(ms).unwrap();
+            prop_assert_eq!(Timestamp(ms).to_string(), format!("{calendar:.3}"));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_what_can_be_shown() {
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp(951_782_399_999).to_string(), "2000-02-28T23:59:59.999Z");
+        assert_eq!(Timestamp(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
+        assert_eq!(Timestamp(253_402_300_799_999).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp(i64::MAX).to_string(), format!("{}ms", i64::MAX));
     }
 }

@@ -12,6 +12,8 @@ use common::request::Limits;
 use common::result::rows::{pack, sha256};
 use common::result::{BlobChunk, FilesFooter, Footer, ProfileFooter, Row, RowChunk, Status};
 use serde_bytes::ByteBuf;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use super::bucket::Bucket;
@@ -37,6 +39,8 @@ pub struct LiveSession {
     started: common::clock::Timestamp,
     resume: Option<Cursor>,
     is_polite: bool,
+    /// Takes the rows in the place of the outbox.
+    rows_to: Option<Sender<Vec<Row>>>,
     tag: Tag,
     stop: StopSignal,
     meter: Meter,
@@ -109,6 +113,7 @@ impl LiveSession {
             started: collection.started,
             resume: collection.cursor,
             is_polite,
+            rows_to: None,
             stop: StopSignal::default(),
             meter: Meter::default(),
             buckets: Mutex::new(buckets),
@@ -125,6 +130,13 @@ impl LiveSession {
                 next_blob: collection.next_blob,
             }),
         }
+    }
+
+    /// Hands the rows to somebody in this process, in the place of chunks to the outbox.
+    #[must_use]
+    pub fn with_rows_to(mut self, rows_to: Sender<Vec<Row>>) -> Self {
+        self.rows_to = Some(rows_to);
+        self
     }
 
     /// Tells every thread of the collection to stop; the first word counts.
@@ -194,7 +206,13 @@ impl LiveSession {
     /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, last word.
     fn flush(&self, pending: &mut Pending, last: Option<Status>) -> Result<(), Stop> {
         self.flush_at_ms.store(u64::MAX, Ordering::Relaxed);
-        let chunks = self.row_chunks(pending)?;
+        let chunks = match &self.rows_to {
+            None => self.row_chunks(pending)?,
+            Some(rows_to) => {
+                self.hand_over(rows_to, std::mem::take(&mut pending.rows))?;
+                Vec::new()
+            }
+        };
         let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
         let next_seq = pending.next_seq.saturating_add(count);
         if next_seq > limits::SEQ_MAX && last.is_none() {
@@ -215,6 +233,18 @@ impl LiveSession {
         pending.bytes = 0;
         pending.cursor = None;
         Ok(())
+    }
+
+    /// Hands rows over; waits while there are many that nobody has taken yet.
+    fn hand_over(&self, rows_to: &Sender<Vec<Row>>, rows: Vec<Row>) -> Result<(), Stop> {
+        let gone = || Stop::Journal("nobody takes the rows any more".to_owned());
+        match rows_to.try_send(rows) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(gone()),
+            Err(TrySendError::Full(rows)) => {
+                self.meter.waiting(|| rows_to.blocking_send(rows)).map_err(|_| gone())
+            }
+        }
     }
 
     /// Cuts the pending rows into chunks. All of them go into one transaction, for only the last row of a
