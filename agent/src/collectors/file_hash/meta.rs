@@ -81,15 +81,6 @@ pub(super) fn failed(path: Vec<u8>, hint: FileKind, stat: Option<&Statx>, errno:
     Row { errno: errno.raw_os_error(), ..bare }
 }
 
-/// Tells whether a file is not what it was.
-pub(super) fn is_changed(before: &Statx, after: &Statx) -> bool {
-    let same =
-        |a: &StatxTimestamp, b: &StatxTimestamp| a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-    before.stx_size != after.stx_size
-        || !same(&before.stx_mtime, &after.stx_mtime)
-        || !same(&before.stx_ctime, &after.stx_ctime)
-}
-
 fn nanoseconds(time: &StatxTimestamp) -> i64 {
     time.tv_sec.saturating_mul(1_000_000_000).saturating_add(i64::from(time.tv_nsec))
 }

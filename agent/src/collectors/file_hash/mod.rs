@@ -2,7 +2,7 @@
 //!
 //! * [`plan`], [`filter`], [`mounts`]: the arguments, made ready.
 //! * [`root`], [`names`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
-//! * [`examine`], [`digests`], [`meta`]: one entry: looked at, read once.
+//! * [`examine`], [`meta`]: one entry, looked at. [`read`], [`digests`], [`pages`]: files, read once.
 //! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
@@ -23,7 +23,9 @@ mod frames;
 mod meta;
 mod mounts;
 mod names;
+mod pages;
 mod plan;
+mod read;
 mod resume;
 mod root;
 mod tally;

@@ -18,6 +18,7 @@ use crate::session::fake::FakeSession;
 
 mod honest;
 mod resume;
+mod together;
 
 fn spec(root: &Path) -> FileHash {
     FileHash {

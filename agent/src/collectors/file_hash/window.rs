@@ -4,14 +4,14 @@
 //! [`ENTRIES_MAX`].
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::result::{FilesFooter, Row};
 
 use super::batch::{Batch, Outcome};
-use super::examine::Open;
+use super::read::Stream;
 use super::resume::done_with;
 use super::tally;
 use crate::collectors::CollectError;
@@ -28,18 +28,17 @@ const SILENCE_MAX: Duration = Duration::from_millis(500);
 /// How long a worker that has nothing to do sleeps before it looks whether it must stop.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// A big file and where its row belongs.
-#[derive(Debug)]
-pub(super) struct Big {
+/// Where an outcome belongs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
     pub(super) batch: u64,
     pub(super) index: usize,
-    pub(super) open: Open,
 }
 
 /// What a worker may do next.
 #[derive(Debug)]
 pub(super) enum Next {
-    Read(Box<Big>),
+    Read(Box<Stream>),
     Walk,
     Wait,
     End,
@@ -50,6 +49,8 @@ pub(super) struct Window {
     state: Mutex<State>,
     moved: Condvar,
     bytes_read: AtomicU64,
+    /// Workers that have nothing to do.
+    idle: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -58,7 +59,7 @@ struct State {
     /// Number of the first slot.
     first: u64,
     entries: usize,
-    big: VecDeque<Big>,
+    big: VecDeque<Stream>,
     is_walked: bool,
     is_emitting: bool,
     emitted: Instant,
@@ -93,7 +94,12 @@ impl Window {
             roots,
             failure: None,
         };
-        Self { state: Mutex::new(state), moved: Condvar::new(), bytes_read }
+        Self {
+            state: Mutex::new(state),
+            moved: Condvar::new(),
+            bytes_read,
+            idle: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -152,12 +158,14 @@ impl Window {
             && !state.slots.is_empty()
             && (state.is_walked || state.entries >= ENTRIES_MAX);
         if is_idle {
+            self.idle.fetch_add(1, Ordering::Relaxed);
             drop(self.moved.wait_timeout(state, WAIT));
+            self.idle.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Puts a big file up for whoever is free; gives it back when too many wait.
-    pub(super) fn offer(&self, big: Big) -> Option<Big> {
+    pub(super) fn offer(&self, big: Stream) -> Option<Stream> {
         let mut state = self.lock();
         if state.big.len() >= BIG_MAX {
             return Some(big);
@@ -167,17 +175,28 @@ impl Window {
         None
     }
 
+    /// Passes on a big file that was begun to a worker that has nothing to do.
+    pub(super) fn give(&self, big: Stream) {
+        self.lock().big.push_back(big);
+        self.moved.notify_one();
+    }
+
+    /// Takes a big file that waits.
+    pub(super) fn take_big(&self) -> Option<Stream> {
+        self.lock().big.pop_front()
+    }
+
+    /// Tells whether a worker has nothing to do.
+    pub(super) fn has_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed) > 0
+    }
+
     /// Puts outcomes into their places.
-    pub(super) fn put(&self, batch: u64, outcomes: impl IntoIterator<Item = (usize, Outcome)>) {
+    pub(super) fn put(&self, outcomes: impl IntoIterator<Item = (Place, Outcome)>) {
         let mut state = self.lock();
-        let Some(slot) = batch.checked_sub(state.first) else { return };
-        let Some(slot) = usize::try_from(slot).ok().and_then(|at| state.slots.get_mut(at)) else {
-            return;
-        };
-        for (index, outcome) in outcomes {
-            let place = index.checked_sub(slot.taken).and_then(|at| slot.outcomes.get_mut(at));
-            if let Some(place) = place {
-                *place = Some(outcome);
+        for (place, outcome) in outcomes {
+            if let Some(found) = state.place(place) {
+                *found = Some(outcome);
             }
         }
     }
@@ -239,6 +258,13 @@ impl Window {
 }
 
 impl State {
+    /// Returns where an outcome goes, if nothing was taken from there yet.
+    fn place(&mut self, place: Place) -> Option<&mut Option<Outcome>> {
+        let slot = usize::try_from(place.batch.checked_sub(self.first)?).ok()?;
+        let slot = self.slots.get_mut(slot)?;
+        slot.outcomes.get_mut(place.index.checked_sub(slot.taken)?)
+    }
+
     /// Takes the rows that are complete from the front on, and moves the cursor behind them.
     ///
     /// Within a batch the cursor can only stand on a row: the counted entries after it have no path left.

@@ -1,18 +1,18 @@
 //! What each thread does: pull entries from the one walker, look at them, put them into the window.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Item};
 use super::examine::{Examined, Examiner};
 use super::plan::Plan;
+use super::read::{Delivery, Reader};
 use super::walk::Walker;
-use super::window::{Big, Next, Window};
+use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
 use crate::session::{Session, Stop};
 
-/// A batch that takes longer is put into the window in parts; in tests each does.
-const PART_AFTER: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 100 });
+/// Files that are opened before the first of them is read: so many a disk is asked for at once.
+const GROUP: usize = 16;
 
 /// What the workers share.
 #[derive(Debug)]
@@ -34,19 +34,20 @@ pub(super) fn work(shared: &Shared<'_>, session: &dyn Session) {
 
 fn run(shared: &Shared<'_>, session: &dyn Session) -> Result<(), Stop> {
     let window = &shared.window;
-    let mut examiner = Examiner::new(shared.plan, window);
+    let examiner = Examiner::new(shared.plan);
+    let mut reader = Reader::new(shared.plan, window);
     loop {
         session.check()?;
         match window.next() {
             Next::End => return Ok(()),
             Next::Wait => window.wait(),
             Next::Read(big) => {
-                let Big { batch, index, open } = *big;
-                let outcome = examiner.read(open, session)?;
-                window.put(batch, [(index, outcome)]);
+                let mut delivery = Delivery::new(window);
+                reader.read_big(*big, &mut delivery, session)?;
+                delivery.deliver();
             }
             Next::Walk => match pull(shared, session)? {
-                Some(batch) => take(batch, &mut examiner, window, session)?,
+                Some(batch) => take(batch, &examiner, &mut reader, window, session)?,
                 None => window.close(),
             },
         }
@@ -66,36 +67,36 @@ fn pull(shared: &Shared<'_>, session: &dyn Session) -> Result<Option<Batch>, Sto
 
 fn take(
     batch: Batch,
-    examiner: &mut Examiner<'_>,
+    examiner: &Examiner<'_>,
+    reader: &mut Reader<'_>,
     window: &Window,
     session: &dyn Session,
 ) -> Result<(), Stop> {
-    let number = batch.number;
-    let mut outcomes = Vec::with_capacity(batch.items.len());
-    let mut part_began = Instant::now();
+    let mut delivery = Delivery::new(window);
+    let mut group = Vec::with_capacity(GROUP);
     for (index, item) in batch.items.into_iter().enumerate() {
-        let leaf = match item {
-            Item::Leaf(leaf) => leaf,
-            Item::Done(outcome) => {
-                outcomes.push((index, outcome));
-                continue;
-            }
+        let place = Place { batch: batch.number, index };
+        let examined = match item {
+            Item::Leaf(leaf) => examiner.examine(leaf, session)?,
+            Item::Done(outcome) => Examined::Done(outcome),
         };
-        match examiner.examine(leaf, session)? {
-            Examined::Done(outcome) => outcomes.push((index, outcome)),
-            Examined::Big(open) => {
-                if let Some(big) = window.offer(Big { batch: number, index, open: *open }) {
-                    outcomes.push((index, examiner.read(big.open, session)?));
+        match examined {
+            Examined::Done(outcome) => delivery.add(place, outcome, session)?,
+            Examined::Open(open) => {
+                let stream = reader.stream(place, *open);
+                if !stream.is_big() {
+                    group.push(stream);
+                } else if let Some(big) = window.offer(stream) {
+                    reader.read_big(big, &mut delivery, session)?;
                 }
             }
         }
-        if part_began.elapsed() >= PART_AFTER {
-            window.put(number, outcomes.drain(..));
-            window.emit(session)?;
-            part_began = Instant::now();
+        if group.len() >= GROUP {
+            reader.read_group(group.drain(..), &mut delivery, session)?;
         }
     }
-    window.put(number, outcomes);
+    reader.read_group(group, &mut delivery, session)?;
+    delivery.deliver();
     Ok(())
 }
 
