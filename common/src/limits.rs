@@ -101,6 +101,24 @@ limits! {
     PROFILE_VALUES_MAX: usize = 4, "the profile is refused";
     /// Strings of a profile from an endpoint.
     PROFILE_STRINGS_MAX: usize = 65_536, "the profile is refused";
+    /// Profiles that one view may be made of.
+    PROFILE_MERGE_MAX: usize = 256, "the view is refused";
+    /// Rows of a list of functions, lines, files, or changes.
+    PROFILE_ROWS_MAX: usize = 200, "the cheapest are left out";
+    /// Rows of a call tree.
+    PROFILE_TREE_ROWS_MAX: usize = 10_000, "further calls are counted as left out";
+    /// Source lines of one profile.
+    PROFILE_LINES_MAX: usize = 100_000, "the cheapest are left out";
+    /// The smallest frame that a flame graph draws by itself, in millionths of the whole.
+    PROFILE_FLAME_SMALLEST_PPM: u64 = 100, "smaller frames of one caller are put together as one";
+    /// Frames of a flame graph.
+    PROFILE_FLAME_FRAMES_MAX: usize = 20_000, "the smallest frame is made larger until they fit";
+    /// Sums by frame, thread, hunt and agent in a flame graph.
+    PROFILE_FLAME_CELLS_MAX: usize = 200_000, "agents are not told apart";
+    /// Files of a folder of sources.
+    SOURCE_FILES_MAX: usize = 200_000, "the command fails: exit 64";
+    /// Size of a source file that is shown.
+    SOURCE_BYTES_MAX: u64 = 16_777_216, "the rest of the file is not shown";
     /// Time between two sweeps of the sample ring and searches for new threads.
     PROFILE_SWEEP_MS: u64 = 50, "not a bound: the rhythm while a profile is taken";
     /// Time between two telemetry samples.

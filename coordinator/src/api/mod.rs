@@ -7,6 +7,7 @@ pub mod hunts;
 pub mod metrics;
 #[cfg(test)]
 mod openapi;
+pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
 pub mod system;
@@ -49,6 +50,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/profiles", get(profiles::list))
         .route("/profiles/{id}", get(profiles::show))
         .route("/profiles/{id}/{agent}/{view}", get(profiles::view))
+        .route("/profile-views/{view}", get(profile_merge::view))
         .route("/telemetry", get(telemetry::latest))
         .route("/telemetry/{agent}", get(telemetry::curve))
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::token));
@@ -67,7 +69,8 @@ pub fn router(core: Arc<Core>) -> Router {
 async fn harmless(mut response: Response) -> Response {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    // A view may come with a policy of its own, which is stricter.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

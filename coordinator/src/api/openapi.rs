@@ -116,10 +116,31 @@ const ENDPOINTS: &[Endpoint] = &[
                 "Which value of the samples: cpu, samples, inuse_space; the usual one when not given.",
             ),
             ("by", "What top adds up: function, line, file, module, thread, hunt, agent."),
+            ("depth", "How many levels of a tree."),
+            ("min_percent", "The smallest part of a tree that is shown."),
         ],
         ..get(
             "/api/v1/profiles/{id}/{agent}/{view}",
-            "An agent's profile (`-` for the first): raw, pprof, top, folded, callgrind, speedscope or flame.svg.",
+            "An agent's profile (`-` for the first): raw, pprof, top, tree, lines, folded, callgrind, speedscope or flame.svg.",
+            Answer::Other("application/octet-stream"),
+        )
+    },
+    Endpoint {
+        query: &[
+            ("of", "Profiles, each ID or ID/AGENT, by commas; all that fit when not given."),
+            ("before", "What to compare with, in the same form: for diff and flame.svg."),
+            ("hunt", "Only what was done for this hunt."),
+            ("target", "Only of agents that match this expression."),
+            ("since_s", "Only profiles of the last so many seconds."),
+            ("kind", "Which kind; cpu when not given."),
+            ("value", "Which value of the samples."),
+            ("by", "What top adds up."),
+            ("depth", "How many levels of a tree."),
+            ("min_percent", "The smallest part of a tree that is shown."),
+        ],
+        ..get(
+            "/api/v1/profile-views/{view}",
+            "A view of many profiles as one, or of what changed: pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg or diff.",
             Answer::Other("application/octet-stream"),
         )
     },

@@ -1,5 +1,8 @@
 //! `muster profile`: take, list, show, cancel; its `views` are the rest.
 
+mod compare;
+mod lines;
+mod source;
 mod views;
 
 use common::ids::AgentId;
@@ -59,6 +62,10 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
         Profile::Top(flags) => views::top(context, flags),
         Profile::Flame(flags) => views::flame(context, flags),
         Profile::Export(flags) => views::export(context, flags),
+        Profile::Tree(flags) => compare::tree(context, flags),
+        Profile::Lines(flags) => lines::run(context, flags),
+        Profile::Diff(flags) => compare::diff(context, flags),
+        Profile::Merge(flags) => compare::merge(context, flags),
     }
 }
 

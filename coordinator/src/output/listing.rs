@@ -18,6 +18,8 @@ pub enum Show {
     Bytes,
     /// With one decimal and `%`.
     Percent,
+    /// With a sign and one decimal: percentage points.
+    Points,
     /// Milliseconds since 1970, or a time as text: without date when it is of today.
     Time,
     /// A length of time, from milliseconds.
@@ -53,8 +55,10 @@ pub fn table(columns: &[Column], values: &[Value]) -> String {
         table.add_row(columns.iter().map(|column| shown(column.show, field(value, column.field))));
     }
     for (at, column) in columns.iter().enumerate() {
-        let is_number =
-            matches!(column.show, Show::Count | Show::Bytes | Show::Percent | Show::Duration);
+        let is_number = matches!(
+            column.show,
+            Show::Count | Show::Bytes | Show::Percent | Show::Points | Show::Duration
+        );
         if let (true, Some(laid)) = (is_number, table.column_mut(at)) {
             laid.set_cell_alignment(CellAlignment::Right);
         }
@@ -102,6 +106,7 @@ pub fn shown(show: Show, value: &Value) -> String {
         Show::Bytes => value.as_u64().map_or_else(|| plain(value), units::bytes),
         Show::Duration => value.as_u64().map_or_else(|| plain(value), units::duration_ms),
         Show::Percent => value.as_f64().map_or_else(|| plain(value), |v| format!("{v:.1} %")),
+        Show::Points => value.as_f64().map_or_else(|| plain(value), |v| format!("{v:+.1}")),
         Show::Time => time(value),
         Show::Pairs => pairs(value),
         Show::Text => plain(value),

@@ -18,6 +18,20 @@ pub fn bytes(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// Writes an amount of a profile in its unit: `nanoseconds`, `bytes`, or a count.
+pub fn amount(value: i64, unit: &str) -> String {
+    let (sign, size) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
+    let text = match unit {
+        "nanoseconds" if size < 10_000_000 => {
+            format!("{}.{} ms", size / 1_000_000, size / 100_000 % 10)
+        }
+        "nanoseconds" => duration_ms(size / 1_000_000),
+        "bytes" => bytes(size),
+        _ => count(size),
+    };
+    format!("{sign}{text}")
+}
+
 /// Writes a count with commas.
 pub fn count(count: u64) -> String {
     let digits = count.to_string();

@@ -4,13 +4,16 @@
 //! * [`module`]: one such file: from an address to functions, files and lines.
 //! * [`profile`]: a profile with names, of any kind. [`resolve`]: how it gets them.
 //!   `naming`: what its frames are a part of.
-//! * [`views`]: top, folded stacks, flame graph, pprof, callgrind, speedscope.
+//! * [`merge`]: many profiles as one. [`tree`]: the call tree of one, or of two side by side.
+//! * [`views`]: top, tree, lines, flame graph, difference, folded stacks, pprof, callgrind, speedscope.
 
+pub mod merge;
 pub mod module;
 mod naming;
 pub mod profile;
 mod resolve;
 pub mod symbols;
+pub mod tree;
 pub mod views;
 
 #[cfg(test)]

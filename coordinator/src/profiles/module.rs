@@ -117,7 +117,7 @@ impl Module {
         // name of the one that was not inlined, the source file tells the package of the others.
         let inlined = frames.len().saturating_sub(1);
         for frame in frames.iter_mut().take(inlined) {
-            if let Some(package) = package(&frame.file).filter(|_| !frame.function.contains("::")) {
+            if let Some(package) = package(&frame.file).filter(|_| !is_path(&frame.function)) {
                 frame.function = format!("{package}::{}", frame.function);
             }
         }
@@ -196,6 +196,12 @@ impl Module {
     }
 }
 
+/// Whether a name says where its function is: `a::b<c>`, `<a as b>::c`; but not `b<a::c>`.
+fn is_path(function: &str) -> bool {
+    let (name, _) = function.split_once('<').unwrap_or((function, ""));
+    function.starts_with('<') || name.contains("::")
+}
+
 /// Returns the package of a Rust source file: the folder around the last `src`, without its version.
 fn package(file: &str) -> Option<&str> {
     let (folder, _) = file.strip_suffix(".rs")?.rsplit_once("/src/")?;
@@ -236,7 +242,17 @@ pub(super) fn printable(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::package;
+    use super::{is_path, package};
+
+    #[test]
+    fn a_type_argument_does_not_say_where_a_function_is() {
+        for whole in ["a::b", "a::b<c>", "<a as b>::c"] {
+            assert!(is_path(whole), "{whole}");
+        }
+        for bare in ["b", "b<a::c>", "{closure#0}<a::c>", ""] {
+            assert!(!is_path(bare), "{bare}");
+        }
+    }
 
     #[test]
     fn an_inlined_function_is_named_with_its_package() {

@@ -133,6 +133,11 @@ impl Profile {
         Some(self.samples.iter().filter_map(|sample| sample.values.get(at)).sum())
     }
 
+    /// Keeps only what was done for a hunt.
+    pub fn keep_hunt(&mut self, hunt: &str) {
+        self.samples.retain(|sample| sample.labels.collection == hunt);
+    }
+
     /// Returns the file that a location was mapped from, without its folders.
     pub fn object(&self, location: &Location) -> &str {
         let mapping = self.mappings.iter().find(|mapping| mapping.id == location.mapping);

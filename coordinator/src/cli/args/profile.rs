@@ -50,6 +50,24 @@ pub enum Profile {
         muster profile export 0199 --format callgrind -o cpu.callgrind && kcachegrind cpu.callgrind\n  \
         muster profile export 0199 --format folded -o -")]
     Export(Export),
+    /// Print the call tree: callers above what they call.
+    #[command(after_help = "Examples:\n  muster profile tree 0199\n  \
+        muster profile tree 0199 --depth 8 --min 5%")]
+    Tree(Tree),
+    /// Print source lines with what they cost.
+    #[command(after_help = "Examples:\n  muster profile lines 0199 --source ~/muster\n  \
+        muster profile lines 0199 --source ~/muster --file walk.rs --context 5")]
+    Lines(Lines),
+    /// Compare two profiles: which functions take a larger share than before, which a smaller one.
+    #[command(after_help = "Examples:\n  muster profile diff 0199 01a2\n  \
+        muster profile diff 0199/web-1 01a2/web-2\n  \
+        muster profile diff 0199 01a2 -o diff.svg")]
+    Diff(Diff),
+    /// Make one of many: of all agents of a profile, of a hunt, of a label, of the last hours.
+    #[command(after_help = "Examples:\n  muster profile merge 0199 01a2\n  \
+        muster profile merge --hunt 0177 --format flame -o fleet.svg\n  \
+        muster profile merge --label role=db --since 24h --by module")]
+    Merge(Merge),
 }
 
 /// Flags of `profile take`.
@@ -126,6 +144,117 @@ pub struct Flame {
     /// The file to write; `-` for stdout.
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+/// Flags of `profile tree`.
+#[derive(Debug, Args)]
+pub struct Tree {
+    /// Which.
+    #[command(flatten)]
+    pub blob: Blob,
+    /// How many levels.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub depth: usize,
+    /// The smallest part of the whole that is shown.
+    #[arg(long, default_value = "1%", value_name = "SHARE", value_parser = parse::share_ppm)]
+    pub min: u32,
+}
+
+/// Flags of `profile lines`.
+#[derive(Debug, Args)]
+pub struct Lines {
+    /// Which.
+    #[command(flatten)]
+    pub blob: Blob,
+    /// The folder that the program was built from; no file outside it is opened.
+    #[arg(long, value_name = "DIR")]
+    pub source: PathBuf,
+    /// Only files whose path ends so.
+    #[arg(long, value_name = "END")]
+    pub file: Option<String>,
+    /// Lines around each that cost something.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub context: u32,
+}
+
+/// Flags of `profile diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The earlier profile: `ID`, or `ID/AGENT` for one agent of it.
+    pub before: String,
+    /// The later one.
+    pub after: String,
+    /// Of this kind: `cpu`, `wall`, `heap` [default: cpu].
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// By this value, where a sample has several.
+    #[arg(long, value_name = "TYPE")]
+    pub value: Option<String>,
+    /// How many rows.
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub limit: usize,
+    /// Draw a flame graph in red and blue into this file instead; `-` for stdout.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Flags of `profile merge`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true)
+    .args(["profiles", "hunt", "labels", "agents", "target", "since"]))]
+pub struct Merge {
+    /// Profiles: `ID`, or `ID/AGENT` for one agent of it [default: all that fit].
+    pub profiles: Vec<String>,
+    /// Only what was done for this hunt.
+    #[arg(long, value_name = "H")]
+    pub hunt: Option<String>,
+    /// Only of agents with this label: `k=v`.
+    #[arg(long = "label", value_name = "K=V")]
+    pub labels: Vec<String>,
+    /// Only of these agents.
+    #[arg(long, visible_alias = "agent", value_name = "A,B", value_delimiter = ',')]
+    pub agents: Vec<String>,
+    /// Only of agents that match an expression: `version:0.1.*`.
+    #[arg(long, value_name = "EXPR")]
+    pub target: Option<String>,
+    /// Only profiles that were asked for so long ago at most.
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
+    pub since: Option<u32>,
+    /// Of this kind: `cpu`, `wall`, `heap` [default: cpu].
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// By this value, where a sample has several.
+    #[arg(long, value_name = "TYPE")]
+    pub value: Option<String>,
+    /// What to make of it.
+    #[arg(long, value_enum, default_value = "top")]
+    pub format: MergeFormat,
+    /// What `top` adds up.
+    #[arg(long, value_enum, default_value = "function")]
+    pub by: By,
+    /// How many rows of `top`.
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub limit: usize,
+    /// The file to write; `-` for stdout [default: merged and the format's ending].
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// What a merged profile can be shown as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MergeFormat {
+    /// A list of what cost most.
+    Top,
+    /// A flame graph: an SVG file.
+    Flame,
+    /// Gzipped protobuf, with names and lines.
+    Pprof,
+    /// Folded stacks.
+    Folded,
+    /// For kcachegrind.
+    Callgrind,
+    /// For speedscope.
+    Speedscope,
 }
 
 /// Flags of `profile export`.

@@ -32,19 +32,26 @@ impl Of {
         Self { path: format!("/api/v1/profiles/{profile}/{agent}"), query: Vec::new() }
     }
 
+    /// Means many profiles; the query says which.
+    pub(super) fn selection() -> Self {
+        Self { path: "/api/v1/profile-views".to_owned(), query: Vec::new() }
+    }
+
     /// Finds what was typed.
-    fn find(client: &Client, blob: &Blob) -> Result<Self, Failure> {
+    pub(super) fn find(client: &Client, blob: &Blob) -> Result<Self, Failure> {
         let (id, agent) = locate(client, blob)?;
         let of = Self::new(&id, &agent).with("kind", blob.kind.as_deref());
         Ok(of.with("value", blob.value.as_deref()))
     }
 
-    fn with(mut self, name: &str, value: Option<&str>) -> Self {
+    /// Adds to the query.
+    pub(super) fn with(mut self, name: &str, value: Option<&str>) -> Self {
         self.query.extend(value.map(|value| format!("{name}={}", escaped(value))));
         self
     }
 
-    fn view(&self, view: &str) -> String {
+    /// Returns the path of a view.
+    pub(super) fn view(&self, view: &str) -> String {
         let Self { path, query } = self;
         if query.is_empty() {
             return format!("{path}/{view}");
@@ -129,17 +136,7 @@ fn readable(row: &mut Value, unit: &str) {
 
 /// Writes an amount in its unit.
 pub(super) fn amount(value: &Value, unit: &str) -> String {
-    let value = value.as_i64().unwrap_or_default();
-    let (sign, size) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
-    let text = match unit {
-        "nanoseconds" if size < 10_000_000 => {
-            format!("{}.{} ms", size / 1_000_000, size / 100_000 % 10)
-        }
-        "nanoseconds" => units::duration_ms(size / 1_000_000),
-        "bytes" => units::bytes(size),
-        _ => units::count(size),
-    };
-    format!("{sign}{text}")
+    units::amount(value.as_i64().unwrap_or_default(), unit)
 }
 
 pub(super) fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {
@@ -166,7 +163,7 @@ pub(super) fn export(context: &Context, flags: &Export) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-fn put(context: &Context, path: &Path, bytes: &[u8], next: &str) -> Result<(), Failure> {
+pub(super) fn put(context: &Context, path: &Path, bytes: &[u8], next: &str) -> Result<(), Failure> {
     if path == Path::new("-") {
         return context.out.bytes(bytes);
     }

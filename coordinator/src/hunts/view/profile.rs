@@ -77,6 +77,16 @@ impl Whole {
         self.blobs.iter().find(|blob| blob.agent == *agent && blob.attempt == *run)
     }
 
+    /// Returns the blobs of all counting runs.
+    pub fn blobs(&self) -> impl Iterator<Item = StoredBlob> {
+        let runs = self.parts().filter_map(|(agent, part)| Some((agent, part.counting()?.0)));
+        let of_run = |(agent, run): (&AgentId, &Attempt)| {
+            let is_its = |blob: &&StoredBlob| blob.agent == *agent && blob.attempt == *run;
+            self.blobs.iter().filter(is_its).cloned().collect::<Vec<_>>()
+        };
+        runs.flat_map(of_run).collect::<Vec<_>>().into_iter()
+    }
+
     /// Returns the blob of an agent's counting run, of the first agent that has one when none is named.
     pub fn blob_of(&self, agent: Option<&AgentId>) -> Option<StoredBlob> {
         let parts = self.parts().filter(|(id, _)| agent.is_none_or(|wanted| wanted == *id));

@@ -1,5 +1,7 @@
 //! Profiles made by hand.
 
+use std::collections::HashMap;
+
 use crate::profiles::module::{Frame, Mapping};
 use crate::profiles::profile::{Labels, Location, Profile, Sample, ValueType};
 
@@ -27,9 +29,10 @@ pub(super) fn profile(samples: &[Made<'_>]) -> Profile {
         duration_ns: 1_000_000_000,
         time_ns: 5,
     };
+    let mut known = HashMap::new();
     for (stack, count, hunt, thread) in samples {
         let mut indices: Vec<usize> =
-            stack.iter().map(|place| location(&mut made, place)).collect();
+            stack.iter().map(|place| location(&mut made, &mut known, place)).collect();
         indices.reverse();
         let labels =
             Labels { collection: (*hunt).into(), thread: (*thread).into(), ..Labels::default() };
@@ -43,15 +46,25 @@ pub(super) fn profile(samples: &[Made<'_>]) -> Profile {
 }
 
 /// Equal places are one location.
-fn location(profile: &mut Profile, place: &str) -> usize {
-    let mut frames: Vec<Frame> = place.split('+').map(frame).collect();
-    frames.reverse();
-    if let Some(at) = profile.locations.iter().position(|known| known.frames == frames) {
-        return at;
+fn location(profile: &mut Profile, known: &mut HashMap<String, usize>, place: &str) -> usize {
+    *known.entry(place.to_owned()).or_insert_with(|| {
+        let mut frames: Vec<Frame> = place.split('+').map(frame).collect();
+        frames.reverse();
+        let address = 0x40_1000 + 16 * profile.locations.len() as u64;
+        profile.locations.push(Location { mapping: 1, address, frames });
+        profile.locations.len() - 1
+    })
+}
+
+/// The same profile of another process: its file is mapped elsewhere, and is of another build.
+pub(super) fn moved(mut profile: Profile, by: u64, build_id: &str) -> Profile {
+    for mapping in &mut profile.mappings {
+        mapping.start += by;
+        mapping.limit += by;
+        build_id.clone_into(&mut mapping.build_id);
     }
-    let address = 0x40_1000 + 16 * profile.locations.len() as u64;
-    profile.locations.push(Location { mapping: 1, address, frames });
-    profile.locations.len() - 1
+    profile.locations.iter_mut().for_each(|location| location.address += by);
+    profile
 }
 
 fn frame(text: &str) -> Frame {

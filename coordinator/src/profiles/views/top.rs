@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use common::limits::PROFILE_ROWS_MAX;
 use serde::Serialize;
 
 use crate::profiles::module::Frame;
 use crate::profiles::profile::{Profile, Sample, Step};
-
-/// Rows of the list.
-const ROWS_MAX: usize = 200;
 
 /// What is added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -152,13 +150,8 @@ impl Profile {
     /// Adds up what each part cost. What a stack holds twice counts once a stack.
     pub fn top(&self, by: By) -> Top {
         let total = self.total();
-        let mut rows: Vec<Row> =
-            self.costs(by).iter().map(|(part, cost)| row(by, part, cost, total)).collect();
-        rows.sort_by(|a, b| {
-            let order = (b.flat, b.cum).cmp(&(a.flat, a.cum));
-            order.then_with(|| (&a.key, a.line).cmp(&(&b.key, b.line)))
-        });
-        rows.truncate(ROWS_MAX);
+        let mut rows = self.rows(by);
+        rows.truncate(PROFILE_ROWS_MAX);
         let kind = self.shown_type();
         Top {
             kind: kind.name,
@@ -168,6 +161,18 @@ impl Profile {
             collections: self.collections(total),
             rows: rows_by(by, rows),
         }
+    }
+
+    /// Adds up what each part cost, without a limit; the most costly first.
+    pub fn rows(&self, by: By) -> Vec<Row> {
+        let total = self.total();
+        let mut rows: Vec<Row> =
+            self.costs(by).iter().map(|(part, cost)| row(by, part, cost, total)).collect();
+        rows.sort_by(|a, b| {
+            let order = (b.flat, b.cum).cmp(&(a.flat, a.cum));
+            order.then_with(|| (&a.key, a.line).cmp(&(&b.key, b.line)))
+        });
+        rows
     }
 
     fn costs(&self, by: By) -> HashMap<Part<'_>, Cost> {
