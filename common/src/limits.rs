@@ -51,6 +51,14 @@ limits! {
     ROOTS_MAX: usize = 256, "the request is refused";
     /// Include and exclude patterns of one hunt.
     GLOBS_MAX: usize = 256, "the request is refused";
+    /// Digests that one hunt carries in its list of hashes, all kinds together: 15,360 whole SHA-256, or 30,720 of any kind cut to 16 bytes.
+    IOC_BYTES_MAX: usize = 491_520, "digests are cut to their first 16 bytes; a list that is still longer is refused: several hunts";
+    /// Hashes that are read from the files of one `--ioc`.
+    IOC_HASHES_MAX: usize = 1_000_000, "the command line is refused: exit 64";
+    /// Length of a line in such a file.
+    IOC_LINE_BYTES_MAX: usize = 65_536, "the command line is refused: exit 64";
+    /// What a request with a list of hashes may weigh, times its agents, before the operator is asked.
+    IOC_FANOUT_BYTES_ASKED: u64 = 1_000_000_000, "a question on a terminal; elsewhere refused without --yes";
     /// Length of a path, root or pattern.
     PATH_BYTES_MAX: usize = 4_096, "the request is refused";
     /// Length of a path in a tree: the kernel's own bound holds for one call, not for a tree.

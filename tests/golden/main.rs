@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use common::request::hunt::{FileHash, HashKind, HuntStart};
+use common::request::ioc::IocList;
 use common::request::sign::{SigningKey, Trust};
 use common::request::trust::Grant;
 use common::request::{Body, Kind, Limits, Sealed, Target};
@@ -48,7 +49,7 @@ fn keys() -> (SigningKey, SigningKey, Trust) {
     (root, operator, trust)
 }
 
-fn sealed() -> Sealed {
+fn sealed(ioc: Vec<IocList>) -> Sealed {
     let (root, operator, trust) = keys();
     let grant = Grant {
         fleet: trust.fleet,
@@ -71,6 +72,7 @@ fn sealed() -> Sealed {
             hashes: vec![HashKind::Md5, HashKind::Sha256],
             one_file_system: true,
             all_file_systems: false,
+            ioc,
         },
         spread_s: 0,
         progress_s: 2,
@@ -87,6 +89,15 @@ fn sealed() -> Sealed {
         args: ByteBuf::from(wire::encode(&args).unwrap()),
     };
     operator.seal(&body, Some(&root.certify(&grant).unwrap())).unwrap()
+}
+
+/// Lists of hashes, since a hunt can carry them.
+fn lists() -> Vec<IocList> {
+    let (md5, sha256) = ([[9; 16], [1; 16]], [[3; 32], [4; 32]]);
+    vec![
+        IocList::new(HashKind::Md5, 16, md5.iter().map(<[u8; 16]>::as_slice)),
+        IocList::new(HashKind::Sha256, 16, sha256.iter().map(<[u8; 32]>::as_slice)),
+    ]
 }
 
 fn file_rows() -> Vec<Row> {
@@ -226,11 +237,14 @@ fn telemetry() -> Telemetry {
 
 #[test]
 fn a_sealed_request_of_version_1_opens() {
-    let bytes = golden("request-1.bin", &wire::encode(&sealed()).unwrap());
-    let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
-    assert_eq!(read, sealed(), "the same request is sealed to the same bytes");
-    let (_, _, trust) = keys();
-    assert_eq!(trust.open(&read, NOW).unwrap().operator, "ada");
+    for (name, ioc) in [("request-1.bin", Vec::new()), ("request-2.bin", lists())] {
+        let made = sealed(ioc);
+        let bytes = golden(name, &wire::encode(&made).unwrap());
+        let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
+        assert_eq!(read, made, "the same request is sealed to the same bytes");
+        let (_, _, trust) = keys();
+        assert_eq!(trust.open(&read, NOW).unwrap().operator, "ada");
+    }
 }
 
 #[test]

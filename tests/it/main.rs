@@ -7,6 +7,7 @@ mod controls;
 mod durable;
 mod full;
 mod hunts;
+mod ioc;
 mod journals;
 mod keys;
 mod moving;

@@ -1,7 +1,7 @@
 //! Bounds on a request's arguments that hold for every agent, whatever its policy says.
 
 use super::hunt::{FILE_HASH, FileHash};
-use super::{Args, Body};
+use super::{Args, Body, ioc};
 use crate::limits;
 
 /// Says what is out of bounds.
@@ -51,5 +51,5 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
     if long.is_some() {
         return Err(format!("a pattern is longer than {} bytes", limits::PATH_BYTES_MAX));
     }
-    Ok(())
+    ioc::check(&spec.ioc, &spec.hashes)
 }

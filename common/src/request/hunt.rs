@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::ioc::IocList;
+
 /// The only artifact of this version.
 pub const FILE_HASH: &str = "file_hash";
 
@@ -87,4 +89,8 @@ pub struct FileHash {
     pub one_file_system: bool,
     /// Enter network and pseudo file systems, too.
     pub all_file_systems: bool,
+    /// Only files of which a digest is in one of these come back, and whatever could not be judged; none given: every
+    /// file does. Absent on the wire where there is none, so that older agents take the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ioc: Vec<IocList>,
 }

@@ -6,6 +6,7 @@
 
 mod check;
 pub mod hunt;
+pub mod ioc;
 pub mod profile;
 pub mod sign;
 pub mod target;

@@ -106,8 +106,13 @@ pub struct FilesFooter {
     /// Entries met: each root, and each name found in a folder that was entered. What lies in a folder that
     /// was not entered is not met; a root below another root is met once, as a root.
     pub seen: u64,
-    /// Regular files whose digests are in a row (`ok`, `cached`, `changed`, `cache_mismatch`).
+    /// Regular files whose digests were computed (`ok`, `cached`, `changed`, `cache_mismatch`): each is a row, but for
+    /// `unmatched` of them.
     pub hashed: u64,
+    /// Of `hashed`: those of which a digest is in the hunt's list.
+    pub matched: u64,
+    /// Of `hashed`: those that were judged by the hunt's list, are not in it, and are no rows.
+    pub unmatched: u64,
     /// Folders that were entered (or would have been, but for `max_depth`) and, in a listing, every row of
     /// status `ok`.
     pub listed: u64,

@@ -156,6 +156,7 @@ fn stream_rows(
     lines: &mpsc::Sender<Result<Bytes, std::io::Error>>,
 ) -> Result<(), StoreError> {
     let request = hunt.parse().map_err(|_| StoreError::Broken("hunt id".to_owned()))?;
+    let ioc = whole.ioc()?;
     let mut left = wanted.limit.unwrap_or(u64::MAX);
     for (agent, host, run) in whole.counting() {
         if wanted.agent.as_ref().is_some_and(|only| *only != agent.as_str()) {
@@ -169,7 +170,7 @@ fn stream_rows(
                 }
                 left -= 1;
                 let shown = FileRow::new(hunt.to_owned(), agent.to_string(), host.clone(), &row);
-                serde_json::to_writer(&mut text, &shown)
+                serde_json::to_writer(&mut text, &shown.judged(&row, &ioc))
                     .map_err(|e| StoreError::Broken(e.to_string()))?;
                 text.push(b'\n');
             }

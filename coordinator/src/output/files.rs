@@ -10,10 +10,10 @@ use super::{Format, Out, csv, escape, units};
 use crate::cli::failure::Failure;
 
 /// The columns of CSV.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 25] = [
     "hunt", "agent", "host", "path", "path_b64", "kind", "status", "errno", "size", "mtime",
     "ctime", "btime", "atime", "mode", "uid", "gid", "nlink", "dev", "ino", "md5", "sha1",
-    "sha256", "sha512", "blake3",
+    "sha256", "sha512", "blake3", "match",
 ];
 
 /// Writes rows to stdout or a file in one format.
@@ -116,7 +116,10 @@ fn table_line(row: &Value, to_terminal: bool) -> Vec<u8> {
     let size = row.get("size").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), units::bytes);
     let (_, digest) = digest(row);
     let digest = escape::text(digest);
-    let (agent, status) = (text("agent"), text("status"));
+    let (agent, mut status) = (text("agent"), text("status").into_owned());
+    if row.get("match").is_some_and(Value::is_string) {
+        status.push_str(" match");
+    }
     let mut line = format!("{agent:<20} {status:<12} {size:>9}  {digest:<64}  ").into_bytes();
     let path = path(row);
     if to_terminal {

@@ -36,6 +36,18 @@ pub(super) enum Outcome {
     Folder,
 }
 
+/// What the hunt's list of hashes says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Verdict {
+    /// There is no list, or the file could not be judged.
+    #[default]
+    None,
+    /// It is in the list.
+    Matched,
+    /// It is not: it is counted and its row does not leave.
+    Unmatched,
+}
+
 /// A row and what it cost.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -47,12 +59,13 @@ pub(super) struct Found {
     pub(super) mount: Option<String>,
     /// The cursor behind it, where it is not simply done with: a folder whose entries follow.
     pub(super) after: Option<Vec<u8>>,
+    pub(super) verdict: Verdict,
 }
 
 impl Found {
     /// Makes a row that cost nothing to speak of.
     pub(super) fn free(row: Row) -> Self {
-        Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None }
+        Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None, verdict: Verdict::None }
     }
 }
 

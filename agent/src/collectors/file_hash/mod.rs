@@ -9,7 +9,7 @@
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
 //! `io_error`); mount points that policy does not enter (`skipped_fs`). In a listing (no digests asked for)
 //! folders and everything else are rows, too, status `ok`. What the operator's own filter leaves out is
-//! only counted.
+//! only counted. Where the hunt carries a list of hashes, so is a file that was read and is not in it.
 //!
 //! Roots are sorted and each is taken once; a root below another is walked on its own and left out of the
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use common::request::hunt::{FileHash, HashKind};
+use common::request::ioc::{self, IocList};
+use common::result::{FileStatus, Row};
 
+use super::batch::Verdict;
 use super::filter::Filter;
 use super::mounts::Mounts;
 use crate::collectors::CollectError;
@@ -21,6 +24,7 @@ pub(super) struct Plan {
     pub(super) one_file_system: bool,
     pub(super) all_file_systems: bool,
     pub(super) mounts: Mounts,
+    ioc: Vec<IocList>,
 }
 
 impl Plan {
@@ -53,6 +57,7 @@ impl Plan {
             one_file_system: spec.one_file_system,
             all_file_systems: spec.all_file_systems,
             mounts,
+            ioc: spec.ioc.clone(),
         })
     }
 
@@ -68,6 +73,18 @@ impl Plan {
 
     pub(super) fn is_size_selected(&self, size: u64) -> bool {
         self.min_size.is_none_or(|min| size >= min) && self.max_size.is_none_or(|max| size <= max)
+    }
+
+    /// Says what the hunt's list makes of a file. One that changed while it was read is never cleared by it.
+    pub(super) fn judge(&self, row: &Row) -> Verdict {
+        if self.ioc.is_empty() || !row.status.has_digests() {
+            return Verdict::None;
+        }
+        if ioc::matches(&self.ioc, &row.digests).next().is_some() {
+            return Verdict::Matched;
+        }
+        let is_judged = matches!(row.status, FileStatus::Ok | FileStatus::Cached);
+        if is_judged { Verdict::Unmatched } else { Verdict::None }
     }
 
     /// Roots that lie below another root: they are walked on their own.

@@ -69,6 +69,7 @@ pub(super) struct Delivery<'a> {
 /// Reads streams; one for each worker.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
+    plan: &'a Plan,
     window: &'a Window,
     blank: Digests,
     buffers: Vec<Vec<u8>>,
@@ -102,10 +103,10 @@ impl<'a> Delivery<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(plan: &Plan, window: &'a Window) -> Self {
+    pub(super) fn new(plan: &'a Plan, window: &'a Window) -> Self {
         let width = digests::width(&plan.hashes).max(1);
         let buffers = std::iter::repeat_with(|| vec![0; BUFFER_BYTES]).take(width).collect();
-        Self { window, blank: Digests::new(&plan.hashes), buffers }
+        Self { plan, window, blank: Digests::new(&plan.hashes), buffers }
     }
 
     /// Makes a stream of a file that was just opened.
@@ -218,9 +219,9 @@ impl<'a> Reader<'a> {
                     stream.may_block = true;
                     cold.push_back(stream);
                 }
-                Step::End => delivery.add(stream.place, stream.end(None), session)?,
+                Step::End => delivery.add(stream.place, stream.end(self.plan, None), session)?,
                 Step::Failed(errno) => {
-                    delivery.add(stream.place, stream.end(Some(errno)), session)?;
+                    delivery.add(stream.place, stream.end(self.plan, Some(errno)), session)?;
                 }
             }
         }
@@ -321,7 +322,7 @@ impl Stream {
     }
 
     /// Makes the row of a file that was read to its end, or could not be.
-    fn end(mut self, problem: Option<Errno>) -> Outcome {
+    fn end(mut self, plan: &Plan, problem: Option<Errno>) -> Outcome {
         self.pages.drop_rest(&self.open.file);
         let Open { file, path, before } = self.open;
         let row = match problem.map_or_else(|| fs::fstat(&file), Err) {
@@ -337,7 +338,8 @@ impl Stream {
         let bytes = if row.status.has_digests() { self.got } else { 0 };
         let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        Outcome::Row(Box::new(Found { bytes, elapsed_ms, ..Found::free(row) }))
+        let verdict = plan.judge(&row);
+        Outcome::Row(Box::new(Found { bytes, elapsed_ms, verdict, ..Found::free(row) }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::result::{FileStatus, FilesFooter};
 use serde_bytes::ByteBuf;
 
-use super::batch::{Found, Outcome};
+use super::batch::{Found, Outcome, Verdict};
 
 /// Left out by the operator's `exclude`.
 pub(super) const EXCLUDE: &str = "exclude";
@@ -77,6 +77,11 @@ fn add_row(footer: &mut FilesFooter, found: &Found, roots: &[Vec<u8>]) {
         FileStatus::Denied | FileStatus::Vanished | FileStatus::IoError => {
             count(&mut footer.failed, status.as_str());
         }
+    }
+    match found.verdict {
+        Verdict::None => {}
+        Verdict::Matched => footer.matched += 1,
+        Verdict::Unmatched => footer.unmatched += 1,
     }
     footer.bytes_hashed = footer.bytes_hashed.saturating_add(found.bytes);
     if let Some(mount) = &found.mount {

@@ -17,6 +17,7 @@ use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
 mod honest;
+mod ioc;
 mod resume;
 mod together;
 

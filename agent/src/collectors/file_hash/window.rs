@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::result::{FilesFooter, Row};
 
-use super::batch::{Batch, Outcome};
+use super::batch::{Batch, Outcome, Verdict};
 use super::read::Stream;
 use super::resume::done_with;
 use super::tally;
@@ -267,7 +267,7 @@ impl State {
 
     /// Takes the rows that are complete from the front on, and moves the cursor behind them.
     ///
-    /// Within a batch the cursor can only stand on a row: the counted entries after it have no path left.
+    /// Within a batch the cursor can only stand on a row, though it be one that does not leave: the counted entries after it have no path left.
     fn take_ready(&mut self) -> Vec<Row> {
         let mut rows = Vec::new();
         while let Some(slot) = self.slots.front_mut() {
@@ -278,20 +278,28 @@ impl State {
             let is_whole = ready == slot.outcomes.len();
             let until = if is_whole { ready } else { slot.last_row(ready) };
             let mut after = None;
+            // The path of the last entry with one, where its row does not leave.
+            let mut kept_back = None;
             for outcome in slot.outcomes.drain(..until).flatten() {
                 tally::add(&mut self.cursor.footer, &outcome, &self.roots);
                 if let Outcome::Row(found) = outcome {
                     after = found.after;
-                    rows.push(found.row);
+                    if found.verdict == Verdict::Unmatched {
+                        kept_back = Some(found.row.path);
+                    } else {
+                        kept_back = None;
+                        rows.push(found.row);
+                    }
                 }
             }
             slot.taken += until;
             self.entries = self.entries.saturating_sub(until);
             self.is_cursor_new |= until > 0;
             if !is_whole {
-                if let (true, Some(row)) = (until > 0, rows.last()) {
+                let last = kept_back.as_ref().or_else(|| rows.last().map(|row| &row.path));
+                if let (true, Some(path)) = (until > 0, last) {
                     self.cursor.root = slot.root;
-                    self.cursor.after = after.unwrap_or_else(|| done_with(&row.path));
+                    self.cursor.after = after.unwrap_or_else(|| done_with(path));
                 }
                 break;
             }

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::hex;
 use common::request::hunt::HashKind;
+use common::request::ioc::{self, IocList};
 use common::result::Row;
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
@@ -73,6 +74,9 @@ pub struct FileRow {
     /// Lower-case hexadecimal, where computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<String>,
+    /// The digests that are in the list of hashes of the hunt, `md5,sha256`; nothing where none is, or there is no list.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
 }
 
 /// The answer to `who-has`.
@@ -133,7 +137,15 @@ impl FileRow {
             sha256: digest(HashKind::Sha256),
             sha512: digest(HashKind::Sha512),
             blake3: digest(HashKind::Blake3),
+            matched: None,
         }
+    }
+
+    /// Notes which of the digests are in the list of the hunt, whatever the agent made of it.
+    #[must_use]
+    pub fn judged(self, row: &Row, lists: &[IocList]) -> Self {
+        let kinds: Vec<_> = ioc::matches(lists, &row.digests).map(HashKind::as_str).collect();
+        Self { matched: (!kinds.is_empty()).then(|| kinds.join(",")), ..self }
     }
 }
 
@@ -178,5 +190,18 @@ mod tests {
         assert_eq!(json["md5"], "ab".repeat(16));
         assert_eq!(json["mtime"], "2023-11-14T22:13:20.123456789Z");
         assert!(json.get("sha256").is_none() && json.get("path_b64").is_none());
+    }
+
+    #[test]
+    fn a_match_is_what_is_in_the_list() {
+        let mut row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+        row.digests = vec![(HashKind::Md5, vec![1; 16]), (HashKind::Sha256, vec![2; 32])];
+        let judged = |listed: &[u8]| {
+            let lists = [IocList::new(HashKind::Sha256, 32, [listed])];
+            let shown = FileRow::new("h".into(), "a".into(), "m".into(), &row);
+            serde_json::to_value(shown.judged(&row, &lists)).unwrap()
+        };
+        assert_eq!(judged(&[2; 32])["match"], "sha256");
+        assert!(judged(&[3; 32]).get("match").is_none(), "though an agent sent it");
     }
 }

@@ -119,6 +119,9 @@ pub struct Progress {
     pub seen: u64,
     /// Files hashed.
     pub files: u64,
+    /// Of them: files with a digest in the hunt's list of hashes, by the footers of the agents.
+    #[serde(default)]
+    pub matched: u64,
     /// File bytes read.
     pub bytes: u64,
     /// Files hashed a second, over the last samples of the running collections.
@@ -153,6 +156,9 @@ pub struct HuntView {
     pub roots: Vec<String>,
     /// The digests that are computed.
     pub hashes: Vec<String>,
+    /// How many hashes its list has; 0 where it carries none and every file comes back.
+    #[serde(default)]
+    pub ioc: u64,
     /// When it was signed.
     pub issued: Time,
     /// Until when agents may begin.
@@ -213,6 +219,12 @@ pub struct CollectionView {
     pub seen: u64,
     /// Files hashed.
     pub hashed: u64,
+    /// Of them: files with a digest in the hunt's list of hashes.
+    #[serde(default)]
+    pub matched: u64,
+    /// Of them: files that are not in that list, and are no rows.
+    #[serde(default)]
+    pub unmatched: u64,
     /// Files without a digest by their nature.
     pub listed: u64,
     /// Left out by the operator's own filter.

@@ -13,7 +13,8 @@ pub enum Hunt {
     /// Launch a hunt, watch it, print its rows and what it covered. Ctrl-C detaches.
     #[command(after_help = "Examples:\n  muster hunt run --target label:db --root /usr/bin\n  \
         muster hunt run --agents web-1,web-2 --root /srv --include '*.php' --max-size 10M\n  \
-        muster hunt run --root /etc --hash none --output jsonl > etc.jsonl")]
+        muster hunt run --root /etc --hash none --output jsonl > etc.jsonl\n  \
+        muster hunt run --root /home --root /tmp --ioc bad-hashes.txt --output jsonl | jq 'select(.match)'")]
     Run(Run),
     /// Launch a hunt and print its id.
     #[command(
@@ -91,9 +92,17 @@ pub struct What {
     /// Largest file: `10M`.
     #[arg(long, value_name = "SIZE", value_parser = parse::size)]
     pub max_size: Option<u64>,
-    /// Digests, all in one read: sha256, sha512, sha1, md5, blake3, or `none` for a listing.
-    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "sha256", value_enum)]
+    /// Digests, all in one read: sha256, sha512, sha1, md5, blake3, or `none` for a listing [default: sha256, with
+    /// --ioc the kinds of its hashes].
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_enum)]
     pub hash: Vec<Hash>,
+    /// Only files whose hash is in this list come back, and every file that could not be judged; may be repeated. A
+    /// hash a line, of any kind; also what `sha256sum` or `hashdeep` print, or a CSV.
+    #[arg(long, value_name = "FILE")]
+    pub ioc: Vec<PathBuf>,
+    /// Count lines of --ioc that hold no hash instead of refusing them.
+    #[arg(long, requires = "ioc")]
+    pub ioc_skip_bad: bool,
     /// Stay on the file system of each root.
     #[arg(long)]
     pub one_file_system: bool,
@@ -181,6 +190,9 @@ pub struct Run {
     /// Stop waiting after this time, with exit 124; the hunt goes on.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub wait: Option<u32>,
+    /// Send a list of hashes to the fleet, whatever that weighs.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Flags of `hunt launch`.
@@ -190,8 +202,11 @@ pub struct Launch {
     #[command(flatten)]
     pub draft: Draft,
     /// A request that `hunt seal` wrote.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "target", "agents"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "target", "agents", "ioc"])]
     pub sealed: Option<PathBuf>,
+    /// Send a list of hashes to the fleet, whatever that weighs.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Flags of `hunt seal`.

@@ -63,10 +63,11 @@ fn summary(id: &str, view: &Value) -> String {
         others.map(|(state, agents)| format!(", {} {state}", units::count(agents))).collect();
     let others = others.concat();
     format!(
-        "hunt {id}: {} of {} agents finished{others} · {} files hashed · {} rows",
+        "hunt {id}: {} of {} agents finished{others} · {} files hashed{} · {} rows",
         count("states.finished"),
         count("targeted"),
         count("progress.files"),
+        show::matched(view),
         count("progress.rows"),
     )
 }

@@ -1,6 +1,7 @@
 //! `muster hunt`: run, launch, seal, list, show, watch, results, cancel.
 
 mod end;
+mod ioc;
 mod plan;
 mod show;
 
@@ -102,10 +103,11 @@ fn agents(count: u64) -> String {
 
 fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let ask = plan::online(&flags.draft, &client, true)?;
+    let ask = plan::online(&flags.draft, &client, context.out, true)?;
     // An unwritable file is found before the fleet begins to work.
     let file = flags.out.as_deref().map(private::create).transpose()?;
     let sealed = sign::seal(&context.settings.operator()?, ask)?;
+    ioc::weigh(context, &client, &sealed, flags.yes)?;
     let launched = client.submit(&sealed)?;
     let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
     let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
@@ -132,9 +134,10 @@ fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
     let sealed = if let Some(path) = &flags.sealed {
         read_sealed(path)?
     } else {
-        let ask = plan::online(&flags.draft, &client, false)?;
+        let ask = plan::online(&flags.draft, &client, context.out, false)?;
         sign::seal(&context.settings.operator()?, ask)?
     };
+    ioc::weigh(context, &client, &sealed, flags.yes)?;
     print_launched(context, &client.submit(&sealed)?)?;
     Ok(Exit::Done)
 }
@@ -148,7 +151,7 @@ fn read_sealed(path: &Path) -> Result<Sealed, Failure> {
 }
 
 fn seal(context: &Context, flags: &Seal) -> Result<Exit, Failure> {
-    let ask = plan::offline(&flags.draft)?;
+    let ask = plan::offline(&flags.draft, context.out)?;
     let sealed = sign::seal(&context.settings.operator()?, ask)?;
     let bytes = wire::encode(&sealed).map_err(|e| Failure::bug("cannot encode the request", e))?;
     if flags.out == Path::new("-") {

@@ -6,32 +6,39 @@ use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
 use common::request::{Args, Limits, Target};
 use serde_bytes::ByteBuf;
 
+use super::ioc::Hashes;
 use crate::cli::agents;
 use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, What, Which};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::parse;
 use crate::cli::sign::{Ask, check_target};
+use crate::output::Out;
 
 /// Seconds between progress statuses of a hunt that somebody watches on few agents.
 const PROGRESS_S: u32 = 2;
 
 /// Plans without a coordinator: agents are named by their whole ids.
-pub(super) fn offline(draft: &Draft) -> Result<Ask, Failure> {
+pub(super) fn offline(draft: &Draft, out: Out) -> Result<Ask, Failure> {
     let exact = |id: &String| AgentId::new(id);
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
-    ask(draft, target(&draft.which, &ids)?, 0)
+    Ok(ask(draft, file_hash(&draft.what, out)?, target(&draft.which, &ids)?, 0))
 }
 
 /// Plans with a coordinator: agents may be named by the beginnings of their ids.
-pub(super) fn online(draft: &Draft, client: &Client, is_watched: bool) -> Result<Ask, Failure> {
+pub(super) fn online(
+    draft: &Draft,
+    client: &Client,
+    out: Out,
+    is_watched: bool,
+) -> Result<Ask, Failure> {
     // What is wrong with the command line is said before anything is fetched.
-    file_hash(&draft.what)?;
+    let spec = file_hash(&draft.what, out)?;
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.agent_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
-    ask(draft, target, if is_few { PROGRESS_S } else { 0 })
+    Ok(ask(draft, spec, target, if is_few { PROGRESS_S } else { 0 }))
 }
 
 fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
@@ -45,23 +52,23 @@ fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
     Ok(target)
 }
 
-fn ask(draft: &Draft, target: Target, progress_s: u32) -> Result<Ask, Failure> {
+fn ask(draft: &Draft, file_hash: FileHash, target: Target, progress_s: u32) -> Ask {
     let start = HuntStart {
         revision: 0,
         artifact: FILE_HASH.to_owned(),
-        file_hash: file_hash(&draft.what)?,
+        file_hash,
         spread_s: draft.bounds.spread.unwrap_or(0),
         progress_s,
     };
-    Ok(Ask {
+    Ask {
         args: Args::HuntStart(start),
         target,
         limits: limits(&draft.bounds),
         valid_ms: draft.which.expires,
-    })
+    }
 }
 
-fn file_hash(what: &What) -> Result<FileHash, Failure> {
+fn file_hash(what: &What, out: Out) -> Result<FileHash, Failure> {
     if what.roots.is_empty() {
         let cause = "a hunt walks at least one folder";
         return Err(Failure::usage("no --root", cause, "muster hunt run --root /usr/bin"));
@@ -79,6 +86,11 @@ fn file_hash(what: &What) -> Result<FileHash, Failure> {
         let cause = "--min-size is above --max-size";
         return Err(Failure::usage("no file can match", cause, "exchange the two"));
     }
+    let listed = Hashes::read(&what.ioc, what.ioc_skip_bad)?;
+    let ioc = listed.pack()?;
+    if !ioc.is_empty() {
+        listed.note(out, &ioc);
+    }
     Ok(FileHash {
         roots: what.roots.iter().map(root).collect::<Result<_, _>>()?,
         include: what.include.clone(),
@@ -86,14 +98,20 @@ fn file_hash(what: &What) -> Result<FileHash, Failure> {
         max_depth: what.max_depth,
         min_size: what.min_size,
         max_size: what.max_size,
-        hashes: hashes(&what.hash)?,
+        hashes: hashes(&what.hash, &listed)?,
         one_file_system: what.one_file_system,
         all_file_systems: what.fs == FileSystems::All,
+        ioc,
     })
 }
 
 /// Returns the digests in the order of the output columns, each once.
-fn hashes(typed: &[Hash]) -> Result<Vec<HashKind>, Failure> {
+fn hashes(typed: &[Hash], listed: &Hashes) -> Result<Vec<HashKind>, Failure> {
+    let listed: Vec<_> = listed.kinds().collect();
+    if typed.contains(&Hash::None) && !listed.is_empty() {
+        let cause = "a list of hashes is compared with digests";
+        return Err(Failure::usage("--hash contradicts --ioc", cause, "leave --hash none out"));
+    }
     if typed.contains(&Hash::None) && typed.len() > 1 {
         let cause = "`none` is not one digest among others";
         return Err(Failure::usage(
@@ -102,14 +120,18 @@ fn hashes(typed: &[Hash]) -> Result<Vec<HashKind>, Failure> {
             "--hash none, or --hash sha256,md5",
         ));
     }
+    if typed.is_empty() && listed.is_empty() {
+        return Ok(vec![HashKind::Sha256]);
+    }
     let is_asked = |kind: &HashKind| {
-        typed.contains(&match kind {
-            HashKind::Md5 => Hash::Md5,
-            HashKind::Sha1 => Hash::Sha1,
-            HashKind::Sha256 => Hash::Sha256,
-            HashKind::Sha512 => Hash::Sha512,
-            HashKind::Blake3 => Hash::Blake3,
-        })
+        listed.contains(kind)
+            || typed.contains(&match kind {
+                HashKind::Md5 => Hash::Md5,
+                HashKind::Sha1 => Hash::Sha1,
+                HashKind::Sha256 => Hash::Sha256,
+                HashKind::Sha512 => Hash::Sha512,
+                HashKind::Blake3 => Hash::Blake3,
+            })
     };
     Ok(HashKind::ALL.into_iter().filter(is_asked).collect())
 }
@@ -132,6 +154,7 @@ mod tests {
     use super::*;
     use crate::cli::args::hunt::Hunt;
     use crate::cli::args::{Typed, Verb};
+    use crate::output::Format;
 
     fn planned(flags: &[&str]) -> Result<Ask, Failure> {
         let words =
@@ -139,7 +162,7 @@ mod tests {
         let Verb::Hunt(Hunt::Seal(seal)) = Typed::try_parse_from(words).unwrap().verb else {
             panic!("another verb")
         };
-        offline(&seal.draft)
+        offline(&seal.draft, Out::new(Format::Table, true, false))
     }
 
     fn start(ask: &Ask) -> &HuntStart {
@@ -177,6 +200,28 @@ mod tests {
         assert_eq!((ask.limits.max_cpu_percent, ask.limits.timeout_s), (Some(25), Some(3_600)));
         assert_eq!((ask.target.expr.as_str(), ask.target.sample_ppm), ("label:db", Some(50_000)));
         assert_eq!(ask.valid_ms, 7_200_000);
+    }
+
+    #[test]
+    fn a_list_brings_the_digests_that_it_needs() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("bad.txt");
+        std::fs::write(&path, format!("{}\n{}\n", "ab".repeat(16), "cd".repeat(20))).unwrap();
+        let list = path.to_string_lossy().into_owned();
+        let with = |more: &[&str]| {
+            let flags = ["--root", "/a", "--ioc", list.as_str()];
+            planned(&flags.iter().chain(more).copied().collect::<Vec<_>>())
+        };
+        let spec = start(&with(&[]).unwrap()).file_hash.clone();
+        assert_eq!(spec.hashes, [HashKind::Md5, HashKind::Sha1]);
+        assert_eq!(spec.ioc.iter().map(|list| list.kind).collect::<Vec<_>>(), spec.hashes);
+        let more = start(&with(&["--hash", "sha256"]).unwrap()).file_hash.hashes.clone();
+        assert_eq!(more, [HashKind::Md5, HashKind::Sha1, HashKind::Sha256]);
+        assert_eq!(with(&["--hash", "none"]).unwrap_err().exit, crate::cli::failure::Exit::Usage);
+        assert_eq!(
+            start(&planned(&["--root", "/a"]).unwrap()).file_hash.hashes,
+            [HashKind::Sha256]
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@ const HUNT: &[Column] = &[
     Column::new("target", "target", Show::Text),
     Column::new("roots", "roots", Show::Pairs),
     Column::new("digests", "hashes", Show::Pairs),
+    Column::new("ioc", "ioc", Show::Count),
     Column::new("issued", "issued", Show::Text),
     Column::new("expires", "expires", Show::Text),
     Column::new("route", "route", Show::Text),
@@ -118,8 +119,9 @@ pub(in crate::cli) fn coverage(view: &Value) -> String {
     }
     if view.get("progress").is_some() {
         lines.push(format!(
-            "  {} files hashed · {} read · {} rows · cpu {} · throttled {}",
+            "  {} files hashed{} · {} read · {} rows · cpu {} · throttled {}",
             units::count(number("progress.files")),
+            matched(view),
             units::bytes(number("progress.bytes")),
             units::count(number("progress.rows")),
             units::duration_ms(number("progress.cpu_ms")),
@@ -127,6 +129,15 @@ pub(in crate::cli) fn coverage(view: &Value) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+/// Says how many files are in the hunt's list of hashes, where it carries one.
+pub(super) fn matched(view: &Value) -> String {
+    let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
+    if number("ioc") == 0 {
+        return String::new();
+    }
+    format!(", {} matched", units::count(number("progress.matched")))
 }
 
 #[cfg(test)]
@@ -144,6 +155,15 @@ mod tests {
         }
         assert!(text.starts_with("2 of 3 agents finished"), "{text}");
         assert!(!text.contains("report this"), "{text}");
+    }
+
+    #[test]
+    fn matches_are_counted_where_there_is_a_list_also_none() {
+        let mut view = json!({"targeted": 1, "states": {"finished": 1}, "ioc": 3,
+            "progress": {"files": 7, "matched": 0}});
+        assert!(coverage(&view).contains("7 files hashed, 0 matched · "), "{}", coverage(&view));
+        view["ioc"] = 0.into();
+        assert!(!coverage(&view).contains("matched"));
     }
 
     #[test]

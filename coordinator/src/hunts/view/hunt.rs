@@ -3,6 +3,7 @@
 use common::clock::Timestamp;
 use common::ids::AgentId;
 use common::request::hunt::HuntStart;
+use common::request::ioc::IocList;
 
 use super::{Whole, exit_code};
 use crate::api::types::{CollectionView, HuntView, Progress, Time};
@@ -22,6 +23,7 @@ impl Whole {
             target: self.request.target.clone(),
             roots: args.file_hash.roots.iter().map(|root| text(root)).collect(),
             hashes: args.file_hash.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
+            ioc: args.file_hash.ioc.iter().map(|list| list.count() as u64).sum(),
             issued: self.request.issued.into(),
             expires: self.request.not_after.into(),
             route: self.route(),
@@ -44,6 +46,7 @@ impl Whole {
                 let files = footer.files.clone().unwrap_or_default();
                 sum.seen += files.seen;
                 sum.files += files.hashed;
+                sum.matched += files.matched;
                 sum.bytes += files.bytes_read;
                 sum.cpu_ms += footer.cpu_user_ms + footer.cpu_system_ms;
                 sum.throttled_ms += footer.throttled_ms;
@@ -62,6 +65,11 @@ impl Whole {
             }
         }
         sum
+    }
+
+    /// Returns the list of hashes that the hunt carries, as it was signed.
+    pub fn ioc(&self) -> Result<Vec<IocList>, StoreError> {
+        Ok(self.args::<HuntStart>()?.file_hash.ioc)
     }
 
     /// Shows every agent's part.
@@ -98,6 +106,8 @@ impl Whole {
             ended: time(footer.ended),
             seen: sample.map_or(files.seen, |sample| sample.seen),
             hashed: sample.map_or(files.hashed, |sample| sample.hashed),
+            matched: files.matched,
+            unmatched: files.unmatched,
             listed: files.listed,
             filtered: files.filtered.values().sum(),
             skipped: files.skipped.values().sum(),

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::super::collect_on;
 use super::super::resume::done_with;
+use super::ioc::sha256_of;
 use super::{names, run, spec, write};
 use crate::collectors::CollectError;
 use crate::session::fake::FakeSession;
@@ -69,6 +70,7 @@ proptest! {
         has_filter: bool,
         has_size: bool,
         has_two_roots: bool,
+        has_list: bool,
     ) {
         let folder = TempDir::new().unwrap();
         for path in &paths {
@@ -91,6 +93,14 @@ proptest! {
         if has_two_roots {
             spec.roots.push(ByteBuf::from(folder.path().join("a").as_os_str().as_bytes()));
         }
+        if has_list && !is_listing {
+            let listed = paths.iter().filter(|path| path.ends_with("af"));
+            let listed: Vec<_> = listed.map(|path| folder.path().join(path)).collect();
+            let contents: Vec<_> = listed.iter().map(|path| path.as_os_str().as_bytes()).collect();
+            if !contents.is_empty() {
+                spec.ioc = vec![sha256_of(&contents)];
+            }
+        }
         let (whole, footer) = run(&spec);
         let (rows, resumed, times) = run_interrupted(&spec, &stops);
         RESUMED.fetch_add(times, Ordering::Relaxed);
@@ -107,7 +117,7 @@ proptest! {
 
 /// Runs something as a user who may not read everything: on a thread of its own, for the rights of a thread are
 /// its own, and those that it starts inherit them.
-fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(super) fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if rustix::process::geteuid().is_root() {

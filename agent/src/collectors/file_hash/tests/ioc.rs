@@ -1,0 +1,73 @@
+//! Hunts that carry a list of hashes.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use common::request::hunt::{FileHash, HashKind};
+use common::request::ioc::IocList;
+use common::result::FileStatus;
+use md5::Md5;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::resume::as_nobody;
+use super::{names, run, spec, write};
+
+/// Returns a list of the SHA-256 of some contents.
+pub(super) fn sha256_of(contents: &[&[u8]]) -> IocList {
+    let digests: Vec<_> = contents.iter().map(Sha256::digest).collect();
+    IocList::new(HashKind::Sha256, 32, digests.iter().map(AsRef::as_ref))
+}
+
+fn with(root: &Path, ioc: Vec<IocList>) -> FileHash {
+    FileHash { hashes: vec![HashKind::Md5, HashKind::Sha256], ioc, ..spec(root) }
+}
+
+#[test]
+fn only_matches_come_back_and_what_could_not_be_judged() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path();
+    for n in 0..20 {
+        write(root, &format!("good/{n}"), format!("good {n}").as_bytes());
+    }
+    write(root, "a/harmless.txt", b"bad by sha256");
+    write(root, "z", b"bad by md5");
+    write(root, "m/locked", b"bad by md5");
+    symlink("z", root.join("link")).unwrap();
+    fs::set_permissions(root.join("m/locked"), Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(root, Permissions::from_mode(0o755)).unwrap();
+    let md5 = Md5::digest(b"bad by md5");
+    let lists = vec![
+        IocList::new(HashKind::Md5, 16, [md5.as_slice()]),
+        sha256_of(&[b"bad by sha256", b"bad, and not here"]),
+    ];
+    let (rows, footer) = as_nobody(|| run(&with(root, lists)));
+    let found = names(root, &rows);
+    let found: Vec<_> = found.iter().map(|(name, status)| (name.as_str(), *status)).collect();
+    assert_eq!(
+        found,
+        [
+            ("a/harmless.txt", FileStatus::Ok),
+            ("link", FileStatus::SkippedKind),
+            ("m/locked", FileStatus::Denied),
+            ("z", FileStatus::Ok),
+        ]
+    );
+    assert!(rows[0].digests.len() == 2, "a match has every digest");
+    assert_eq!((footer.hashed, footer.matched, footer.unmatched), (22, 2, 20), "{footer:?}");
+    assert_eq!(footer.accounted(), footer.seen);
+    assert_eq!(footer.failed.get("denied"), Some(&1));
+}
+
+#[test]
+fn digests_that_were_cut_match_the_same_files() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "bad", b"bad");
+    write(folder.path(), "good", b"good");
+    let digest = Sha256::digest(b"bad");
+    let lists = vec![IocList::new(HashKind::Sha256, 16, [digest.as_slice()])];
+    let (rows, footer) = run(&with(folder.path(), lists));
+    assert_eq!(names(folder.path(), &rows), [("bad".to_owned(), FileStatus::Ok)]);
+    assert_eq!((footer.matched, footer.unmatched), (1, 1));
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn kind() -> impl Strategy<Value = HashKind> {
+    prop::sample::select(HashKind::ALL.to_vec())
+}
+
+/// Digests that differ in few bytes only, so that neighbours, doubles and near misses are common.
+fn digest(kind: HashKind) -> impl Strategy<Value = Vec<u8>> {
+    (0_u8..6, 0_u8..4, 0_u8..3).prop_map(move |(first, sixteenth, last)| {
+        let mut digest = vec![7; kind.bytes()];
+        digest[0] = first.wrapping_mul(51);
+        digest[15] = sixteenth;
+        *digest.last_mut().unwrap() = last;
+        digest
+    })
+}
+
+fn case() -> impl Strategy<Value = (HashKind, usize, Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+    (kind(), prop::bool::ANY).prop_flat_map(|(kind, is_whole)| {
+        let width = if is_whole { kind.bytes() } else { WIDTH_MIN };
+        let digests = || prop::collection::vec(digest(kind), 1..60);
+        (Just(kind), Just(width), digests(), digests())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_list_is_a_set((kind, width, listed, asked) in case()) {
+        let list = IocList::new(kind, width, listed.iter().map(Vec::as_slice));
+        prop_assert_eq!(check(std::slice::from_ref(&list), &[kind]), Ok(()));
+        let naive: BTreeSet<&[u8]> = listed.iter().map(|digest| &digest[..width]).collect();
+        prop_assert_eq!(list.count(), naive.len());
+        for digest in asked.iter().chain(&listed) {
+            prop_assert_eq!(list.contains(digest), naive.contains(&digest[..width]));
+        }
+    }
+}
+
+fn list(kind: HashKind, width: u32, digests: &[u8]) -> IocList {
+    IocList { kind, width, digests: ByteBuf::from(digests) }
+}
+
+#[test]
+fn what_no_client_of_ours_writes_is_refused() {
+    let md5 = HashKind::Md5;
+    let rising = [[1; 16], [2; 16]].concat();
+    assert_eq!(check(&[list(md5, 16, &rising)], &[md5]), Ok(()));
+    let falling = [[2; 16], [1; 16]].concat();
+    let long = vec![0; limits::IOC_BYTES_MAX + 16];
+    for (bad, hashes) in [
+        (vec![list(md5, 16, &falling)], vec![md5]),
+        (vec![list(md5, 16, &[[1; 16], [1; 16]].concat())], vec![md5]),
+        (vec![list(md5, 16, &rising[1..])], vec![md5]),
+        (vec![list(md5, 16, &[])], vec![md5]),
+        (vec![list(md5, 15, &rising[2..])], vec![md5]),
+        (vec![list(md5, 0, &rising)], vec![md5]),
+        (vec![list(md5, 32, &rising)], vec![md5]),
+        (vec![list(md5, 16, &rising)], vec![HashKind::Sha256]),
+        (vec![list(md5, 16, &rising), list(md5, 16, &rising)], vec![md5]),
+        (vec![list(md5, 16, &long)], vec![md5]),
+    ] {
+        assert!(check(&bad, &hashes).is_err(), "{} of {bad:?}", bad.len());
+    }
+}
+
+#[test]
+fn a_digest_matches_in_its_own_kind_only() {
+    let (same, other) = (vec![3; 32], vec![4; 32]);
+    let lists = [IocList::new(HashKind::Sha256, 32, [same.as_slice()])];
+    let found = |digests: &[(HashKind, Vec<u8>)]| matches(&lists, digests).collect::<Vec<_>>();
+    let blake3 = (HashKind::Blake3, same.clone());
+    assert_eq!(found(&[(HashKind::Sha256, same), blake3.clone()]), [HashKind::Sha256]);
+    assert!(found(&[(HashKind::Sha256, other), blake3]).is_empty());
+    assert!(found(&[(HashKind::Sha256, vec![3; 8])]).is_empty(), "a digest that is cut is none");
+}

@@ -1,0 +1,199 @@
+//! Lists of hashes as people keep them: one a line, what a sum program prints, a CSV; and what they weigh on the wire.
+
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use common::limits;
+use common::request::hunt::{HashKind, HuntStart};
+use common::request::ioc::{IocList, WIDTH_MIN};
+use common::request::{Kind, Sealed, sign};
+use common::wire;
+
+use self::line::{Columns, Line};
+use crate::cli::client::Client;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::{Context, agents};
+use crate::output::{Out, units};
+
+/// Characters of a line that an error shows.
+const SHOWN_CHARS: usize = 60;
+
+/// Hashes by kind, and what was met on the way to them.
+#[derive(Debug, Default)]
+pub(super) struct Hashes {
+    of: BTreeMap<HashKind, Vec<Vec<u8>>>,
+    read: usize,
+    doubles: usize,
+    bad_lines: usize,
+}
+
+impl Hashes {
+    /// Reads files. A line that holds no hash ends it, unless such lines are to be left out.
+    pub(super) fn read(paths: &[PathBuf], skips_bad: bool) -> Result<Self, Failure> {
+        let mut hashes = Self::default();
+        for path in paths {
+            let file = File::open(path).map_err(|e| Failure::file("read", path, &e))?;
+            hashes.add(path, BufReader::new(file), skips_bad)?;
+        }
+        for digests in hashes.of.values_mut() {
+            digests.sort_unstable();
+            digests.dedup();
+        }
+        hashes.doubles = hashes.read - hashes.count();
+        if hashes.count() == 0 && !paths.is_empty() {
+            let cause = "every file would be judged by nothing";
+            let next = "one hash a line: md5, sha1, sha256 or sha512 in hexadecimal";
+            return Err(Failure::usage("--ioc names no hash", cause, next));
+        }
+        Ok(hashes)
+    }
+
+    /// Returns the digests that a hunt must compute.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = HashKind> + '_ {
+        self.of.keys().copied()
+    }
+
+    /// Returns what the request carries: the whole digests, or where they are too many their first bytes.
+    pub(super) fn pack(&self) -> Result<Vec<IocList>, Failure> {
+        let bytes = |width: &dyn Fn(HashKind) -> usize| -> usize {
+            self.of.iter().map(|(kind, digests)| digests.len() * width(*kind)).sum()
+        };
+        let fits = |bytes: usize| bytes <= limits::IOC_BYTES_MAX;
+        let is_whole = fits(bytes(&HashKind::bytes));
+        if !is_whole && !fits(bytes(&|_| WIDTH_MIN)) {
+            let most = limits::IOC_BYTES_MAX / WIDTH_MIN;
+            let count = units::count(self.count() as u64);
+            let cause = format!("{count} hashes, {} are allowed", units::count(most as u64));
+            let next = format!("split -l {most} FILE, and a hunt for each part");
+            return Err(Failure::usage("the list is too long for one hunt", cause, &next));
+        }
+        let list = |(kind, digests): (&HashKind, &Vec<Vec<u8>>)| {
+            let width = if is_whole { kind.bytes() } else { WIDTH_MIN };
+            IocList::new(*kind, width, digests.iter().map(Vec::as_slice))
+        };
+        Ok(self.of.iter().map(list).collect())
+    }
+
+    /// Says what was read, and what is asked for.
+    pub(super) fn note(&self, out: Out, lists: &[IocList]) {
+        let number = |count: usize| units::count(count as u64);
+        let kinds =
+            self.of.iter().map(|(kind, of)| format!("{} {}", number(of.len()), kind.as_str()));
+        let mut said = vec![format!("list of hashes: {}", kinds.collect::<Vec<_>>().join(", "))];
+        if self.doubles > 0 {
+            said.push(format!("{} came more than once", number(self.doubles)));
+        }
+        if self.bad_lines > 0 {
+            said.push(format!("lines without a hash, left out: {}", number(self.bad_lines)));
+        }
+        let is_cut = |list: &IocList| usize::try_from(list.width) != Ok(list.kind.bytes());
+        if lists.iter().any(is_cut) {
+            said.push(format!("compared by their first {WIDTH_MIN} bytes, so that all fit"));
+        }
+        out.note(&said.join("; "));
+    }
+
+    fn count(&self) -> usize {
+        self.of.values().map(Vec::len).sum()
+    }
+
+    fn add(
+        &mut self,
+        path: &Path,
+        mut reader: impl BufRead,
+        skips_bad: bool,
+    ) -> Result<(), Failure> {
+        let mut columns = Columns::default();
+        let mut bytes = Vec::new();
+        for number in 1_u64.. {
+            bytes.clear();
+            let mut limited = reader.by_ref().take(limits::IOC_LINE_BYTES_MAX as u64 + 1);
+            let read = limited.read_until(b'\n', &mut bytes);
+            if read.map_err(|error| Failure::file("read", path, &error))? == 0 {
+                break;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let is_long = bytes.len() > limits::IOC_LINE_BYTES_MAX;
+            match if is_long { Line::Bad } else { columns.read(&text) } {
+                Line::Hashes(found) => self.take(path, found)?,
+                Line::Nothing => {}
+                // Where a line that is too long ends is not known.
+                Line::Bad if skips_bad && !is_long => self.bad_lines += 1,
+                Line::Bad => return Err(bad_line(path, number, &text)),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, path: &Path, found: Vec<(HashKind, Vec<u8>)>) -> Result<(), Failure> {
+        self.read += found.len();
+        if self.read > limits::IOC_HASHES_MAX {
+            let most = units::count(limits::IOC_HASHES_MAX as u64);
+            let cause = format!("{most} hashes are read at most, and {} has more", path.display());
+            let next = "muster doctor --limits";
+            return Err(Failure::usage("the list is too long", cause, next));
+        }
+        for (kind, digest) in found {
+            self.of.entry(kind).or_default().push(digest);
+        }
+        Ok(())
+    }
+}
+
+fn bad_line(path: &Path, number: u64, text: &str) -> Failure {
+    let shown: String = text.trim_end().chars().take(SHOWN_CHARS).collect();
+    let what = format!("{}: line {number} holds no hash", path.display());
+    let next = "correct it, put a # before it, or leave such lines out with --ioc-skip-bad";
+    Failure::usage(what, format!("{shown:?}"), next)
+}
+
+/// Says what a request with a list weighs for the fleet, and asks where that is much.
+pub(super) fn weigh(
+    context: &Context,
+    client: &Client,
+    sealed: &Sealed,
+    is_sure: bool,
+) -> Result<(), Failure> {
+    let foreign = |error: &dyn std::fmt::Display| {
+        Failure::usage(
+            "this is not a hunt",
+            error,
+            "write one with `muster hunt seal … --out FILE`",
+        )
+    };
+    let body = sign::body_of(sealed).map_err(|error| foreign(&error))?;
+    if body.kind != Kind::HuntStart {
+        return Ok(());
+    }
+    let start: HuntStart =
+        wire::decode(&body.args, limits::REQUEST_BYTES_MAX).map_err(|error| foreign(&error))?;
+    if start.file_hash.ioc.is_empty() {
+        return Ok(());
+    }
+    let agents = agents::matching(client, &body.target)?.len() as u64;
+    let weight = sealed.body.len() as u64;
+    let all = weight.saturating_mul(agents);
+    let text = format!(
+        "the request weighs {}, to {} {}",
+        units::bytes(weight),
+        super::agents(agents),
+        units::bytes(all)
+    );
+    context.out.note(&text);
+    if all <= limits::IOC_FANOUT_BYTES_ASKED || is_sure {
+        return Ok(());
+    }
+    match context.out.ask(&format!("Send {} to {}?", units::bytes(all), super::agents(agents))) {
+        Some(true) => Ok(()),
+        Some(false) => {
+            Err(Failure::new(Exit::Refused, "nothing was launched", "the answer was no", ""))
+        }
+        None => Err(Failure::usage("not without a yes", text, "add --yes, or --spread 10m --yes")),
+    }
+}

@@ -1,0 +1,176 @@
+use common::hex;
+use proptest::prelude::*;
+
+use super::*;
+
+const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
+const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn read(text: &str, skips_bad: bool) -> Result<Hashes, Failure> {
+    let mut hashes = Hashes::default();
+    hashes.add(Path::new("bad.txt"), text.as_bytes(), skips_bad)?;
+    Ok(hashes)
+}
+
+/// Returns what a text holds, as `kind:hex`.
+#[track_caller]
+fn found(text: &str) -> Vec<String> {
+    let hashes = read(text, false).unwrap();
+    let of = hashes.of.iter();
+    let shown = of.flat_map(|(kind, digests)| {
+        digests.iter().map(|digest| format!("{}:{}", kind.as_str(), hex::encode(digest)))
+    });
+    shown.collect()
+}
+
+#[test]
+fn every_way_in_which_people_keep_hashes() {
+    let sha512 = SHA256.repeat(2);
+    let upper = MD5.to_uppercase();
+    let mixed = format!("\u{feff}# bad\n\n{upper}\r\n  {SHA1}  # a dropper\n{SHA256}\n{sha512}\n");
+    let expected = [
+        format!("md5:{MD5}"),
+        format!("sha1:{SHA1}"),
+        format!("sha256:{SHA256}"),
+        format!("sha512:{sha512}"),
+    ];
+    assert_eq!(found(&mixed), expected);
+    let only = vec![format!("sha256:{SHA256}")];
+    for text in [
+        format!("{SHA256}  a file, with commas; {MD5}"),
+        format!("{SHA256} *binary"),
+        format!("\\{SHA256}  a\\nb"),
+        format!("SHA256 (a = b) = {SHA256}"),
+        format!("SHA2-256(a)= {SHA256}"),
+        format!("sha256:{SHA256}"),
+        format!("2026-01-02,\"dropper, first stage\",\"{SHA256}\""),
+        format!("when;hash\n2026;{SHA256}"),
+        format!("name\tSHA-256\tmd5\nx\t{SHA256}\t"),
+        format!("imphash,sha256_hash\n{MD5},{SHA256}"),
+        format!("indicator,type\n{SHA256},FileHash-SHA256"),
+        format!("%%%% HASHDEEP-1.0\n%%%% size,sha256,filename\n## x\n0,{SHA256},/{MD5}"),
+    ] {
+        assert_eq!(found(&text), only, "{text}");
+    }
+    let blake3 = [format!("blake3:{SHA256}")];
+    assert_eq!(found(&format!("blake3\n{SHA256}")), blake3);
+    assert_eq!(found(&format!("blake3:{SHA256}")), blake3);
+    assert_eq!(found(&format!("BLAKE3 (a) = {SHA256}")), blake3);
+}
+
+#[test]
+fn a_line_without_a_hash_is_named() {
+    for (text, line) in [
+        (format!("{MD5}\n{}\n", &MD5[1..]), 2),
+        (format!("\n# x\nno hash here\n{MD5}"), 3),
+        (format!("{MD5}\nname,hash\n"), 2),
+        (format!("name,md5\na,{SHA1}\n"), 2),
+        ("name,md5\na,\n".to_owned(), 2),
+        (format!("sha256:{MD5}\n"), 1),
+        (format!("g{}\n", &MD5[1..]), 1),
+        (format!("{MD5}\n{}", "x".repeat(limits::IOC_LINE_BYTES_MAX + 1)), 2),
+    ] {
+        let failure = read(&text, false).unwrap_err();
+        assert!(failure.error.contains(&format!("line {line} ")), "{text:.80}: {failure}");
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(!failure.cause.is_empty() && failure.next.contains("--ioc-skip-bad"));
+    }
+    let hashes = read(&format!("{MD5}\nnone\n{SHA1}\nnone\n"), true).unwrap();
+    assert_eq!((hashes.count(), hashes.bad_lines), (2, 2));
+}
+
+#[test]
+fn doubles_are_dropped_and_nothing_is_an_error() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let one = write("1", &format!("{MD5}\n{}\n", MD5.to_uppercase()));
+    let two = write("2", &format!("{MD5}\n{SHA1}\n"));
+    let hashes = Hashes::read(&[one, two], false).unwrap();
+    assert_eq!((hashes.read, hashes.count(), hashes.doubles), (4, 2, 2));
+    let empty = write("3", "# none yet\n");
+    assert_eq!(Hashes::read(&[empty], false).unwrap_err().exit, Exit::Usage);
+    assert!(Hashes::read(&[folder.path().join("none")], false).is_err());
+}
+
+fn many(kind: HashKind, count: usize) -> Hashes {
+    let digest = |n: usize| {
+        let mut digest = vec![0; kind.bytes()];
+        digest[..8].copy_from_slice(&n.to_be_bytes());
+        digest
+    };
+    Hashes { of: BTreeMap::from([(kind, (0..count).map(digest).collect())]), ..Hashes::default() }
+}
+
+#[test]
+fn a_list_is_cut_only_where_it_must_and_refused_where_that_is_not_enough() {
+    let widths = |kind: HashKind, count: usize| {
+        let lists = many(kind, count).pack().unwrap();
+        lists.iter().map(|list| (list.width, list.count())).collect::<Vec<_>>()
+    };
+    let whole = limits::IOC_BYTES_MAX / 32;
+    assert_eq!(widths(HashKind::Sha256, whole), [(32, whole)]);
+    assert_eq!(widths(HashKind::Sha256, whole + 1), [(16, whole + 1)]);
+    assert_eq!(widths(HashKind::Md5, 2 * whole), [(16, 2 * whole)]);
+    let failure = many(HashKind::Md5, 2 * whole + 1).pack().unwrap_err();
+    assert_eq!(
+        (failure.exit, failure.cause.as_str()),
+        (Exit::Usage, "30,721 hashes, 30,720 are allowed")
+    );
+    assert_eq!(failure.next, "split -l 30720 FILE, and a hunt for each part");
+}
+
+fn kind() -> impl Strategy<Value = HashKind> {
+    prop::sample::select(HashKind::ALL.to_vec())
+}
+
+fn hashes() -> impl Strategy<Value = Vec<(HashKind, Vec<u8>)>> {
+    let one =
+        kind().prop_flat_map(|kind| (Just(kind), prop::collection::vec(any::<u8>(), kind.bytes())));
+    prop::collection::vec(one, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_shape_of_the_lines_the_hashes_are_those_that_were_written(
+        hashes in hashes(),
+        shapes in prop::collection::vec(0_u8..5, 40),
+        is_upper: bool,
+    ) {
+        let mut text = String::new();
+        for ((kind, digest), shape) in hashes.iter().zip(shapes) {
+            let hex = hex::encode(digest);
+            let hex = if is_upper { hex.to_uppercase() } else { hex };
+            let named = format!("{}:{hex}", kind.as_str());
+            let line = match shape {
+                0 => format!("{} (a file) = {hex}", kind.as_str().to_uppercase()),
+                _ if *kind == HashKind::Blake3 => named,
+                1 => format!("{hex}  some/file"),
+                2 => format!("\"x, y\",{hex},3"),
+                3 => format!("  {hex}\t"),
+                _ => named,
+            };
+            text.extend([line.as_str(), "\n# between\n\n"]);
+        }
+        let mut naive: BTreeMap<HashKind, Vec<Vec<u8>>> = BTreeMap::new();
+        for (kind, digest) in hashes {
+            naive.entry(kind).or_default().push(digest);
+        }
+        prop_assert_eq!(read(&text, false).unwrap().of, naive);
+    }
+
+    #[test]
+    fn no_text_is_more_than_an_error(text in "(?s).{0,300}") {
+        let strict = read(&text, false).map(|hashes| hashes.of);
+        let lax = read(&text, true).unwrap();
+        if let Ok(strict) = strict {
+            prop_assert_eq!((strict, 0), (lax.of, lax.bad_lines));
+        }
+    }
+}
