@@ -6,11 +6,13 @@ use std::path::Path;
 
 use common::request::hunt::{FileHash, HashKind};
 use common::request::ioc::IocList;
-use common::result::FileStatus;
+use common::result::{FileKind, FileStatus, Row};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use super::super::batch::Verdict;
+use super::super::plan::Plan;
 use super::resume::as_nobody;
 use super::{names, run, spec, write};
 
@@ -70,4 +72,21 @@ fn digests_that_were_cut_match_the_same_files() {
     let (rows, footer) = run(&with(folder.path(), lists));
     assert_eq!(names(folder.path(), &rows), [("bad".to_owned(), FileStatus::Ok)]);
     assert_eq!((footer.matched, footer.unmatched), (1, 1));
+}
+
+#[test]
+fn no_list_clears_what_changed_while_it_was_read() {
+    let lists = vec![sha256_of(&[b"bad"])];
+    let plan = Plan::new(&with(Path::new("/"), lists)).unwrap();
+    let verdict = |status: FileStatus, content: &[u8]| {
+        let digests = vec![(HashKind::Sha256, Sha256::digest(content).to_vec())];
+        let bare = Row::bare(b"/x".to_vec(), FileKind::Regular, status, 0);
+        plan.judge(&Row { digests, ..bare })
+    };
+    assert_eq!(verdict(FileStatus::Ok, b"good"), Verdict::Unmatched);
+    assert_eq!(verdict(FileStatus::Ok, b"bad"), Verdict::Matched);
+    assert_eq!(verdict(FileStatus::Changed, b"bad"), Verdict::Matched);
+    for unsure in [FileStatus::Changed, FileStatus::CacheMismatch, FileStatus::IoError] {
+        assert_eq!(verdict(unsure, b"good"), Verdict::None, "{unsure:?}");
+    }
 }
