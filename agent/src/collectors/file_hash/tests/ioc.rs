@@ -11,10 +11,13 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::super::batch::Verdict;
+use super::super::batch::{Batch, Found, Item, Outcome, Verdict};
 use super::super::plan::Plan;
+use super::super::window::Window;
 use super::resume::as_nobody;
 use super::{names, run, spec, write};
+use crate::session::Cursor;
+use crate::session::fake::FakeSession;
 
 /// Returns a list of the SHA-256 of some contents.
 pub(super) fn sha256_of(contents: &[&[u8]]) -> IocList {
@@ -89,4 +92,26 @@ fn no_list_clears_what_changed_while_it_was_read() {
     for unsure in [FileStatus::Changed, FileStatus::CacheMismatch, FileStatus::IoError] {
         assert_eq!(verdict(unsure, b"good"), Verdict::None, "{unsure:?}");
     }
+}
+
+#[test]
+fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
+    let session = FakeSession::new();
+    let window = Window::new(Cursor::default(), vec![b"/r".to_vec()]);
+    let judged = |path: &str, verdict: Verdict| {
+        let row = Row::bare(path.as_bytes().to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+        Outcome::Row(Box::new(Found { verdict, ..Found::free(row) }))
+    };
+    let mut batch = Batch::new(0);
+    for name in ["a", "b", "c"] {
+        batch.push(Item::Done(Outcome::Folder), name.into());
+    }
+    window.open(&batch);
+    let found = [(0, judged("/r/a", Verdict::Matched)), (1, judged("/r/b", Verdict::Unmatched))];
+    window.put(0, found);
+    window.emit(&session).unwrap();
+    let seen = session.seen();
+    assert_eq!(seen.rows.iter().map(|row| row.path.as_slice()).collect::<Vec<_>>(), [b"/r/a"]);
+    let (_, cursor) = seen.cursors.last().unwrap();
+    assert_eq!((cursor.after.as_slice(), cursor.footer.seen), (&b"/r/b/"[..], 2));
 }
