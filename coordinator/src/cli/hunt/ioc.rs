@@ -177,23 +177,22 @@ pub(super) fn weigh(
         return Ok(());
     }
     let agents = agents::matching(client, &body.target)?.len() as u64;
-    let weight = sealed.body.len() as u64;
+    consent(context.out, sealed.body.len() as u64, agents, is_sure)
+}
+
+fn consent(out: Out, weight: u64, agents: u64, is_sure: bool) -> Result<(), Failure> {
     let all = weight.saturating_mul(agents);
-    let text = format!(
-        "the request weighs {}, to {} {}",
-        units::bytes(weight),
-        super::agents(agents),
-        units::bytes(all)
-    );
-    context.out.note(&text);
+    let (each, sum) = (units::bytes(weight), units::bytes(all));
+    let text = format!("the request weighs {each}, to {} {sum}", super::agents(agents));
+    out.note(&text);
     if all <= limits::IOC_FANOUT_BYTES_ASKED || is_sure {
         return Ok(());
     }
-    match context.out.ask(&format!("Send {} to {}?", units::bytes(all), super::agents(agents))) {
+    match out.ask(&format!("Send {sum} to {}?", super::agents(agents))) {
         Some(true) => Ok(()),
         Some(false) => {
             Err(Failure::new(Exit::Refused, "nothing was launched", "the answer was no", ""))
         }
-        None => Err(Failure::usage("not without a yes", text, "add --yes, or --spread 10m --yes")),
+        None => Err(Failure::usage("not without a yes", text, "add --yes; --target for fewer")),
     }
 }

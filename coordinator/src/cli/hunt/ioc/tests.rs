@@ -2,6 +2,7 @@ use common::hex;
 use proptest::prelude::*;
 
 use super::*;
+use crate::output::Format;
 
 const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
@@ -123,6 +124,16 @@ fn a_list_is_cut_only_where_it_must_and_refused_where_that_is_not_enough() {
         (Exit::Usage, "30,721 hashes, 30,720 are allowed")
     );
     assert_eq!(failure.next, "split -l 30720 FILE, and a hunt for each part");
+}
+
+#[test]
+fn what_is_much_for_the_fleet_wants_a_yes() {
+    let out = Out { notes_to_terminal: false, ..Out::new(Format::Table, true, false) };
+    assert_eq!(consent(out, 500_000, 2_000, false), Ok(()));
+    let failure = consent(out, 500_000, 2_001, false).unwrap_err();
+    assert_eq!((failure.exit, failure.error.as_str()), (Exit::Usage, "not without a yes"));
+    assert!(failure.cause.contains("2,001 agents"), "{failure}");
+    assert_eq!(consent(out, 500_000, 2_001, true), Ok(()));
 }
 
 fn kind() -> impl Strategy<Value = HashKind> {
