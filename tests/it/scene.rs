@@ -36,7 +36,7 @@ fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
         let shown = fleet.json(&["hunt", "show", &hunt]);
         if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown["states"].to_string()) }
     });
-    let taken = fleet.json(&["profile", "take", "--agent", &agent, "--seconds", "3", "--detach"]);
+    let taken = fleet.json(&["profile", "take", "--agent", &agent, "--seconds", "5", "--detach"]);
     let profile = text(&taken["id"]);
     let shown = eventually("the profile is stored", LONG, || {
         let shown = fleet.json(&["profile", "show", &profile]);
@@ -52,7 +52,10 @@ fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
     let window = &shown["agents"][0];
     assert!(text(&part["started"]) < text(&window["window_start"]), "{part} {window}");
     assert!(text(&window["window_end"]) < text(&part["ended"]), "{part} {window}");
-    assert!(window["samples"].as_u64() > Some(100), "{window}");
+    // As many as the CPU time that there was, however busy the machine is.
+    let (samples, cpu_ms) =
+        (window["samples"].as_u64().unwrap(), window["cpu_ms"].as_u64().unwrap());
+    assert!(samples > 20 && samples * 1_000 >= cpu_ms * 99 * 9 / 10, "{window}");
 
     // Hash functions on top, with names and lines, on behalf of the hunt.
     let top = fleet.json(&["profile", "top", &profile]);
@@ -132,7 +135,7 @@ fn assert_is_a_sound_profile(gzip: &[u8]) {
     let period = profile.period_type.as_ref().expect("a period type");
     assert_eq!((text(period.ty), text(period.unit)), ("cpu", "nanoseconds"));
     assert_eq!(profile.period, 1_000_000_000 / 99);
-    assert!((2_900_000_000..30_000_000_000).contains(&profile.duration_nanos), "{profile:?}");
+    assert!((4_900_000_000..30_000_000_000).contains(&profile.duration_nanos), "{profile:?}");
     let (mut count, mut cpu) = (0, 0);
     for sample in &profile.sample {
         assert!(sample.location_id.iter().all(|id| locations.contains(id)), "{sample:?}");

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::super::batch::{Batch, Found, Item, Outcome, Verdict};
 use super::super::plan::Plan;
-use super::super::window::Window;
+use super::super::window::{Place, Window};
 use super::resume::as_nobody;
 use super::{names, run, spec, write};
 use crate::session::Cursor;
@@ -107,8 +107,11 @@ fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
         batch.push(Item::Done(Outcome::Folder), name.into());
     }
     window.open(&batch);
-    let found = [(0, judged("/r/a", Verdict::Matched)), (1, judged("/r/b", Verdict::Unmatched))];
-    window.put(0, found);
+    let place = |index| Place { batch: 0, index };
+    window.put([
+        (place(0), judged("/r/a", Verdict::Matched)),
+        (place(1), judged("/r/b", Verdict::Unmatched)),
+    ]);
     window.emit(&session).unwrap();
     let seen = session.seen();
     assert_eq!(seen.rows.iter().map(|row| row.path.as_slice()).collect::<Vec<_>>(), [b"/r/a"]);
