@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::amqp::{AmqpError, Link, Session};
+use common::process::Meter;
 use common::profile::{Scope, Tag, tag};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,6 @@ use crate::core::{Core, Parts};
 use crate::dispatch::dispatch;
 use crate::journal::{Journal, JournalError};
 use crate::runner::Collectors;
-use crate::telemetry::Sampler;
 use crate::{outbox, reader, telemetry};
 
 /// Why an agent cannot run.
@@ -119,10 +119,10 @@ async fn connected(
     is_idle: &CancellationToken,
 ) {
     let mut link = Link::new(config.link.clone());
-    let mut sampler = Sampler::default();
+    let mut meter = Meter::default();
     while let Some(session) = link.connect(stop).await {
         info!(agent = %core.agent, "connected");
-        match serve(core, config, &session, &mut sampler, is_idle).await {
+        match serve(core, config, &session, &mut meter, is_idle).await {
             Ok(()) => return session.close().await,
             Err(error) => warn!(agent = %core.agent, %error, "connection lost"),
         }
@@ -139,7 +139,7 @@ async fn serve(
     core: &Core,
     config: &Config,
     session: &Session,
-    sampler: &mut Sampler,
+    meter: &mut Meter,
     is_idle: &CancellationToken,
 ) -> Result<(), AmqpError> {
     let publisher = session.publisher().await?;
@@ -150,7 +150,7 @@ async fn serve(
         () = session.closed() => Err(AmqpError::Gone("the broker closed it".to_owned())),
         error = outbox::publish(core, &publisher) => Err(error),
         error = Box::pin(reader::read(core, session, quiet)) => Err(error),
-        error = telemetry::publish(core, &publisher, sampler, interval) => Err(error),
+        error = telemetry::publish(core, &publisher, meter, interval) => Err(error),
         () = prune(core) => Ok(()),
     }
 }

@@ -6,7 +6,7 @@
 //! * [`result`]: what agents answer: statuses, rows, blobs, telemetry.
 //! * [`wire`]: the one door to MessagePack and zstd.
 //! * [`amqp`]: the one door to the broker: link, publisher, consumer, declarations.
-//! * [`profile`]: the sampler (the one object that is per process) and its encoding.
+//! * [`process`]: what a process costs. [`profile`]: the sampler (the one object that is per process) and its encoding.
 //! * [`tasks`], [`trace`]: the owner of every spawned task; logs.
 
 pub mod amqp;
@@ -14,6 +14,7 @@ pub mod clock;
 pub mod hex;
 pub mod ids;
 pub mod limits;
+pub mod process;
 pub mod profile;
 pub mod request;
 pub mod result;

@@ -135,6 +135,22 @@ limits! {
     TELEMETRY_DIRECTED_IDS_MAX: usize = 64, "the oldest is left out";
     /// Waiting requests that one sample names.
     TELEMETRY_WAITING_MAX: usize = 64, "the last are left out; the coordinator concludes nothing from their absence";
+    /// Two samples of one agent that are closer to each other are one point of its curve.
+    TELEMETRY_SPACING_MS: i64 = 1_000, "the later one is still a receipt and the latest figure, but no point of the curve";
+    /// A sample whose own time is so far from the coordinator's clock has waited at the broker, or its clock is wrong.
+    TELEMETRY_LATE_MS_MAX: i64 = 900_000, "the sample is placed where it arrived";
+    /// A figure of a sample, as the curve keeps it.
+    TELEMETRY_FIGURE_MAX: u64 = 1 << 50, "the curve shows this value";
+    /// Every sample of a curve is kept for so long.
+    TELEMETRY_RAW_MS_MAX: i64 = 2 * 3_600_000, "the sample goes; its minute stays";
+    /// Minutes of a curve are kept for so long.
+    TELEMETRY_MINUTES_MS_MAX: i64 = 2 * 86_400_000, "the minute goes; its hour stays";
+    /// Hours of a curve are kept for so long.
+    TELEMETRY_HOURS_MS_MAX: i64 = 90 * 86_400_000, "the hour goes, and with the last one everything of an agent's curve";
+    /// Time between two condensations of the samples that have become old enough.
+    TELEMETRY_CONDENSE_MS: u64 = 60_000, "not a bound: the rhythm";
+    /// Hunts and profiles that one curve marks.
+    TELEMETRY_MARKS_MAX: usize = 200, "the oldest are left out, and the answer says how many";
     /// An agent has read a broadcast and not taken it up when its samples have known nothing of it for so long.
     NOT_MATCHED_MS_MIN: i64 = 10_000, "the agent is shown as declined: not_matched; an answer that comes later counts";
     /// Size of the chunks that one store transaction takes.

@@ -4,7 +4,8 @@
 //! * [`api`]: the HTTP interface. [`cli`], [`output`]: the `muster` command, its client.
 //! * [`hunts`]: requests: launch, state, views. [`roster`]: who is in the fleet.
 //! * [`link`], [`ingest`]: the life with the broker; results in, committed, acked.
-//! * [`store`]: the one commit point. [`profiles`]: from addresses to functions and pictures.
+//! * [`store`]: the one commit point. [`curves`]: how telemetry is kept. [`moment`]: times as people type them.
+//! * [`profiles`]: from addresses to functions and pictures.
 //! * [`doctor`]: what is wrong. [`who_has`]: who holds a file.
 //! * [`broker`]: queues and users as code. `own`: what the coordinator says of itself. [`tls`]: whom it trusts, and its own listener.
 
@@ -13,10 +14,12 @@ pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod core;
+pub mod curves;
 pub mod doctor;
 pub mod hunts;
 pub mod ingest;
 pub mod link;
+pub mod moment;
 pub mod output;
 mod own;
 pub mod profiles;

@@ -4,8 +4,10 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::amqp::{AmqpError, LinkConfig};
+use common::limits::TELEMETRY_CONDENSE_MS;
 use common::request::sign::Trust;
 use common::tasks::Tasks;
 use tokio::net::TcpListener;
@@ -17,9 +19,6 @@ use crate::core::Core;
 use crate::store::{Lock, Place, Reader, StoreError, Write, Writer};
 use crate::tls::{TlsError, TlsListener};
 use crate::{api, link};
-
-/// Telemetry is kept so long.
-const TELEMETRY_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// Why the coordinator cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -89,15 +88,14 @@ pub async fn serve_at(
     tasks.spawn("own", async move { crate::own::run(&shared, until).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
-    tasks.spawn("prune", async move {
+    tasks.spawn("curves", async move {
         loop {
-            let before = shared.clock.now().plus_ms(-TELEMETRY_KEPT_MS);
-            if let Err(problem) = shared.writer.write(Write::Prune(before)).await {
-                warn!(error = %problem, "cannot prune telemetry");
+            if let Err(problem) = shared.writer.write(Write::Condense).await {
+                warn!(error = %problem, "cannot condense the curves");
             }
             tokio::select! {
                 () = until.cancelled() => return,
-                () = tokio::time::sleep(std::time::Duration::from_mins(10)) => {}
+                () = tokio::time::sleep(Duration::from_millis(TELEMETRY_CONDENSE_MS)) => {}
             }
         }
     });

@@ -218,6 +218,8 @@ fn telemetry() -> Telemetry {
         fds: 17,
         read_bytes: 1,
         written_bytes: 2,
+        read_bytes_per_s: 0,
+        written_bytes_per_s: 0,
         outbox_messages: 3,
         outbox_bytes: 4,
         journal_full: false,
@@ -256,6 +258,9 @@ fn results_of_version_1_decode() {
     assert_eq!(wire::decode::<BlobChunk>(&bytes, cap).unwrap(), blob_chunk());
     let bytes = golden("telemetry-1.bin", &wire::encode(&telemetry()).unwrap());
     assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), telemetry());
+    let rates = Telemetry { read_bytes_per_s: 7, written_bytes_per_s: 8, ..telemetry() };
+    let bytes = golden("telemetry-2.bin", &wire::encode(&rates).unwrap());
+    assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), rates);
     for (name, found) in [("rows-1.bin", file_rows()), ("rows-2.bin", rows_of_all_digests())] {
         let bytes = golden(name, &wire::encode(&row_chunk(&found)).unwrap());
         let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();

@@ -65,6 +65,12 @@ pub struct Telemetry {
     /// Bytes that the process wrote (`wchar`), since its start.
     #[serde(default)]
     pub written_bytes: u64,
+    /// Bytes a second that it read since the last sample, by a clock that never jumps.
+    #[serde(default)]
+    pub read_bytes_per_s: u64,
+    /// Bytes a second that it wrote, likewise.
+    #[serde(default)]
+    pub written_bytes_per_s: u64,
     /// Chunks and statuses that wait in the outbox.
     #[serde(default)]
     pub outbox_messages: u64,

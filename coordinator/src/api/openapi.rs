@@ -15,8 +15,8 @@ use utoipa::openapi::{
 };
 
 use super::types::{
-    AgentView, AuditView, CollectionView, Doctor, EnrolAgents, EnrolledAgents, ErrorBody, FileRow,
-    FleetView, Health, HuntView, Launched, ProfileView, TelemetryView, WhoHas,
+    AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
+    ErrorBody, FileRow, FleetView, Health, HuntView, Launched, ProfileView, TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -146,11 +146,14 @@ const ENDPOINTS: &[Endpoint] = &[
     },
     get("/api/v1/telemetry", "The latest sample of each agent.", Answer::List("TelemetryView")),
     Endpoint {
-        query: &[("minutes", "How far back; 10 when not given.")],
+        query: &[
+            ("since", "From when: how long ago (`15m`, when not given) or RFC 3339."),
+            ("until", "Until when, likewise; now when not given."),
+        ],
         ..get(
             "/api/v1/telemetry/{agent}",
-            "The samples of an agent, the oldest first.",
-            Answer::List("TelemetryView"),
+            "What an agent cost over a span of time, as finely as it is kept, and what ran meanwhile.",
+            Answer::One("CurveView"),
         )
     },
     Endpoint {
@@ -167,6 +170,7 @@ const ENDPOINTS: &[Endpoint] = &[
     AgentView,
     AuditView,
     CollectionView,
+    CurveView,
     Doctor,
     EnrolAgents,
     EnrolledAgents,

@@ -18,7 +18,7 @@ pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verd
 pub use files::{FileRow, WhoHas};
 pub use hunts::{CollectionView, HuntView, Launched, Progress, Route, States};
 pub use profiles::{ProfileAgentView, ProfileView};
-pub use telemetry::{RunningView, TelemetryView};
+pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};
 pub use time::Time;
 
 use serde::{Deserialize, Serialize};

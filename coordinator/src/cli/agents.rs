@@ -122,8 +122,9 @@ fn show(context: &Context, agent: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let id = client.agent_id(agent)?;
     let mut agent = client.get(&format!("/api/v1/agents/{id}"))?;
-    let samples = client.get(&format!("/api/v1/telemetry/{id}?minutes=5"))?;
-    if let Some(sample) = samples.as_array().and_then(|samples| samples.last()) {
+    let samples = client.get("/api/v1/telemetry")?;
+    let is_its = |sample: &&Value| field(sample, "agent") == id.as_str();
+    if let Some(sample) = samples.as_array().and_then(|samples| samples.iter().find(is_its)) {
         add_cost(&mut agent, sample);
     }
     context.out.record(SHOW, &agent)?;

@@ -5,6 +5,7 @@
 
 pub mod hunt;
 pub mod profile;
+pub mod telemetry;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -125,7 +126,7 @@ pub enum Verb {
     Profile(profile::Profile),
     /// What agents cost: CPU and memory over time.
     #[command(subcommand)]
-    Telemetry(Telemetry),
+    Telemetry(telemetry::Telemetry),
     /// Which agents hold a file with this digest, in any hunt that has landed.
     #[command(after_help = "Examples:\n  \
         muster who-has e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n  \
@@ -279,26 +280,6 @@ pub struct Enrol {
     /// A label, `key=value`; with `--from`, on every line's agent.
     #[arg(long = "label", value_name = "K=V", value_parser = parse::label)]
     pub labels: Vec<(String, String)>,
-}
-
-/// Verbs of `telemetry`.
-#[derive(Debug, Subcommand)]
-pub enum Telemetry {
-    /// Draw the CPU and memory curve of one agent.
-    #[command(after_help = "Examples:\n  muster telemetry show web-1\n  \
-        muster telemetry show web-1 --last 2h\n  muster telemetry show coordinator --output csv")]
-    Show {
-        /// The agent, or the unique beginning of its id; `coordinator` for the coordinator.
-        agent: String,
-        /// How far to look back.
-        #[arg(long, default_value = "15m", value_parser = parse::seconds, value_name = "TIME")]
-        last: u32,
-    },
-    /// List agents by what they cost now.
-    #[command(
-        after_help = "Examples:\n  muster telemetry top\n  muster telemetry top --output csv"
-    )]
-    Top,
 }
 
 /// Flags of `who-has`.

@@ -70,7 +70,7 @@ fn wait(
     let client = context.client()?;
     let events = send.clone();
     start("news", move || follow(&client, &path, news, &events))?;
-    start("ctrl-c", move || interrupted(&send))?;
+    on_ctrl_c(send, Tick::Interrupted)?;
 
     let deadline = wait_s.map(|s| Instant::now() + Duration::from_secs(u64::from(s)));
     let mut progress = Progress::new(context.out, context.environment.is_dumb);
@@ -169,13 +169,16 @@ fn asking(
     }
 }
 
-fn interrupted(ticks: &Sender<Tick>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return };
-    if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-        // Nobody listens any more when this cannot be sent.
-        drop(ticks.send(Tick::Interrupted));
-    }
+/// Sends a word when the operator presses ctrl-c; from then on that ends nothing by itself.
+pub(super) fn on_ctrl_c<T: Send + 'static>(to: Sender<T>, word: T) -> Result<(), Failure> {
+    start("ctrl-c", move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            // Nobody listens any more when this cannot be sent.
+            drop(to.send(word));
+        }
+    })
 }
 
 /// Reads where a request stands.

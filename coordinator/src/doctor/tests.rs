@@ -39,6 +39,8 @@ fn sample(agent: &str, journal: u8, at: Timestamp) -> Telemetry {
         fds: 0,
         read_bytes: 0,
         written_bytes: 0,
+        read_bytes_per_s: 0,
+        written_bytes_per_s: 0,
         outbox_messages: 0,
         outbox_bytes: 0,
         journal_full: false,

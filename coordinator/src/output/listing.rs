@@ -12,6 +12,8 @@ use super::{csv as cells, escape, units};
 pub enum Show {
     /// As it is, escaped.
     Text,
+    /// The same, to the right.
+    Right,
     /// With commas.
     Count,
     /// As a size.
@@ -55,11 +57,8 @@ pub fn table(columns: &[Column], values: &[Value]) -> String {
         table.add_row(columns.iter().map(|column| shown(column.show, field(value, column.field))));
     }
     for (at, column) in columns.iter().enumerate() {
-        let is_number = matches!(
-            column.show,
-            Show::Count | Show::Bytes | Show::Percent | Show::Points | Show::Duration
-        );
-        if let (true, Some(laid)) = (is_number, table.column_mut(at)) {
+        let is_left = matches!(column.show, Show::Text | Show::Time | Show::Pairs);
+        if let (false, Some(laid)) = (is_left, table.column_mut(at)) {
             laid.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -109,7 +108,7 @@ pub fn shown(show: Show, value: &Value) -> String {
         Show::Points => value.as_f64().map_or_else(|| plain(value), |v| format!("{v:+.1}")),
         Show::Time => time(value),
         Show::Pairs => pairs(value),
-        Show::Text => plain(value),
+        Show::Text | Show::Right => plain(value),
     }
 }
 

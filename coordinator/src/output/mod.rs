@@ -4,11 +4,11 @@
 //! ([`csv`]). A reader that closes the pipe ends the program with success.
 
 pub mod csv;
+pub mod curve;
 pub mod escape;
 pub mod files;
 pub mod listing;
 pub mod progress;
-pub mod sparkline;
 pub mod units;
 
 use std::io::{self, IsTerminal, Write};
@@ -131,6 +131,12 @@ impl Out {
         io::stdin().read_line(&mut answer).ok()?;
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
+}
+
+/// Returns how many columns and lines the terminal on stdout has; `None` where there is none.
+pub fn screen() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
 /// Writes to stderr; there is nowhere left to report that stderr is gone.

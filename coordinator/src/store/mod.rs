@@ -2,13 +2,14 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`results`], [`roster`], [`ledger`]: a group of tables each, what is written to it and read from it.
+//! * [`requests`], [`results`], [`roster`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
 //! * `schema`: the tables.
 //! * `lock`: one coordinator a store.
 //!
 //! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
 //! whole and verified before they are listed.
 
+pub mod curves;
 pub mod ledger;
 mod lock;
 pub mod read;

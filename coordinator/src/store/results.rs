@@ -115,6 +115,25 @@ impl Reader {
         Ok(events)
     }
 
+    /// Returns what an agent said of its hunts and profiles since a moment by its own clock, the latest first, with the
+    /// kind of each request.
+    pub fn statuses_of(
+        &self,
+        agent: &AgentId,
+        since: Timestamp,
+    ) -> Result<Vec<(String, Status)>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT r.kind, s.body FROM status s JOIN request r ON r.id = s.request
+             WHERE s.agent = ?1 AND s.at >= ?2 ORDER BY s.at DESC, s.is_final DESC",
+        )?;
+        let mut rows = select.query(params![agent.as_str(), since.0])?;
+        let mut statuses = Vec::new();
+        while let Some(row) = rows.next()? {
+            statuses.push((row.get(0)?, decode(row, 1)?));
+        }
+        Ok(statuses)
+    }
+
     /// Returns what is stored of a request, by agent and run.
     pub fn volume(&self, id: &RequestId) -> Result<Vec<(AgentId, Attempt, Volume)>, StoreError> {
         let mut select = self.connection.prepare_cached(

@@ -9,9 +9,9 @@ use common::result::Telemetry;
 use common::wire;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
 use super::read::{Reader, agent_id, decode, request_id};
 use super::write::signed;
+use super::{StoreError, curves};
 
 /// A new agent.
 #[derive(Debug, Clone)]
@@ -91,23 +91,6 @@ impl Reader {
         }
     }
 
-    /// Returns the samples of an agent since a moment, oldest first.
-    pub fn telemetry(
-        &self,
-        agent: &AgentId,
-        since: Timestamp,
-    ) -> Result<Vec<(Timestamp, Telemetry)>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT received, body FROM telemetry WHERE agent = ?1 AND received >= ?2 ORDER BY received",
-        )?;
-        let mut rows = select.query(params![agent.as_str(), since.0])?;
-        let mut samples = Vec::new();
-        while let Some(row) = rows.next()? {
-            samples.push((Timestamp(row.get(0)?), decode(row, 1)?));
-        }
-        Ok(samples)
-    }
-
     /// Tells whether an agent is on the roster, and whether it was revoked; `None` when nobody knows it.
     pub fn is_revoked(&self, agent: &AgentId) -> Result<Option<bool>, StoreError> {
         let mut select = self
@@ -131,8 +114,7 @@ pub(super) fn insert_telemetry(
         now.0,
         body
     ])?;
-    tx.prepare_cached("INSERT INTO telemetry VALUES (?1, ?2, ?3)")?
-        .execute(params![agent, now.0, body])?;
+    curves::insert(tx, sample, now)?;
     receive(tx, sample, now)?;
     Ok(1)
 }
@@ -194,10 +176,4 @@ pub(super) fn revoke(
 ) -> Result<usize, StoreError> {
     let sql = "UPDATE agent SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
     Ok(tx.prepare_cached(sql)?.execute(params![agent.as_str(), now.0])?)
-}
-
-/// Forgets telemetry that came before a moment.
-pub(super) fn prune(tx: &Connection, before: Timestamp) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM telemetry WHERE received < ?1";
-    Ok(tx.prepare_cached(sql)?.execute([before.0])?)
 }

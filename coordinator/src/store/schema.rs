@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::StoreError;
+use super::{StoreError, curves};
 
-/// The version of the tables; a file of another one is refused, not guessed at.
-const VERSION: i64 = 2;
+/// The version of the tables; a file of one that is not known here is refused, not guessed at.
+const VERSION: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -17,8 +17,6 @@ CREATE TABLE heard (
     agent TEXT NOT NULL, journal BLOB NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (agent, journal)
 );
-CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE INDEX telemetry_by_agent ON telemetry (agent, received);
 CREATE TABLE request (
     id BLOB PRIMARY KEY, kind TEXT NOT NULL, operator TEXT NOT NULL, issued INTEGER NOT NULL,
     not_after INTEGER NOT NULL, target TEXT NOT NULL, route INTEGER NOT NULL, sealed BLOB NOT NULL,
@@ -41,6 +39,7 @@ CREATE TABLE status (
     state TEXT NOT NULL, is_final INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (request, agent, origin, journal, is_final)
 );
+CREATE INDEX status_by_agent ON status (agent, at);
 -- Row and blob chunks as their agents sent them. The key stays when the body is gone.
 CREATE TABLE chunk (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
@@ -71,6 +70,12 @@ CREATE TRIGGER audit_is_append_only_2 BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 ";
 
+/// From version 2: what was said of curves is dropped, they were kept for a day.
+const FROM_2: &str = "
+DROP TABLE telemetry;
+CREATE INDEX status_by_agent ON status (agent, at);
+";
+
 /// Makes a connection durable and the tables present.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // Must stand before the first table: it cannot be changed afterwards without rewriting the file.
@@ -79,13 +84,15 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.commit()?;
-    } else if version != VERSION {
-        return Err(StoreError::Version { found: version, wanted: VERSION });
-    }
+    let missing = match version {
+        0 => [TABLES, curves::TABLES],
+        2 => [FROM_2, curves::TABLES],
+        VERSION => return Ok(()),
+        found => return Err(StoreError::Version { found, wanted: VERSION }),
+    };
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(&missing.concat())?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
     Ok(())
 }

@@ -65,6 +65,30 @@ fn a_file_of_another_version_is_refused() {
 }
 
 #[test]
+fn tables_of_version_2_are_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let old = "
+        DROP TABLE curve; DROP TABLE curve_sample; DROP TABLE curve_minute; DROP TABLE curve_hour; DROP TABLE curve_done;
+        DROP INDEX status_by_agent;
+        CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
+        INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
+        PRAGMA user_version = 2;";
+    place.connect().unwrap().execute_batch(old).unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    runtime().block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        writer.write(receipt(1, 0)).await.unwrap();
+        writer.write(Write::Condense).await.unwrap();
+    });
+    let reader = place.reader().unwrap();
+    assert_eq!(reader.agents().unwrap().len(), 1, "what was there is there");
+    let all = (Timestamp(0), Timestamp(i64::MAX));
+    let agent = AgentId::new("a-1").unwrap();
+    assert_eq!(reader.curve(&agent, all, crate::curves::Step::Sample).unwrap().len(), 1);
+}
+
+#[test]
 fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::prepare(folder.path()).unwrap();

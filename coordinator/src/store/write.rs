@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::clock::Timestamp;
+use common::clock::{Clock, Timestamp};
 use common::ids::{AgentId, RequestId};
 use common::limits::STORE_GROUP_CHUNKS_MAX;
 use common::result::{Status, Telemetry};
@@ -15,10 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
 use super::{Audit, Chunk, NewAgent, Place, Request, StoreError};
-use super::{ledger, requests, results, roster};
+use super::{curves, ledger, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
+/// Statements that stay prepared: all that the writer has.
+const STATEMENTS: usize = 64;
 
 /// Something to write.
 #[derive(Debug)]
@@ -56,8 +58,8 @@ pub enum Write {
     Revoked(AgentId, Audit),
     /// A dead letter: its class and why.
     Dead(&'static str, &'static str),
-    /// Telemetry older than this goes.
-    Prune(Timestamp),
+    /// Curves: minutes of samples, hours of minutes; what is too old goes.
+    Condense,
 }
 
 /// What became of a write.
@@ -85,12 +87,18 @@ pub struct Writer {
 impl Writer {
     /// Starts the writer's thread; it ends when the last [`Writer`] is dropped.
     pub fn start(place: &Place) -> Result<Self, StoreError> {
+        Self::start_at(place, Clock::system())
+    }
+
+    /// The same, by a clock that may be set.
+    pub fn start_at(place: &Place, clock: Clock) -> Result<Self, StoreError> {
         let connection = place.connect()?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let (jobs, inbox) = mpsc::channel(WAITING_MAX);
         let trouble = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&trouble);
         let thread = std::thread::Builder::new().name("store".into());
-        let started = thread.spawn(move || run(connection, inbox, &shared));
+        let started = thread.spawn(move || run(connection, inbox, &shared, &clock));
         started.map_err(|source| StoreError::File { path: "thread".into(), source })?;
         Ok(Self { jobs, trouble })
     }
@@ -117,6 +125,7 @@ fn run(
     mut connection: Connection,
     mut inbox: mpsc::Receiver<Job>,
     trouble: &Mutex<Option<String>>,
+    clock: &Clock,
 ) {
     while let Some(first) = inbox.blocking_recv() {
         let mut group = vec![first];
@@ -127,7 +136,7 @@ fn run(
             }
         }
         let landed = loop {
-            match commit(&mut connection, &group) {
+            match commit(&mut connection, &group, clock.now()) {
                 Ok(landed) => break landed,
                 Err(problem) => {
                     say(trouble, Some(problem.to_string()));
@@ -161,9 +170,12 @@ fn say(trouble: &Mutex<Option<String>>, now: Option<String>) {
 
 /// Runs a group in one transaction, each write in a savepoint of its own: one that cannot be written, ever, must not
 /// keep the others from it. Its answer is `None`. An error is the disk's and everybody's.
-fn commit(connection: &mut Connection, group: &[Job]) -> Result<Vec<Option<Landed>>, StoreError> {
+fn commit(
+    connection: &mut Connection,
+    group: &[Job],
+    now: Timestamp,
+) -> Result<Vec<Option<Landed>>, StoreError> {
     let mut transaction = connection.transaction()?;
-    let now = common::clock::Clock::system().now();
     let mut landed = Vec::with_capacity(group.len());
     for (write, _) in group {
         let savepoint = transaction.savepoint()?;
@@ -225,7 +237,7 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, Store
             roster::revoke(tx, agent, now)?
         }
         Write::Dead(class, reason) => ledger::count_dead(tx, class, reason, now)?,
-        Write::Prune(before) => roster::prune(tx, *before)?,
+        Write::Condense => curves::condense(tx, now)?,
     };
     Ok(if changed == 0 { Landed::Known } else { Landed::New })
 }

@@ -1,0 +1,122 @@
+//! `muster telemetry show`: the curve of one agent.
+
+use std::io::Write;
+use std::path::Path;
+
+use common::ids::AgentId;
+use serde_json::Value;
+
+use crate::api::types::CurveView;
+use crate::cli::Context;
+use crate::cli::args::telemetry::Show;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::private;
+use crate::moment::Moment;
+use crate::output::{self, Column, Format, Show as As, curve, units};
+
+/// Columns of a drawing that no terminal shows.
+const WIDTH: usize = 100;
+
+const POINT: &[Column] = &[
+    Column::new("agent", "agent", As::Text),
+    Column::new("at", "at", As::Text),
+    Column::new("samples", "samples", As::Count),
+    Column::new("cpu, least", "cpu_percent_min", As::Percent),
+    Column::new("cpu", "cpu_percent", As::Percent),
+    Column::new("cpu, most", "cpu_percent_max", As::Percent),
+    Column::new("rss, least", "rss_bytes_min", As::Bytes),
+    Column::new("rss", "rss_bytes", As::Bytes),
+    Column::new("rss, most", "rss_bytes_max", As::Bytes),
+    Column::new("read/s, least", "read_bytes_per_s_min", As::Bytes),
+    Column::new("read/s", "read_bytes_per_s", As::Bytes),
+    Column::new("read/s, most", "read_bytes_per_s_max", As::Bytes),
+    Column::new("written/s, least", "written_bytes_per_s_min", As::Bytes),
+    Column::new("written/s", "written_bytes_per_s", As::Bytes),
+    Column::new("written/s, most", "written_bytes_per_s_max", As::Bytes),
+    Column::new("threads", "threads", As::Count),
+    Column::new("fds", "fds", As::Count),
+    Column::new("outbox", "outbox_bytes", As::Bytes),
+];
+
+pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
+    if let Some(path) = &flags.out {
+        check(path)?;
+    }
+    let client = context.client()?;
+    let id = match &flags.agent {
+        Some(agent) => client.agent_id(agent)?,
+        None => AgentId::coordinator(),
+    };
+    let until = flags.until.map(|until| format!("&until={}", encoded(until))).unwrap_or_default();
+    let since = encoded(flags.since);
+    let answer = client.get(&format!("/api/v1/telemetry/{id}?since={since}{until}"))?;
+    let view: CurveView = serde_json::from_value(answer.clone())
+        .map_err(|e| Failure::bug("the coordinator sent a broken curve", e))?;
+    match &flags.out {
+        Some(path) => put(context, path, curve::svg(&view).as_bytes())?,
+        None => print(context, &view, &answer)?,
+    }
+    if view.points.is_empty() {
+        let next = "a wider --since, or: muster agents show";
+        context.out.note(&format!("no sample of {id} in this span of time; try {next} {id}"));
+        return Ok(Exit::NothingMatched);
+    }
+    Ok(Exit::Done)
+}
+
+fn print(context: &Context, view: &CurveView, answer: &Value) -> Result<(), Failure> {
+    match context.out.format {
+        Format::Json => context.out.record(POINT, answer),
+        Format::Table => {
+            let width = output::screen().map_or(WIDTH, |(columns, _)| columns);
+            context.out.bytes(curve::terminal(view, width).as_bytes())
+        }
+        Format::Jsonl | Format::Csv => {
+            let mut points = output::listing::field(answer, "points").as_array().cloned();
+            for point in points.iter_mut().flatten().filter_map(Value::as_object_mut) {
+                point.insert("agent".to_owned(), Value::from(view.agent.as_str()));
+            }
+            context.out.list(POINT, &points.unwrap_or_default())
+        }
+    }
+}
+
+/// A moment as a part of a query.
+fn encoded(moment: Moment) -> String {
+    moment.to_string().replace('+', "%2B")
+}
+
+/// Says no to what would not be what its name says.
+fn check(path: &Path) -> Result<(), Failure> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if !["png", "jpg", "jpeg", "pdf"].contains(&ending.as_str()) {
+        return Ok(());
+    }
+    let svg = path.with_extension("svg");
+    let next = format!("-o {0}, then: rsvg-convert {0} -o {1}", svg.display(), path.display());
+    Err(Failure::usage(format!("cannot draw {ending}"), "a curve is drawn as SVG", &next))
+}
+
+fn put(context: &Context, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return context.out.bytes(bytes);
+    }
+    let mut file = private::create(path)?;
+    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
+    let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    context.out.note(&format!("{} ({size}): open it in a browser", path.display()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_that_cannot_be_drawn_is_refused_with_the_way_to_it() {
+        let refused = check(Path::new("/tmp/a.PNG")).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+        assert!(refused.next.contains("rsvg-convert /tmp/a.svg -o /tmp/a.PNG"), "{refused:?}");
+        assert!(check(Path::new("a.svg")).is_ok() && check(Path::new("-")).is_ok());
+    }
+}
