@@ -49,6 +49,7 @@ impl Policy {
         }
         match args {
             Args::HuntStart(hunt) => {
+                self.links(hunt.file_hash.follow)?;
                 let roots = hunt.file_hash.roots.iter();
                 roots
                     .map(|root| Path::new(OsStr::from_bytes(root)))
@@ -68,6 +69,18 @@ impl Policy {
             max_rows: clamp("max_rows", asked.max_rows, self.max_rows)?,
             max_bytes: clamp("max_bytes", asked.max_bytes, self.max_bytes)?,
         })
+    }
+
+    /// Links may lead out of the folders that are allowed, or into one that is denied, and the collector does not know
+    /// the rules.
+    fn links(&self, is_followed: bool) -> Result<(), String> {
+        let is_bounded = self.allow_roots.is_some() || !self.deny_roots.is_empty();
+        if is_followed && is_bounded {
+            return Err(
+                "this machine's policy bounds the folders, so links are not followed".to_owned()
+            );
+        }
+        Ok(())
     }
 
     fn root(&self, root: &Path) -> Result<(), String> {
@@ -163,6 +176,17 @@ mod tests {
         root(&policy, "/secret/x").unwrap_err();
         root(&policy, "/").unwrap_err();
         root(&policy, "/secrets").unwrap();
+    }
+
+    #[test]
+    fn links_are_not_followed_where_folders_are_bounded() {
+        Policy::default().links(true).unwrap();
+        let allow = Policy { allow_roots: Some(vec!["/srv".into()]), ..Policy::default() };
+        let deny = Policy { deny_roots: vec!["/secret".into()], ..Policy::default() };
+        for policy in [allow, deny] {
+            policy.links(false).unwrap();
+            policy.links(true).unwrap_err();
+        }
     }
 
     #[test]

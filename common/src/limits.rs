@@ -59,6 +59,14 @@ limits! {
     IOC_LINE_BYTES_MAX: usize = 65_536, "the command line is refused: exit 64";
     /// What a request with a list of hashes may weigh, times its agents, before the operator is asked.
     IOC_FANOUT_BYTES_ASKED: u64 = 1_000_000_000, "a question on a terminal; elsewhere refused without --yes";
+    /// Links that were followed on the way to one folder.
+    LINKS_ON_THE_WAY_MAX: usize = 40, "the link is a row with ELOOP and is not followed";
+    /// Owners and groups that one hunt may name.
+    ACCOUNTS_MAX: usize = 256, "the request is refused";
+    /// Length of the name of an owner or group.
+    ACCOUNT_BYTES_MAX: usize = 256, "the request is refused";
+    /// What an agent reads of its `/etc/passwd` and `/etc/group`.
+    ACCOUNTS_FILE_BYTES_MAX: u64 = 16_777_216, "names behind it are not known: the collection fails with no_account";
     /// Length of a path, root or pattern.
     PATH_BYTES_MAX: usize = 4_096, "the request is refused";
     /// Length of a path in a tree: the kernel's own bound holds for one call, not for a tree.

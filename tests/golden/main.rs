@@ -10,9 +10,10 @@ use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use common::request::hunt::{FileHash, HashKind, HuntStart};
 use common::request::ioc::IocList;
+use common::request::select::{ModeBits, Select, Window};
 use common::request::sign::{SigningKey, Trust};
 use common::request::trust::Grant;
-use common::request::{Body, Kind, Limits, Sealed, Target};
+use common::request::{Args, Body, Kind, Limits, Sealed, Target};
 use common::result::{
     BlobChunk, CollectionSample, FileKind, FileStatus, FilesFooter, Footer, ProfileFooter, Row,
     RowChunk, State, Status, Telemetry, rows,
@@ -49,7 +50,35 @@ fn keys() -> (SigningKey, SigningKey, Trust) {
     (root, operator, trust)
 }
 
-fn sealed(ioc: Vec<IocList>) -> Sealed {
+fn file_hash() -> FileHash {
+    FileHash {
+        roots: vec![ByteBuf::from(b"/srv/\xff".as_slice())],
+        include: vec!["*.so".into()],
+        exclude: vec!["cache/**".into()],
+        max_depth: Some(9),
+        min_size: Some(1),
+        hashes: vec![HashKind::Md5, HashKind::Sha256],
+        one_file_system: true,
+        ..FileHash::default()
+    }
+}
+
+/// With the conditions and the links that joined later.
+fn file_hash_2() -> FileHash {
+    let window = Window { from_ns: Some(1), until_ns: Some(2) };
+    let select = Select {
+        kinds: vec![FileKind::Regular, FileKind::Fifo],
+        mtime: window,
+        ctime: Window { from_ns: None, ..window },
+        btime: Window { until_ns: None, ..window },
+        owners: vec!["33".into()],
+        groups: vec!["www-data".into()],
+        mode: ModeBits { any: 0o6000, all: 0o001, exactly: Some(0o6755) },
+    };
+    FileHash { select: Box::new(select), follow: true, ..file_hash() }
+}
+
+fn sealed(file_hash: FileHash) -> Sealed {
     let (root, operator, trust) = keys();
     let grant = Grant {
         fleet: trust.fleet,
@@ -62,18 +91,7 @@ fn sealed(ioc: Vec<IocList>) -> Sealed {
     let args = HuntStart {
         revision: 0,
         artifact: "file_hash".into(),
-        file_hash: FileHash {
-            roots: vec![ByteBuf::from(b"/srv/\xff".as_slice())],
-            include: vec!["*.so".into()],
-            exclude: vec!["cache/**".into()],
-            max_depth: Some(9),
-            min_size: Some(1),
-            max_size: None,
-            hashes: vec![HashKind::Md5, HashKind::Sha256],
-            one_file_system: true,
-            all_file_systems: false,
-            ioc,
-        },
+        file_hash,
         spread_s: 0,
         progress_s: 2,
     };
@@ -143,6 +161,18 @@ fn row_chunk(found: &[Row]) -> RowChunk {
         sha256: rows::sha256(&body),
         body: ByteBuf::from(body),
     }
+}
+
+/// A status with the figures that joined later.
+fn status_2() -> Status {
+    let mut status = status();
+    let footer = status.footer.as_mut().unwrap();
+    let files = footer.files.as_mut().unwrap();
+    files.cached = 4;
+    files.filtered = BTreeMap::from([("btime".into(), 2)]);
+    files.unjudged = BTreeMap::from([("btime".into(), 1)]);
+    files.mounts_skipped = BTreeMap::from([("/mnt nfs4".into(), 1)]);
+    status
 }
 
 fn status() -> Status {
@@ -239,21 +269,30 @@ fn telemetry() -> Telemetry {
 
 #[test]
 fn a_sealed_request_of_version_1_opens() {
-    for (name, ioc) in [("request-1.bin", Vec::new()), ("request-2.bin", lists())] {
-        let made = sealed(ioc);
-        let bytes = golden(name, &wire::encode(&made).unwrap());
+    for (name, file_hash) in [
+        ("request-1.bin", file_hash()),
+        ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }),
+        ("request-3.bin", file_hash_2()),
+    ] {
+        let sealed = sealed(file_hash.clone());
+        let bytes = golden(name, &wire::encode(&sealed).unwrap());
         let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
-        assert_eq!(read, made, "the same request is sealed to the same bytes");
+        assert_eq!(read, sealed, "the same request is sealed to the same bytes");
         let (_, _, trust) = keys();
-        assert_eq!(trust.open(&read, NOW).unwrap().operator, "ada");
+        let opened = trust.open(&read, NOW).unwrap();
+        assert_eq!(opened.operator, "ada");
+        let Args::HuntStart(start) = opened.args else { panic!("another kind") };
+        assert_eq!(start.file_hash, file_hash);
     }
 }
 
 #[test]
 fn results_of_version_1_decode() {
     let cap = limits::RESULT_BYTES_MAX;
-    let bytes = golden("status-1.bin", &wire::encode(&status()).unwrap());
-    assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status());
+    for (name, status) in [("status-1.bin", status()), ("status-2.bin", status_2())] {
+        let bytes = golden(name, &wire::encode(&status).unwrap());
+        assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status);
+    }
     let bytes = golden("blob-1.bin", &wire::encode(&blob_chunk()).unwrap());
     assert_eq!(wire::decode::<BlobChunk>(&bytes, cap).unwrap(), blob_chunk());
     let bytes = golden("telemetry-1.bin", &wire::encode(&telemetry()).unwrap());

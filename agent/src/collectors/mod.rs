@@ -31,6 +31,8 @@ impl CollectError {
     pub const SYSTEM: &'static str = "system";
     /// Below a root nothing could be looked at; what the other roots hold was collected.
     pub const NO_ROOT: &'static str = "no_root";
+    /// An owner or group that this machine does not know by that name.
+    pub const NO_ACCOUNT: &'static str = "no_account";
     /// An invariant of the collector is broken.
     pub const BUG: &'static str = "bug";
 

@@ -51,5 +51,6 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
     if long.is_some() {
         return Err(format!("a pattern is longer than {} bytes", limits::PATH_BYTES_MAX));
     }
-    ioc::check(&spec.ioc, &spec.hashes)
+    ioc::check(&spec.ioc, &spec.hashes)?;
+    spec.select.check()
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::ioc::IocList;
+use super::select::Select;
 
 /// The only artifact of this version.
 pub const FILE_HASH: &str = "file_hash";
@@ -93,4 +94,16 @@ pub struct FileHash {
     /// file does. Absent on the wire where there is none, so that older agents take the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ioc: Vec<IocList>,
+    /// Conditions on kind, times, owner, group and mode. Not on the wire where there are none, so that agents of
+    /// before they existed take such a hunt.
+    #[serde(default, skip_serializing_if = "Select::is_open")]
+    pub select: Box<Select>,
+    /// Follow symbolic links below a root, too.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub follow: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_off(flag: &bool) -> bool {
+    !flag
 }

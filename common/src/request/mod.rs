@@ -8,6 +8,7 @@ mod check;
 pub mod hunt;
 pub mod ioc;
 pub mod profile;
+pub mod select;
 pub mod sign;
 pub mod target;
 pub mod trust;

@@ -106,18 +106,20 @@ pub struct FilesFooter {
     /// Entries met: each root, and each name found in a folder that was entered. What lies in a folder that
     /// was not entered is not met; a root below another root is met once, as a root.
     pub seen: u64,
-    /// Regular files whose digests were computed (`ok`, `cached`, `changed`, `cache_mismatch`): each is a row, but for
-    /// `unmatched` of them.
+    /// Regular files that were read and whose digests were computed (`ok`, `changed`, `cache_mismatch`); a further name of
+    /// a file counts again. Each is a row, but for those that are `unmatched`.
     pub hashed: u64,
-    /// Of `hashed`: those of which a digest is in the hunt's list.
+    /// Regular files whose digests come from the cache (`cached`). Each is a row, but for those that are `unmatched`.
+    pub cached: u64,
+    /// Of `hashed` and `cached`: those of which a digest is in the hunt's list.
     pub matched: u64,
-    /// Of `hashed`: those that were judged by the hunt's list, are not in it, and are no rows.
+    /// Of `hashed` and `cached`: those that were judged by the hunt's list, are not in it, and are no rows.
     pub unmatched: u64,
     /// Folders that were entered (or would have been, but for `max_depth`) and, in a listing, every row of
     /// status `ok`.
     pub listed: u64,
-    /// Entries that the operator's own filter left out, by reason: `include`, `exclude`, `size`,
-    /// `file_system`. They are no rows.
+    /// Entries that the operator's own filter left out, by reason: `include`, `exclude`, `kind`, `size`, `mtime`,
+    /// `ctime`, `btime`, `owner`, `group`, `mode`, `file_system`. They are no rows.
     pub filtered: BTreeMap<String, u64>,
     /// Rows of what policy left out, by status: `skipped_kind` (links, pipes, sockets, devices), `skipped_fs`.
     pub skipped: BTreeMap<String, u64>,
@@ -126,9 +128,13 @@ pub struct FilesFooter {
     /// Roots below which nothing was looked at, lossily, each with the status of its row: it does not exist, cannot
     /// be read, is a link, lies on a file system that is not entered.
     pub roots_failed: BTreeMap<String, String>,
-    /// File systems that were not entered: mount point, a blank, type. At most 64, the others under `more`.
+    /// Rows that a condition could not be held against, by the condition: `btime` where the file system knows no
+    /// birth. They count above as well.
+    pub unjudged: BTreeMap<String, u64>,
+    /// File systems that were not entered, by policy or for `one_file_system`: mount point, a blank, type. At most 64,
+    /// the others under `more`.
     pub mounts_skipped: BTreeMap<String, u64>,
-    /// File bytes that went through the digests for rows that were kept.
+    /// File bytes behind the digests of the rows; a further name of a file counts again.
     pub bytes_hashed: u64,
     /// File bytes really read, repeats after a restart included.
     pub bytes_read: u64,
@@ -139,12 +145,13 @@ pub struct FilesFooter {
 }
 
 impl FilesFooter {
-    /// Returns the sum of all that an entry can become: hashed, listed, filtered, skipped, failed.
+    /// Returns the sum of all that an entry can become: hashed, cached, listed, filtered, skipped, failed.
     pub fn accounted(&self) -> u64 {
         let sum = |counts: &BTreeMap<String, u64>| {
             counts.values().fold(0_u64, |sum, count| sum.saturating_add(*count))
         };
         self.hashed
+            .saturating_add(self.cached)
             .saturating_add(self.listed)
             .saturating_add(sum(&self.filtered))
             .saturating_add(sum(&self.skipped))

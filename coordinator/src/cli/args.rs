@@ -5,6 +5,7 @@
 
 pub mod hunt;
 pub mod profile;
+pub mod select;
 pub mod telemetry;
 
 use std::ffi::OsString;

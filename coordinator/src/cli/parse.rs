@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
+use common::clock::Timestamp;
 use common::limits;
+use common::request::select::MODE_BITS;
 
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
 pub fn size(text: &str) -> Result<u64, String> {
@@ -39,6 +41,68 @@ pub fn duration_ms(text: &str) -> Result<u64, String> {
         _ => return Err(bad()),
     };
     scaled(number, unit).ok_or_else(bad)
+}
+
+/// A moment as people type it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// So many milliseconds before the request is signed.
+    Ago(u64),
+    /// Nanoseconds since 1970.
+    At(i64),
+}
+
+impl When {
+    /// Returns nanoseconds since 1970.
+    pub fn ns(self, now: Timestamp) -> i64 {
+        match self {
+            Self::At(ns) => ns,
+            Self::Ago(ms) => {
+                let then = i128::from(now.0) - i128::from(ms);
+                i64::try_from(then * 1_000_000).unwrap_or(i64::MIN)
+            }
+        }
+    }
+}
+
+/// Reads a moment: `7d` or `2h` ago, a day in UTC, or RFC 3339 with its offset.
+pub fn when(text: &str) -> Result<When, String> {
+    let has_unit = !text.ends_with(|last: char| last.is_ascii_digit());
+    if has_unit && let Ok(ms) = duration_ms(text) {
+        return Ok(When::Ago(ms));
+    }
+    let is_day = text.len() == 10;
+    let whole = if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let moment = whole.parse::<jiff::Timestamp>().ok();
+    moment.and_then(|at| i64::try_from(at.as_nanosecond()).ok()).map(When::At).ok_or_else(|| {
+        format!("{text:?} is not a time like 7d (ago), 2026-11-25 (UTC) or 2026-11-25T10:00:00Z")
+    })
+}
+
+/// A condition on the bits of a mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeTest {
+    /// All of these are set.
+    All(u32),
+    /// At least one of these is set.
+    Any(u32),
+    /// No others are set.
+    Exactly(u32),
+}
+
+/// Reads mode bits in octal: `4000` or `-4000` all set, `/6000` one set, `=0755` exactly.
+pub fn mode(text: &str) -> Result<ModeTest, String> {
+    let bad = || format!("{text:?} is not a mode like 4000, /6000 or =0755");
+    let digits = text.trim_start_matches(['/', '=', '-']);
+    let is_octal = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| is_octal && *bits <= MODE_BITS);
+    let bits = bits.ok_or_else(bad)?;
+    match text.strip_suffix(digits) {
+        Some("=") => Ok(ModeTest::Exactly(bits)),
+        Some("" | "-") if bits != 0 => Ok(ModeTest::All(bits)),
+        Some("/") if bits != 0 => Ok(ModeTest::Any(bits)),
+        _ => Err(bad()),
+    }
 }
 
 /// Reads a length of time in whole seconds, at least one.
@@ -137,6 +201,35 @@ mod tests {
         assert_eq!(size("4KiB"), Ok(4_096));
         for bad in ["", "M", "-1", "10X", "1.", ".5", "1e3", "99999999999999999999", "20000000T"] {
             assert!(size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn moments_are_ago_or_absolute() {
+        assert_eq!(when("7d"), Ok(When::Ago(604_800_000)));
+        assert_eq!(when("1.5h").map(|when| when.ns(Timestamp(5_400_001))), Ok(1_000_000));
+        let day = 1_795_564_800_000_000_000;
+        assert_eq!(when("2026-11-25"), Ok(When::At(day)));
+        assert_eq!(when("2026-11-25T01:00:00.5+01:00"), Ok(When::At(day + 500_000_000)));
+        for bad in ["", "7", "2026", "d", "-7d", "2026-11-25T10:00:00", "2026-13-01", "yesterday"] {
+            assert!(when(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(When::Ago(u64::MAX).ns(Timestamp(0)), i64::MIN);
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(mode("4000"), Ok(ModeTest::All(0o4000)));
+        assert_eq!(
+            (mode("-22"), mode("/6000")),
+            (Ok(ModeTest::All(0o22)), Ok(ModeTest::Any(0o6000)))
+        );
+        assert_eq!(
+            (mode("=0755"), mode("=0")),
+            (Ok(ModeTest::Exactly(0o755)), Ok(ModeTest::Exactly(0)))
+        );
+        for bad in ["", "0", "/", "/0", "888", "10000", "+4", "==7", "u+s"] {
+            assert!(mode(bad).is_err(), "{bad:?}");
         }
     }
 

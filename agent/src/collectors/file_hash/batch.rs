@@ -32,6 +32,8 @@ pub(super) enum Outcome {
     Row(Box<Found>),
     /// The operator's own filter left it out, for this reason.
     Filtered(&'static str),
+    /// It is on another file system than its root, and the operator asked not to go there. Which one, for people.
+    OtherFileSystem(String),
     /// It is a folder that was entered and is no row.
     Folder,
 }

@@ -40,7 +40,7 @@ impl<'a> Examiner<'a> {
 
     pub(super) fn examine(&self, leaf: Leaf, session: &dyn Session) -> Result<Examined, Stop> {
         let is_looked_at_first =
-            self.plan.is_listing() || self.plan.has_size_filter() || leaf.hint != FileKind::Regular;
+            self.plan.is_listing() || !self.plan.select.is_open() || leaf.hint != FileKind::Regular;
         if is_looked_at_first {
             session.check()?;
             match meta::of_name(&leaf.folder, &leaf.name) {
@@ -92,8 +92,7 @@ impl<'a> Examiner<'a> {
         if leaf.dev.is_some_and(|dev| dev != meta::dev(stat)) {
             return Some(tally::FILE_SYSTEM);
         }
-        let is_regular = meta::kind_of(stat) == FileKind::Regular;
-        (is_regular && !self.plan.is_size_selected(stat.stx_size)).then_some(tally::SIZE)
+        self.plan.select.refuses(stat)
     }
 
     /// Makes the row of an entry that is not read.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use common::result::FileKind;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{self, Mode, OFlags, Statx};
+use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::Errno;
 
 use super::meta;
-use super::mounts::Children;
+use super::mounts::{Children, Mount};
 use super::names::Names;
 use super::plan::join;
 
@@ -33,6 +33,9 @@ struct Frame<'a> {
     folder: Option<Arc<OwnedFd>>,
     /// Device and inode.
     identity: (u64, u64),
+    base: Arc<Base>,
+    /// A link leads to it: its path does not, so it keeps its descriptor.
+    is_linked: bool,
     path_len: usize,
     names: Names,
     mounts: Option<&'a Children>,
@@ -42,10 +45,34 @@ struct Frame<'a> {
     lost: Option<Errno>,
 }
 
+/// Where a path without links begins: the root, or what a followed link led to.
+#[derive(Debug)]
+pub(super) struct Base {
+    /// Length of its path as rows have it.
+    pub(super) path_len: usize,
+    /// Its path without links.
+    pub(super) real: Vec<u8>,
+}
+
+impl Base {
+    /// Returns the path without links of what has `path` in rows.
+    pub(super) fn real(&self, path: &[u8]) -> Vec<u8> {
+        let mut real = self.real.clone();
+        let below = path.get(self.path_len..).unwrap_or_default();
+        let below = below.strip_prefix(b"/").unwrap_or(below);
+        if !below.is_empty() {
+            join(&mut real, below);
+        }
+        real
+    }
+}
+
 /// A folder that has just been opened.
 #[derive(Debug)]
 pub(super) struct Opened<'a> {
     pub(super) folder: OwnedFd,
+    pub(super) base: Arc<Base>,
+    pub(super) is_linked: bool,
     pub(super) stat: Statx,
     pub(super) names: Names,
     pub(super) mounts: Option<&'a Children>,
@@ -58,8 +85,8 @@ pub(super) struct Listed {
     pub(super) name: Vec<u8>,
     pub(super) path: Vec<u8>,
     pub(super) hint: FileKind,
-    /// The type of what is mounted there.
-    pub(super) mount: Option<String>,
+    /// What is mounted there.
+    pub(super) mount: Option<Mount>,
     /// An earlier run came to it.
     pub(super) is_on_the_way: bool,
 }
@@ -93,6 +120,8 @@ impl<'a> Frames<'a> {
         self.stack.push(Frame {
             folder: Some(Arc::new(opened.folder)),
             identity: identity(&opened.stat),
+            base: opened.base,
+            is_linked: opened.is_linked,
             path_len: self.path.len(),
             names: opened.names,
             mounts: opened.mounts,
@@ -101,8 +130,24 @@ impl<'a> Frames<'a> {
         });
         let outer = self.stack.len().checked_sub(OPEN_FRAMES + 1).filter(|index| *index > 0);
         if let Some(frame) = outer.and_then(|index| self.stack.get_mut(index)) {
-            frame.folder = None;
+            frame.close();
         }
+    }
+
+    /// Returns what the innermost folder's path without links begins with.
+    pub(super) fn base(&self) -> Option<Arc<Base>> {
+        self.stack.last().map(|frame| Arc::clone(&frame.base))
+    }
+
+    /// Returns how many of the folders on the way a link leads to.
+    pub(super) fn links(&self) -> usize {
+        self.stack.iter().filter(|frame| frame.is_linked).count()
+    }
+
+    /// Tells whether a folder is on the way.
+    pub(super) fn holds(&self, folder: &Statx) -> bool {
+        let identity = identity(folder);
+        self.stack.iter().any(|frame| frame.identity == identity)
     }
 
     /// Returns the innermost folder, opened again from above if need be.
@@ -130,19 +175,47 @@ impl<'a> Frames<'a> {
                 && index + OPEN_FRAMES <= last
                 && let Some(outer) = self.stack.get_mut(index - 1)
             {
-                outer.folder = None;
+                outer.close();
             }
         }
         self.stack.get(last).and_then(|frame| frame.folder.clone()).ok_or(Errno::NOENT)
     }
 }
 
-/// Opens a folder to read its names; a link is not followed.
+impl Frame<'_> {
+    /// Lets go of the descriptor, if the path leads to the folder again.
+    fn close(&mut self) {
+        if !self.is_linked {
+            self.folder = None;
+        }
+    }
+}
+
+/// Flags to read a folder's names; a link is not followed.
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// Opens a folder to read its names.
 pub(super) fn open_folder(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags =
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match fs::openat(&parent, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => fs::openat(&parent, name, flags, Mode::empty()),
+    match fs::openat(&parent, name, FOLDER | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => fs::openat(&parent, name, FOLDER, Mode::empty()),
+        opened => opened,
+    }
+}
+
+/// The same where nothing is known to be mounted: what has been since is `EXDEV`, and is not touched.
+pub(super) fn open_unmounted(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let open = |flags| fs::openat2(parent, name, flags, Mode::empty(), ResolveFlags::NO_XDEV);
+    let opened = match open(FOLDER | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(FOLDER),
+        opened => opened,
+    };
+    match opened {
+        // Before Linux 5.6, or where it is filtered.
+        Err(Errno::NOSYS | Errno::PERM) => open_folder(parent, name),
         opened => opened,
     }
 }

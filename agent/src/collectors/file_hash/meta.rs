@@ -45,12 +45,11 @@ pub(super) fn kind(file_type: FileType) -> FileKind {
 
 /// Makes a row of what the kernel said.
 pub(super) fn row(path: Vec<u8>, stat: &Statx, status: FileStatus) -> Row {
-    let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
     Row {
         size: stat.stx_size,
         mtime_ns: nanoseconds(&stat.stx_mtime),
         ctime_ns: nanoseconds(&stat.stx_ctime),
-        btime_ns: has_birth.then(|| nanoseconds(&stat.stx_btime)),
+        btime_ns: birth_ns(stat),
         atime_ns: nanoseconds(&stat.stx_atime),
         mode: u32::from(stat.stx_mode),
         uid: stat.stx_uid,
@@ -81,6 +80,13 @@ pub(super) fn failed(path: Vec<u8>, hint: FileKind, stat: Option<&Statx>, errno:
     Row { errno: errno.raw_os_error(), ..bare }
 }
 
-fn nanoseconds(time: &StatxTimestamp) -> i64 {
+/// Returns when an entry was made, where its file system knows.
+pub(super) fn birth_ns(stat: &Statx) -> Option<i64> {
+    let is_known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    is_known.then(|| nanoseconds(&stat.stx_btime))
+}
+
+/// Returns a time as nanoseconds since 1970.
+pub(super) fn nanoseconds(time: &StatxTimestamp) -> i64 {
     time.tv_sec.saturating_mul(1_000_000_000).saturating_add(i64::from(time.tv_nsec))
 }

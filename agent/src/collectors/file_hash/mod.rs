@@ -1,6 +1,6 @@
 //! `file_hash`: walks file trees in a sorted order and yields a row for every selected entry.
 //!
-//! * [`plan`], [`filter`], [`mounts`]: the arguments, made ready.
+//! * [`plan`], [`filter`], [`select`], [`mounts`]: the arguments, made ready.
 //! * [`root`], [`names`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
 //! * [`examine`], [`meta`]: one entry, looked at. [`read`], [`digests`], [`pages`]: files, read once.
 //! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
@@ -28,6 +28,7 @@ mod plan;
 mod read;
 mod resume;
 mod root;
+mod select;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -70,7 +71,7 @@ fn collect_on(
     let cursor = session.resume();
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
-    let window = Window::new(cursor.unwrap_or_default(), plan.roots.clone());
+    let window = Window::new(cursor.unwrap_or_default(), plan.rules());
     let shared = Shared { plan: &plan, walker, window };
     std::thread::scope(|scope| -> Result<(), CollectError> {
         let mut threads = Vec::new();

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
+use rustix::fs::makedev;
+
 /// File systems without files of their own. `devtmpfs` is not among them: it is memory like `tmpfs`, can
 /// hold ordinary files, and `/dev/shm` is below it.
 const PSEUDO: &[&str] = &[
@@ -67,19 +69,36 @@ const FUSE_LOCAL: &[&str] =
     &["fuse.exfat", "fuse.fuse-overlayfs", "fuse.mergerfs", "fuse.ntfs-3g", "fuse.unionfs"];
 
 /// Tells whether policy does not enter file systems of this type. A type that is not known is entered.
-pub(super) fn is_skipped_type(kind: &str) -> bool {
+fn is_skipped_type(kind: &str) -> bool {
     PSEUDO.contains(&kind)
         || NETWORK.contains(&kind)
         || kind.starts_with("fuse.") && !FUSE_LOCAL.contains(&kind)
 }
 
-/// Mount points within one folder, by name: the type of what is mounted.
-pub(super) type Children = BTreeMap<Vec<u8>, String>;
+/// A mounted file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mount {
+    /// Its type.
+    pub(super) kind: String,
+    /// Its device number: two mounts that differ here are two file systems. The same number may still be two of what
+    /// `st_dev` tells apart (subvolumes of btrfs).
+    pub(super) dev: u64,
+}
+
+impl Mount {
+    /// Tells whether policy does not enter it.
+    pub(super) fn is_skipped(&self) -> bool {
+        is_skipped_type(&self.kind)
+    }
+}
+
+/// Mount points within one folder, by name.
+pub(super) type Children = BTreeMap<Vec<u8>, Mount>;
 
 /// What is mounted where, as a path look-up would find it.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
-    types: HashMap<Vec<u8>, String>,
+    points: HashMap<Vec<u8>, Mount>,
     children: HashMap<Vec<u8>, Children>,
 }
 
@@ -88,7 +107,7 @@ struct Line {
     id: u64,
     parent: u64,
     point: Vec<u8>,
-    kind: String,
+    mount: Mount,
 }
 
 impl Mounts {
@@ -96,9 +115,14 @@ impl Mounts {
         Ok(Self::parse(&std::fs::read("/proc/self/mountinfo")?))
     }
 
-    /// Returns the type of what is mounted exactly at `path`.
-    pub(super) fn at(&self, path: &[u8]) -> Option<&str> {
-        self.types.get(path).map(String::as_str)
+    /// Returns what is mounted exactly at `path`.
+    pub(super) fn at(&self, path: &[u8]) -> Option<&Mount> {
+        self.points.get(path)
+    }
+
+    /// Returns the file system that `path`, which has no links in it, lies on.
+    pub(super) fn over(&self, path: &[u8]) -> Option<&Mount> {
+        self.at(path).or_else(|| ancestors(path).find_map(|folder| self.at(folder)))
     }
 
     /// Returns the mount points that lie directly in the folder `path`.
@@ -110,14 +134,14 @@ impl Mounts {
         let lines: Vec<Line> = text.split(|byte| *byte == b'\n').filter_map(Line::parse).collect();
         let mut mounts = Self::default();
         mounts.descend(&lines);
-        for (point, kind) in &mounts.types {
+        for (point, mount) in &mounts.points {
             let Some(slash) = point.iter().rposition(|byte| *byte == b'/') else { continue };
             let (parent, name) = point.split_at(slash);
             let parent = if parent.is_empty() { b"/" } else { parent };
             let name = name.strip_prefix(b"/").unwrap_or(name);
             if !name.is_empty() {
                 let children = mounts.children.entry(parent.to_vec()).or_default();
-                children.insert(name.to_vec(), kind.clone());
+                children.insert(name.to_vec(), mount.clone());
             }
         }
         mounts
@@ -142,7 +166,7 @@ impl Mounts {
                 if ancestors(&line.point).any(|ancestor| points.contains(ancestor)) {
                     continue;
                 }
-                self.types.insert(line.point.clone(), line.kind.clone());
+                self.points.insert(line.point.clone(), line.mount.clone());
                 open.push(Some(line.id));
             }
         }
@@ -162,9 +186,12 @@ impl Line {
         let mut fields = line.split(|byte| *byte == b' ');
         let id = number(fields.next()?)?;
         let parent = number(fields.next()?)?;
-        let point = unescape(fields.nth(2)?);
+        let (major, minor) = std::str::from_utf8(fields.next()?).ok()?.split_once(':')?;
+        let dev = makedev(major.parse().ok()?, minor.parse().ok()?);
+        let point = unescape(fields.nth(1)?);
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        Some(Self { id, parent, point, kind: String::from_utf8_lossy(kind).into_owned() })
+        let kind = String::from_utf8_lossy(kind).into_owned();
+        Some(Self { id, parent, point, mount: Mount { kind, dev } })
     }
 }
 
@@ -206,12 +233,17 @@ mod tests {
             60 27 0:70 / /g rw - nfs server:/g rw\n\
             61 60 0:71 / /g rw - btrfs /dev/sdc rw\n";
         let mounts = Mounts::parse(text);
-        assert_eq!(mounts.at(b"/proc"), Some("proc"), "listed before its parent");
-        assert_eq!(mounts.at(b"/a"), Some("nfs4"));
-        assert_eq!(mounts.at(b"/a/b"), Some("tmpfs"));
-        assert_eq!(mounts.at(b"/c/d"), None, "hidden under /c");
-        assert_eq!(mounts.at(b"/e \\f"), Some("cifs"));
-        assert_eq!(mounts.at(b"/g"), Some("btrfs"));
+        let at = |path: &str| mounts.at(path.as_bytes()).map(|mount| mount.kind.as_str());
+        assert_eq!(at("/proc"), Some("proc"), "listed before its parent");
+        assert_eq!(at("/a"), Some("nfs4"));
+        assert_eq!(at("/a/b"), Some("tmpfs"));
+        assert_eq!(at("/c/d"), None, "hidden under /c");
+        assert_eq!(at("/e \\f"), Some("cifs"));
+        assert_eq!(at("/g"), Some("btrfs"));
+        let over = |path: &str| mounts.over(path.as_bytes()).map(|mount| mount.dev);
+        assert_eq!(over("/a/b/x/y"), Some(makedev(0, 41)));
+        assert_eq!((over("/a/b"), over("/a/bc")), (Some(makedev(0, 41)), Some(makedev(0, 40))));
+        assert_eq!((over("/"), over("/x")), (Some(makedev(254, 0)), Some(makedev(254, 0))));
         let names: Vec<_> = mounts.within(b"/").unwrap().keys().cloned().collect();
         assert_eq!(
             names,

@@ -9,6 +9,8 @@ use common::result::{FileStatus, Row};
 use super::batch::Verdict;
 use super::filter::Filter;
 use super::mounts::Mounts;
+use super::select::Select;
+use super::tally::Rules;
 use crate::collectors::CollectError;
 
 /// What to do, the same for every thread.
@@ -17,12 +19,12 @@ pub(super) struct Plan {
     /// Sorted component by component, each once.
     pub(super) roots: Vec<Vec<u8>>,
     pub(super) filter: Filter,
+    pub(super) select: Select,
     pub(super) hashes: Vec<HashKind>,
     pub(super) max_depth: Option<u32>,
-    pub(super) min_size: Option<u64>,
-    pub(super) max_size: Option<u64>,
     pub(super) one_file_system: bool,
     pub(super) all_file_systems: bool,
+    pub(super) follow: bool,
     pub(super) mounts: Mounts,
     ioc: Vec<IocList>,
 }
@@ -52,27 +54,23 @@ impl Plan {
             roots,
             hashes,
             max_depth: spec.max_depth,
-            min_size: spec.min_size,
-            max_size: spec.max_size,
+            select: Select::new(spec)?,
             one_file_system: spec.one_file_system,
             all_file_systems: spec.all_file_systems,
+            follow: spec.follow,
             mounts,
             ioc: spec.ioc.clone(),
         })
     }
 
+    /// Returns what the figures depend on.
+    pub(super) fn rules(&self) -> Rules {
+        Rules { roots: self.roots.clone(), asks_for_birth: self.select.asks_for_birth() }
+    }
+
     /// Tells whether nothing is to be read.
     pub(super) fn is_listing(&self) -> bool {
         self.hashes.is_empty()
-    }
-
-    /// Tells whether the size decides at all, so that a file is looked at before it is opened.
-    pub(super) fn has_size_filter(&self) -> bool {
-        self.min_size.is_some() || self.max_size.is_some()
-    }
-
-    pub(super) fn is_size_selected(&self, size: u64) -> bool {
-        self.min_size.is_none_or(|min| size >= min) && self.max_size.is_none_or(|max| size <= max)
     }
 
     /// Says what the hunt's list makes of a file. One that changed while it was read is never cleared by it.

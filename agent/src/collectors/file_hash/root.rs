@@ -1,8 +1,9 @@
-//! Finds a root without touching a file system that must not be touched.
+//! Finds what a path leads to without touching a file system that must not be touched.
 //!
 //! The kernel would follow links on the way into any mount; here every step is held against the mount
-//! table first. Links on the way are followed, and so is a root that is a link itself: whoever asks for
-//! `/var/run` or `/bin` means what is there, not the link. Below a root no link is followed.
+//! table first. Links on the way to a root are followed, and so is a root that is a link itself: whoever asks for
+//! `/var/run` or `/bin` means what is there, not the link. Below a root links are followed only if they are asked to
+//! be, and then from here, too.
 
 use std::collections::VecDeque;
 
@@ -12,20 +13,20 @@ use rustix::fs::{self, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::meta;
-use super::mounts::{Mounts, is_skipped_type};
+use super::mounts::Mounts;
 use super::plan::{components, join};
 
-/// Links followed on the way to a root, as the kernel bounds them.
+/// Links followed on one way, as the kernel bounds them.
 const LINKS_MAX: u32 = 40;
 
-/// Where a root lies.
+/// Where a path leads.
 #[derive(Debug)]
 pub(super) enum Place {
     /// It may be looked at.
     Found {
         /// The folder that holds it.
         parent: OwnedFd,
-        /// Its name there; `.` for the root of all.
+        /// Its name there; `.` for a folder that has no name on this way.
         name: Vec<u8>,
         /// Its path without links.
         real: Vec<u8>,
@@ -34,87 +35,136 @@ pub(super) enum Place {
     OnSkipped {
         /// The mount point.
         point: Vec<u8>,
-        /// The type of the file system.
+        /// The type of its file system.
         kind: String,
     },
     /// It cannot be reached.
     Failed(Errno),
 }
 
-/// Finds `root`, an absolute path without `.` and `..`.
-pub(super) fn find(root: &[u8], mounts: &Mounts, enter_all: bool) -> Place {
-    match step_through(root, mounts, enter_all) {
-        Ok(place) => place,
-        Err(errno) => Place::Failed(errno),
+/// What decides where a way may lead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ways<'a> {
+    pub(super) mounts: &'a Mounts,
+    /// Network and pseudo file systems are entered, too.
+    pub(super) enter_all: bool,
+}
+
+/// A folder on the way, and what is left of it.
+struct Step {
+    folder: OwnedFd,
+    /// Its path without links.
+    real: Vec<u8>,
+    pending: VecDeque<Vec<u8>>,
+}
+
+impl Ways<'_> {
+    /// Finds a root, an absolute path without `.` and `..`.
+    pub(super) fn find(self, root: &[u8]) -> Place {
+        self.walk(None, root)
+    }
+
+    /// Finds what the target of a link in `folder`, whose path without links is `real`, leads to.
+    pub(super) fn follow(self, folder: &OwnedFd, real: &[u8], target: &[u8]) -> Place {
+        self.walk(Some((folder, real)), target)
+    }
+
+    fn walk(self, from: Option<(&OwnedFd, &[u8])>, path: &[u8]) -> Place {
+        match self.step_through(from, path) {
+            Ok(place) => place,
+            Err(errno) => Place::Failed(errno),
+        }
+    }
+
+    fn step_through(self, from: Option<(&OwnedFd, &[u8])>, path: &[u8]) -> Result<Place, Errno> {
+        let mut step = match from {
+            Some((folder, real)) if !path.starts_with(b"/") => Step {
+                folder: open_step(folder, b".")?,
+                real: real.to_vec(),
+                pending: VecDeque::new(),
+            },
+            _ => match self.skipped(b"/") {
+                Some(place) => return Ok(place),
+                None => Step::top()?,
+            },
+        };
+        step.pending.extend(components(path).map(<[u8]>::to_vec));
+        let mut links = 0;
+        loop {
+            let Some(name) = step.pending.pop_front() else {
+                let Step { folder, real, .. } = step;
+                return Ok(Place::Found { parent: folder, name: b".".to_vec(), real });
+            };
+            if name == b"." {
+                continue;
+            }
+            if name == b".." {
+                step.up()?;
+                continue;
+            }
+            let mut candidate = step.real.clone();
+            join(&mut candidate, &name);
+            if let Some(place) = self.skipped(&candidate) {
+                return Ok(place);
+            }
+            if step.pending.is_empty() && !is_link(&step.folder, &name) {
+                return Ok(Place::Found { parent: step.folder, name, real: candidate });
+            }
+            let next = open_step(&step.folder, &name)?;
+            match FileType::from_raw_mode(fs::fstat(&next)?.st_mode) {
+                FileType::Directory => {
+                    step.folder = next;
+                    step.real = candidate;
+                }
+                FileType::Symlink => {
+                    links += 1;
+                    if links > LINKS_MAX {
+                        return Err(Errno::LOOP);
+                    }
+                    step.turn(&name)?;
+                }
+                _ => return Err(Errno::NOTDIR),
+            }
+        }
+    }
+
+    fn skipped(self, path: &[u8]) -> Option<Place> {
+        let mount = self.mounts.at(path).filter(|mount| !self.enter_all && mount.is_skipped())?;
+        Some(Place::OnSkipped { point: path.to_vec(), kind: mount.kind.clone() })
     }
 }
 
-fn step_through(root: &[u8], mounts: &Mounts, enter_all: bool) -> Result<Place, Errno> {
-    let skipped = |path: &[u8]| {
-        let kind = mounts.at(path).filter(|kind| !enter_all && is_skipped_type(kind))?;
-        Some(Place::OnSkipped { point: path.to_vec(), kind: kind.to_owned() })
-    };
-    if let Some(place) = skipped(b"/") {
-        return Ok(place);
+impl Step {
+    fn top() -> Result<Self, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = fs::openat(CWD, c"/", flags, Mode::empty())?;
+        Ok(Self { folder, real: b"/".to_vec(), pending: VecDeque::new() })
     }
-    let mut pending: VecDeque<Vec<u8>> = components(root).map(<[u8]>::to_vec).collect();
-    let mut folder = open_top()?;
-    let mut real = b"/".to_vec();
-    let mut links = 0;
-    loop {
-        let Some(name) = pending.pop_front() else {
-            return Ok(Place::Found { parent: folder, name: b".".to_vec(), real });
-        };
-        if name == b"." {
-            continue;
+
+    fn up(&mut self) -> Result<(), Errno> {
+        self.folder = open_step(&self.folder, b"..")?;
+        let up = self.real.iter().rposition(|byte| *byte == b'/').unwrap_or(0).max(1);
+        self.real.truncate(up);
+        Ok(())
+    }
+
+    /// Goes on where a link points.
+    fn turn(&mut self, link: &[u8]) -> Result<(), Errno> {
+        let target = fs::readlinkat(&self.folder, link, Vec::new())?.into_bytes();
+        if target.starts_with(b"/") {
+            let top = Self::top()?;
+            (self.folder, self.real) = (top.folder, top.real);
         }
-        if name == b".." {
-            folder = open_step(&folder, b"..")?;
-            let up = real.iter().rposition(|byte| *byte == b'/').unwrap_or(0).max(1);
-            real.truncate(up);
-            continue;
+        for component in components(&target).collect::<Vec<_>>().into_iter().rev() {
+            self.pending.push_front(component.to_vec());
         }
-        let mut candidate = real.clone();
-        join(&mut candidate, &name);
-        if let Some(place) = skipped(&candidate) {
-            return Ok(place);
-        }
-        if pending.is_empty() && !is_link(&folder, &name) {
-            return Ok(Place::Found { parent: folder, name, real: candidate });
-        }
-        let next = open_step(&folder, &name)?;
-        match FileType::from_raw_mode(fs::fstat(&next)?.st_mode) {
-            FileType::Directory => {
-                folder = next;
-                real = candidate;
-            }
-            FileType::Symlink => {
-                links += 1;
-                if links > LINKS_MAX {
-                    return Err(Errno::LOOP);
-                }
-                let target = fs::readlinkat(&folder, name.as_slice(), Vec::new())?.into_bytes();
-                if target.starts_with(b"/") {
-                    folder = open_top()?;
-                    real = b"/".to_vec();
-                }
-                for component in components(&target).collect::<Vec<_>>().into_iter().rev() {
-                    pending.push_front(component.to_vec());
-                }
-            }
-            _ => return Err(Errno::NOTDIR),
-        }
+        Ok(())
     }
 }
 
 /// Tells whether a name is known to be a link; what cannot be looked at is left to whoever looks next.
 fn is_link(folder: &OwnedFd, name: &[u8]) -> bool {
     meta::of_name(folder, name).is_ok_and(|stat| meta::kind_of(&stat) == FileKind::Symlink)
-}
-
-fn open_top() -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    fs::openat(CWD, c"/", flags, Mode::empty())
 }
 
 fn open_step(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {

@@ -11,6 +11,20 @@ use super::batch::{Found, Outcome, Verdict};
 pub(super) const EXCLUDE: &str = "exclude";
 /// Left out by the operator's `include`.
 pub(super) const INCLUDE: &str = "include";
+/// Left out by the operator's kinds.
+pub(super) const KIND: &str = "kind";
+/// Left out by the operator's window on the change of content.
+pub(super) const MTIME: &str = "mtime";
+/// Left out by the operator's window on the change of the inode.
+pub(super) const CTIME: &str = "ctime";
+/// Left out by the operator's window on the birth; also the word for what has none.
+pub(super) const BTIME: &str = "btime";
+/// Left out by the operator's owners.
+pub(super) const OWNER: &str = "owner";
+/// Left out by the operator's groups.
+pub(super) const GROUP: &str = "group";
+/// Left out by the operator's conditions on the mode.
+pub(super) const MODE: &str = "mode";
 /// Left out by the operator's size bounds.
 pub(super) const SIZE: &str = "size";
 /// Left out by the operator's `one_file_system`.
@@ -25,13 +39,26 @@ const ROOT_CHARS_MAX: usize = 512;
 /// Stands for the mounts that are not named.
 const MORE_MOUNTS: &str = "more";
 
-/// Adds one entry; one of `roots` that could not be looked at is noted by name.
-pub(super) fn add(footer: &mut FilesFooter, outcome: &Outcome, roots: &[Vec<u8>]) {
+/// What the figures depend on besides the entries.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    /// Those that cannot be looked at are noted by name.
+    pub(super) roots: Vec<Vec<u8>>,
+    /// A row without a birth time could not be judged.
+    pub(super) asks_for_birth: bool,
+}
+
+/// Adds one entry.
+pub(super) fn add(footer: &mut FilesFooter, outcome: &Outcome, rules: &Rules) {
     footer.seen += 1;
     match outcome {
         Outcome::Filtered(reason) => count(&mut footer.filtered, reason),
+        Outcome::OtherFileSystem(mount) => {
+            count(&mut footer.filtered, FILE_SYSTEM);
+            count_mount(footer, mount);
+        }
         Outcome::Folder => footer.listed += 1,
-        Outcome::Row(found) => add_row(footer, found, roots),
+        Outcome::Row(found) => add_row(footer, found, rules),
     }
 }
 
@@ -51,13 +78,13 @@ pub(super) fn no_root(footer: &FilesFooter) -> Option<String> {
     (!named.is_empty()).then(|| named.join("; ") + &more)
 }
 
-fn add_row(footer: &mut FilesFooter, found: &Found, roots: &[Vec<u8>]) {
+fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
     let status = found.row.status;
     let is_judged = matches!(
         status,
         FileStatus::Ok | FileStatus::Cached | FileStatus::Changed | FileStatus::CacheMismatch
     );
-    if !is_judged && roots.contains(&found.row.path) {
+    if !is_judged && rules.roots.contains(&found.row.path) {
         let name = String::from_utf8_lossy(&found.row.path);
         let name = name.chars().take(ROOT_CHARS_MAX).collect();
         footer.roots_failed.insert(name, status.as_str().to_owned());
@@ -66,6 +93,8 @@ fn add_row(footer: &mut FilesFooter, found: &Found, roots: &[Vec<u8>]) {
         FileStatus::Ok | FileStatus::Cached | FileStatus::Changed | FileStatus::CacheMismatch => {
             if found.row.digests.is_empty() {
                 footer.listed += 1;
+            } else if status == FileStatus::Cached {
+                footer.cached += 1;
             } else {
                 footer.hashed += 1;
             }
@@ -83,16 +112,27 @@ fn add_row(footer: &mut FilesFooter, found: &Found, roots: &[Vec<u8>]) {
         Verdict::Matched => footer.matched += 1,
         Verdict::Unmatched => footer.unmatched += 1,
     }
+    let is_failed = matches!(
+        status,
+        FileStatus::Denied | FileStatus::Vanished | FileStatus::IoError | FileStatus::SkippedFs
+    );
+    if rules.asks_for_birth && !is_failed && found.row.btime_ns.is_none() {
+        count(&mut footer.unjudged, BTIME);
+    }
     footer.bytes_hashed = footer.bytes_hashed.saturating_add(found.bytes);
     if let Some(mount) = &found.mount {
-        let is_named = footer.mounts_skipped.len() < MOUNTS_NAMED_MAX
-            || footer.mounts_skipped.contains_key(mount);
-        count(&mut footer.mounts_skipped, if is_named { mount } else { MORE_MOUNTS });
+        count_mount(footer, mount);
     }
     if found.elapsed_ms > footer.slowest_ms {
         footer.slowest_ms = found.elapsed_ms;
         footer.slowest_path = ByteBuf::from(found.row.path.clone());
     }
+}
+
+fn count_mount(footer: &mut FilesFooter, mount: &str) {
+    let is_named =
+        footer.mounts_skipped.len() < MOUNTS_NAMED_MAX || footer.mounts_skipped.contains_key(mount);
+    count(&mut footer.mounts_skipped, if is_named { mount } else { MORE_MOUNTS });
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, key: &str) {

@@ -16,9 +16,11 @@ use crate::collectors::CollectError;
 use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
+mod follow;
 mod honest;
 mod ioc;
 mod resume;
+mod select;
 mod together;
 
 fn spec(root: &Path) -> FileHash {

@@ -1,4 +1,4 @@
-//! The one sorted walk: iterative, through folder descriptors, links below a root never followed.
+//! The one sorted walk: iterative, through folder descriptors, links below a root followed only if they are asked to be.
 //!
 //! Order: roots as the plan sorts them; a folder before what is in it; names byte by byte within a folder.
 
@@ -11,15 +11,17 @@ use rustix::fs::Statx;
 use rustix::io::Errno;
 
 use super::batch::{Batch, Found, Item, Leaf, Outcome};
-use super::frames::{Frames, Listed, Opened, open_folder};
-use super::mounts::is_skipped_type;
+use super::frames::{Base, Frames, Listed, Opened, open_folder, open_unmounted};
+use super::mounts::{Mount, Mounts};
 use super::names::Names;
-use super::plan::{Plan, below, components, join};
+use super::plan::{Plan, below, components};
 use super::resume::{Past, Resume, done_with};
-use super::root::{self, Place};
+use super::root::{Place, Ways};
 use super::{meta, tally};
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Session, Stop};
+
+mod follow;
 
 /// Walks all roots.
 #[derive(Debug)]
@@ -28,9 +30,9 @@ pub(super) struct Walker<'a> {
     next_root: usize,
     /// The root that is walked.
     root: usize,
-    /// Its path without links.
-    real_root: Vec<u8>,
     root_dev: Option<u64>,
+    /// Device number of the mount that the root lies on.
+    root_mount: Option<u64>,
     frames: Frames<'a>,
     /// Where an earlier run stopped.
     resume: Option<Resume>,
@@ -39,15 +41,17 @@ pub(super) struct Walker<'a> {
 }
 
 /// An entry as its folder names it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     folder: Arc<OwnedFd>,
     name: Vec<u8>,
     path: Vec<u8>,
     hint: FileKind,
-    mount: Option<String>,
+    mount: Option<Mount>,
     level: usize,
     past: Past,
+    /// Its path without links, where that does not follow from its folder's: a root, or what a link led to.
+    real: Option<Vec<u8>>,
 }
 
 impl<'a> Walker<'a> {
@@ -63,8 +67,8 @@ impl<'a> Walker<'a> {
             plan,
             next_root: resume.as_ref().map_or(0, |resume| resume.root),
             root: 0,
-            real_root: Vec::new(),
             root_dev: None,
+            root_mount: None,
             frames: Frames::default(),
             resume,
             batches: 0,
@@ -108,13 +112,14 @@ impl<'a> Walker<'a> {
         if past == Past::Done {
             return Ok(true);
         }
-        match root::find(path, &self.plan.mounts, self.plan.all_file_systems) {
+        match self.ways().find(path) {
             Place::Found { parent, name, real } => {
-                self.real_root = real;
+                self.root_mount = self.plan.mounts.over(&real).map(|mount| mount.dev);
                 let folder = Arc::new(parent);
                 let path = path.clone();
                 let hint = FileKind::Unknown;
-                let entry = Entry { folder, name, path, hint, mount: None, level: 0, past };
+                let real = Some(real);
+                let entry = Entry { folder, name, path, hint, mount: None, level: 0, past, real };
                 self.look_at_unknown(entry, batch, session)?;
             }
             Place::OnSkipped { point, kind } => self.add_skipped(path, &point, &kind, batch),
@@ -145,7 +150,7 @@ impl<'a> Walker<'a> {
         }
         match self.frames.innermost() {
             Ok(folder) => {
-                let entry = Entry { folder, name, path, hint, mount, level, past };
+                let entry = Entry { folder, name, path, hint, mount, level, past, real: None };
                 self.judge(entry, batch, session)
             }
             Err(errno) => {
@@ -164,23 +169,22 @@ impl<'a> Walker<'a> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let is_folder = entry.hint == FileKind::Directory;
-        let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
-        let relative = below(root, &entry.path).unwrap_or_default();
-        if self.plan.filter.is_excluded(relative, is_folder) {
+        if self.is_excluded(&entry.path, is_folder) {
             self.add(Outcome::Filtered(tally::EXCLUDE), &entry.path, batch);
             return Ok(());
         }
-        if let Some(kind) = entry.mount.as_deref().filter(|kind| is_skipped_type(kind)) {
-            if self.plan.one_file_system {
-                self.add(Outcome::Filtered(tally::FILE_SYSTEM), &entry.path, batch);
+        if let Some(mount) = &entry.mount {
+            if self.is_elsewhere(Some(mount)) {
+                self.add_elsewhere(&entry.path, &entry.path, &mount.kind, batch);
                 return Ok(());
             }
-            if !self.plan.all_file_systems {
-                self.add_skipped(&entry.path, &entry.path, kind, batch);
+            if mount.is_skipped() && !self.plan.all_file_systems {
+                self.add_skipped(&entry.path, &entry.path, &mount.kind, batch);
                 return Ok(());
             }
         }
         match entry.hint {
+            FileKind::Symlink if self.plan.follow => self.follow(entry, batch, session),
             FileKind::Directory => self.enter(entry, batch, session),
             FileKind::Unknown => self.look_at_unknown(entry, batch, session),
             _ => {
@@ -201,6 +205,13 @@ impl<'a> Walker<'a> {
             Ok(stat) if meta::kind_of(&stat) == FileKind::Directory => {
                 self.enter(entry, batch, session)
             }
+            Ok(stat)
+                if meta::kind_of(&stat) == FileKind::Symlink
+                    && self.plan.follow
+                    && entry.level > 0 =>
+            {
+                self.follow(entry, batch, session)
+            }
             Ok(stat) => {
                 self.add_leaf(Entry { hint: meta::kind_of(&stat), ..entry }, batch);
                 Ok(())
@@ -215,12 +226,15 @@ impl<'a> Walker<'a> {
 
     /// Leaves an entry to the workers.
     fn add_leaf(&mut self, entry: Entry, batch: &mut Batch) {
-        let Entry { folder, name, path, hint, .. } = entry;
+        let Entry { folder, name, path, hint, mount, .. } = entry;
         if !self.is_included(&path, false) {
             return self.add(Outcome::Filtered(tally::INCLUDE), &path, batch);
         }
         self.walked += 1;
-        let dev = if self.plan.one_file_system { self.root_dev } else { None };
+        // A file is on the file system of its folder, unless it is a mount point itself. (Its own `st_dev` does not
+        // tell: an overlay reports that of a layer.)
+        let is_asked = self.plan.one_file_system && mount.is_some();
+        let dev = if is_asked { self.root_dev } else { None };
         let after = done_with(&path);
         batch.push(Item::Leaf(Leaf { folder, path, name, hint, dev }), after);
     }
@@ -232,10 +246,18 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        let opened = open_folder(&entry.folder, &entry.name)
-            .and_then(|folder| Ok((meta::of_open(&folder)?, folder)));
+        let is_unmounted = entry.level > 0 && entry.mount.is_none() && entry.real.is_none();
+        let opened = if is_unmounted {
+            open_unmounted(&entry.folder, &entry.name)
+        } else {
+            open_folder(&entry.folder, &entry.name)
+        };
+        let opened = opened.and_then(|folder| Ok((meta::of_open(&folder)?, folder)));
         let (stat, folder) = match opened {
             Ok(opened) => opened,
+            Err(Errno::XDEV) if is_unmounted => {
+                return self.judge_mounted(entry, batch, session);
+            }
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 self.add_leaf(Entry { hint: FileKind::Unknown, ..entry }, batch);
                 return Ok(());
@@ -252,7 +274,12 @@ impl<'a> Walker<'a> {
         if entry.level == 0 {
             self.root_dev = Some(meta::dev(&stat));
         } else if self.plan.one_file_system && self.root_dev != Some(meta::dev(&stat)) {
-            self.add(Outcome::Filtered(tally::FILE_SYSTEM), &entry.path, batch);
+            let kind = entry.mount.as_ref().map_or("subvolume", |mount| mount.kind.as_str());
+            self.add_elsewhere(&entry.path, &entry.path, kind, batch);
+            return Ok(());
+        }
+        if self.frames.links() > 0 && self.frames.holds(&stat) {
+            self.add_loop(&entry, &stat, batch);
             return Ok(());
         }
         let is_deepest = self
@@ -282,14 +309,33 @@ impl<'a> Walker<'a> {
             }
             Some(_) => {}
         }
-        let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
-        let mut real = self.real_root.clone();
-        match below(root, &entry.path) {
-            Some(relative) if !relative.is_empty() => join(&mut real, relative),
-            _ => {}
+        let is_linked = entry.level > 0 && entry.real.is_some();
+        let base = match (entry.real, self.frames.base()) {
+            (None, Some(base)) => base,
+            (real, _) => {
+                Arc::new(Base { path_len: entry.path.len(), real: real.unwrap_or_default() })
+            }
+        };
+        let mounts = self.plan.mounts.within(&base.real(&entry.path));
+        let opened = Opened { folder, base, is_linked, stat, names, mounts, towards };
+        self.frames.push(&entry.path, opened);
+        Ok(())
+    }
+
+    /// Decides on a folder that something has been mounted on since the table was read.
+    fn judge_mounted(
+        &mut self,
+        entry: Entry,
+        batch: &mut Batch,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let real = self.frames.base().map(|base| base.real(&entry.path)).unwrap_or_default();
+        if let Ok(Some(mount)) = Mounts::read().map(|mounts| mounts.at(&real).cloned()) {
+            return self.judge(Entry { mount: Some(mount), ..entry }, batch, session);
         }
-        let mounts = self.plan.mounts.within(&real);
-        self.frames.push(&entry.path, Opened { folder, stat, names, mounts, towards });
+        // It is away again, or hidden.
+        let row = meta::failed(entry.path.clone(), FileKind::Directory, None, Errno::XDEV);
+        self.add(Outcome::row(row), &entry.path, batch);
         Ok(())
     }
 
@@ -304,6 +350,9 @@ impl<'a> Walker<'a> {
         if entry.level > 0 && !self.is_included(&entry.path, true) {
             return Outcome::Filtered(tally::INCLUDE);
         }
+        if let Some(reason) = self.plan.select.refuses(stat) {
+            return Outcome::Filtered(reason);
+        }
         Outcome::row(meta::row(entry.path.clone(), stat, FileStatus::Ok))
     }
 
@@ -312,6 +361,27 @@ impl<'a> Walker<'a> {
         let relative = below(root, path).filter(|relative| !relative.is_empty());
         let relative = relative.or_else(|| components(path).last()).unwrap_or_default();
         self.plan.filter.is_included(relative, is_folder)
+    }
+
+    fn is_excluded(&self, path: &[u8], is_folder: bool) -> bool {
+        let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
+        self.plan.filter.is_excluded(below(root, path).unwrap_or_default(), is_folder)
+    }
+
+    fn ways(&self) -> Ways<'a> {
+        Ways { mounts: &self.plan.mounts, enter_all: self.plan.all_file_systems }
+    }
+
+    /// Tells whether a mount is certainly another file system than the root's, and none is to be entered. What has the
+    /// same device number (another mount of the same, a subvolume) is told apart by `st_dev`.
+    fn is_elsewhere(&self, mount: Option<&Mount>) -> bool {
+        let is_other = |mount: &Mount| self.root_mount.is_some_and(|root| root != mount.dev);
+        self.plan.one_file_system && mount.is_some_and(is_other)
+    }
+
+    fn add_elsewhere(&mut self, path: &[u8], point: &[u8], kind: &str, batch: &mut Batch) {
+        let mount = format!("{} {kind}", String::from_utf8_lossy(point));
+        self.add(Outcome::OtherFileSystem(mount), path, batch);
     }
 
     fn add_skipped(&mut self, path: &[u8], point: &[u8], kind: &str, batch: &mut Batch) {

@@ -65,7 +65,7 @@ struct State {
     emitted: Instant,
     is_cursor_new: bool,
     cursor: Cursor,
-    roots: Vec<Vec<u8>>,
+    rules: tally::Rules,
     failure: Option<CollectError>,
 }
 
@@ -79,7 +79,7 @@ struct Slot {
 }
 
 impl Window {
-    pub(super) fn new(cursor: Cursor, roots: Vec<Vec<u8>>) -> Self {
+    pub(super) fn new(cursor: Cursor, rules: tally::Rules) -> Self {
         let bytes_read = AtomicU64::new(cursor.footer.bytes_read);
         let state = State {
             slots: VecDeque::new(),
@@ -91,7 +91,7 @@ impl Window {
             emitted: Instant::now(),
             is_cursor_new: false,
             cursor,
-            roots,
+            rules,
             failure: None,
         };
         Self {
@@ -281,7 +281,7 @@ impl State {
             // The path of the last entry with one, where its row does not leave.
             let mut kept_back = None;
             for outcome in slot.outcomes.drain(..until).flatten() {
-                tally::add(&mut self.cursor.footer, &outcome, &self.roots);
+                tally::add(&mut self.cursor.footer, &outcome, &self.rules);
                 if let Outcome::Row(found) = outcome {
                     after = found.after;
                     if found.verdict == Verdict::Unmatched {

@@ -1,5 +1,7 @@
 //! Requests, hunts and collections.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;
@@ -181,6 +183,21 @@ pub struct HuntView {
     pub exit_code: u8,
 }
 
+/// What entries of one agent's part were not read for, by reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+#[serde(default)]
+pub struct Reasons {
+    /// Left out by the operator's own filter: `include`, `exclude`, `kind`, `size`, `mtime`, …
+    pub filtered: BTreeMap<String, u64>,
+    /// Left out by policy: `skipped_kind`, `skipped_fs`.
+    pub skipped: BTreeMap<String, u64>,
+    /// Could not be read: `denied`, `vanished`, `io_error`.
+    pub errors: BTreeMap<String, u64>,
+    /// Rows that a condition could not be held against: `btime` where the file system knows no birth.
+    pub unjudged: BTreeMap<String, u64>,
+}
+
 /// One agent's part in a hunt or a profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
@@ -225,6 +242,9 @@ pub struct CollectionView {
     /// Of them: files that are not in that list, and are no rows.
     #[serde(default)]
     pub unmatched: u64,
+    /// Files whose digest comes from the agent's cache.
+    #[serde(default)]
+    pub cached: u64,
     /// Files without a digest by their nature.
     pub listed: u64,
     /// Left out by the operator's own filter.
@@ -233,6 +253,12 @@ pub struct CollectionView {
     pub skipped: u64,
     /// Could not be judged.
     pub errors: u64,
+    /// The same three by reason; and rows that a condition could not be held against, by condition.
+    #[serde(default)]
+    pub reasons: Reasons,
+    /// File systems that were not entered: mount point, a blank, type.
+    #[serde(default)]
+    pub mounts_skipped: BTreeMap<String, u64>,
     /// File bytes hashed.
     pub bytes_hashed: u64,
     /// File bytes read, repeats after a restart included.

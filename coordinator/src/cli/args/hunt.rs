@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::select::Selection;
 use crate::cli::parse;
 
 /// Verbs of `hunt`.
@@ -13,6 +14,7 @@ pub enum Hunt {
     /// Launch a hunt, watch it, print its rows and what it covered. Ctrl-C detaches.
     #[command(after_help = "Examples:\n  muster hunt run --target label:db --root /usr/bin\n  \
         muster hunt run --agents web-1,web-2 --root /srv --include '*.php' --max-size 10M\n  \
+        muster hunt run --root /usr --one-file-system --setuid --changed-newer 7d\n  \
         muster hunt run --root /etc --hash none --output jsonl > etc.jsonl\n  \
         muster hunt run --root /home --root /tmp --ioc bad-hashes.txt --output jsonl | jq 'select(.match)'")]
     Run(Run),
@@ -103,9 +105,12 @@ pub struct What {
     /// Count lines of --ioc that hold no hash instead of refusing them.
     #[arg(long, requires = "ioc")]
     pub ioc_skip_bad: bool,
-    /// Stay on the file system of each root.
+    /// Stay on the file system of each root (`st_dev`, as `find -xdev`).
     #[arg(long)]
     pub one_file_system: bool,
+    /// Follow symbolic links below a root, as `find -L`; what a link leads to comes under the link's path.
+    #[arg(long)]
+    pub follow: bool,
     /// Which file systems to enter.
     #[arg(long, value_enum, default_value = "local")]
     pub fs: FileSystems,
@@ -173,6 +178,9 @@ pub struct Draft {
     /// What to collect.
     #[command(flatten)]
     pub what: What,
+    /// Which of it.
+    #[command(flatten)]
+    pub selection: Box<Selection>,
     /// Bounds.
     #[command(flatten)]
     pub bounds: Bounds,

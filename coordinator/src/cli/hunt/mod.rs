@@ -3,6 +3,7 @@
 mod end;
 mod ioc;
 mod plan;
+mod select;
 mod show;
 
 pub(super) use self::show::coverage;

@@ -1,5 +1,6 @@
 //! From what was typed to what is asked of whom.
 
+use common::clock::Clock;
 use common::ids::AgentId;
 use common::limits::DIRECTED_AGENTS_MAX;
 use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
@@ -7,8 +8,9 @@ use common::request::{Args, Limits, Target};
 use serde_bytes::ByteBuf;
 
 use super::ioc::Hashes;
+use super::select::select;
 use crate::cli::agents;
-use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, What, Which};
+use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, Which};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::parse;
@@ -23,7 +25,7 @@ pub(super) fn offline(draft: &Draft, out: Out) -> Result<Ask, Failure> {
     let exact = |id: &String| AgentId::new(id);
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
-    Ok(ask(draft, file_hash(&draft.what, out)?, target(&draft.which, &ids)?, 0))
+    Ok(ask(draft, file_hash(draft, out)?, target(&draft.which, &ids)?, 0))
 }
 
 /// Plans with a coordinator: agents may be named by the beginnings of their ids.
@@ -34,7 +36,7 @@ pub(super) fn online(
     is_watched: bool,
 ) -> Result<Ask, Failure> {
     // What is wrong with the command line is said before anything is fetched.
-    let spec = file_hash(&draft.what, out)?;
+    let spec = file_hash(draft, out)?;
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.agent_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
@@ -68,7 +70,8 @@ fn ask(draft: &Draft, file_hash: FileHash, target: Target, progress_s: u32) -> A
     }
 }
 
-fn file_hash(what: &What, out: Out) -> Result<FileHash, Failure> {
+fn file_hash(draft: &Draft, out: Out) -> Result<FileHash, Failure> {
+    let what = &draft.what;
     if what.roots.is_empty() {
         let cause = "a hunt walks at least one folder";
         return Err(Failure::usage("no --root", cause, "muster hunt run --root /usr/bin"));
@@ -102,6 +105,8 @@ fn file_hash(what: &What, out: Out) -> Result<FileHash, Failure> {
         one_file_system: what.one_file_system,
         all_file_systems: what.fs == FileSystems::All,
         ioc,
+        select: Box::new(select(&draft.selection, Clock::system().now())?),
+        follow: what.follow,
     })
 }
 
@@ -150,6 +155,7 @@ fn limits(bounds: &Bounds) -> Limits {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use common::result::FileKind;
 
     use super::*;
     use crate::cli::args::hunt::Hunt;
@@ -225,6 +231,40 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_fixed_when_they_are_signed() {
+        let ask = planned(&[
+            "--root",
+            "/a",
+            "--newer",
+            "2h",
+            "--changed-older",
+            "2026-11-25",
+            "--kind",
+            "file,char_device",
+            "--owner",
+            "33,www-data",
+            "--setuid",
+            "--setgid",
+            "--mode",
+            "1",
+            "--follow",
+        ])
+        .unwrap();
+        let spec = &start(&ask).file_hash;
+        let now = Clock::system().now().0 * 1_000_000;
+        let from = spec.select.mtime.from_ns.unwrap();
+        let age_s = (now - from) / 1_000_000_000;
+        assert!((7_200..7_260).contains(&age_s), "two hours before it was signed, not {age_s} s");
+        assert_eq!(spec.select.ctime.until_ns, Some(1_795_564_800_000_000_000));
+        assert_eq!(spec.select.kinds, [FileKind::Regular, FileKind::CharDevice]);
+        assert_eq!(spec.select.owners, ["33", "www-data"]);
+        assert_eq!((spec.select.mode.any, spec.select.mode.all), (0o6000, 1));
+        assert!(spec.follow);
+        let plain = planned(&["--root", "/a"]).unwrap();
+        assert!(start(&plain).file_hash.select.is_open(), "nothing by default");
+    }
+
+    #[test]
     fn agents_are_named_by_id() {
         let ask = planned(&["--root", "/a", "--agents", "web-1,web-2"]).unwrap();
         assert_eq!(ask.target.expr, "id:web-1 or id:web-2");
@@ -237,6 +277,8 @@ mod tests {
             &[],
             &["--root", "/a", "--hash", "none,md5"],
             &["--root", "/a", "--min-size", "2", "--max-size", "1"],
+            &["--root", "/a", "--newer", "2h", "--older", "1d"],
+            &["--root", "/a", "--setuid", "--mode", "/2"],
             &["--root", "/a", "--target", "label:db and"],
             &["--root", "/a", "--agents", "WEB 1"],
         ] {

@@ -6,7 +6,7 @@ use common::request::hunt::HuntStart;
 use common::request::ioc::IocList;
 
 use super::{Whole, exit_code};
-use crate::api::types::{CollectionView, HuntView, Progress, Time};
+use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Time};
 use crate::hunts::state::Part;
 use crate::store::StoreError;
 
@@ -45,7 +45,7 @@ impl Whole {
             if let Some(footer) = footer {
                 let files = footer.files.clone().unwrap_or_default();
                 sum.seen += files.seen;
-                sum.files += files.hashed;
+                sum.files += files.hashed + files.cached;
                 sum.matched += files.matched;
                 sum.bytes += files.bytes_read;
                 sum.cpu_ms += footer.cpu_user_ms + footer.cpu_system_ms;
@@ -108,10 +108,18 @@ impl Whole {
             hashed: sample.map_or(files.hashed, |sample| sample.hashed),
             matched: files.matched,
             unmatched: files.unmatched,
+            cached: files.cached,
             listed: files.listed,
             filtered: files.filtered.values().sum(),
             skipped: files.skipped.values().sum(),
             errors: files.failed.values().sum(),
+            reasons: Reasons {
+                filtered: files.filtered,
+                skipped: files.skipped,
+                errors: files.failed,
+                unjudged: files.unjudged,
+            },
+            mounts_skipped: files.mounts_skipped,
             bytes_hashed: files.bytes_hashed,
             bytes_read: sample.map_or(files.bytes_read, |sample| sample.bytes),
             cpu_ms: sample

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::super::batch::{Batch, Found, Item, Outcome, Verdict};
 use super::super::plan::Plan;
+use super::super::tally::Rules;
 use super::super::window::{Place, Window};
 use super::resume::as_nobody;
 use super::{names, run, spec, write};
@@ -97,7 +98,8 @@ fn no_list_clears_what_changed_while_it_was_read() {
 #[test]
 fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
     let session = FakeSession::new();
-    let window = Window::new(Cursor::default(), vec![b"/r".to_vec()]);
+    let rules = Rules { roots: vec![b"/r".to_vec()], ..Rules::default() };
+    let window = Window::new(Cursor::default(), rules);
     let judged = |path: &str, verdict: Verdict| {
         let row = Row::bare(path.as_bytes().to_vec(), FileKind::Regular, FileStatus::Ok, 0);
         Outcome::Row(Box::new(Found { verdict, ..Found::free(row) }))

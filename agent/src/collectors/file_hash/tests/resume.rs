@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::request::hunt::FileHash;
-use common::result::{FileStatus, FilesFooter, Row};
+use common::result::{FileKind, FileStatus, FilesFooter, Row};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Uid;
@@ -223,6 +223,10 @@ enum Thing {
     File,
     Folder,
     Link,
+    /// To the root's folder of this number, over and under what it lies in.
+    LinkTo(u8),
+    /// To the file that was made before.
+    HardLink,
     Pipe,
     ClosedFile,
     ClosedFolder,
@@ -240,6 +244,8 @@ fn odd_tree() -> impl Strategy<Value = Vec<(Vec<Vec<u8>>, Thing)>> {
         4 => Just(Thing::File),
         1 => Just(Thing::Folder),
         1 => Just(Thing::Link),
+        1 => (0_u8..4).prop_map(Thing::LinkTo),
+        1 => Just(Thing::HardLink),
         1 => Just(Thing::Pipe),
         1 => Just(Thing::ClosedFile),
         1 => Just(Thing::ClosedFolder),
@@ -250,6 +256,8 @@ fn odd_tree() -> impl Strategy<Value = Vec<(Vec<Vec<u8>>, Thing)>> {
 /// Makes the tree; where two things claim a path, the first has it. Returns the folders that were closed.
 fn make(root: &Path, tree: &[(Vec<Vec<u8>>, Thing)]) -> Vec<std::path::PathBuf> {
     let mut closed = Vec::new();
+    let mut last_file = None;
+    let tops: Vec<_> = tree.iter().map(|(names, _)| OsStr::from_bytes(&names[0])).collect();
     for (names, thing) in tree {
         let path =
             names.iter().fold(root.to_owned(), |path, name| path.join(OsStr::from_bytes(name)));
@@ -259,7 +267,17 @@ fn make(root: &Path, tree: &[(Vec<Vec<u8>>, Thing)]) -> Vec<std::path::PathBuf> 
             continue;
         }
         match thing {
-            Thing::File => fs::write(&path, path.as_os_str().as_bytes()).unwrap(),
+            Thing::File => {
+                fs::write(&path, path.as_os_str().as_bytes()).unwrap();
+                last_file = Some(path);
+            }
+            Thing::LinkTo(top) => {
+                symlink(root.join(tops[usize::from(*top) % tops.len()]), &path).unwrap();
+            }
+            Thing::HardLink => match &last_file {
+                Some(file) => fs::hard_link(file, &path).unwrap(),
+                None => fs::write(&path, "first").unwrap(),
+            },
             Thing::Folder => fs::create_dir(&path).unwrap(),
             Thing::Link => symlink("nowhere", &path).unwrap(),
             Thing::Pipe => mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap(),
@@ -284,6 +302,8 @@ proptest! {
         tree in odd_tree(),
         at in prop::collection::vec(any::<prop::sample::Index>(), 4),
         is_listing: bool,
+        follow: bool,
+        has_select: bool,
     ) {
         let folder = open_folder();
         let closed = make(folder.path(), &tree);
@@ -292,6 +312,11 @@ proptest! {
         let mut spec = spec(folder.path());
         if is_listing {
             spec.hashes.clear();
+        }
+        spec.follow = follow;
+        if has_select {
+            spec.select.kinds = vec![FileKind::Regular, FileKind::Directory];
+            spec.max_size = Some(folder.path().as_os_str().len() as u64 + 5);
         }
         let plain = |row: &Row| Row { atime_ns: 0, ..row.clone() };
         let (whole, cursors, footer) = run_from(&spec, None);

@@ -1,0 +1,120 @@
+//! Links below a root, where they are to be followed: as `find -L` does, but never into a file system that is not entered.
+//!
+//! What a link leads to comes under the link's own path. The walk keeps no record of what it has been to (a resumed one
+//! would not have it): what two links lead to comes twice, under two paths. Only a folder that the walk is in already
+//! is not entered again: that link is a row with `ELOOP`. A link that leads nowhere is the row of the link.
+
+use std::ffi::CString;
+use std::sync::Arc;
+
+use common::limits;
+use common::result::{FileKind, FileStatus, Row};
+use rustix::fs::{self, Statx};
+use rustix::io::Errno;
+
+use super::{Entry, Walker};
+use crate::collectors::file_hash::batch::{Batch, Outcome};
+use crate::collectors::file_hash::root::Place;
+use crate::collectors::file_hash::{meta, tally};
+use crate::session::{Session, Stop};
+
+impl Walker<'_> {
+    /// Takes a link for what it leads to.
+    pub(super) fn follow(
+        &mut self,
+        entry: Entry,
+        batch: &mut Batch,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let Some(base) = self.frames.base() else { return Ok(()) };
+        let target = fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new());
+        let Ok(target) = target.map(CString::into_bytes) else {
+            // Whatever it is by now.
+            self.add_leaf(Entry { hint: FileKind::Unknown, ..entry }, batch);
+            return Ok(());
+        };
+        let folder = entry.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let folder = base.real(entry.path.get(..folder.max(1)).unwrap_or_default());
+        match self.ways().follow(&entry.folder, &folder, &target) {
+            Place::Found { parent, name, real } => {
+                let mount = self.plan.mounts.over(&real);
+                if self.is_elsewhere(mount) {
+                    let kind = mount.map_or("", |mount| mount.kind.as_str()).to_owned();
+                    self.add_elsewhere(&entry.path, &real, &kind, batch);
+                    return Ok(());
+                }
+                match meta::of_name(&parent, &name) {
+                    Ok(stat) => {
+                        let place = Entry { folder: Arc::new(parent), name, ..entry.clone() };
+                        let found = Entry { hint: meta::kind_of(&stat), real: Some(real), ..place };
+                        self.take(found, &entry, &stat, batch, session)?;
+                    }
+                    Err(errno) => self.add_unreached(entry, errno, batch),
+                }
+            }
+            Place::OnSkipped { point, kind } => {
+                self.add_skipped(&entry.path, &point, &kind, batch);
+            }
+            Place::Failed(errno) => self.add_unreached(entry, errno, batch),
+        }
+        Ok(())
+    }
+
+    /// Goes on with what `link` led to.
+    fn take(
+        &mut self,
+        found: Entry,
+        link: &Entry,
+        stat: &Statx,
+        batch: &mut Batch,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        if found.hint != FileKind::Directory {
+            self.add_leaf(found, batch);
+            return Ok(());
+        }
+        if self.is_excluded(&found.path, true) {
+            self.add(Outcome::Filtered(tally::EXCLUDE), &found.path, batch);
+            return Ok(());
+        }
+        let is_too_far = self.frames.links() >= limits::LINKS_ON_THE_WAY_MAX;
+        if is_too_far || self.frames.holds(stat) {
+            match meta::of_name(&link.folder, &link.name) {
+                Ok(own) => self.add_loop(link, &own, batch),
+                Err(errno) => self.add_unreached(link.clone(), errno, batch),
+            }
+            return Ok(());
+        }
+        self.enter(found, batch, session)
+    }
+
+    /// Accounts for a link or folder that leads back to where the walk is.
+    pub(super) fn add_loop(&mut self, entry: &Entry, stat: &Statx, batch: &mut Batch) {
+        let kind = meta::kind_of(stat);
+        let target = (kind == FileKind::Symlink)
+            .then(|| fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new()).ok())
+            .flatten();
+        let outcome = if self.is_included(&entry.path, kind == FileKind::Directory) {
+            let row = meta::row(entry.path.clone(), stat, FileStatus::SkippedKind);
+            let link_target = target.map(std::ffi::CString::into_bytes);
+            Outcome::row(Row { errno: Errno::LOOP.raw_os_error(), link_target, ..row })
+        } else {
+            Outcome::Filtered(tally::INCLUDE)
+        };
+        let refused = self.plan.select.refuses(stat).map(Outcome::Filtered);
+        self.add(refused.unwrap_or(outcome), &entry.path, batch);
+    }
+
+    /// Accounts for a link whose target is not there (it is the row of the link) or cannot be reached.
+    fn add_unreached(&mut self, entry: Entry, errno: Errno, batch: &mut Batch) {
+        if errno == Errno::NOENT {
+            return self.add_leaf(entry, batch);
+        }
+        let stat = meta::of_name(&entry.folder, &entry.name).ok();
+        if let (Errno::LOOP, Some(stat)) = (errno, &stat) {
+            return self.add_loop(&entry, stat, batch);
+        }
+        let row = meta::failed(entry.path.clone(), FileKind::Symlink, stat.as_ref(), errno);
+        self.add(Outcome::row(row), &entry.path, batch);
+    }
+}
