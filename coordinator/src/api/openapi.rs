@@ -115,7 +115,7 @@ const ENDPOINTS: &[Endpoint] = &[
                 "value",
                 "Which value of the samples: cpu, samples, inuse_space; the usual one when not given.",
             ),
-            ("by", "What top adds up: function, line, file, module, thread, hunt, agent."),
+            ("by", "What top adds up: function, frame, line, file, module, thread, hunt, agent."),
             ("depth", "How many levels of a tree."),
             ("min_percent", "The smallest part of a tree that is shown."),
         ],

@@ -31,6 +31,13 @@ pub struct Frame {
     pub line: u32,
 }
 
+impl Frame {
+    /// Tells whether this is of Rust's own library (`core`, `alloc`, `std`), by where its source was when it was built.
+    pub fn is_of_std(&self) -> bool {
+        self.file.starts_with("/rustc/") || self.file.contains("/rustlib/src/rust/library/")
+    }
+}
+
 /// Where an executable mapping lay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {

@@ -181,7 +181,9 @@ fn what_is_not_known_is_named_by_module_and_offset() {
 #[test]
 fn every_top_adds_up_to_the_whole_and_hunts_are_told_from_the_rest() {
     let profile = made::agent();
-    for by in [By::Function, By::Line, By::File, By::Module, By::Thread, By::Hunt, By::Agent] {
+    for by in
+        [By::Function, By::Frame, By::Line, By::File, By::Module, By::Thread, By::Hunt, By::Agent]
+    {
         let top = profile.top(by);
         let flat: i64 = top.rows.all().iter().map(|row| row.flat).sum();
         assert_eq!((flat, top.total), (1_000_000_000, 1_000_000_000), "{by:?}");
@@ -198,6 +200,28 @@ fn every_top_adds_up_to_the_whole_and_hunts_are_told_from_the_rest() {
     let mut counted = profile;
     assert!(counted.show("samples") && !counted.show("bytes"));
     assert_eq!((counted.total(), counted.shown_type().unit.as_str()), (100, "count"));
+}
+
+#[test]
+fn what_rusts_own_library_spends_is_its_callers() {
+    let profile = made::with_std();
+    let shown = |by| {
+        let rows = profile.rows(by);
+        let name = |key: &Key| match key {
+            Key::Function { function, .. } => function.clone(),
+            key => panic!("{key:?}"),
+        };
+        let ticks = |ns: i64| ns / 10_000_000;
+        rows.iter().map(|r| (name(&r.key), ticks(r.flat), ticks(r.cum))).collect::<Vec<_>>()
+    };
+    let row = |name: &str, flat, cum| (name.to_owned(), flat, cum);
+    let folded =
+        [row("sha2::compress", 3, 3), row("std::sys::thread_start", 1, 1), row("work", 0, 3)];
+    assert_eq!(shown(By::Function), folded, "what nobody of ours called stays where it is");
+    let apart = shown(By::Frame);
+    assert!(apart.contains(&row("core::from_fn", 3, 3)), "{apart:?}");
+    assert!(apart.contains(&row("std::sys::thread_start", 1, 4)), "{apart:?}");
+    assert!(apart.contains(&row("sha2::compress", 0, 3)), "{apart:?}");
 }
 
 #[test]

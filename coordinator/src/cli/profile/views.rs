@@ -116,7 +116,7 @@ fn columns(by: By) -> Vec<Column> {
     let line = Column::new("line", "line", Show::Text);
     let share = [CUM, CUM_PERCENT];
     match by {
-        By::Function | By::Line => [&costs[..], &[function, file, line]].concat(),
+        By::Function | By::Frame | By::Line => [&costs[..], &[function, file, line]].concat(),
         By::File => [&costs[..], &[file]].concat(),
         By::Module => [&costs[..], &[Column::new("module", "module", Show::Text)]].concat(),
         By::Thread => [&share[..], &[Column::new("thread", "thread", Show::Text)]].concat(),

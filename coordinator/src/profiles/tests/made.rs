@@ -73,6 +73,13 @@ fn frame(text: &str) -> Frame {
     Frame { function: function.into(), file: file.into(), line: line.parse().unwrap() }
 }
 
+/// A stack that ends in Rust's own library, and one of nothing else.
+pub(super) fn with_std() -> Profile {
+    let start = "std::sys::thread_start@/rustc/1f/library/std/src/thread.rs:5";
+    let hash = "sha2::compress@/r/sha2.rs:9+core::from_fn@/rustc/1f/library/core/src/array.rs:3";
+    profile(&[(&[start, "work@/b/work.rs:2", hash], 3, "h1", "hunt"), (&[start], 1, "", "hunt")])
+}
+
 /// A small agent: one hunt that hashes, a second that waits in the kernel, and the agent's own work.
 pub(super) fn agent() -> Profile {
     profile(&[

@@ -12,14 +12,16 @@ use crate::profiles::profile::{Profile, Sample, Step};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
-    /// Functions, each with the line that costs most.
+    /// Functions, each with the line that costs most; those of Rust's own library are counted to their callers.
     #[default]
     Function,
-    /// Lines of functions.
+    /// Functions, those of Rust's own library among them.
+    Frame,
+    /// Lines of functions, likewise without Rust's own library.
     Line,
-    /// Source files.
+    /// Source files, likewise.
     File,
-    /// Packages of Rust functions, else the files that they were mapped from.
+    /// Packages of Rust functions, else the files that they were mapped from, likewise.
     Module,
     /// Threads by name.
     Thread,
@@ -180,7 +182,7 @@ impl Profile {
         for sample in &self.samples {
             let value = self.value(sample);
             let mut seen = HashSet::new();
-            for (depth, step) in self.steps(sample).enumerate() {
+            for (depth, step) in self.counted(by, sample).into_iter().enumerate() {
                 let part = self.part(by, sample, &step);
                 if !seen.insert(part) {
                     continue;
@@ -189,7 +191,7 @@ impl Profile {
                 let cost = costs.entry(part).or_default();
                 cost.flat += flat;
                 cost.cum += value;
-                if matches!(by, By::Function | By::Line) {
+                if matches!(by, By::Function | By::Frame | By::Line) {
                     let line = cost.lines.entry(step.frame.line).or_default();
                     *line = (line.0 + flat, line.1 + value);
                 }
@@ -201,10 +203,18 @@ impl Profile {
         costs
     }
 
+    /// Returns the steps that costs are added up for, leaf first. What a stack spends in Rust's own library is spent by
+    /// whoever called it: the `next` of some iterator says nothing, the loop that it is in does.
+    fn counted<'a>(&'a self, by: By, sample: &'a Sample) -> Vec<Step<'a>> {
+        let steps: Vec<_> = self.steps(sample).collect();
+        let own = || steps.iter().filter(|step| !step.frame.is_of_std());
+        if by == By::Frame || own().next().is_none() { steps } else { own().copied().collect() }
+    }
+
     fn part<'a>(&'a self, by: By, sample: &'a Sample, step: &Step<'a>) -> Part<'a> {
         let Frame { function, file, line } = step.frame;
         match by {
-            By::Function => (function, file, 0),
+            By::Function | By::Frame => (function, file, 0),
             By::Line => (function, file, *line),
             By::File => (file, "", 0),
             By::Module => (self.module(step), "", 0),
@@ -244,7 +254,9 @@ fn row(by: By, part: &Part<'_>, cost: &Cost, total: i64) -> Row {
 fn key(by: By, (name, file, _): &Part<'_>) -> Key {
     let name = (*name).to_owned();
     match by {
-        By::Function | By::Line => Key::Function { function: name, file: (*file).to_owned() },
+        By::Function | By::Frame | By::Line => {
+            Key::Function { function: name, file: (*file).to_owned() }
+        }
         By::File => Key::File { file: name },
         By::Module => Key::Module { module: name },
         By::Thread => Key::Thread { thread: name },
@@ -255,7 +267,7 @@ fn key(by: By, (name, file, _): &Part<'_>) -> Key {
 
 fn rows_by(by: By, rows: Vec<Row>) -> Rows {
     match by {
-        By::Function => Rows::Functions(rows),
+        By::Function | By::Frame => Rows::Functions(rows),
         By::Line => Rows::Lines(rows),
         By::File => Rows::Files(rows),
         By::Module => Rows::Modules(rows),
