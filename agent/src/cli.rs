@@ -17,6 +17,7 @@ const EXAMPLES: &str = "Examples:
   muster-agent run --config /etc/muster/agent.toml
   muster-agent doctor --config /etc/muster/agent.toml
   muster-agent once hunt.sealed --trust operator.key --output jsonl > rows.jsonl
+  muster-agent once hunt.sealed --trust operator.key --cache ~/.cache/muster
 
 Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker,
 75 the journal cannot be used, 77 refused (key, policy, password), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
@@ -52,6 +53,9 @@ enum Verb {
         /// A policy.toml to obey.
         #[arg(long)]
         policy: Option<PathBuf>,
+        /// A folder that remembers what was hashed: files that have not changed since are not read again.
+        #[arg(long, value_name = "DIR")]
+        cache: Option<PathBuf>,
         /// The id that targets are matched on.
         #[arg(long, default_value = "once")]
         agent: AgentId,
@@ -93,10 +97,10 @@ pub fn run(log_filter: &str) -> anyhow::Result<u8> {
             on_runtime(async { Ok(Box::pin(crate::run(config, stopped())).await?) })?;
             Ok(0)
         }
-        Verb::Once { request, trust, output, policy, agent } => {
+        Verb::Once { request, trust, output, policy, cache, agent } => {
             let policy = policy.map_or(Ok(Policy::default()), |path| config::load_policy(&path))?;
             let (root, fleet) = trusted(&trust)?;
-            run_once(&request, Trusted { agent, fleet, root, policy }, output)
+            run_once(&request, Trusted { agent, fleet, root, policy, cache }, output)
         }
         Verb::Doctor { config } => doctor(&config),
         Verb::Completions { shell } => {

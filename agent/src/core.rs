@@ -12,6 +12,7 @@ use common::result::{State, Status};
 use tokio::sync::Notify;
 
 use crate::admission::Admission;
+use crate::hash_cache::HashCache;
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
 use crate::policy::Policy;
@@ -46,6 +47,8 @@ pub struct Core {
     pub(crate) held: Mutex<crate::outbox::Held>,
     /// Takes the rows of every collection in the place of the outbox.
     pub(crate) rows_to: Option<tokio::sync::mpsc::Sender<Vec<common::result::Row>>>,
+    /// What is known of files that were hashed before.
+    pub(crate) cache: Option<Arc<HashCache>>,
 }
 
 /// What a [`Core`] is made from.
@@ -92,6 +95,7 @@ impl Core {
             stream_gap: Mutex::new(None),
             held: Mutex::default(),
             rows_to: None,
+            cache: None,
         })
     }
 

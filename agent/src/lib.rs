@@ -3,6 +3,7 @@
 //! * [`run()`]: one agent, from its [`config`] to its end; no globals, a process may hold many.
 //! * `reader` → [`intake`]: a delivery is verified, journalled, acked, and only then acted upon.
 //! * [`journal`]: what the agent owes, on disk. [`policy`]: what its machine allows. [`identity`]: who it is.
+//! * [`hash_cache`]: digests of files that were hashed before.
 //! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
 //! * [`session`]: the only way out of a collector; [`collectors`]: `file_hash` and `profile`.
 //! * `outbox`, [`telemetry`]: what leaves, confirmed; what the agent says of itself.
@@ -15,6 +16,7 @@ pub mod collectors;
 pub mod config;
 pub mod core;
 mod dispatch;
+pub mod hash_cache;
 pub mod identity;
 pub mod intake;
 pub mod journal;

@@ -7,6 +7,7 @@ mod jsonl;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::clock::Clock;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::{Core, Parts, lock};
 use crate::dispatch::dispatch;
+use crate::hash_cache::HashCache;
 use crate::identity::Identity;
 use crate::intake::Source;
 use crate::journal::{Journal, JournalError};
@@ -32,7 +34,7 @@ pub use self::jsonl::jsonl;
 /// Handed-over batches of rows that nobody has printed yet; the collection waits.
 const HANDED_OVER_MAX: usize = 4;
 
-/// Whom to trust and what to allow.
+/// Whom to trust, what to allow, and what to remember.
 #[derive(Debug, Clone)]
 pub struct Trusted {
     /// The agent that answers; its id is what targets are matched on.
@@ -43,6 +45,8 @@ pub struct Trusted {
     pub root: [u8; 32],
     /// What this machine allows.
     pub policy: Policy,
+    /// The folder with what is known of files that were hashed before.
+    pub cache: Option<PathBuf>,
 }
 
 /// Why a sealed request could not be run at all.
@@ -76,11 +80,13 @@ pub async fn once(
     let fleet = trusted.fleet.map_or_else(named, Ok)?;
     let scope = Scope::AgentAndUntagged(trusted.agent.clone());
     let clock = Clock::system();
+    let identity = Identity::of_this_machine();
+    let cache = trusted.cache.map(|folder| HashCache::new(folder, identity.machine_id.clone()));
     let parts = Parts {
         agent: trusted.agent,
         fleet,
         root: trusted.root,
-        identity: Identity::of_this_machine(),
+        identity,
         labels: std::collections::BTreeMap::new(),
         policy: trusted.policy,
         clock: clock.clone(),
@@ -89,6 +95,7 @@ pub async fn once(
     let mut core = Core::new(parts, Box::new(Collectors { scope, clock }))?;
     let (rows_to, rows) = mpsc::channel(HANDED_OVER_MAX);
     core.rows_to = Some(rows_to);
+    core.cache = cache.map(Arc::new);
     let core = Arc::new(core);
     lock(&core.admission).open();
     core.take(&sealed, Source::Directed)?;

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::core::{Core, Parts};
 use crate::dispatch::dispatch;
+use crate::hash_cache::HashCache;
 use crate::journal::{Journal, JournalError};
 use crate::runner::Collectors;
 use crate::{outbox, reader, telemetry};
@@ -107,7 +108,9 @@ fn assemble(config: &Config) -> Result<Core, AgentError> {
     let scope =
         if config.shares_process { Scope::Agent(agent) } else { Scope::AgentAndUntagged(agent) };
     let collectors = Collectors { scope, clock: config.clock.clone() };
-    let core = Core::new(parts, Box::new(collectors)).map_err(broken)?;
+    let mut core = Core::new(parts, Box::new(collectors)).map_err(broken)?;
+    let cache = HashCache::new(config.state_dir.clone(), config.identity.machine_id.clone());
+    core.cache = Some(Arc::new(cache));
     core.resume().map_err(broken)?;
     Ok(core)
 }

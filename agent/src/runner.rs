@@ -52,6 +52,9 @@ pub(crate) fn spawn(
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         let request = run.task.body.id;
         carry_out(&core, &run);
+        if let Some(cache) = &core.cache {
+            cache.rest();
+        }
         drop((core, run));
         crate::memory::give_back();
         if done.blocking_send(request).is_err() {

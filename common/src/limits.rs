@@ -71,6 +71,18 @@ limits! {
     PATH_BYTES_MAX: usize = 4_096, "the request is refused";
     /// Length of a path in a tree: the kernel's own bound holds for one call, not for a tree.
     TREE_PATH_BYTES_MAX: usize = 32_768, "the entry is a row with ENAMETOOLONG, and a folder is not entered";
+    /// Files with several names of which a collection knows the digests, until it has met all their names.
+    HARD_LINKED_FILES_MAX: usize = 100_000, "further files are hashed under each of their names";
+    /// What the cache of digests of one agent may take on disk; about a million files of one digest.
+    HASH_CACHE_BYTES_MAX: u64 = 134_217_728, "what was hashed longest ago is forgotten and will be read again";
+    /// One in so many of the files that the cache knows is read all the same.
+    HASH_CACHE_RECHECK_ONE_IN: u64 = 1_000, "not a bound: the share; what disagrees is a row with cache_mismatch";
+    /// A file that changed later than so long before it was read may change again without its times showing it.
+    HASH_CACHE_AGE_NS_MIN: i64 = 2_000_000_000, "its digests are not kept";
+    /// Files that one thread has hashed and that the cache has not been given.
+    HASH_CACHE_BATCH_ROWS_MAX: usize = 512, "they are written, in one transaction";
+    /// Size of such files.
+    HASH_CACHE_BATCH_BYTES_MAX: u64 = 67_108_864, "they are written, in one transaction";
     /// Hunts that run at once on an agent.
     HUNT_LANES: usize = 2, "further hunts wait in the journal, state queued";
     /// Profiles that run at once on an agent.

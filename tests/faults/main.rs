@@ -1,6 +1,8 @@
-//! The long kill test: twenty `kill -9` of each of agent, coordinator and broker in the middle of one hunt.
+//! The long kill tests: of what an agent remembers ([`cache`]), and of a whole hunt: twenty `kill -9` of each of agent, coordinator and broker in the middle of one hunt.
 //!
 //! `MUSTER_SEED=n` repeats a run.
+
+mod cache;
 
 use tests::fault;
 

@@ -273,6 +273,7 @@ fn a_sealed_request_of_version_1_opens() {
         ("request-1.bin", file_hash()),
         ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }),
         ("request-3.bin", file_hash_2()),
+        ("request-4.bin", FileHash { fresh: true, ..file_hash_2() }),
     ] {
         let sealed = sealed(file_hash.clone());
         let bytes = golden(name, &wire::encode(&sealed).unwrap());

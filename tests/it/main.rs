@@ -3,6 +3,7 @@
 mod agent;
 mod amqp;
 mod broker;
+mod cache;
 mod controls;
 mod durable;
 mod full;

@@ -89,11 +89,11 @@ impl Once {
         FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() }
     }
 
-    /// Starts the program on a request.
+    /// Returns the command that runs the program on a request.
     ///
     /// # Panics
-    /// When the request cannot be sealed or the program not be started.
-    pub fn start(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Child {
+    /// When the request cannot be sealed.
+    pub fn command(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Command {
         let now = Clock::system().now();
         let certificate = self.root.certify(&Grant {
             fleet: self.fleet,
@@ -122,7 +122,15 @@ impl Once {
         command.arg(hex::encode(&self.root.public())).current_dir("/").env("MUSTER_LOG", "error");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         reader.dress(&mut command);
-        command.spawn().expect("muster-agent once")
+        command
+    }
+
+    /// Starts the program on a request.
+    ///
+    /// # Panics
+    /// As [`Once::command`], or when the program cannot be started.
+    pub fn start(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Child {
+        self.command(spec, limits, reader).spawn().expect("muster-agent once")
     }
 
     /// Runs the program on a request to its end.

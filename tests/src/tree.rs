@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat};
 
+use crate::eventually::eventually;
 use crate::once::Reader;
 
 /// Size of the sparse file that is larger than any buffer, any counter of 32 bits, and the disk that it lies on.
@@ -218,6 +220,23 @@ fn readable(path: &Path) -> Expected {
 
 fn skipped(kind: &'static str) -> Expected {
     Expected { kind, ..file("skipped_kind", 0, None, None) }
+}
+
+/// Waits until nothing in a tree has changed for longer than a cache of digests asks for.
+///
+/// # Panics
+/// When it changes all the time.
+pub fn await_settled(root: &Path, limit: Duration) {
+    eventually("the tree is settled", limit, || {
+        let ages = walkdir::WalkDir::new(root).into_iter().map(|entry| {
+            let stat = entry.map_err(std::io::Error::from)?.metadata()?;
+            let changed = UNIX_EPOCH + Duration::from_secs(stat.ctime().unsigned_abs() + 1);
+            Ok(SystemTime::now().duration_since(changed).unwrap_or_default())
+        });
+        let youngest = ages.collect::<std::io::Result<Vec<_>>>().unwrap().into_iter().min();
+        let is_settled = youngest.is_none_or(|age| age > Duration::from_secs(2));
+        if is_settled { Ok(()) } else { Err(format!("{youngest:?}")) }
+    });
 }
 
 /// Asks `sha256sum`.

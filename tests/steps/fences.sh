@@ -25,8 +25,8 @@ fence 'lapin only in common::amqp' '\blapin(::|\s*=)' "common/src/amqp/|tests/sr
 fence 'queue names only in common::topology' '"(requests|results)(\.[a-z]+)?"' "common/src/topology|tests/src/|$tests"
 fence 'rmp_serde only in common::wire' '\brmp_serde::' "common/src/wire|$tests"
 fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"
-fence 'rusqlite only in the journal and the store' '\brusqlite::' \
-  "agent/src/journal|coordinator/src/store|tests/src/|$tests"
+fence 'rusqlite only in the journal, the hash cache and the store' '\brusqlite::' \
+  "agent/src/journal|agent/src/hash_cache|coordinator/src/store|tests/src/|$tests"
 fence 'rustls only in common::tls and coordinator::tls' '\b(tokio_)?rustls(_native_certs)?::' "(common|coordinator)/src/tls|tests/src/|$tests"
 fence 'only output and main print' '\be?print(ln)?!' \
   "coordinator/src/(output|main)|agent/src/(output|main|bin)|tests/src/|$tests"

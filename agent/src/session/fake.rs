@@ -4,10 +4,12 @@
 //! outside at any moment.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::result::{ProfileFooter, Row};
 
+use super::cache::Cache;
+use super::fake_cache::FakeCache;
 use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope};
 
 /// What a collector did with its session.
@@ -34,6 +36,7 @@ pub struct FakeSession {
     stop_at_check: Option<u64>,
     rows_max: Option<usize>,
     counts_only: bool,
+    cache: Option<Arc<FakeCache>>,
     checks: AtomicU64,
     threads: Threads,
     stop: Mutex<Option<Stop>>,
@@ -83,6 +86,13 @@ impl FakeSession {
     #[must_use]
     pub fn counting_only(mut self) -> Self {
         self.counts_only = true;
+        self
+    }
+
+    /// Hands out a cache.
+    #[must_use]
+    pub fn with_cache(mut self, cache: &Arc<FakeCache>) -> Self {
+        self.cache = Some(Arc::clone(cache));
         self
     }
 
@@ -165,6 +175,10 @@ impl Session for FakeSession {
 
     fn progress(&self, progress: Progress) {
         lock(&self.seen).progress = progress;
+    }
+
+    fn cache(&self) -> Option<&dyn Cache> {
+        self.cache.as_deref().map(|cache| cache as &dyn Cache)
     }
 }
 

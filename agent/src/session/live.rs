@@ -17,9 +17,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use super::bucket::Bucket;
+use super::cache::Cache;
 use super::meter::Meter;
 use super::stop::{StopSignal, lock};
 use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope};
+use crate::hash_cache::HashCache;
 use crate::journal::{Collection, Figures, Journal, JournalError, Step};
 
 /// Longest sleep before a thread looks up again.
@@ -41,6 +43,7 @@ pub struct LiveSession {
     is_polite: bool,
     /// Takes the rows in the place of the outbox.
     rows_to: Option<Sender<Vec<Row>>>,
+    cache: Option<Arc<HashCache>>,
     tag: Tag,
     stop: StopSignal,
     meter: Meter,
@@ -114,6 +117,7 @@ impl LiveSession {
             resume: collection.cursor,
             is_polite,
             rows_to: None,
+            cache: None,
             stop: StopSignal::default(),
             meter: Meter::default(),
             buckets: Mutex::new(buckets),
@@ -137,6 +141,12 @@ impl LiveSession {
     pub fn with_rows_to(mut self, rows_to: Sender<Vec<Row>>) -> Self {
         self.rows_to = Some(rows_to);
         self
+    }
+
+    /// Hands out what is known of files.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<Arc<HashCache>>) -> Self {
+        Self { cache, ..self }
     }
 
     /// Tells every thread of the collection to stop; the first word counts.
@@ -464,6 +474,10 @@ impl Session for LiveSession {
 
     fn progress(&self, progress: Progress) {
         *lock(&self.progress) = progress;
+    }
+
+    fn cache(&self) -> Option<&dyn Cache> {
+        self.cache.as_deref().map(|cache| cache as &dyn Cache)
     }
 }
 

@@ -5,13 +5,17 @@
 //! holds no limit code and is tested by plain calls with a session that only remembers.
 
 pub mod bucket;
+pub mod cache;
 pub mod fake;
+pub mod fake_cache;
 pub mod live;
 mod meter;
 mod stop;
 mod sys;
 
 use common::result::{FilesFooter, ProfileFooter, Row};
+
+use self::cache::Cache;
 
 /// Why a collector must stop. It returns this as soon as it sees it, from every thread.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +60,22 @@ pub struct Progress {
     pub bytes: u64,
     /// Where it is.
     pub path: Vec<u8>,
+}
+
+/// What tells one state of one file from any other: nobody changes the content without changing this, short of writing to
+/// the disk behind the kernel's back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Change of content, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Change of the inode, nanoseconds since 1970; a user cannot set it.
+    pub ctime_ns: i64,
 }
 
 /// What is about to be spent, for the limits.
@@ -120,4 +140,7 @@ pub trait Session: Sync {
 
     /// Says where the collector is. Cheap; the last word counts.
     fn progress(&self, progress: Progress);
+
+    /// Returns what is known of files that were hashed before, where anything is.
+    fn cache(&self) -> Option<&dyn Cache>;
 }

@@ -70,6 +70,7 @@ impl HashKind {
 /// What to walk, what to select, what to compute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
 pub struct FileHash {
     /// Absolute paths, as bytes: a name need not be UTF-8.
     pub roots: Vec<ByteBuf>,
@@ -101,6 +102,9 @@ pub struct FileHash {
     /// Follow symbolic links below a root, too.
     #[serde(default, skip_serializing_if = "is_off")]
     pub follow: bool,
+    /// Read every file, also those that an agent has hashed before and that have not changed since.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub fresh: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

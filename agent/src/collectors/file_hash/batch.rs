@@ -5,6 +5,8 @@ use std::sync::Arc;
 use common::result::{FileKind, Row};
 use rustix::fd::OwnedFd;
 
+use super::plan::Plan;
+
 /// Leaves of one batch; few in tests, so that small trees are interrupted within.
 const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
 /// Entries of one batch, counted ones included.
@@ -68,6 +70,15 @@ impl Found {
     /// Makes a row that cost nothing to speak of.
     pub(super) fn free(row: Row) -> Self {
         Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None, verdict: Verdict::None }
+    }
+}
+
+impl Found {
+    /// Makes a row of a file that was to be read, judged by the hunt's list.
+    pub(super) fn judged(plan: &Plan, row: Row, elapsed_ms: u64) -> Self {
+        let bytes = if row.status.has_digests() { row.size } else { 0 };
+        let verdict = plan.judge(&row);
+        Self { bytes, elapsed_ms, verdict, ..Self::free(row) }
     }
 }
 

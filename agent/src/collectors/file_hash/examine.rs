@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use super::batch::{Leaf, Outcome};
 use super::plan::Plan;
 use super::{meta, tally};
+use crate::session::cache::Digests;
 use crate::session::{Cost, Session, Stop};
 
 /// A file that is open and not read yet.
@@ -17,11 +18,23 @@ pub(super) struct Open {
     pub(super) path: Vec<u8>,
     /// What the kernel said of it before the first byte was read.
     pub(super) before: Statx,
+    /// What the cache says its digests are.
+    pub(super) expected: Option<Digests>,
 }
 
 /// What looking at an entry led to.
 #[derive(Debug)]
-pub(super) enum Examined {
+pub(super) enum Looked {
+    Done(Outcome),
+    /// It is to be opened.
+    Read(Leaf),
+    /// The cache may know it.
+    Ask(Leaf, Box<Statx>),
+}
+
+/// What opening a file led to.
+#[derive(Debug)]
+pub(super) enum Opened {
     Done(Outcome),
     /// It is to be read.
     Open(Box<Open>),
@@ -31,37 +44,46 @@ pub(super) enum Examined {
 #[derive(Debug)]
 pub(super) struct Examiner<'a> {
     plan: &'a Plan,
+    /// There is a cache that answers.
+    can_ask: bool,
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(plan: &'a Plan) -> Self {
-        Self { plan }
+    pub(super) fn new(plan: &'a Plan, can_ask: bool) -> Self {
+        Self { plan, can_ask }
     }
 
-    pub(super) fn examine(&self, leaf: Leaf, session: &dyn Session) -> Result<Examined, Stop> {
-        let is_looked_at_first =
-            self.plan.is_listing() || !self.plan.select.is_open() || leaf.hint != FileKind::Regular;
-        if is_looked_at_first {
-            session.check()?;
-            match meta::of_name(&leaf.folder, &leaf.name) {
-                Err(errno) => return Ok(done(meta::failed(leaf.path, leaf.hint, None, errno))),
-                Ok(stat) => {
-                    if let Some(reason) = self.filtered(&leaf, &stat) {
-                        return Ok(Examined::Done(Outcome::Filtered(reason)));
-                    }
-                    if self.plan.is_listing() {
-                        session.spend(Cost { files: 1, bytes: 0 })?;
-                    }
-                    if self.plan.is_listing() || meta::kind_of(&stat) != FileKind::Regular {
-                        return Ok(done(self.unread(leaf, &stat)));
-                    }
-                }
-            }
+    /// Looks at an entry by its name, where that can spare opening it.
+    pub(super) fn look(&self, leaf: Leaf, session: &dyn Session) -> Result<Looked, Stop> {
+        let is_looked_at_first = self.plan.is_listing()
+            || self.can_ask
+            || !self.plan.select.is_open()
+            || leaf.hint != FileKind::Regular;
+        if !is_looked_at_first {
+            return Ok(Looked::Read(leaf));
         }
-        Ok(self.open(leaf))
+        session.check()?;
+        let stat = match meta::of_name(&leaf.folder, &leaf.name) {
+            Err(errno) => {
+                let row = meta::failed(leaf.path, leaf.hint, None, errno);
+                return Ok(Looked::Done(Outcome::row(row)));
+            }
+            Ok(stat) => stat,
+        };
+        if let Some(reason) = self.filtered(&leaf, &stat) {
+            return Ok(Looked::Done(Outcome::Filtered(reason)));
+        }
+        if self.plan.is_listing() {
+            session.spend(Cost { files: 1, bytes: 0 })?;
+        }
+        if self.plan.is_listing() || meta::kind_of(&stat) != FileKind::Regular {
+            return Ok(Looked::Done(Outcome::row(self.unread(leaf, &stat))));
+        }
+        Ok(if self.can_ask { Looked::Ask(leaf, Box::new(stat)) } else { Looked::Read(leaf) })
     }
 
-    fn open(&self, leaf: Leaf) -> Examined {
+    /// Opens a file that is to be read.
+    pub(super) fn open(&self, leaf: Leaf) -> Opened {
         let opened =
             open_file(&leaf.folder, &leaf.name).and_then(|file| Ok((meta::of_open(&file)?, file)));
         let (before, file) = match opened {
@@ -80,12 +102,12 @@ impl<'a> Examiner<'a> {
             }
         };
         if let Some(reason) = self.filtered(&leaf, &before) {
-            return Examined::Done(Outcome::Filtered(reason));
+            return Opened::Done(Outcome::Filtered(reason));
         }
         if meta::kind_of(&before) != FileKind::Regular {
             return done(self.unread(leaf, &before));
         }
-        Examined::Open(Box::new(Open { file, path: leaf.path, before }))
+        Opened::Open(Box::new(Open { file, path: leaf.path, before, expected: None }))
     }
 
     fn filtered(&self, leaf: &Leaf, stat: &Statx) -> Option<&'static str> {
@@ -114,8 +136,8 @@ impl<'a> Examiner<'a> {
     }
 }
 
-fn done(row: Row) -> Examined {
-    Examined::Done(Outcome::row(row))
+fn done(row: Row) -> Opened {
+    Opened::Done(Outcome::row(row))
 }
 
 fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {

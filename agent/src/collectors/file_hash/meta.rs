@@ -5,6 +5,8 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
+use crate::session::FileId;
+
 /// Returns what is behind an open file.
 pub(super) fn of_open(file: impl AsFd) -> Result<Statx, Errno> {
     fs::statx(file, c"", AtFlags::EMPTY_PATH, wanted())
@@ -22,6 +24,17 @@ fn wanted() -> StatxFlags {
 /// Returns the device number.
 pub(super) fn dev(stat: &Statx) -> u64 {
     fs::makedev(stat.stx_dev_major, stat.stx_dev_minor)
+}
+
+/// Returns what tells this state of a file from any other.
+pub(super) fn file_id(stat: &Statx) -> FileId {
+    FileId {
+        dev: dev(stat),
+        ino: stat.stx_ino,
+        size: stat.stx_size,
+        mtime_ns: nanoseconds(&stat.stx_mtime),
+        ctime_ns: nanoseconds(&stat.stx_ctime),
+    }
 }
 
 /// Returns what an entry is.

@@ -3,6 +3,7 @@
 //! * [`plan`], [`filter`], [`select`], [`mounts`]: the arguments, made ready.
 //! * [`root`], [`names`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
 //! * [`examine`], [`meta`]: one entry, looked at. [`read`], [`digests`], [`pages`]: files, read once.
+//! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
 //! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
@@ -20,12 +21,14 @@ mod digests;
 mod examine;
 mod filter;
 mod frames;
+mod links;
 mod meta;
 mod mounts;
 mod names;
 mod pages;
 mod plan;
 mod read;
+mod recall;
 mod resume;
 mod root;
 mod select;
@@ -41,6 +44,7 @@ use std::sync::{Mutex, PoisonError};
 use common::request::hunt::FileHash;
 use common::result::FilesFooter;
 
+use self::links::Links;
 use self::plan::Plan;
 use self::walk::Walker;
 use self::window::Window;
@@ -72,7 +76,8 @@ fn collect_on(
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
     let window = Window::new(cursor.unwrap_or_default(), plan.rules());
-    let shared = Shared { plan: &plan, walker, window };
+    let links = Links::new(&plan.hashes);
+    let shared = Shared { plan: &plan, walker, window, links };
     std::thread::scope(|scope| -> Result<(), CollectError> {
         let mut threads = Vec::new();
         for number in 1..workers {

@@ -15,6 +15,7 @@ use crate::collectors::CollectError;
 
 /// What to do, the same for every thread.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
 pub(super) struct Plan {
     /// Sorted component by component, each once.
     pub(super) roots: Vec<Vec<u8>>,
@@ -25,6 +26,8 @@ pub(super) struct Plan {
     pub(super) one_file_system: bool,
     pub(super) all_file_systems: bool,
     pub(super) follow: bool,
+    /// What the cache knows does not count.
+    pub(super) fresh: bool,
     pub(super) mounts: Mounts,
     ioc: Vec<IocList>,
 }
@@ -58,6 +61,7 @@ impl Plan {
             one_file_system: spec.one_file_system,
             all_file_systems: spec.all_file_systems,
             follow: spec.follow,
+            fresh: spec.fresh,
             mounts,
             ioc: spec.ioc.clone(),
         })

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSliceMut;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::result::{FileKind, FileStatus, Row};
 use rustix::fs::{self, Statx, StatxTimestamp};
@@ -14,9 +14,11 @@ use rustix::io::{self, Errno, ReadWriteFlags};
 use super::batch::{Found, Outcome};
 use super::digests::{self, Digests};
 use super::examine::Open;
+use super::links::{Claim, Links};
 use super::meta;
 use super::pages::Pages;
 use super::plan::Plan;
+use super::recall::Recall;
 use super::window::{Place, Window};
 use crate::session::{Cost, Session, Stop};
 
@@ -37,11 +39,15 @@ pub(super) struct Stream {
     place: Place,
     open: Open,
     digests: Digests,
+    /// Other names of it may wait.
+    is_first: bool,
     size: u64,
     got: u64,
     /// The session allows to read up to here.
     allowed: u64,
     began: Option<Instant>,
+    /// The same by the clock, nanoseconds since 1970.
+    began_ns: i64,
     pages: Pages,
     is_looked_at: bool,
     /// It is worth waiting for.
@@ -71,6 +77,8 @@ pub(super) struct Delivery<'a> {
 pub(super) struct Reader<'a> {
     plan: &'a Plan,
     window: &'a Window,
+    links: &'a Links,
+    pub(super) recall: Recall<'a>,
     blank: Digests,
     buffers: Vec<Vec<u8>>,
 }
@@ -103,26 +111,54 @@ impl<'a> Delivery<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(plan: &'a Plan, window: &'a Window) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        window: &'a Window,
+        links: &'a Links,
+        session: &'a dyn Session,
+    ) -> Self {
         let width = digests::width(&plan.hashes).max(1);
         let buffers = std::iter::repeat_with(|| vec![0; BUFFER_BYTES]).take(width).collect();
-        Self { plan, window, blank: Digests::new(&plan.hashes), buffers }
+        let recall = Recall::new(plan, session);
+        Self { plan, window, links, recall, blank: Digests::new(&plan.hashes), buffers }
     }
 
-    /// Makes a stream of a file that was just opened.
-    pub(super) fn stream(&self, place: Place, open: Open) -> Stream {
-        Stream {
+    /// Makes a stream of a file that was just opened, unless its digests are known by another name.
+    pub(super) fn stream(
+        &self,
+        place: Place,
+        open: Box<Open>,
+        delivery: &mut Delivery<'_>,
+        session: &dyn Session,
+    ) -> Result<Option<Stream>, Stop> {
+        let (open, is_first) = match self.links.claim(place, open) {
+            Claim::ReadFirst(open) => (*open, true),
+            Claim::Read(open) => (*open, false),
+            Claim::Waits => {
+                session.spend(Cost { files: 1, bytes: 0 })?;
+                return Ok(None);
+            }
+            Claim::Known(row) => {
+                session.spend(Cost { files: 1, bytes: 0 })?;
+                let found = Found::judged(self.plan, *row, 0);
+                delivery.add(place, Outcome::Row(Box::new(found)), session)?;
+                return Ok(None);
+            }
+        };
+        Ok(Some(Stream {
             place,
+            is_first,
             size: open.before.stx_size,
             open,
             digests: self.blank.clone(),
             got: 0,
             allowed: 0,
             began: None,
+            began_ns: 0,
             pages: Pages::default(),
             is_looked_at: false,
             may_block: false,
-        }
+        }))
     }
 
     /// Reads a group of small files.
@@ -219,13 +255,35 @@ impl<'a> Reader<'a> {
                     stream.may_block = true;
                     cold.push_back(stream);
                 }
-                Step::End => delivery.add(stream.place, stream.end(self.plan, None), session)?,
-                Step::Failed(errno) => {
-                    delivery.add(stream.place, stream.end(self.plan, Some(errno)), session)?;
-                }
+                Step::End => self.finish(stream, None, delivery, session)?,
+                Step::Failed(errno) => self.finish(stream, Some(errno), delivery, session)?,
             }
         }
         Ok(())
+    }
+
+    /// Makes rows of a file that was read to its end, or could not be: its own, and those of its names that waited.
+    fn finish(
+        &mut self,
+        stream: Stream,
+        problem: Option<Errno>,
+        delivery: &mut Delivery<'_>,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let (place, is_first, id) =
+            (stream.place, stream.is_first, meta::file_id(&stream.open.before));
+        let (is_kept, began_ns) = (self.recall.takes(&stream.open), stream.began_ns);
+        let (row, elapsed_ms) = stream.end(problem);
+        if is_kept {
+            self.recall.keep(id, began_ns, &row);
+        }
+        let others = if is_first { self.links.finish(id, &row) } else { Vec::new() };
+        let mut add = |place, row, elapsed_ms| {
+            let found = Found::judged(self.plan, row, elapsed_ms);
+            delivery.add(place, Outcome::Row(Box::new(found)), session)
+        };
+        add(place, row, elapsed_ms)?;
+        others.into_iter().try_for_each(|(place, row)| add(place, row, 0))
     }
 }
 
@@ -242,6 +300,7 @@ impl Stream {
         self.allowed = self.size.min(SPEND_BYTES);
         session.spend(Cost { files: 1, bytes: self.allowed })?;
         self.began = Some(Instant::now());
+        self.began_ns = now_ns();
         if self.size > BUFFER_BYTES as u64 {
             self.look();
         }
@@ -321,26 +380,33 @@ impl Stream {
         Step::Cold
     }
 
-    /// Makes the row of a file that was read to its end, or could not be.
-    fn end(mut self, plan: &Plan, problem: Option<Errno>) -> Outcome {
+    /// Makes the row of a file that was read to its end, or could not be; also returns the milliseconds that it took.
+    fn end(mut self, problem: Option<Errno>) -> (Row, u64) {
         self.pages.drop_rest(&self.open.file);
-        let Open { file, path, before } = self.open;
+        let Open { file, path, before, expected } = self.open;
         let row = match problem.map_or_else(|| fs::fstat(&file), Err) {
             Err(errno) => meta::failed(path, FileKind::Regular, Some(&before), errno),
             Ok(after) => {
-                let is_changed = is_changed(&before, &after);
-                let status = if is_changed { FileStatus::Changed } else { FileStatus::Ok };
+                let digests = self.digests.finish();
+                let status = if is_changed(&before, &after) {
+                    FileStatus::Changed
+                } else if expected.is_some_and(|expected| expected != digests) {
+                    FileStatus::CacheMismatch
+                } else {
+                    FileStatus::Ok
+                };
                 // Of a file of /proc, or of one that grows, the kernel's size is not that of what was read.
-                let row = meta::row(path, &before, status);
-                Row { digests: self.digests.finish(), size: self.got, ..row }
+                Row { digests, size: self.got, ..meta::row(path, &before, status) }
             }
         };
-        let bytes = if row.status.has_digests() { self.got } else { 0 };
         let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
-        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let verdict = plan.judge(&row);
-        Outcome::Row(Box::new(Found { bytes, elapsed_ms, verdict, ..Found::free(row) }))
+        (row, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Tells whether a file is not what it was.

@@ -16,9 +16,11 @@ use crate::collectors::CollectError;
 use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
+mod cache;
 mod follow;
 mod honest;
 mod ioc;
+mod links;
 mod resume;
 mod select;
 mod together;

@@ -2,14 +2,20 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::batch::{Batch, Item};
-use super::examine::{Examined, Examiner};
+use rustix::fs::Statx;
+
+use super::batch::{Batch, Found, Item, Leaf, Outcome};
+use super::examine::{Examiner, Looked, Opened};
+use super::links::Links;
+use super::meta;
 use super::plan::Plan;
-use super::read::{Delivery, Reader};
+use super::read::{Delivery, Reader, Stream};
+use super::recall::{self, Answer};
 use super::walk::Walker;
 use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
-use crate::session::{Session, Stop};
+use crate::session::cache::Digests;
+use crate::session::{Cost, FileId, Session, Stop};
 
 /// Files that are opened before the first of them is read: so many a disk is asked for at once.
 const GROUP: usize = 16;
@@ -20,84 +26,149 @@ pub(super) struct Shared<'a> {
     pub(super) plan: &'a Plan,
     pub(super) walker: Mutex<Walker<'a>>,
     pub(super) window: Window,
+    pub(super) links: Links,
 }
 
 /// Works until everything is done or something fails.
 pub(super) fn work(shared: &Shared<'_>, session: &dyn Session) {
     let _thread = session.enter_thread();
     let alarm = Alarm { window: &shared.window };
-    if let Err(stop) = run(shared, session) {
+    if let Err(stop) = Worker::new(shared, session).run() {
         shared.window.fail(stop.into());
     }
     drop(alarm);
 }
 
-fn run(shared: &Shared<'_>, session: &dyn Session) -> Result<(), Stop> {
-    let window = &shared.window;
-    let examiner = Examiner::new(shared.plan);
-    let mut reader = Reader::new(shared.plan, window);
-    loop {
-        session.check()?;
-        match window.next() {
-            Next::End => return Ok(()),
-            Next::Wait => window.wait(),
-            Next::Read(big) => {
-                let mut delivery = Delivery::new(window);
-                reader.read_big(*big, &mut delivery, session)?;
-                delivery.deliver();
-            }
-            Next::Walk => match pull(shared, session)? {
-                Some(batch) => take(batch, &examiner, &mut reader, window, session)?,
-                None => window.close(),
-            },
+/// One thread of a collection.
+struct Worker<'a, 'p> {
+    shared: &'a Shared<'p>,
+    session: &'a dyn Session,
+    examiner: Examiner<'a>,
+    reader: Reader<'a>,
+    /// Small files that are open and not read yet.
+    group: Vec<Stream>,
+}
+
+impl<'a, 'p> Worker<'a, 'p> {
+    fn new(shared: &'a Shared<'p>, session: &'a dyn Session) -> Self {
+        let plan = shared.plan;
+        Self {
+            shared,
+            session,
+            examiner: Examiner::new(plan, recall::answering(plan, session).is_some()),
+            reader: Reader::new(plan, &shared.window, &shared.links, session),
+            group: Vec::with_capacity(GROUP),
         }
-        window.emit(session)?;
     }
-}
 
-/// Takes the next batch off the walker and opens its place in the window, in one order.
-fn pull(shared: &Shared<'_>, session: &dyn Session) -> Result<Option<Batch>, Stop> {
-    let mut walker = shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
-    let batch = walker.next_batch(session)?;
-    if let Some(batch) = &batch {
-        shared.window.open(batch);
+    fn run(&mut self) -> Result<(), Stop> {
+        let window = &self.shared.window;
+        loop {
+            self.session.check()?;
+            match window.next() {
+                Next::End => return Ok(()),
+                Next::Wait => window.wait(),
+                Next::Read(big) => {
+                    let mut delivery = Delivery::new(window);
+                    self.reader.read_big(*big, &mut delivery, self.session)?;
+                    delivery.deliver();
+                }
+                Next::Walk => match self.pull()? {
+                    Some(batch) => self.take(batch)?,
+                    None => window.close(),
+                },
+            }
+            window.emit(self.session)?;
+        }
     }
-    Ok(batch)
-}
 
-fn take(
-    batch: Batch,
-    examiner: &Examiner<'_>,
-    reader: &mut Reader<'_>,
-    window: &Window,
-    session: &dyn Session,
-) -> Result<(), Stop> {
-    let mut delivery = Delivery::new(window);
-    let mut group = Vec::with_capacity(GROUP);
-    for (index, item) in batch.items.into_iter().enumerate() {
-        let place = Place { batch: batch.number, index };
-        let examined = match item {
-            Item::Leaf(leaf) => examiner.examine(leaf, session)?,
-            Item::Done(outcome) => Examined::Done(outcome),
+    /// Takes the next batch off the walker and opens its place in the window, in one order.
+    fn pull(&self) -> Result<Option<Batch>, Stop> {
+        let mut walker = self.shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = walker.next_batch(self.session)?;
+        if let Some(batch) = &batch {
+            self.shared.window.open(batch);
+        }
+        Ok(batch)
+    }
+
+    fn take(&mut self, batch: Batch) -> Result<(), Stop> {
+        let mut delivery = Delivery::new(&self.shared.window);
+        let mut asked = Vec::new();
+        for (index, item) in batch.items.into_iter().enumerate() {
+            let place = Place { batch: batch.number, index };
+            let looked = match item {
+                Item::Leaf(leaf) => self.examiner.look(leaf, self.session)?,
+                Item::Done(outcome) => Looked::Done(outcome),
+            };
+            match looked {
+                Looked::Done(outcome) => delivery.add(place, outcome, self.session)?,
+                Looked::Read(leaf) => self.open(place, leaf, None, &mut delivery)?,
+                Looked::Ask(leaf, stat) => asked.push((place, leaf, stat)),
+            }
+        }
+        self.recall(asked, &mut delivery)?;
+        self.reader.read_group(self.group.drain(..), &mut delivery, self.session)?;
+        delivery.deliver();
+        Ok(())
+    }
+
+    /// Makes rows of the files that the cache knows, and reads the others.
+    fn recall(
+        &mut self,
+        asked: Vec<(Place, Leaf, Box<Statx>)>,
+        delivery: &mut Delivery<'_>,
+    ) -> Result<(), Stop> {
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = asked.iter().map(|(.., stat)| meta::file_id(stat)).collect();
+        let answers = self.reader.recall.find(&ids);
+        // What was looked up costs no file and no bytes, but time.
+        self.session.spend(Cost::default())?;
+        for (((place, leaf, stat), id), answer) in asked.into_iter().zip(ids).zip(answers) {
+            match answer {
+                Answer::Known(digests) => {
+                    let row = recall::row(leaf.path, &stat, digests);
+                    let found = Found::judged(self.shared.plan, row, 0);
+                    delivery.add(place, Outcome::Row(Box::new(found)), self.session)?;
+                }
+                Answer::Unknown => self.open(place, leaf, None, delivery)?,
+                Answer::Check(digests) => self.open(place, leaf, Some((id, digests)), delivery)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a file and puts it among those that are to be read. `expected` is what the cache said of it.
+    fn open(
+        &mut self,
+        place: Place,
+        leaf: Leaf,
+        expected: Option<(FileId, Digests)>,
+        delivery: &mut Delivery<'_>,
+    ) -> Result<(), Stop> {
+        let mut open = match self.examiner.open(leaf) {
+            Opened::Done(outcome) => return delivery.add(place, outcome, self.session),
+            Opened::Open(open) => open,
         };
-        match examined {
-            Examined::Done(outcome) => delivery.add(place, outcome, session)?,
-            Examined::Open(open) => {
-                let stream = reader.stream(place, *open);
-                if !stream.is_big() {
-                    group.push(stream);
-                } else if let Some(big) = window.offer(stream) {
-                    reader.read_big(big, &mut delivery, session)?;
+        let id = meta::file_id(&open.before);
+        open.expected = expected.filter(|(asked, _)| *asked == id).map(|(_, digests)| digests);
+        let stream = self.reader.stream(place, open, delivery, self.session)?;
+        match stream {
+            Some(stream) if !stream.is_big() => self.group.push(stream),
+            Some(stream) => {
+                if let Some(big) = self.shared.window.offer(stream) {
+                    self.reader.read_big(big, delivery, self.session)?;
                 }
             }
+            None => {}
         }
-        if group.len() >= GROUP {
-            reader.read_group(group.drain(..), &mut delivery, session)?;
+        if self.group.len() >= GROUP {
+            self.reader.read_group(self.group.drain(..), delivery, self.session)?;
         }
+        Ok(())
     }
-    reader.read_group(group, &mut delivery, session)?;
-    delivery.deliver();
-    Ok(())
 }
 
 /// Ends the other workers when one panics: they would wait for its rows for ever.

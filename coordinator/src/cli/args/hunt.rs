@@ -75,6 +75,7 @@ pub struct Which {
 /// What to collect.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to collect")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
 pub struct What {
     /// A folder or file to walk, absolute; may be repeated.
     #[arg(long = "root", value_name = "PATH")]
@@ -111,6 +112,9 @@ pub struct What {
     /// Follow symbolic links below a root, as `find -L`; what a link leads to comes under the link's path.
     #[arg(long)]
     pub follow: bool,
+    /// Read every file, also what an agent has hashed before and that has not changed since (status `cached`).
+    #[arg(long)]
+    pub fresh: bool,
     /// Which file systems to enter.
     #[arg(long, value_enum, default_value = "local")]
     pub fs: FileSystems,

@@ -107,6 +107,7 @@ fn file_hash(draft: &Draft, out: Out) -> Result<FileHash, Failure> {
         ioc,
         select: Box::new(select(&draft.selection, Clock::system().now())?),
         follow: what.follow,
+        fresh: what.fresh,
     })
 }
 
@@ -248,6 +249,7 @@ mod tests {
             "--mode",
             "1",
             "--follow",
+            "--fresh",
         ])
         .unwrap();
         let spec = &start(&ask).file_hash;
@@ -259,9 +261,10 @@ mod tests {
         assert_eq!(spec.select.kinds, [FileKind::Regular, FileKind::CharDevice]);
         assert_eq!(spec.select.owners, ["33", "www-data"]);
         assert_eq!((spec.select.mode.any, spec.select.mode.all), (0o6000, 1));
-        assert!(spec.follow);
+        assert!(spec.follow && spec.fresh);
         let plain = planned(&["--root", "/a"]).unwrap();
-        assert!(start(&plain).file_hash.select.is_open(), "nothing by default");
+        let plain = &start(&plain).file_hash;
+        assert!(plain.select.is_open() && !plain.fresh, "nothing by default");
     }
 
     #[test]

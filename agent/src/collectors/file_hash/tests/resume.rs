@@ -71,12 +71,21 @@ proptest! {
         has_size: bool,
         has_two_roots: bool,
         has_list: bool,
+        has_links: bool,
     ) {
         let folder = TempDir::new().unwrap();
         for path in &paths {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, path.as_os_str().as_bytes()).unwrap();
+        }
+        if has_links {
+            for (n, path) in paths.iter().enumerate() {
+                let path = folder.path().join(path);
+                for name in [path.with_extension("beside"), folder.path().join(format!("far{n}"))] {
+                    fs::hard_link(&path, name).unwrap();
+                }
+            }
         }
         let mut spec = spec(folder.path());
         if is_listing {

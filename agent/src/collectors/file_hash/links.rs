@@ -1,0 +1,145 @@
+//! Files with several names (hard links): read once, with a row for each name.
+//!
+//! Who meets the first name reads. Whoever meets another one meanwhile leaves it here, and it becomes a row when the
+//! reading ends; one that is met later becomes a row at once. The names are told by what the kernel says of the inode:
+//! when that has changed, it is read again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::limits;
+use common::request::hunt::HashKind;
+use common::result::{FileStatus, Row};
+use rustix::fs::Statx;
+
+use super::examine::Open;
+use super::meta;
+use super::window::Place;
+use crate::session::FileId;
+
+/// Inodes of which more names may come.
+const INODES_MAX: usize = if cfg!(test) { 8 } else { limits::HARD_LINKED_FILES_MAX };
+
+/// What is known of files with several names.
+#[derive(Debug)]
+pub(super) struct Links {
+    kinds: Vec<HashKind>,
+    known: Mutex<HashMap<FileId, Inode>>,
+}
+
+#[derive(Debug)]
+struct Inode {
+    /// Names that were not met yet.
+    left: u32,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Its first name is being read; these wait for it.
+    Reading(Vec<Name>),
+    /// It was read. The digests lie one behind the other: there may be many of them.
+    Read { status: FileStatus, digests: Box<[u8]> },
+}
+
+/// A further name of a file that is being read.
+#[derive(Debug)]
+struct Name {
+    place: Place,
+    path: Vec<u8>,
+    stat: Statx,
+}
+
+/// What is to be done with a file that is open.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// It is to be read, and [`Links::finish`] wants to hear of it.
+    ReadFirst(Box<Open>),
+    /// It is to be read.
+    Read(Box<Open>),
+    /// It is a row already.
+    Known(Box<Row>),
+    /// It becomes a row when the reading of another name ends.
+    Waits,
+}
+
+impl Links {
+    pub(super) fn new(kinds: &[HashKind]) -> Self {
+        Self { kinds: kinds.to_vec(), known: Mutex::default() }
+    }
+
+    /// Decides what to do with a file that is open.
+    pub(super) fn claim(&self, place: Place, open: Box<Open>) -> Claim {
+        if open.before.stx_nlink < 2 {
+            return Claim::Read(open);
+        }
+        let id = meta::file_id(&open.before);
+        let mut known = self.lock();
+        let Some(inode) = known.get_mut(&id) else {
+            if known.len() >= INODES_MAX {
+                return Claim::Read(open);
+            }
+            let left = open.before.stx_nlink - 1;
+            known.insert(id, Inode { left, state: State::Reading(Vec::new()) });
+            return Claim::ReadFirst(open);
+        };
+        inode.left = inode.left.saturating_sub(1);
+        let is_last = inode.left == 0;
+        let Open { path, before: stat, .. } = *open;
+        let row = match &mut inode.state {
+            State::Reading(waiting) => {
+                waiting.push(Name { place, path, stat });
+                return Claim::Waits;
+            }
+            State::Read { status, digests } => {
+                Row { digests: unpack(&self.kinds, digests), ..meta::row(path, &stat, *status) }
+            }
+        };
+        if is_last {
+            known.remove(&id);
+        }
+        Claim::Known(Box::new(row))
+    }
+
+    /// Notes what became of a file whose first name was read, and returns the rows of the names that waited for it.
+    pub(super) fn finish(&self, id: FileId, first: &Row) -> Vec<(Place, Row)> {
+        let mut known = self.lock();
+        let Some(Inode { left, state: State::Reading(waiting) }) = known.remove(&id) else {
+            return Vec::new();
+        };
+        let is_sure = matches!(first.status, FileStatus::Ok | FileStatus::CacheMismatch);
+        if left > 0 && is_sure && first.size == id.size {
+            let digests = first.digests.iter().flat_map(|(_, digest)| digest).copied().collect();
+            let state = State::Read { status: first.status, digests };
+            known.insert(id, Inode { left, state });
+        }
+        drop(known);
+        waiting.into_iter().map(|name| (name.place, name.row(first))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Inode>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Name {
+    /// Makes its row: what happened to the file happened under all its names.
+    fn row(self, first: &Row) -> Row {
+        Row {
+            size: first.size,
+            errno: first.errno,
+            digests: first.digests.clone(),
+            ..meta::row(self.path, &self.stat, first.status)
+        }
+    }
+}
+
+fn unpack(kinds: &[HashKind], mut digests: &[u8]) -> Vec<(HashKind, Vec<u8>)> {
+    let mut unpacked = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let Some((digest, rest)) = digests.split_at_checked(kind.bytes()) else { break };
+        unpacked.push((*kind, digest.to_vec()));
+        digests = rest;
+    }
+    unpacked
+}

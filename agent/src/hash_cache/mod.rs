@@ -1,0 +1,230 @@
+//! Digests of files that were hashed before, on disk: one SQLite file that is worth nothing but time.
+//!
+//! Whatever is wrong with it is said once, and from then on it is as if nothing were known. It holds one state of each
+//! inode; when it is full, what was hashed longest ago goes. One process at a time has it.
+
+mod file;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::limits;
+use common::request::hunt::HashKind;
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+};
+use tracing::warn;
+
+use self::file::CacheError;
+use crate::session::FileId;
+use crate::session::cache::{Cache, Digests, Hashed};
+
+const FIND: &str = "SELECT size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3 FROM files WHERE dev = ?1 AND ino = ?2";
+const ADD: &str = "INSERT OR IGNORE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const REPLACE: &str = "INSERT OR REPLACE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const FORGET: &str = "DELETE FROM files WHERE n IN (SELECT n FROM files ORDER BY n LIMIT ?1)";
+/// Rows that go at once where there is no more room; more than come at once.
+const FORGET_ROWS: i64 = 4_096;
+/// Columns of [`FIND`] before the digests.
+const DIGESTS_AT: usize = 3;
+
+/// The cache of one agent. Its file is open while a collection runs.
+#[derive(Debug)]
+pub struct HashCache {
+    folder: PathBuf,
+    machine_id: String,
+    bytes_max: u64,
+    db: Mutex<Db>,
+    has_complained: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Db {
+    Closed,
+    Open(Connection),
+    /// Until the collection ends.
+    Unusable,
+}
+
+impl HashCache {
+    /// Names the cache of this machine in `folder`; one of another machine (a copied disk) will be begun anew.
+    pub fn new(folder: PathBuf, machine_id: String) -> Self {
+        let bytes_max = limits::HASH_CACHE_BYTES_MAX;
+        let (db, has_complained) = (Mutex::new(Db::Closed), AtomicBool::new(false));
+        Self { folder, machine_id, bytes_max, db, has_complained }
+    }
+
+    /// Closes the file: an agent that has nothing to do holds no memory for it.
+    pub fn rest(&self) {
+        *self.lock() = Db::Closed;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Db> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs something on the file; `None` when there is no file, or it failed.
+    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Option<T> {
+        let mut db = self.lock();
+        if matches!(*db, Db::Closed) {
+            *db = self.open();
+        }
+        let Db::Open(connection) = &mut *db else { return None };
+        match work(connection) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                let problem = CacheError::from(problem);
+                if !problem.may_pass() {
+                    *db = Db::Unusable;
+                    self.abandon(&problem);
+                }
+                drop(db);
+                self.complain(&problem);
+                None
+            }
+        }
+    }
+
+    fn open(&self) -> Db {
+        match file::open(&self.folder, &self.machine_id) {
+            Ok(connection) => Db::Open(connection),
+            Err(problem) => {
+                self.complain(&problem);
+                Db::Unusable
+            }
+        }
+    }
+
+    /// Puts a file that turned out to be broken out of the way of the next collection.
+    fn abandon(&self, problem: &CacheError) {
+        if problem.is_broken()
+            && let Err(error) = file::set_aside(&self.folder)
+        {
+            let folder = self.folder.display();
+            warn!(%folder, %error, "a broken hash cache cannot be renamed: remove it");
+        }
+    }
+
+    fn complain(&self, problem: &CacheError) {
+        if !self.has_complained.swap(true, Ordering::Relaxed) {
+            let folder = self.folder.display();
+            warn!(%folder, error = %problem, "no hash cache: files are read that it might have spared");
+        }
+    }
+}
+
+impl Cache for HashCache {
+    fn is_empty(&self) -> bool {
+        let first = |db: &mut Connection| {
+            db.query_row("SELECT n FROM files LIMIT 1", [], |_| Ok(())).optional()
+        };
+        self.with(first).flatten().is_none()
+    }
+
+    fn find(&self, kinds: &[HashKind], files: &[FileId]) -> Vec<Option<Digests>> {
+        let find = |db: &mut Connection| {
+            let tx = db.transaction()?;
+            let mut select = tx.prepare_cached(FIND)?;
+            let mut found = Vec::with_capacity(files.len());
+            for file in files {
+                found.push(look_up(&mut select, file)?.and_then(|known| pick(kinds, &known)));
+            }
+            drop(select);
+            tx.commit()?;
+            Ok(found)
+        };
+        self.with(find).unwrap_or_else(|| vec![None; files.len()])
+    }
+
+    fn keep(&self, files: &[Hashed]) {
+        let mut settled = files.iter().filter(|file| !is_racy(file)).peekable();
+        if settled.peek().is_none() {
+            return;
+        }
+        self.with(|db| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for file in settled {
+                keep(&tx, file)?;
+            }
+            if bytes(&tx)? > self.bytes_max {
+                tx.prepare_cached(FORGET)?.execute([FORGET_ROWS])?;
+            }
+            tx.commit()
+        });
+    }
+}
+
+/// Tells whether a file had changed so shortly before it was read that it may have changed again without its times
+/// showing it: some file systems count in steps of two seconds.
+fn is_racy(file: &Hashed) -> bool {
+    file.began_ns.saturating_sub(file.id.ctime_ns) < limits::HASH_CACHE_AGE_NS_MIN
+}
+
+fn look_up(select: &mut CachedStatement<'_>, file: &FileId) -> rusqlite::Result<Option<Digests>> {
+    let mut rows = select.query((file.dev.cast_signed(), file.ino.cast_signed()))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (size, mtime_ns, ctime_ns): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let is_same =
+        (size.cast_unsigned(), mtime_ns, ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns);
+    if is_same { digests(row).map(Some) } else { Ok(None) }
+}
+
+fn digests(row: &Row<'_>) -> rusqlite::Result<Digests> {
+    let mut digests = Vec::new();
+    for (column, kind) in (DIGESTS_AT..).zip(HashKind::ALL) {
+        if let Some(digest) = row.get_ref(column)?.as_blob_or_null()?
+            && digest.len() == kind.bytes()
+        {
+            digests.push((kind, digest.to_vec()));
+        }
+    }
+    Ok(digests)
+}
+
+/// Returns the digests of these kinds, in this order, if all are there.
+fn pick(kinds: &[HashKind], known: &[(HashKind, Vec<u8>)]) -> Option<Digests> {
+    kinds.iter().map(|kind| known.iter().find(|(known, _)| known == kind).cloned()).collect()
+}
+
+fn keep(tx: &Transaction<'_>, file: &Hashed) -> rusqlite::Result<()> {
+    if add(tx, ADD, file)? > 0 {
+        return Ok(());
+    }
+    let known = look_up(&mut tx.prepare_cached(FIND)?, &file.id)?.unwrap_or_default();
+    let is_new = |kind: HashKind| file.digests.iter().any(|(new, _)| *new == kind);
+    let others = known.into_iter().filter(|(kind, _)| !is_new(*kind));
+    let digests = file.digests.iter().cloned().chain(others).collect();
+    add(tx, REPLACE, &Hashed { digests, ..file.clone() }).map(drop)
+}
+
+fn add(tx: &Transaction<'_>, sql: &str, file: &Hashed) -> rusqlite::Result<usize> {
+    let of = |wanted: HashKind| {
+        file.digests.iter().find(|(kind, _)| *kind == wanted).map(|(_, digest)| digest.as_slice())
+    };
+    let FileId { dev, ino, size, mtime_ns, ctime_ns } = file.id;
+    tx.prepare_cached(sql)?.execute(params![
+        dev.cast_signed(),
+        ino.cast_signed(),
+        size.cast_signed(),
+        mtime_ns,
+        ctime_ns,
+        of(HashKind::Md5),
+        of(HashKind::Sha1),
+        of(HashKind::Sha256),
+        of(HashKind::Sha512),
+        of(HashKind::Blake3),
+    ])
+}
+
+/// Returns what the rows take on disk.
+fn bytes(tx: &Transaction<'_>) -> rusqlite::Result<u64> {
+    let pragma = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
+    Ok(pages.saturating_mul(pragma("page_size")?).cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! A cache in memory, for tests of collectors: it believes everything, and counts.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::request::hunt::HashKind;
+
+use super::FileId;
+use super::cache::{Cache, Digests, Hashed};
+
+/// A cache that remembers.
+#[derive(Debug)]
+pub struct FakeCache {
+    known: Mutex<HashMap<FileId, Digests>>,
+    recheck_one_in: u64,
+    asked: AtomicU64,
+}
+
+impl FakeCache {
+    /// Makes an empty one of which nothing is read again.
+    pub fn new() -> Self {
+        Self { known: Mutex::default(), recheck_one_in: u64::MAX, asked: AtomicU64::new(0) }
+    }
+
+    /// Has one in so many of the known files read again.
+    #[must_use]
+    pub fn rechecking_one_in(self, recheck_one_in: u64) -> Self {
+        Self { recheck_one_in, ..self }
+    }
+
+    /// Makes every digest that is known wrong.
+    pub fn corrupt(&self) {
+        for (_, digest) in self.lock().values_mut().flatten() {
+            for byte in digest {
+                *byte = !*byte;
+            }
+        }
+    }
+
+    /// Returns how many files are known.
+    pub fn known(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns how many files were asked for.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Digests>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for FakeCache {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cache for FakeCache {
+    fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn find(&self, kinds: &[HashKind], files: &[FileId]) -> Vec<Option<Digests>> {
+        self.asked.fetch_add(files.len() as u64, Ordering::Relaxed);
+        let known = self.lock();
+        let find = |file: &FileId| {
+            let known = known.get(file)?;
+            let of = |kind: &HashKind| known.iter().find(|(known, _)| known == kind).cloned();
+            kinds.iter().map(of).collect()
+        };
+        files.iter().map(find).collect()
+    }
+
+    fn keep(&self, files: &[Hashed]) {
+        let mut known = self.lock();
+        for file in files {
+            let digests = known.entry(file.id).or_default();
+            digests.retain(|(kind, _)| file.digests.iter().all(|(new, _)| new != kind));
+            digests.extend(file.digests.iter().cloned());
+        }
+    }
+
+    fn trusts(&self, _file_system: u64) -> bool {
+        true
+    }
+
+    fn recheck_one_in(&self) -> u64 {
+        self.recheck_one_in
+    }
+}
