@@ -171,6 +171,8 @@ limits! {
     TELEMETRY_CONDENSE_MS: u64 = 60_000, "not a bound: the rhythm";
     /// Hunts and profiles that one curve marks.
     TELEMETRY_MARKS_MAX: usize = 200, "the oldest are left out, and the answer says how many";
+    /// Agents that `/metrics` may be told to show one by one (`[metrics] agents` in coordinator.toml).
+    METRICS_AGENTS_MAX: usize = 10_000, "the configuration is refused; of a bigger fleet the first by id are shown, and how many are not";
     /// An agent has read a broadcast and not taken it up when its samples have known nothing of it for so long.
     NOT_MATCHED_MS_MIN: i64 = 10_000, "the agent is shown as declined: not_matched; an answer that comes later counts";
     /// Size of the chunks that one store transaction takes.

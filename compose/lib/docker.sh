@@ -15,12 +15,24 @@ fi
 # Everything is in the caller's network when one runs `docker compose` by hand: the variables are
 # written next to the generated agents.
 compose() {
+  local overlay=()
+  if dashboards_are_on; then overlay=(--file "$here/dashboards/compose.yaml"); fi
   docker compose --project-name "muster-$(printf %s "$dir" | cksum | cut -d' ' -f1)" \
     --project-directory "$dir" --env-file "$dir/compose.env" \
-    --file "$here/compose.yaml" --file "$dir/agents.yaml" "$@" 9>&-
+    --file "$here/compose.yaml" --file "$dir/agents.yaml" "${overlay[@]}" "$@" 9>&-
 }
 
-owned() { [[ $(id -u) != 0 ]] || chown -R "$fleet_uid:$fleet_gid" "$dir/config" "$dir/bundles" "$dir/broker/password"; }
+backend_dashboards() { printf '%s\n' prometheus grafana; }
+
+backend_dashboards_prepare() { :; }
+
+backend_scraped() { printf 'coordinator:%s' "$(port http)"; }
+
+owned() {
+  local folders=("$dir/config" "$dir/bundles" "$dir/broker/password")
+  if dashboards_are_on; then folders+=("$dir/dashboards"); fi
+  [[ $(id -u) != 0 ]] || chown -R "$fleet_uid:$fleet_gid" "${folders[@]}"
+}
 
 backend_prepare() {
   mkdir -p "$dir/config" "$dir/bundles"
@@ -34,6 +46,8 @@ backend_prepare() {
 MUSTER_FLEET_DIR=$dir
 MUSTER_CONTEXT=$repo
 MUSTER_HTTP_PORT=$(port http)
+MUSTER_PROMETHEUS_PORT=$(port prometheus)
+MUSTER_GRAFANA_PORT=$(port grafana)
 MUSTER_UID=$fleet_uid
 MUSTER_GID=$fleet_gid
 MUSTER_BROKER_IMAGE=${MUSTER_BROKER_IMAGE:-rabbitmq:4-management}
@@ -66,7 +80,7 @@ agents_yaml() {
 
 backend_addresses() {
   printf '%s\n' broker_host=broker broker_port=5672 management=http://broker:15672 \
-    "listen=0.0.0.0:$(port http)"
+    "listen=0.0.0.0:$(port http)" host=coordinator
 }
 
 # `muster` in a container of the coordinator's image: in the running one, else in one of its own.
@@ -83,7 +97,10 @@ muster() {
   fi
 }
 
-backend_start() { compose up --detach --no-recreate --no-deps --no-build --quiet-pull "$1" >&2; }
+backend_start() {
+  owned
+  compose up --detach --no-recreate --no-deps --no-build --quiet-pull "$1" >&2
+}
 
 backend_start_agents() {
   agents_yaml

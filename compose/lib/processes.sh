@@ -25,6 +25,13 @@ backend_addresses() {
     "management=http://127.0.0.1:$(port management)" "listen=127.0.0.1:$(port http)"
 }
 
+# Grafana is in no distribution's packages: it runs only in a container.
+backend_dashboards() { printf '%s\n' prometheus; }
+
+backend_dashboards_prepare() { has prometheus || install_packages prometheus; }
+
+backend_scraped() { printf '127.0.0.1:%s' "$(port http)"; }
+
 muster() { MUSTER_DIR=$dir/config "$bin/muster" "$@"; }
 
 backend_start() {
@@ -32,6 +39,9 @@ backend_start() {
     broker) broker_start ;;
     coordinator) is_up coordinator ||
       spawn coordinator env "MUSTER_DIR=$dir/config" "$bin/muster" serve ;;
+    prometheus) is_up prometheus || spawn prometheus prometheus --log.level=warn \
+      --config.file="$dir/dashboards/prometheus.yml" --storage.tsdb.path="$dir/prometheus" \
+      --web.listen-address="127.0.0.1:$(port prometheus)" ;;
     *) is_up "$1" || spawn "$1" "$bin/muster-agent" run --config "$dir/agents/$1/agent.toml" ;;
   esac
 }

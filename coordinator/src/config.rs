@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::amqp::BrokerConfig;
 use common::ids::FleetId;
+use common::limits::METRICS_AGENTS_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::tls::{Identity, TlsError};
@@ -62,6 +63,9 @@ pub struct ConfigFile {
     /// Certificate and key of the API; without them it is plain HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// What `/metrics` shows beside the fleet as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
     /// Who may use the API.
     #[serde(default)]
     pub tokens: Vec<Token>,
@@ -77,6 +81,14 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// The `[metrics]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// How many agents have series of their own, the first by id.
+    pub agents: usize,
+}
+
 /// One token of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +97,17 @@ pub struct Token {
     pub name: String,
     /// SHA-256 of the token's text, in hexadecimal.
     pub sha256: String,
+    /// All that it is good for, when it is not good for everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Only>,
+}
+
+/// What a token may be confined to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// `GET /metrics`.
+    Metrics,
 }
 
 fn default_listen() -> String {
@@ -128,6 +151,9 @@ impl Config {
             key(&token.sha256)
                 .ok_or_else(|| format!("the sha256 of token {:?} is not one", token.name))?;
         }
+        if file.metrics.as_ref().is_some_and(|metrics| metrics.agents > METRICS_AGENTS_MAX) {
+            return Err(format!("`agents` in [metrics] is more than {METRICS_AGENTS_MAX}"));
+        }
         let data_dir = folder.join(&file.data_dir);
         let mut backoff = common::amqp::Backoff::default();
         if let Some(base_ms) = file.reconnect_base_ms {
@@ -147,10 +173,16 @@ impl Config {
         self.file.broker.ca_file.as_ref().map(|file| self.folder.join(file))
     }
 
-    /// Returns the tokens as names and digests.
-    pub fn tokens(&self) -> Vec<(String, [u8; 32])> {
+    /// Returns the tokens: whose, the digest, and what it is confined to.
+    pub fn tokens(&self) -> Vec<(String, [u8; 32], Option<Only>)> {
         let tokens = self.file.tokens.iter();
-        tokens.filter_map(|token| Some((token.name.clone(), key(&token.sha256)?))).collect()
+        let known = |token: &Token| Some((token.name.clone(), key(&token.sha256)?, token.only));
+        tokens.filter_map(known).collect()
+    }
+
+    /// Returns how many agents `/metrics` shows one by one.
+    pub fn metrics_agents(&self) -> usize {
+        self.file.metrics.as_ref().map_or(0, |metrics| metrics.agents)
     }
 }
 
@@ -190,6 +222,22 @@ mod tests {
         fs::write(&path, format!("lisen = \"x\"\n{MINIMAL}")).unwrap();
         let error = Config::read(&path).unwrap_err().to_string();
         assert!(error.contains("lisen") && error.contains("coordinator.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_token_may_be_confined_and_series_of_agents_have_a_bound() {
+        let digest = "02".repeat(32);
+        let token = format!("[[tokens]]\nname = \"p\"\nsha256 = \"{digest}\"\n");
+        let config = |text: &str| {
+            let file = toml::from_str(&format!("{MINIMAL}\n{text}")).map_err(|e| e.to_string())?;
+            Config::new(file, PathBuf::new())
+        };
+        let tokens = config(&format!("{token}only = \"metrics\"\n{token}")).unwrap().tokens();
+        assert_eq!(tokens.iter().map(|t| t.2).collect::<Vec<_>>(), [Some(Only::Metrics), None]);
+        assert!(config(&format!("{token}only = \"all\"")).is_err(), "no word means everything");
+        assert_eq!(config("").unwrap().metrics_agents(), 0);
+        assert_eq!(config("[metrics]\nagents = 10000").unwrap().metrics_agents(), 10_000);
+        assert!(config("[metrics]\nagents = 10001").unwrap_err().contains("more than 10000"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::api::types::BrokerHealth;
 use crate::broker::management::Management;
 use crate::config::Config;
 use crate::hunts::publish::Turns;
+use crate::ingest::counted::Counted;
 use crate::store::{Place, Reader, StoreError, Writer};
 
 /// Scans of everything that has landed at once.
@@ -36,6 +37,8 @@ pub struct Core {
     pub clock: Clock,
     /// The owner of every task.
     pub tasks: Tasks,
+    /// What came in, for `/metrics`.
+    pub counted: Counted,
     /// Told after each commit that may change what a watcher sees.
     pub changed: Notify,
     /// Scans of everything that has landed: few at once.
@@ -77,6 +80,7 @@ impl Core {
             management,
             clock,
             tasks,
+            counted: Counted::default(),
             changed: Notify::new(),
             scans: Semaphore::new(SCANS_MAX),
             profiles: Semaphore::new(PROFILE_LANES),

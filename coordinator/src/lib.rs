@@ -7,7 +7,7 @@
 //! * [`store`]: the one commit point. [`curves`]: how telemetry is kept. [`moment`]: times as people type them.
 //! * [`profiles`]: from addresses to functions and pictures.
 //! * [`doctor`]: what is wrong. [`who_has`]: who holds a file.
-//! * [`broker`]: queues and users as code. `own`: what the coordinator says of itself. [`tls`]: whom it trusts, and its own listener.
+//! * `quantile`: of a fleet's figures. [`broker`]: queues and users as code. `own`: what the coordinator says of itself. [`tls`]: whom it trusts, and its own listener.
 
 pub mod api;
 pub mod broker;
@@ -23,6 +23,7 @@ pub mod moment;
 pub mod output;
 mod own;
 pub mod profiles;
+mod quantile;
 pub mod roster;
 pub mod serve;
 pub mod store;

@@ -124,18 +124,25 @@ fn init_writes_private_files_and_refuses_to_overwrite() {
     let dir = folder.path().join("f");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
-    let names = ["root.key", "operator.key", "token", "broker.password", "coordinator.toml"];
+    let names = [
+        "root.key",
+        "operator.key",
+        "token",
+        "metrics.token",
+        "broker.password",
+        "coordinator.toml",
+    ];
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     let before: Vec<_> = names.iter().map(|name| read(name)).collect();
     for name in names {
         assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
     }
     let config = coordinator::config::Config::read(&dir.join("coordinator.toml")).unwrap();
-    assert_eq!(config.tokens().len(), 1);
-    assert!(
-        !read("coordinator.toml").contains(read("token").trim()),
-        "the token is hashed at rest"
-    );
+    assert_eq!(config.tokens().len(), 2);
+    for name in ["token", "metrics.token"] {
+        let is_there = read("coordinator.toml").contains(read(name).trim());
+        assert!(!is_there, "{name} is hashed at rest");
+    }
 
     let (code, _, stderr) = ran(muster(&dir).arg("init"));
     assert_eq!(code, 64);

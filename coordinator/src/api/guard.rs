@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 use super::error::ApiError;
+use crate::config::Only;
 
 /// What the guard knows: digests of tokens, names of hosts.
 #[derive(Debug)]
 pub struct Guard {
-    tokens: Vec<(String, [u8; 32])>,
+    tokens: Vec<(String, [u8; 32], Option<Only>)>,
     hosts: Vec<String>,
 }
 
@@ -21,21 +22,35 @@ pub struct Guard {
 pub struct Caller(pub String);
 
 impl Guard {
-    /// Takes token names with SHA-256 digests, and the host names that are allowed beside the loopback ones.
-    pub fn new(tokens: Vec<(String, [u8; 32])>, hosts: Vec<String>) -> Self {
+    /// Takes token names with SHA-256 digests and what they are confined to, and the host names that are allowed beside
+    /// the loopback ones.
+    pub fn new(tokens: Vec<(String, [u8; 32], Option<Only>)>, hosts: Vec<String>) -> Self {
         Self { tokens, hosts }
     }
 
-    /// Returns whose token it is. Digests are compared, so the time it takes tells nothing of the token.
-    fn caller(&self, authorization: Option<&str>) -> Result<Caller, ApiError> {
+    /// Returns whose token it is and what it is confined to. Digests are compared, so the time it takes tells nothing of
+    /// the token.
+    fn known(&self, authorization: Option<&str>) -> Result<(&str, Option<Only>), ApiError> {
         let text = authorization.ok_or_else(|| ApiError::token("there is none"))?;
         let token =
             text.strip_prefix("Bearer ").ok_or_else(|| ApiError::token("not a bearer token"))?;
         let digest: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
-        let found = self.tokens.iter().find(|(_, known)| *known == digest);
+        let found = self.tokens.iter().find(|(_, known, _)| *known == digest);
         found
-            .map(|(name, _)| Caller(name.clone()))
+            .map(|(name, _, only)| (name.as_str(), *only))
             .ok_or_else(|| ApiError::token("it is not known here"))
+    }
+
+    /// Returns who may use the whole API.
+    fn caller(&self, authorization: Option<&str>) -> Result<Caller, ApiError> {
+        match self.known(authorization)? {
+            (name, None) => Ok(Caller(name.to_owned())),
+            (name, Some(Only::Metrics)) => Err(ApiError::refused(
+                "the coordinator refuses the token",
+                format!("the token {name:?} is for /metrics only"),
+                "use an operator's token: --token-file, MUSTER_TOKEN_FILE or MUSTER_DIR",
+            )),
+        }
     }
 
     /// A page of elsewhere that got its name to resolve to this address must not be served.
@@ -62,10 +77,21 @@ pub async fn host(State(guard): State<Arc<Guard>>, request: Request, next: Next)
     error.into_response()
 }
 
-/// Lets only callers with a token in, and says who it is.
+fn authorization(request: &Request) -> Option<&str> {
+    request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok())
+}
+
+/// Lets whoever has any token read.
+pub async fn any_token(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    match guard.known(authorization(&request)) {
+        Ok(_) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Lets only callers with a token for everything in, and says who it is.
 pub async fn token(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    let text = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match guard.caller(text) {
+    match guard.caller(authorization(&request)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -80,11 +106,16 @@ mod tests {
 
     #[test]
     fn only_known_tokens() {
-        let guard = Guard::new(vec![("ada".into(), Sha256::digest(b"secret").into())], vec![]);
+        let of =
+            |name: &str, secret: &str, only| (name.to_owned(), Sha256::digest(secret).into(), only);
+        let tokens = vec![of("ada", "secret", None), of("p", "less", Some(Only::Metrics))];
+        let guard = Guard::new(tokens, vec![]);
         assert_eq!(guard.caller(Some("Bearer secret")).unwrap().0, "ada");
         for bad in [None, Some(""), Some("secret"), Some("Bearer "), Some("Bearer Secret")] {
-            assert!(guard.caller(bad).is_err(), "{bad:?}");
+            assert!(guard.caller(bad).is_err() && guard.known(bad).is_err(), "{bad:?}");
         }
+        assert_eq!(guard.known(Some("Bearer less")).unwrap().0, "p");
+        assert!(guard.caller(Some("Bearer less")).is_err(), "it is for /metrics only");
     }
 
     #[test]

@@ -54,9 +54,12 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/telemetry", get(telemetry::latest))
         .route("/telemetry/{agent}", get(telemetry::curve))
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::token));
+    let scraped = Router::new()
+        .route("/metrics", get(system::metrics))
+        .route_layer(from_fn_with_state(Arc::clone(&guard), guard::any_token));
     Router::new()
         .route("/healthz", get(system::health))
-        .route("/metrics", get(system::metrics))
+        .merge(scraped)
         .nest("/api/v1", guarded)
         .fallback(async || ApiError::missing("page", "", "GET /api/v1/openapi.json lists them all"))
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))

@@ -1,6 +1,6 @@
 //! `/healthz`, `/metrics`, `/fleet`, `/audit`, `/doctor`, `/who-has`, `/openapi.json`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 use super::error::ApiError;
+use super::metrics::{Present, text};
 use super::types::{AgentState, AuditView, Doctor, FleetView, Health, WhoHas};
 use crate::core::Core;
 use crate::roster;
@@ -75,12 +76,18 @@ pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiEr
 
 /// `GET /metrics`
 pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse, ApiError> {
-    let (link, trouble, now) = (core.health(), core.writer.trouble(), core.clock.now());
-    let write = move |reader: &Reader| {
-        super::metrics::metrics(reader, link.connected, trouble.is_none(), now)
+    let own = core.own.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+    let present = Present {
+        now: core.clock.now(),
+        is_connected: core.health().connected,
+        is_writable: core.writer.trouble().is_none(),
+        waiting: core.writer.waiting(),
+        own,
+        counts: core.counted.read(),
+        agents: core.config.metrics_agents(),
     };
-    let text = core.read(write).await?;
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+    let text = core.read(move |reader| super::metrics::metrics(reader, &present)).await?;
+    Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text))
 }
 
 /// `GET /openapi.json`

@@ -20,8 +20,15 @@ use crate::config::Tls;
 use crate::tls::Identity;
 
 /// The file names of a fleet's folder.
-const FILES: [&str; 6] =
-    ["root.key", "operator.key", "token", "broker.password", "coordinator.toml", "ca.pem"];
+const FILES: [&str; 7] = [
+    "root.key",
+    "operator.key",
+    "token",
+    "metrics.token",
+    "broker.password",
+    "coordinator.toml",
+    "ca.pem",
+];
 const PORT: u16 = 5672;
 const PORT_TLS: u16 = 5671;
 
@@ -48,14 +55,15 @@ pub(super) fn run(context: &Context, flags: &Init) -> Result<Exit, Failure> {
     let password = password(flags)?;
     let root = Root::generate()?;
     let operator = root.operator(&flags.operator, Clock::system().now())?;
-    let token = random_hex()?;
+    let (token, metrics_token) = (random_hex()?, random_hex()?);
     let authority = context.settings.ca_given().map(read_authority).transpose()?;
-    let config = config(flags, &operator, &token)?;
+    let config = config(flags, &operator, (&token, &metrics_token))?;
 
     private::folder(dir)?;
     root.write(&dir.join("root.key"))?;
     operator.write(&dir.join("operator.key"))?;
     private::write(&dir.join("token"), format!("{token}\n").as_bytes())?;
+    private::write(&dir.join("metrics.token"), format!("{metrics_token}\n").as_bytes())?;
     private::write(&dir.join("broker.password"), format!("{password}\n").as_bytes())?;
     private::write(&dir.join("coordinator.toml"), config.as_bytes())?;
     if let Some(pem) = authority {
@@ -155,7 +163,11 @@ fn certificate(flags: &Init) -> Result<Option<Tls>, Failure> {
     Ok(Some(tls))
 }
 
-fn config(flags: &Init, operator: &Operator, token: &str) -> Result<String, Failure> {
+fn config(
+    flags: &Init,
+    operator: &Operator,
+    (operators, prometheus): (&str, &str),
+) -> Result<String, Failure> {
     let ca_file = flags.broker_ca_file.as_deref().map(absolute).transpose()?;
     if let Some(path) = &ca_file {
         authority_file(path, "--broker-ca-file")?;
@@ -171,10 +183,12 @@ fn config(flags: &Init, operator: &Operator, token: &str) -> Result<String, Fail
         ca_file,
     };
     let management_url = flags.management_url.clone().unwrap_or_else(|| management_url(flags, tls));
-    let token = BTreeMap::from([
-        ("name", operator.name.clone()),
-        ("sha256", hex::encode(&Sha256::digest(token))),
-    ]);
+    let token = |name: &str, token: &str| {
+        let digest = hex::encode(&Sha256::digest(token));
+        BTreeMap::from([("name", name.to_owned()), ("sha256", digest)])
+    };
+    let mut confined = token("prometheus", prometheus);
+    confined.insert("only", "metrics".to_owned());
     let file = ConfigFile {
         fleet: operator.fleet.to_string(),
         root: hex::encode(&operator.root),
@@ -184,7 +198,7 @@ fn config(flags: &Init, operator: &Operator, token: &str) -> Result<String, Fail
         hosts: flags.hosts.clone(),
         broker,
         tls: certificate(flags)?,
-        tokens: vec![token],
+        tokens: vec![token(&operator.name, operators), confined],
     };
     toml::to_string(&file).map_err(|e| Failure::bug("cannot write the configuration", e))
 }
@@ -214,6 +228,7 @@ fn say_what_next(context: &Context, flags: &Init, root: &Root) {
         "  {dir}/root.key        take it offline: only `trust revoke` and new operators need it"
     ));
     say(&format!("  {dir}/operator.key    signs requests; keep it with the operator"));
+    say(&format!("  {dir}/metrics.token   lets Prometheus read /metrics, and nothing else"));
     say("next:");
     if flags.broker_password_file.is_none() {
         say("  give the coordinator its broker user (as root on the broker's machine):");

@@ -6,6 +6,7 @@
 
 pub mod blobs;
 pub mod check;
+pub mod counted;
 
 use std::collections::VecDeque;
 
@@ -19,6 +20,7 @@ use crate::core::Core;
 use crate::store::{Chunk, Write};
 use crate::store::{Landed, Reader, StoreError};
 use check::{Outside, Refused, check};
+use counted::Came;
 
 /// Why the ingest of one session ended: the session is dropped and made anew.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,7 @@ struct Pending {
     settle: Settle,
     landed: oneshot::Receiver<Landed>,
     blob: Option<Box<Chunk>>,
+    came: Came,
 }
 
 /// Consumes one result queue until the session ends.
@@ -85,6 +88,7 @@ async fn settle(
         // Before the ack: after a crash the redelivered chunk brings us here again.
         blobs::assemble(core, chunk).await?;
     }
+    core.counted.add(first.came, landed);
     if landed == Landed::Conflict {
         warn!("two different chunks claim one position; the later one is kept as a conflict");
     }
@@ -123,8 +127,9 @@ async fn take(
         Write::Chunk(chunk) if chunk.blob.is_some() => Some(Box::new(chunk.clone())),
         _ => None,
     };
+    let came = Came::of(class, delivery.body.len(), &write);
     let landed = core.writer.begin(write).await?;
-    pending.push_back(Pending { settle: delivery.settle, landed, blob });
+    pending.push_back(Pending { settle: delivery.settle, landed, blob, came });
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub use ledger::{Audit, StoredAudit};
 pub use lock::Lock;
 pub use read::Reader;
 pub use requests::{Found, Request, StoredRequest};
-pub use results::{Chunk, StoredBlob, Totals, Volume};
+pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
 pub use write::{Landed, Write, Writer};
 

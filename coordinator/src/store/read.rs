@@ -17,6 +17,13 @@ impl Reader {
     pub(super) fn new(connection: Connection) -> Self {
         Self { connection }
     }
+
+    /// Returns the size of the database; blobs lie beside it.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        let bytes: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(bytes.unsigned_abs())
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

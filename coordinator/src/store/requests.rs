@@ -192,6 +192,22 @@ impl Reader {
         Ok(select.exists(params![request.as_bytes(), agent.as_str()])?)
     }
 
+    /// Returns of every request of a kind until when work may begin, and whether a control cancels it.
+    pub fn lives(&self, kind: &str) -> Result<Vec<(RequestId, Timestamp, bool)>, StoreError> {
+        // Only columns before the signed bytes: SQLite would have to read through those to what comes after.
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, not_after, id IN
+             (SELECT about FROM request WHERE about IS NOT NULL AND kind LIKE '%.cancel')
+             FROM request WHERE kind = ?1",
+        )?;
+        let mut rows = select.query([kind])?;
+        let mut lives = Vec::new();
+        while let Some(row) = rows.next()? {
+            lives.push((request_id(row, 0)?, Timestamp(row.get(1)?), row.get(2)?));
+        }
+        Ok(lives)
+    }
+
     /// Counts requests of a kind.
     pub fn count(&self, kind: &str) -> Result<u64, StoreError> {
         let mut select =

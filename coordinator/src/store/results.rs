@@ -58,19 +58,6 @@ pub struct StoredBlob {
     pub bytes: u64,
 }
 
-/// How much agents have sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    /// Chunks, of rows and of blobs.
-    pub chunks: u64,
-    /// Rows in them, of all runs.
-    pub rows: u64,
-    /// Chunks that contradict a stored one.
-    pub conflicts: u64,
-    /// Blobs that are whole.
-    pub blobs: u64,
-}
-
 impl Reader {
     /// Returns everything that is known of a request, as events for the fold.
     pub fn events(&self, id: &RequestId) -> Result<Vec<Event>, StoreError> {
@@ -221,21 +208,6 @@ impl Reader {
             });
         }
         Ok(blobs)
-    }
-
-    /// Counts everything that agents have sent.
-    pub fn totals(&self) -> Result<Totals, StoreError> {
-        let count = |sql: &str| -> Result<u64, StoreError> {
-            let count: i64 =
-                self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-            Ok(count.unsigned_abs())
-        };
-        Ok(Totals {
-            chunks: count("SELECT count(*) FROM chunk")?,
-            rows: count("SELECT coalesce(sum(rows), 0) FROM chunk")?,
-            conflicts: count("SELECT count(*) FROM conflict")?,
-            blobs: count("SELECT count(*) FROM blob")?,
-        })
     }
 }
 

@@ -115,6 +115,11 @@ impl Writer {
         Ok(landed)
     }
 
+    /// Returns how many writes wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity().saturating_sub(self.jobs.capacity())
+    }
+
     /// Says why nothing can be written, while that is so.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().map_or(None, |trouble| trouble.clone())

@@ -12,6 +12,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::{Context, watch};
 use crate::output::listing::field;
 use crate::output::{self, Column, Format, Show, escape, listing, units};
+use crate::quantile::{quantile, rank};
 
 /// Characters of a path in the table.
 const PATH_MAX: usize = 44;
@@ -200,23 +201,6 @@ fn fleet(samples: &[TelemetryView]) -> Value {
         })
     });
     json!({"live": live.len(), "silent": agents.len() - live.len(), "quantiles": quantiles})
-}
-
-fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    rank(values.len(), share).and_then(|rank| values.get(rank).copied())
-}
-
-/// Returns the place of a quantile by nearest rank: always a value that there is.
-fn rank(count: usize, share: f64) -> Option<usize> {
-    let count = u32::try_from(count).ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and the count"
-    )]
-    let rank = (f64::from(count) * share).ceil() as usize;
-    (count > 0).then(|| rank.max(1) - 1)
 }
 
 /// Shows the table again and again until ctrl-c.

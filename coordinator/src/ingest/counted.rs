@@ -1,0 +1,102 @@
+//! What came in since the coordinator was started, for `/metrics`.
+//!
+//! Counters that only grow, kept in memory: nothing is decided by them, and no figure of a hunt is taken from them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use common::result::State;
+use common::topology::Class;
+
+use crate::store::{Landed, Write};
+
+/// What can become of a message that passed the checks.
+pub const OUTCOMES: [&str; 3] = ["stored", "known", "conflict"];
+
+/// How a collection can end.
+pub const ENDS: [State; 4] = [State::Finished, State::Failed, State::Cancelled, State::Declined];
+
+/// One message that is on its way to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Came {
+    class: Class,
+    bytes: u64,
+    rows: u64,
+    end: Option<State>,
+}
+
+impl Came {
+    /// Notes what is to be counted once it has landed.
+    pub fn of(class: Class, bytes: usize, write: &Write) -> Self {
+        let (rows, end) = match write {
+            Write::Chunk(chunk) => (chunk.rows.into(), None),
+            Write::Status(status) => (0, status.state.is_final().then_some(status.state)),
+            _ => (0, None),
+        };
+        Self { class, bytes: bytes as u64, rows, end }
+    }
+}
+
+/// The figures at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages by class and outcome.
+    pub messages: BTreeMap<(&'static str, &'static str), u64>,
+    /// Their bytes by class, whatever became of them.
+    pub bytes: BTreeMap<&'static str, u64>,
+    /// Rows that were stored.
+    pub rows: u64,
+    /// Collections that said their end, by how.
+    pub ended: BTreeMap<&'static str, u64>,
+}
+
+/// The counters.
+#[derive(Debug, Default)]
+pub struct Counted(Mutex<Counts>);
+
+impl Counted {
+    /// Counts a message whose commit is durable.
+    pub fn add(&self, came: Came, landed: Landed) {
+        let outcome = match landed {
+            Landed::New => "stored",
+            Landed::Known | Landed::Overtaken => "known",
+            Landed::Conflict => "conflict",
+        };
+        let class = came.class.as_str();
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.messages.entry((class, outcome)).or_default() += 1;
+        *counts.bytes.entry(class).or_default() += came.bytes;
+        if landed == Landed::New {
+            counts.rows += came.rows;
+            if let Some(end) = came.end {
+                *counts.ended.entry(end.as_str()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Returns the figures.
+    pub fn read(&self) -> Counts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_repeated_is_counted_as_a_message_and_as_nothing_else() {
+        let counted = Counted::default();
+        let rows = Came { class: Class::Rows, bytes: 100, rows: 7, end: None };
+        let end = Came { class: Class::Status, bytes: 10, rows: 0, end: Some(State::Finished) };
+        for landed in [Landed::New, Landed::Known, Landed::Conflict] {
+            counted.add(rows, landed);
+            counted.add(end, landed);
+        }
+        let counts = counted.read();
+        assert_eq!((counts.rows, counts.bytes["rows"], counts.bytes["status"]), (7, 300, 30));
+        assert_eq!(counts.ended, BTreeMap::from([("finished", 1)]));
+        assert!(OUTCOMES.iter().all(|outcome| counts.messages[&("rows", *outcome)] == 1));
+        assert!(ENDS.iter().all(|end| end.is_final()));
+    }
+}
