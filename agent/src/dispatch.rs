@@ -63,7 +63,8 @@ impl Core {
         if collection.is_running {
             status.footer = Some(Footer {
                 files: collection.cursor.as_ref().map(|cursor| cursor.footer.clone()),
-                profile: figures.profile.clone(),
+                profile: None,
+                profiles: figures.profiles.clone(),
                 started: collection.started,
                 ended: status.at,
                 cpu_user_ms: figures.cpu_user_ms,
@@ -101,7 +102,7 @@ impl Core {
                 return end(State::Declined, "revoked_key", &reason);
             }
         }
-        if matches!(task.work, Work::Profile(_)) && collection.figures.profile.is_some() {
+        if matches!(task.work, Work::Profile(_)) && !collection.figures.profiles.is_empty() {
             return end(State::Finished, "", "");
         }
         if collection.deaths >= DEATHS_MAX {

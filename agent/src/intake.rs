@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use common::clock::Timestamp;
 use common::ids::RequestId;
 use common::limits;
+use common::profile::capture;
 use common::request::sign::{Opened, Refusal};
 use common::request::{Args, Control, Sealed};
 use common::result::State;
@@ -112,6 +113,12 @@ impl Core {
         }
         if let Err(reason) = self.policy.allow(&body, &args) {
             intake.status = Some(declined("policy", reason));
+            return Ok(Effect::Nothing);
+        }
+        if let Args::ProfileStart(profile) = &args
+            && let Some(reason) = capture::unsupported(profile)
+        {
+            intake.status = Some(declined("unsupported", reason));
             return Ok(Effect::Nothing);
         }
         let Some(task) = Task::new(body, args) else { return Ok(Effect::Nothing) };

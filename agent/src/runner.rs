@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use common::clock::Clock;
+use common::process::Meter;
 use common::profile::Scope;
 use common::result::{FilesFooter, State};
 use tokio::sync::mpsc;
@@ -17,12 +18,14 @@ use crate::core::Core;
 use crate::session::live::LiveSession;
 use crate::session::{Session, Stop};
 use crate::task::{Task, Work};
+use crate::telemetry;
 
 /// Carries a task out; the collectors, or something else in tests.
 pub trait Runner: Send + Sync + fmt::Debug {
-    /// Collects until the end or until the session says stop.
+    /// Collects for an agent until the end or until the session says stop.
     fn collect(
         &self,
+        core: &Core,
         task: &Task,
         session: &dyn Session,
     ) -> Result<Option<FilesFooter>, CollectError>;
@@ -70,7 +73,7 @@ fn carry_out(core: &Core, run: &Run) {
     let request = run.task.body.id;
     let session = &run.session;
     let collected =
-        catch_unwind(AssertUnwindSafe(|| core.runner.collect(&run.task, session.as_ref())));
+        catch_unwind(AssertUnwindSafe(|| core.runner.collect(core, &run.task, session.as_ref())));
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
     let so_far = || is_hunt.then(|| session.files_so_far());
     let (state, code, reason, files) = match collected {
@@ -82,7 +85,7 @@ fn carry_out(core: &Core, run: &Run) {
         Ok(Err(CollectError::Stop(stop))) => {
             let reason = stop.to_string();
             match stop {
-                Stop::Shutdown if session.footer(None).profile.is_none() => return suspend(run),
+                Stop::Shutdown if session.footer(None).profiles.is_empty() => return suspend(run),
                 // The partial profile is delivered; its footer says so.
                 Stop::Shutdown => (State::Finished, "", String::new(), None),
                 Stop::Cancelled => (State::Cancelled, "cancelled", reason, so_far()),
@@ -132,13 +135,17 @@ pub struct Collectors {
 impl Runner for Collectors {
     fn collect(
         &self,
+        core: &Core,
         task: &Task,
         session: &dyn Session,
     ) -> Result<Option<FilesFooter>, CollectError> {
         match &task.work {
             Work::Hunt(hunt) => file_hash::collect(&hunt.file_hash, session).map(Some),
             Work::Profile(args) => {
-                profile::collect(args, self.scope.clone(), &self.clock, session)?;
+                let mut meter = Meter::default();
+                let mut told =
+                    || telemetry::sample(core, &mut meter).map_err(|problem| problem.to_string());
+                profile::collect(args, &self.scope, &self.clock, &mut told, session)?;
                 Ok(None)
             }
         }

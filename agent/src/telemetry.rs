@@ -6,6 +6,9 @@ use common::amqp::{AmqpError, Message, PublishError, Publisher};
 use common::ids::RequestId;
 use common::limits::TELEMETRY_WAITING_MAX;
 use common::process::Meter;
+use common::profile::capture;
+use common::request::hunt::FILE_HASH;
+use common::request::profile::ProfileKind;
 use common::result::{CollectionSample, Telemetry};
 use common::topology::{Class, RESULTS, RoutingKey};
 use common::wire;
@@ -16,8 +19,11 @@ use tracing::{debug, warn};
 use crate::core::{Core, lock};
 use crate::journal::JournalError;
 
-/// What this version can do.
-pub const CAPABILITIES: [&str; 2] = ["file_hash", "profile.cpu"];
+/// Returns what this agent can do here: its collectors, and each kind of profile that works on this machine.
+pub fn capabilities() -> Vec<String> {
+    let kinds = capture::offered().into_iter().map(ProfileKind::blob);
+    std::iter::once(FILE_HASH).chain(kinds).map(str::to_owned).collect()
+}
 
 /// Publishes samples until the connection is gone. A sample that is not taken is lost, and no loss.
 pub(crate) async fn publish(
@@ -56,7 +62,7 @@ pub fn sample(core: &Core, meter: &mut Meter) -> Result<Telemetry, JournalError>
         os: core.identity.os.to_owned(),
         arch: core.identity.arch.to_owned(),
         labels: core.labels.clone(),
-        capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+        capabilities: capabilities(),
         stream_epoch: place.and_then(|place| place.epoch),
         stream_offset: place.map(|place| place.offset),
         stream_gap: *lock(&core.stream_gap),

@@ -111,6 +111,12 @@ limits! {
     PROFILE_SECONDS_MAX: u32 = 600, "the request is refused";
     /// Samples a second and thread.
     PROFILE_HERTZ_MAX: u32 = 250, "the request is refused";
+    /// Threads times samples a second of a wall-clock profile.
+    PROFILE_WALL_LOOKS_PER_S_MAX: u64 = 25_000, "the profile fails with fewer hertz as the way out; threads that come later make every look rarer";
+    /// Threads of which a file stays open while a wall-clock profile is taken.
+    PROFILE_WALL_FILES_MAX: usize = 128, "the files of further threads are opened for each look";
+    /// How long the end of a wall-clock profile waits for threads that are asked where they are.
+    PROFILE_ANSWER_MS_MAX: u64 = 20, "their time counts where they were last, and is marked as unanswered";
     /// Frames of one stack.
     PROFILE_FRAMES_MAX: usize = 96, "the root end of the stack is cut off";
     /// Samples that the ring holds between two sweeps.
@@ -147,6 +153,12 @@ limits! {
     SOURCE_FILES_MAX: usize = 200_000, "the command fails: exit 64";
     /// Size of a source file that is shown.
     SOURCE_BYTES_MAX: u64 = 16_777_216, "the rest of the file is not shown";
+    /// Threads of a process that a list of its tasks shows.
+    PROFILE_TASKS_THREADS_MAX: usize = 1_024, "further threads are counted as left out";
+    /// What is kept of the log for a profile of kind `logs`.
+    LOG_RING_BYTES_MAX: usize = 131_072, "the oldest lines are forgotten and counted";
+    /// Length of a line in it.
+    LOG_RING_LINE_BYTES_MAX: usize = 2_048, "the line is cut there; stderr has it whole";
     /// Time between two sweeps of the sample ring and searches for new threads.
     PROFILE_SWEEP_MS: u64 = 50, "not a bound: the rhythm while a profile is taken";
     /// Time between two telemetry samples.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use common::ids::AgentId;
 use common::limits::TELEMETRY_INTERVAL_MS;
 use common::process::Meter;
+use common::profile::capture;
 use common::result::Telemetry;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,8 @@ pub(crate) async fn run(core: &Core, stop: CancellationToken) {
     }
 }
 
-fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
+/// Takes one sample.
+pub(crate) fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
     let cost = meter.read();
     Telemetry {
         agent: AgentId::coordinator(),
@@ -41,7 +43,7 @@ fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
         os: std::env::consts::OS.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
         labels: std::collections::BTreeMap::new(),
-        capabilities: vec!["profile.cpu".to_owned()],
+        capabilities: capture::offered().into_iter().map(|kind| kind.blob().to_owned()).collect(),
         stream_epoch: None,
         stream_offset: None,
         stream_gap: None,

@@ -13,6 +13,7 @@ use common::ids::{AgentId, RequestId};
 use common::profile::encode::{self, Strings};
 use common::profile::protos::{Label, Location, Mapping, Profile as Message, Sample, ValueType};
 use common::profile::{Sampler, Scope, Tag, tag};
+use common::request::profile::ProfileKind;
 use coordinator::api::profile_views::POLICY;
 use coordinator::profiles::profile::Profile;
 use coordinator::profiles::symbols::Symbols;
@@ -31,7 +32,9 @@ fn hash<D: Digest>(hunt: RequestId, length: Duration) {
 
 /// Samples this process while two threads hash for two hunts.
 fn hashing(folder: &Path) -> Profile {
-    let window = Sampler::global().window(199, Scope::Process, &Clock::system()).expect("a window");
+    let window = Sampler::global()
+        .window(ProfileKind::Cpu, 199, Scope::Process, &Clock::system())
+        .expect("a window");
     let (one, other) = (RequestId::new(), RequestId::new());
     thread::scope(|scope| {
         let spawn = |name: &str, work: fn(RequestId, Duration), hunt, ms| {

@@ -163,6 +163,15 @@ fn row_chunk(found: &[Row]) -> RowChunk {
     }
 }
 
+/// A status of several kinds of profile.
+fn status_3() -> Status {
+    let mut status = status();
+    let footer = status.footer.as_mut().unwrap();
+    let one = footer.profile.take().unwrap();
+    footer.profiles = vec![one.clone(), ProfileFooter { kind: "wall".into(), ..one }];
+    status
+}
+
 /// A status with the figures that joined later.
 fn status_2() -> Status {
     let mut status = status();
@@ -200,6 +209,7 @@ fn status() -> Status {
         footer: Some(Footer {
             files: Some(files),
             profile: Some(profile),
+            profiles: Vec::new(),
             started: NOW.plus_ms(-10),
             ended: NOW,
             cpu_user_ms: 7,
@@ -290,9 +300,12 @@ fn a_sealed_request_of_version_1_opens() {
 #[test]
 fn results_of_version_1_decode() {
     let cap = limits::RESULT_BYTES_MAX;
-    for (name, status) in [("status-1.bin", status()), ("status-2.bin", status_2())] {
-        let bytes = golden(name, &wire::encode(&status).unwrap());
+    let statuses = [status(), status_2(), status_3()];
+    for (n, status) in (1..).zip(statuses) {
+        let bytes = golden(&format!("status-{n}.bin"), &wire::encode(&status).unwrap());
         assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status);
+        let kinds = status.footer.as_ref().unwrap().profiles().map(|one| one.kind.as_str());
+        assert_eq!(kinds.collect::<Vec<_>>().join(","), if n == 3 { "cpu,wall" } else { "cpu" });
     }
     let bytes = golden("blob-1.bin", &wire::encode(&blob_chunk()).unwrap());
     assert_eq!(wire::decode::<BlobChunk>(&bytes, cap).unwrap(), blob_chunk());

@@ -106,6 +106,16 @@ fn the_coordinators_own_profile_is_cancelled_and_what_it_has_is_kept() {
     let part = &shown["agents"][0];
     assert_eq!(part["partial"], true, "{part}");
     assert!(part["bytes"].as_u64() > Some(0), "{part}");
+    // What it cannot take is declined as a whole, with the reason.
+    let both = ["profile", "take", "--coordinator", "--kind", "cpu,heap", "--detach"];
+    let profile = text(&fleet.json(&both)["id"]);
+    let shown = eventually("it is declined", LONG, || {
+        let shown = fleet.json(&["profile", "show", &profile]);
+        if shown["states"]["declined"] == 1 { Ok(shown) } else { Err(shown.to_string()) }
+    });
+    let part = &shown["agents"][0];
+    assert_eq!((part["code"].as_str(), part["bytes"].as_u64()), (Some("unsupported"), Some(0)));
+    assert!(text(&part["reason"]).contains("heap"), "{part}");
     // One that dies with its process has failed, and does not run for ever.
     let profile = text(&fleet.json(&take)["id"]);
     runs(&profile);

@@ -20,3 +20,4 @@ mod states;
 mod steps;
 mod tls;
 mod tree;
+mod wall;

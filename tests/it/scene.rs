@@ -150,11 +150,26 @@ fn assert_is_a_sound_profile(gzip: &[u8]) {
 #[test]
 fn the_coordinator_is_profiled_the_same_way() {
     let fleet = Fleet::start(0);
-    let taken = fleet.json(&["profile", "take", "--coordinator", "--seconds", "1", "--detach"]);
-    let profile = text(&taken["id"]);
+    let kinds = "cpu,wall,tasks,metrics,logs";
+    let take = ["profile", "take", "--coordinator", "--kind", kinds, "--seconds", "1", "--detach"];
+    let profile = text(&fleet.json(&take)["id"]);
     eventually("the profile is stored", LONG, || {
         let shown = fleet.json(&["profile", "show", &profile]);
         if shown["states"]["finished"] == 1 { Ok(()) } else { Err(shown.to_string()) }
     });
     fleet.muster_ok(["profile", "top", &profile]);
+    fleet.muster_ok(["profile", "top", &profile, "--kind", "wall"]);
+    // What is no stacks is shown as text, and as it came.
+    let show = |kind| fleet.muster_ok(["profile", "show", &profile, "--kind", kind]);
+    let tasks = show("tasks");
+    assert!(tasks.contains("muster-sampler") && tasks.contains("futex"), "{tasks}");
+    assert!(tasks.contains("no collection in flight"), "{tasks}");
+    assert_eq!(show("metrics").lines().count(), 3, "a heading and both ends: {}", show("metrics"));
+    assert!(show("logs").contains("INFO"), "{}", show("logs"));
+    let raw = fleet.muster_ok(["profile", "export", &profile, "--kind", "tasks", "-o", "-"]);
+    let raw: Value = serde_json::from_str(&raw).expect("JSON");
+    let threads = raw["moments"][1]["threads"].as_array().expect("threads");
+    assert!(threads.iter().any(|one| one["state"] == "R" || one["cpu_ms"].as_u64() > Some(0)));
+    let flame = fleet.muster(["profile", "flame", &profile, "--kind", "logs", "-o", "-"]);
+    assert_eq!(flame.status.code(), Some(64), "{}", String::from_utf8_lossy(&flame.stderr));
 }

@@ -1,6 +1,7 @@
 //! A small disk under one folder of one process, which a test can fill and free.
 //!
-//! It is a tmpfs in a mount namespace of that process: nobody else sees it, and it is gone with the process.
+//! It is a tmpfs in a mount namespace of that process: nobody else sees it, and it is gone with the process. So is a file
+//! system that opens files slowly.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -38,6 +39,20 @@ pub fn small(folder: &Path) -> Vec<OsString> {
     assert!(probe.status.success(), "this test must mount a tmpfs and may not; be root: {said}");
     command.extend(["sh", "-c", MOUNT, "sh", SIZE].map(OsString::from));
     command.push(folder.into());
+    command
+}
+
+/// Returns what to start a program under so that each `open()` of one of `files` files in `folder` takes so long.
+///
+/// # Panics
+/// When there is no `/dev/fuse`, or the folder cannot be made.
+pub fn slow_open(folder: &Path, files: usize, open_ms: u32) -> Vec<OsString> {
+    assert!(Path::new("/dev/fuse").try_exists().is_ok_and(|is_there| is_there), "no /dev/fuse");
+    fs::create_dir_all(folder).expect("a folder to mount on");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/slow_open.py");
+    let mut command = unshare();
+    command.extend(["python3".into(), script.into(), folder.into()]);
+    command.extend([files.to_string().into(), open_ms.to_string().into()]);
     command
 }
 

@@ -32,6 +32,7 @@ struct Scripted;
 impl Runner for Scripted {
     fn collect(
         &self,
+        _: &Core,
         task: &Task,
         session: &dyn Session,
     ) -> Result<Option<FilesFooter>, CollectError> {
@@ -353,6 +354,22 @@ fn the_policy_wins() {
     assert_eq!(told.iter().map(|s| s.code.as_str()).collect::<Vec<_>>(), ["policy", "policy"]);
     assert!(told[0].reason.contains("/secret"), "{}", told[0].reason);
     assert_eq!(core.journal.owed().unwrap(), 0);
+}
+
+#[test]
+fn a_kind_of_profile_that_does_not_work_here_is_declined_not_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new();
+    let core = fleet.agent(folder.path(), Policy::default());
+    let kinds = vec![ProfileKind::Cpu, ProfileKind::Heap];
+    let both = ProfileStart { revision: 0, kinds, seconds: 1, hertz: 99 };
+    core.take(&fleet.seal(&Args::ProfileStart(both), Target::all(), 1_000), STREAM).unwrap();
+    let told = statuses(&core);
+    assert_eq!((told[0].state, told[0].code.as_str()), (State::Declined, "unsupported"));
+    assert!(told[0].reason.contains("heap") && told[0].reason.contains("cpu"), "{told:?}");
+    assert_eq!(core.journal.owed().unwrap(), 0);
+    let offered = crate::telemetry::capabilities();
+    assert!(offered.contains(&"profile.cpu".into()) && !offered.contains(&"profile.heap".into()));
 }
 
 #[test]

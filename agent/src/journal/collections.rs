@@ -31,8 +31,8 @@ pub struct Figures {
     pub rows: u64,
     /// How often the collection was taken up again.
     pub resumed: u32,
-    /// Of the profile that is already journalled.
-    pub profile: Option<ProfileFooter>,
+    /// Of the profiles that are already journalled.
+    pub profiles: Vec<ProfileFooter>,
 }
 
 /// A request that is owed, as the journal has it.
@@ -73,7 +73,7 @@ struct StoredCursor {
 pub struct Step<'a> {
     /// Rows that were emitted since the last step.
     pub rows: &'a [RowChunk],
-    /// A whole blob.
+    /// Whole blobs, one after the other.
     pub blobs: &'a [BlobChunk],
     /// Where a later run goes on.
     pub cursor: Option<&'a Cursor>,
@@ -149,7 +149,7 @@ impl Journal {
             tx.execute(
                 "UPDATE collections SET deaths = 0, next_seq = next_seq + ?2, next_blob = next_blob + ?3,
                  cursor = coalesce(?4, cursor), figures = coalesce(?5, figures) WHERE request = ?1",
-                params![request.as_bytes(), to_sql(chunks), !step.blobs.is_empty(), cursor, figures],
+                params![request.as_bytes(), to_sql(chunks), blobs(step.blobs), cursor, figures],
             )?;
             Ok(())
         })?;
@@ -159,6 +159,12 @@ impl Journal {
 }
 
 const SELECT: &str = "SELECT request, body, directed, running, started, next_seq, next_blob, deaths, cursor, figures FROM collections";
+
+/// Counts the blobs that the chunks make.
+fn blobs(chunks: &[BlobChunk]) -> u32 {
+    let ends = chunks.first().zip(chunks.last());
+    ends.map_or(0, |(first, last)| last.blob.saturating_sub(first.blob).saturating_add(1))
+}
 
 fn end(tx: &Transaction<'_>, request: RequestId) -> rusqlite::Result<()> {
     tx.execute("DELETE FROM collections WHERE request = ?1", params![request.as_bytes()])?;

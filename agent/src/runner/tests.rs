@@ -121,7 +121,7 @@ async fn a_profile_tells_which_hunt_its_samples_worked_for() {
     };
     let (status, ()) = tokio::join!(watched, dispatch(Arc::clone(&core), stop.clone()));
     assert_eq!((status.state, status.code.as_str()), (State::Finished, ""));
-    let footer = status.footer.unwrap().profile.unwrap();
+    let footer = status.footer.unwrap().profiles.remove(0);
     let bytes = blob(&core);
     assert_eq!(footer.blob_bytes, bytes.len() as u64);
     let profile = decode(&bytes).unwrap();

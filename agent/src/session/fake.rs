@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::result::{ProfileFooter, Row};
+use common::profile::Captured;
+use common::result::Row;
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
@@ -19,8 +20,8 @@ pub struct Seen {
     pub rows: Vec<Row>,
     /// How many rows were out when each cursor was, and the cursor.
     pub cursors: Vec<(usize, Cursor)>,
-    /// Blobs: kind, bytes, footer.
-    pub blobs: Vec<(String, Vec<u8>, ProfileFooter)>,
+    /// Blobs.
+    pub blobs: Vec<Captured>,
     /// The last word on where it is.
     pub progress: Progress,
     /// What was spent.
@@ -167,9 +168,9 @@ impl Session for FakeSession {
         Ok(())
     }
 
-    fn blob(&self, kind: &str, bytes: &[u8], footer: ProfileFooter) -> Result<(), Stop> {
+    fn blobs(&self, blobs: Vec<Captured>) -> Result<(), Stop> {
         // As in a real session: what was sampled is delivered also when the collection must stop.
-        lock(&self.seen).blobs.push((kind.to_owned(), bytes.to_vec(), footer));
+        lock(&self.seen).blobs.extend(blobs);
         Ok(())
     }
 

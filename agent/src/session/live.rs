@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::ids::{AgentId, Attempt, RequestId};
 use common::limits;
-use common::profile::Tag;
+use common::profile::{Captured, Tag};
 use common::request::Limits;
 use common::result::rows::{pack, sha256};
 use common::result::{BlobChunk, FilesFooter, Footer, ProfileFooter, Row, RowChunk, Status};
@@ -79,7 +79,7 @@ struct Pending {
 struct SoFar {
     files: FilesFooter,
     rows: u64,
-    profile: Option<ProfileFooter>,
+    profiles: Vec<ProfileFooter>,
 }
 
 impl LiveSession {
@@ -104,7 +104,7 @@ impl LiveSession {
         let mut before = collection.figures;
         before.resumed += u32::from(collection.is_running);
         let rows = before.rows;
-        let profile = before.profile.clone();
+        let profiles = before.profiles.clone();
         Self {
             tag: Tag::new(agent.clone(), Some(collection.request)),
             journal,
@@ -125,7 +125,7 @@ impl LiveSession {
             flush_at_ms: AtomicU64::new(u64::MAX),
             progress: Mutex::default(),
             before,
-            so_far: Mutex::new(SoFar { files: footer, rows, profile }),
+            so_far: Mutex::new(SoFar { files: footer, rows, profiles }),
             pending: Mutex::new(Pending {
                 rows: Vec::new(),
                 bytes: 0,
@@ -165,7 +165,8 @@ impl LiveSession {
         let figures = self.figures();
         Footer {
             files,
-            profile: figures.profile,
+            profile: None,
+            profiles: figures.profiles,
             started: self.started,
             ended: common::clock::Timestamp::default(),
             cpu_user_ms: figures.cpu_user_ms,
@@ -201,7 +202,7 @@ impl LiveSession {
             ran_ms: before.ran_ms.saturating_add(self.elapsed_ms()),
             rows: so_far.rows,
             resumed: before.resumed,
-            profile: so_far.profile.clone(),
+            profiles: so_far.profiles.clone(),
         }
     }
 
@@ -333,6 +334,27 @@ impl LiveSession {
         })
     }
 
+    /// Cuts a blob into the chunks that follow `chunks`, of which the first has the number `first_seq`.
+    fn cut(&self, number: u32, blob: &Captured, first_seq: u64, chunks: &mut Vec<BlobChunk>) {
+        let mut offset = 0;
+        for data in blob.bytes.chunks(limits::BLOB_CHUNK_BYTES_MAX) {
+            chunks.push(BlobChunk {
+                agent: self.agent.clone(),
+                request: self.request,
+                attempt: self.attempt(),
+                seq: first_seq.saturating_add(chunks.len() as u64),
+                blob: number,
+                kind: blob.kind.blob().to_owned(),
+                offset,
+                total: blob.bytes.len() as u64,
+                blob_sha256: blob.footer.blob_sha256.clone(),
+                sha256: sha256(data),
+                data: ByteBuf::from(data),
+            });
+            offset += data.len() as u64;
+        }
+    }
+
     fn on_time(&self) -> Result<(), Stop> {
         if let Some(seconds) = self.limits.timeout_s
             && self.ran_before.saturating_add(self.began.elapsed())
@@ -437,38 +459,25 @@ impl Session for LiveSession {
         Ok(())
     }
 
-    fn blob(&self, kind: &str, bytes: &[u8], footer: ProfileFooter) -> Result<(), Stop> {
+    fn blobs(&self, blobs: Vec<Captured>) -> Result<(), Stop> {
         // What was sampled is delivered also when the collection must stop.
         drop(self.room());
-        let total = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if total > limits::BLOB_BYTES_MAX {
+        let sizes = blobs.iter().map(|blob| blob.bytes.len() as u64);
+        if sizes.max().is_some_and(|largest| largest > limits::BLOB_BYTES_MAX) {
             return Err(Stop::Limit("blob bytes"));
         }
         let mut pending = lock(&self.pending);
         self.flush(&mut pending, None)?;
-        let blob_sha256 = sha256(bytes);
-        let chunks: Vec<_> = (0..)
-            .zip(bytes.chunks(limits::BLOB_CHUNK_BYTES_MAX))
-            .map(|(n, data)| BlobChunk {
-                agent: self.agent.clone(),
-                request: self.request,
-                attempt: self.attempt(),
-                seq: pending.next_seq.saturating_add(n),
-                blob: pending.next_blob,
-                kind: kind.to_owned(),
-                offset: n.saturating_mul(limits::BLOB_CHUNK_BYTES_MAX as u64),
-                total,
-                blob_sha256: blob_sha256.clone(),
-                sha256: sha256(data),
-                data: ByteBuf::from(data),
-            })
-            .collect();
+        let mut chunks = Vec::new();
         let mut figures = self.figures();
-        figures.profile = Some(ProfileFooter { blob_sha256, blob_bytes: total, ..footer });
+        for (number, blob) in (pending.next_blob..).zip(blobs) {
+            self.cut(number, &blob, pending.next_seq, &mut chunks);
+            figures.profiles.push(blob.footer);
+        }
         self.commit(&Step { blobs: &chunks, figures: Some(&figures), ..Step::default() })?;
         pending.next_seq = pending.next_seq.saturating_add(chunks.len() as u64);
-        pending.next_blob += 1;
-        lock(&self.so_far).profile = figures.profile;
+        pending.next_blob = chunks.last().map_or(pending.next_blob, |last| last.blob + 1);
+        lock(&self.so_far).profiles = figures.profiles;
         Ok(())
     }
 

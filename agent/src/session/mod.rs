@@ -13,7 +13,8 @@ mod meter;
 mod stop;
 mod sys;
 
-use common::result::{FilesFooter, ProfileFooter, Row};
+use common::profile::Captured;
+use common::result::{FilesFooter, Row};
 
 use self::cache::Cache;
 
@@ -134,9 +135,9 @@ pub trait Session: Sync {
     /// Waits when the outbox is full.
     fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop>;
 
-    /// Emits one blob whole: `kind` is `profile.cpu`, the footer goes into the final status. Works also
-    /// when the collection must stop: what was sampled until then counts.
-    fn blob(&self, kind: &str, bytes: &[u8], footer: ProfileFooter) -> Result<(), Stop>;
+    /// Emits blobs whole, all of them or none; their footers go into the final status. Works also when
+    /// the collection must stop: what was sampled until then counts.
+    fn blobs(&self, blobs: Vec<Captured>) -> Result<(), Stop>;
 
     /// Says where the collector is. Cheap; the last word counts.
     fn progress(&self, progress: Progress);

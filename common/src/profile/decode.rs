@@ -147,8 +147,9 @@ fn check(profile: &protos::Profile) -> Result<(), DecodeError> {
     let types = sample_types(profile);
     sure(!types.is_empty() && types.len() == profile.sample_type.len(), "sample types")?;
     sure(types.iter().all(|(name, unit)| is_named(name, unit)), "sample types")?;
-    // CPU time is not measured but counted: every sample stands for one period.
-    let is_counted = types == [("samples", "count"), ("cpu", "nanoseconds")];
+    // Time is not measured but counted: every sample stands for one period.
+    let is_counted =
+        ["cpu", "wall"].iter().any(|kind| types == [("samples", "count"), (*kind, "nanoseconds")]);
     sure((1..=1_000_000_000).contains(&profile.period), "period")?;
     sure(profile.duration_nanos >= 0, "duration")?;
     let mut mappings = HashSet::new();

@@ -9,12 +9,21 @@ use prost::Message;
 
 use crate::profile::maps::{self, Mapping};
 use crate::profile::protos;
-use crate::profile::window::RawProfile;
+use crate::profile::syscalls;
+use crate::profile::window::{RawProfile, Wait};
 
 /// Label of a sample: the collection's request id, [`AGENT`] or [`UNTAGGED`].
 pub const COLLECTION_LABEL: &str = "collection";
 /// Label of a sample: the thread's name.
 pub const THREAD_LABEL: &str = "thread";
+/// Label of a sample: the system call that the thread waited in; [`FAULT`] when in none.
+pub const SYSCALL_LABEL: &str = "syscall";
+/// Waiting, and in no system call: for a page, say.
+pub const FAULT: &str = "fault";
+/// Label of a sample: [`UNANSWERED`].
+pub const STATE_LABEL: &str = "state";
+/// The thread could not say where it is; the stack is where it was last.
+pub const UNANSWERED: &str = "unanswered";
 /// Label of a sample: whose process it was. The coordinator adds it to what it exports.
 pub const AGENT_LABEL: &str = "agent";
 /// Collection of samples of the agent's own running.
@@ -77,13 +86,21 @@ pub(super) fn build(profile: &RawProfile, mappings: &[Mapping]) -> protos::Profi
             Some(owner) => owner.request.map_or_else(|| AGENT.to_owned(), |id| id.to_string()),
         };
         let label = |key, str| protos::Label { key, str, ..Default::default() };
+        let mut labels = vec![
+            label(collection_key, strings.of(&collection)),
+            label(thread_key, strings.of(&sample.thread)),
+        ];
+        if let Some(Wait { syscall, is_unanswered }) = sample.wait {
+            let name = syscall.map_or(FAULT.into(), syscalls::name);
+            labels.push(label(strings.of(SYSCALL_LABEL), strings.of(&name)));
+            if is_unanswered {
+                labels.push(label(strings.of(STATE_LABEL), strings.of(UNANSWERED)));
+            }
+        }
         samples.push(protos::Sample {
             location_id: sample.frames.iter().map(|address| locations.of(*address)).collect(),
             value: vec![signed(sample.count), signed(sample.count * profile.period_ns)],
-            label: vec![
-                label(collection_key, strings.of(&collection)),
-                label(thread_key, strings.of(&sample.thread)),
-            ],
+            label: labels,
         });
     }
     let mut mapping: Vec<protos::Mapping> = (1..)
@@ -103,18 +120,19 @@ pub(super) fn build(profile: &RawProfile, mappings: &[Mapping]) -> protos::Profi
         let filename = strings.of("[unknown]");
         mapping.push(protos::Mapping { id: unknown, filename, ..Default::default() });
     }
-    let cpu = protos::ValueType { ty: strings.of("cpu"), unit: strings.of("nanoseconds") };
+    let kind = strings.of(profile.kind.as_str());
+    let time = protos::ValueType { ty: kind, unit: strings.of("nanoseconds") };
     let count = protos::ValueType { ty: strings.of("samples"), unit: strings.of("count") };
     protos::Profile {
-        sample_type: vec![count, cpu.clone()],
+        sample_type: vec![count, time.clone()],
         sample: samples,
         mapping,
         location: locations.list,
         time_nanos: profile.start.0.saturating_mul(1_000_000),
         duration_nanos: signed(profile.duration_ns),
-        period_type: Some(cpu.clone()),
+        period_type: Some(time.clone()),
         period: signed(profile.period_ns),
-        default_sample_type: cpu.ty,
+        default_sample_type: time.ty,
         string_table: strings.into_table(),
         ..Default::default()
     }

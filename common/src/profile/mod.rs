@@ -1,25 +1,33 @@
 //! The CPU profiler of this process, and the one door to the pprof format.
 //!
 //! * [`tag`]: which agent and which collection a thread works for.
-//! * [`sampler`]: the one object that is per process: windows over one shared stream of samples.
+//! * [`sampler`]: the one object that is per process: windows over one shared stream of samples; `wall`: where
+//!   threads are that do not use the CPU. [`syscalls`]: what they wait for.
+//! * [`capture`]: several kinds over one window, as an agent and the coordinator take them.
+//! * `documents`: the kinds that are no stacks.
 //! * [`encode`], [`decode`]: unsymbolised pprof, out and in.
 //! * [`protos`]: the format's messages. [`maps`]: what is mapped where, with build ids.
 //! * `sys`: signal handler, timers, ring: the only unsafe code.
 //!
 //! Nothing here resolves names: the process that is profiled sends addresses only.
 
+pub mod capture;
 pub mod decode;
+mod documents;
 pub mod encode;
 pub mod maps;
 pub mod protos;
 pub mod sampler;
 mod sys;
+pub mod syscalls;
 pub mod tag;
+mod wall;
 mod window;
 
+pub use capture::{Capture, Captured};
 pub use sampler::{Sampler, SamplerError, Window};
 pub use tag::{Owner, Tag};
-pub use window::{RawProfile, Sample, Scope};
+pub use window::{RawProfile, Sample, Scope, Wait};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! The sampler: one per process, on only while a window is open, shared by all windows.
 //!
-//! It runs at the highest hertz that an open window asked for. While it is on, a thread of its own drains
-//! the ring and gives new threads their timers; with the last window everything goes: timers, signal
-//! handler, thread, memory.
+//! It runs at the highest hertz that an open window of a kind asked for. While it is on, a thread of its own
+//! drains the ring, gives new threads their timers and asks threads where they are; with the last window of
+//! a kind its signal handler goes, with the last of all everything: timers, thread, memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Timestamp};
-use crate::limits::{PROFILE_HERTZ_MAX, PROFILE_SWEEP_MS};
-use crate::profile::window::{Gathering, RawProfile, Sample, Scope};
+use crate::limits::{
+    PROFILE_ANSWER_MS_MAX, PROFILE_HERTZ_MAX, PROFILE_SWEEP_MS, PROFILE_WALL_LOOKS_PER_S_MAX,
+};
+use crate::profile::sys::Cause;
+use crate::profile::wall::Wall;
+use crate::profile::window::{Gathering, RawProfile, Sample, Scope, Spent};
 use crate::profile::{sys, tag};
+use crate::request::profile::ProfileKind;
 
 /// Why no window can be opened.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +25,16 @@ pub enum SamplerError {
     /// The hertz are out of bounds.
     #[error("{0} samples a second: must be 1 to {PROFILE_HERTZ_MAX}")]
     Hertz(u32),
+    /// There are more threads than can be asked so often.
+    #[error(
+        "{threads} threads at {hertz} hertz are more than {PROFILE_WALL_LOOKS_PER_S_MAX} looks a second: fewer hertz"
+    )]
+    Threads {
+        /// Threads of the process.
+        threads: usize,
+        /// What was asked for.
+        hertz: u32,
+    },
     /// The system refused a timer, a thread, memory or the signal handler.
     #[error("the system refused the sampler: {0}")]
     System(#[from] std::io::Error),
@@ -39,7 +54,13 @@ struct State {
     /// Period of the timers; 0 while off.
     period_ns: u32,
     timers: BTreeMap<u32, sys::Timer>,
+    wall: Wall,
+    /// What the signal handler is installed for.
+    heard: Vec<Cause>,
+    /// The threads of this process as of the last search.
+    met: BTreeSet<u32>,
     names: BTreeMap<u32, ThreadName>,
+    sweeper_tid: u32,
     sweeper: Option<JoinHandle<()>>,
     /// Raised at each start and each stop: a sweeper goes when it is not the one of now. An old one may
     /// still be on its way out when the next window has opened.
@@ -49,7 +70,9 @@ struct State {
 
 #[derive(Debug)]
 struct Open {
+    kind: ProfileKind,
     hertz: u32,
+    since: Instant,
     gathering: Gathering,
 }
 
@@ -66,6 +89,7 @@ struct ThreadName {
 pub struct Window {
     sampler: &'static Sampler,
     id: u64,
+    kind: ProfileKind,
     hertz: u32,
     clock: Clock,
     start: Timestamp,
@@ -81,7 +105,11 @@ static GLOBAL: Sampler = Sampler {
         next_window: 0,
         period_ns: 0,
         timers: BTreeMap::new(),
+        wall: Wall::new(),
+        heard: Vec::new(),
+        met: BTreeSet::new(),
         names: BTreeMap::new(),
+        sweeper_tid: 0,
         sweeper: None,
         generation: 0,
         random: 0x9e37_79b9_7f4a_7c15,
@@ -95,15 +123,22 @@ impl Sampler {
         &GLOBAL
     }
 
-    /// Opens a window; it begins now. `hertz` is samples a second of CPU time and thread.
+    /// Opens a window of CPU time or wall-clock time; it begins now. `hertz` is samples a second and thread.
     pub fn window(
         &'static self,
+        kind: ProfileKind,
         hertz: u32,
         scope: Scope,
         clock: &Clock,
     ) -> Result<Window, SamplerError> {
         if hertz == 0 || hertz > PROFILE_HERTZ_MAX {
             return Err(SamplerError::Hertz(hertz));
+        }
+        if kind == ProfileKind::Wall {
+            let threads = tids().map_or(0, |tids| tids.len());
+            if Wall::is_too_much(threads, hertz) {
+                return Err(SamplerError::Threads { threads, hertz });
+            }
         }
         let mut state = self.lock();
         if state.open.is_empty() {
@@ -112,16 +147,26 @@ impl Sampler {
                 builder.spawn(move || GLOBAL.sweep(generation))
             })?;
         }
+        if let Err(error) = state.listen(kind) {
+            self.rest(state);
+            return Err(error.into());
+        }
         state.drain();
+        // What was open before has the time until now.
+        state.look();
         let id = state.next_window;
         state.next_window += 1;
         let gathering = Gathering::new(scope, period_ns(hertz).into());
-        state.open.insert(id, Open { hertz, gathering });
-        state.set_period();
+        state.open.insert(id, Open { kind, hertz, since: Instant::now(), gathering });
+        state.set_rhythm();
         state.meet_threads();
+        drop(state);
+        // The sweeper may have to get up earlier.
+        self.quit.notify_all();
         Ok(Window {
             sampler: self,
             id,
+            kind,
             hertz,
             clock: clock.clone(),
             start: clock.now(),
@@ -138,11 +183,21 @@ impl Sampler {
 
     /// The sweeper's thread: until its sampling ends.
     fn sweep(&self, generation: u64) {
+        let rhythm = Duration::from_millis(PROFILE_SWEEP_MS);
+        let mut meet_at = Instant::now();
         let mut state = self.lock();
+        state.sweeper_tid = sys::own_tid();
         while state.generation == generation {
             state.drain();
-            state.meet_threads();
-            let pause = Duration::from_millis(PROFILE_SWEEP_MS);
+            if meet_at <= Instant::now() {
+                state.meet_threads();
+                meet_at = Instant::now() + rhythm;
+            }
+            if state.wall.next().is_some_and(|due| due <= Instant::now()) {
+                state.look();
+            }
+            let due = state.wall.next().map_or(meet_at, |due| due.min(meet_at));
+            let pause = due.saturating_duration_since(Instant::now());
             state = self.quit.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -151,22 +206,55 @@ impl Sampler {
     fn close(&self, id: u64) -> Option<(Gathering, BTreeMap<u32, String>)> {
         let mut state = self.lock();
         state.drain();
+        if state.open.get(&id)?.kind == ProfileKind::Wall {
+            state.look();
+            state = self.await_answers(state);
+            let State { open, wall, .. } = &mut *state;
+            let open = open.get_mut(&id)?;
+            wall.unanswered(&mut |spent| open.add(spent));
+        }
         let closed = state.open.remove(&id)?.gathering;
         let tids = closed.counts.keys().map(|key| key.tid);
         let names = tids.map(|tid| (tid, state.name(tid))).collect();
-        if state.open.is_empty() {
-            let sweeper = state.stop();
-            // The sweeper needs the lock to see that it must go; a window may open meanwhile.
-            drop(state);
-            self.quit.notify_all();
-            if sweeper.is_some_and(|sweeper| sweeper.join().is_err()) {
-                tracing::error!("the sweeper of the sampler panicked");
-            }
-        } else {
-            state.set_period();
-            state.meet_threads();
-        }
+        self.rest(state);
         Some((closed, names))
+    }
+
+    /// Waits a moment for threads that were asked.
+    fn await_answers<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let until = Instant::now() + Duration::from_millis(PROFILE_ANSWER_MS_MAX);
+        while state.wall.is_waiting() && Instant::now() < until {
+            let pause = Duration::from_millis(1);
+            state = self.quit.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+            state.drain();
+        }
+        state
+    }
+
+    /// Goes on with the windows that are open; without any, everything ends.
+    fn rest(&self, mut state: MutexGuard<'_, State>) {
+        if !state.open.is_empty() {
+            state.set_rhythm();
+            state.meet_threads();
+            return;
+        }
+        let sweeper = state.stop();
+        // The sweeper needs the lock to see that it must go; a window may open meanwhile.
+        drop(state);
+        self.quit.notify_all();
+        if sweeper.is_some_and(|sweeper| sweeper.join().is_err()) {
+            tracing::error!("the sweeper of the sampler panicked");
+        }
+    }
+}
+
+impl Open {
+    fn add(&mut self, spent: &Spent<'_>) {
+        // An answer may speak of the time before this window, too.
+        let longest = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let is_wall = self.kind == ProfileKind::Wall;
+        let ns = if is_wall { spent.ns.min(longest) } else { spent.ns };
+        self.gathering.add(&Spent { ns, ..*spent });
     }
 }
 
@@ -191,8 +279,13 @@ impl State {
     /// Turns sampling off and returns the sweeper, which goes as soon as it has the lock.
     fn stop(&mut self) -> Option<JoinHandle<()>> {
         self.timers.clear();
+        for cause in self.heard.drain(..) {
+            sys::ignore(cause);
+        }
         sys::stop();
         tag::forget(&tag::retired());
+        self.wall.set_hertz(0);
+        self.met.clear();
         self.names.clear();
         self.period_ns = 0;
         self.generation += 1;
@@ -206,31 +299,80 @@ impl State {
         while let Some(slot) = sys::take() {
             let owner = owners.entry(slot.tag).or_insert_with(|| tag::owner(slot.tag));
             self.settle_name(slot.tid);
-            let cpu_ns = u64::from(slot.period_ns) * u64::from(slot.periods);
-            for open in self.open.values_mut() {
-                open.gathering.add(slot.frames(), owner.as_ref(), slot.tid, cpu_ns);
+            let (tid, frames, owner) = (slot.tid, slot.frames(), owner.as_ref());
+            let Self { open, wall, .. } = &mut *self;
+            if slot.period_ns == 0 {
+                let say = &mut |spent: &Spent<'_>| tell(open, ProfileKind::Wall, spent);
+                wall.answered(tid, frames, owner, say);
+            } else {
+                let ns = u64::from(slot.period_ns) * u64::from(slot.periods);
+                let spent = Spent { tid, frames, owner, wait: None, ns };
+                tell(open, ProfileKind::Cpu, &spent);
             }
         }
         tag::forget(&retired);
     }
 
-    /// Runs the timers at the highest hertz of the open windows; they are made anew when it changes.
-    fn set_period(&mut self) {
-        let hertz = self.open.values().map(|open| open.hertz).max().unwrap_or(1);
-        if self.period_ns != period_ns(hertz) {
-            self.period_ns = period_ns(hertz);
-            self.timers.clear();
+    /// Looks where every thread is, when wall-clock time is wanted.
+    fn look(&mut self) {
+        if self.wall.next().is_some() {
+            let Self { open, wall, .. } = self;
+            let say = &mut |spent: &Spent<'_>| tell(open, ProfileKind::Wall, spent);
+            wall.look(Instant::now(), say);
         }
     }
 
-    /// Gives timers to new threads and takes them from those that are gone.
+    /// Installs the signal handler for a kind, unless it is.
+    fn listen(&mut self, kind: ProfileKind) -> std::io::Result<()> {
+        let cause = if kind == ProfileKind::Wall { Cause::Question } else { Cause::Timer };
+        if !self.heard.contains(&cause) {
+            sys::listen(cause)?;
+            self.heard.push(cause);
+        }
+        Ok(())
+    }
+
+    /// Takes the signal handler for a kind away, when it is there.
+    fn ignore(&mut self, cause: Cause) {
+        if self.heard.contains(&cause) {
+            sys::ignore(cause);
+            self.heard.retain(|heard| *heard != cause);
+        }
+    }
+
+    /// Samples each kind at the highest hertz of its open windows; timers are made anew when it changes.
+    fn set_rhythm(&mut self) {
+        let (cpu, wall) = (self.hertz(ProfileKind::Cpu), self.hertz(ProfileKind::Wall));
+        let period_ns = cpu.map_or(0, period_ns);
+        if self.period_ns != period_ns {
+            self.period_ns = period_ns;
+            self.timers.clear();
+        }
+        self.wall.set_hertz(wall.unwrap_or(0));
+        if cpu.is_none() {
+            self.ignore(Cause::Timer);
+        }
+        if wall.is_none() {
+            self.ignore(Cause::Question);
+        }
+    }
+
+    fn hertz(&self, kind: ProfileKind) -> Option<u32> {
+        self.open.values().filter(|open| open.kind == kind).map(|open| open.hertz).max()
+    }
+
+    /// Begins with new threads and forgets those that are gone.
     fn meet_threads(&mut self) {
-        let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return };
-        let names = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
-        let tids: BTreeSet<u32> = names.collect();
+        let Ok(tids) = tids() else { return };
+        for tid in tids.difference(&self.met) {
+            let text = thread_name(*tid).unwrap_or_default();
+            self.names.insert(*tid, ThreadName { text, is_settled: false });
+        }
         self.timers.retain(|tid, _| tids.contains(tid));
+        self.wall.meet(&tids, self.sweeper_tid, Instant::now());
+        self.met.clone_from(&tids);
         for tid in tids {
-            if self.timers.contains_key(&tid) {
+            if self.period_ns == 0 || self.timers.contains_key(&tid) {
                 continue;
             }
             // A thread that lives shorter than a period is still seen as often as its CPU time deserves.
@@ -238,8 +380,6 @@ impl State {
             match sys::Timer::start(tid, first_ns, self.period_ns) {
                 Ok(timer) => {
                     self.timers.insert(tid, timer);
-                    let text = thread_name(tid).unwrap_or_default();
-                    self.names.insert(tid, ThreadName { text, is_settled: false });
                 }
                 Err(error) => tracing::debug!(tid, %error, "thread gets no timer"),
             }
@@ -288,10 +428,12 @@ impl Window {
                 thread: names.get(&key.tid).cloned().unwrap_or_default(),
                 frames: key.frames.into_vec(),
                 owner: key.owner,
+                wait: key.wait,
                 count,
             }));
         }
         RawProfile {
+            kind: self.kind,
             samples,
             period_ns: period_ns(self.hertz).into(),
             hertz: self.hertz,
@@ -314,6 +456,15 @@ impl Drop for Window {
 
 fn period_ns(hertz: u32) -> u32 {
     1_000_000_000 / hertz.max(1)
+}
+
+fn tell(open: &mut BTreeMap<u64, Open>, kind: ProfileKind, spent: &Spent<'_>) {
+    open.values_mut().filter(|open| open.kind == kind).for_each(|open| open.add(spent));
+}
+
+fn tids() -> std::io::Result<BTreeSet<u32>> {
+    let tasks = std::fs::read_dir("/proc/self/task")?;
+    Ok(tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
 fn thread_name(tid: u32) -> Option<String> {

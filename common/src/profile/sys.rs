@@ -1,8 +1,9 @@
 //! Signals, CPU-time timers and the sample ring: the only unsafe code of the profiler.
 //!
-//! Each thread gets a timer on its own CPU clock (`ITIMER_PROF` fires at most once a kernel tick for the
-//! whole process). The handler runs on the thread that used the CPU; it calls nothing that allocates or
-//! locks, and writes into a ring that one reader drains. It runs on the thread's own stack: the alternate
+//! For CPU time each thread gets a timer on its own CPU clock (`ITIMER_PROF` fires at most once a kernel tick
+//! for the whole process); for wall-clock time a thread is asked where it is. The handler runs on the thread
+//! that used the CPU or was asked; it calls nothing that allocates or locks, and writes into a ring that one
+//! reader drains. It runs on the thread's own stack: the alternate
 //! stack that the standard library sets up is too small to unwind on.
 #![expect(unsafe_code, reason = "signal handler, POSIX timers, memory shared with the handler")]
 
@@ -33,7 +34,7 @@ pub(super) struct Slot {
     pub(super) at_ns: u64,
     /// Tag of the thread.
     pub(super) tag: u64,
-    /// Period of the timer that fired.
+    /// Period of the timer that fired; 0 for an answer to [`ask`].
     pub(super) period_ns: u32,
     /// Thread id.
     pub(super) tid: u32,
@@ -77,26 +78,57 @@ pub(super) fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
-/// Maps the ring, warms the unwinder up and installs the handler. One caller at a time.
+/// Why a thread is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A timer of its CPU time.
+    Timer,
+    /// It is asked where it is.
+    Question,
+}
+
+impl Cause {
+    /// `SIGURG` is ignored where nobody handles it, and no socket of ours sends it: a question that comes
+    /// late harms nobody.
+    const fn signal(self) -> libc::c_int {
+        match self {
+            Self::Timer => libc::SIGPROF,
+            Self::Question => libc::SIGURG,
+        }
+    }
+}
+
+/// Maps the ring and warms the unwinder up. One caller at a time.
 pub(super) fn start() -> io::Result<()> {
     if RING.load(Ordering::Acquire).is_null() {
         RING.store(map_ring()?, Ordering::Release);
     }
     warm_up();
-    let act: extern "C" fn(libc::c_int, *mut TimerInfo, *mut libc::ucontext_t) = on_signal;
-    // SIGPROF with SA_RESTART: interrupted system calls go on.
-    set_action(act as usize, libc::SA_SIGINFO | libc::SA_RESTART)?;
     ON.store(true, Ordering::SeqCst);
     Ok(())
 }
 
-/// Ignores what signals still come, waits for handlers that run, and gives the ring's memory back. Every
-/// timer must be deleted before. One caller at a time.
+/// Installs the handler. Interrupted system calls go on, as far as the kernel lets them.
+pub(super) fn listen(cause: Cause) -> io::Result<()> {
+    let act: extern "C" fn(libc::c_int, *mut TimerInfo, *mut libc::ucontext_t) = on_signal;
+    set_action(cause.signal(), act as usize, libc::SA_SIGINFO | libc::SA_RESTART)
+}
+
+/// Takes the handler away. Every timer must be deleted before.
+pub(super) fn ignore(cause: Cause) {
+    let action = match cause {
+        // Its default is to end the process, and one may still be on its way.
+        Cause::Timer => libc::SIG_IGN,
+        Cause::Question => libc::SIG_DFL,
+    };
+    if let Err(error) = set_action(cause.signal(), action, 0) {
+        tracing::warn!(%error, ?cause, "a signal cannot be ignored; its handler stays and does nothing");
+    }
+}
+
+/// Waits for handlers that run, and gives the ring's memory back. One caller at a time.
 pub(super) fn stop() {
     ON.store(false, Ordering::SeqCst);
-    if let Err(error) = set_action(libc::SIG_IGN, 0) {
-        tracing::warn!(%error, "cannot ignore SIGPROF; its handler stays and does nothing");
-    }
     while INSIDE.load(Ordering::SeqCst) > 0 {
         std::thread::yield_now();
     }
@@ -118,14 +150,17 @@ fn map_ring() -> io::Result<*mut Cells> {
     if at == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(at.cast()) }
 }
 
-fn set_action(handler: usize, flags: libc::c_int) -> io::Result<()> {
+fn set_action(signal: libc::c_int, handler: usize, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: all zeros is a valid sigaction, and the pointers live over the calls.
     let code = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler;
         action.sa_flags = flags;
         libc::sigemptyset(&raw mut action.sa_mask);
-        libc::sigaction(libc::SIGPROF, &raw const action, ptr::null_mut())
+        // One sample at a time: neither interrupts the other's handler.
+        libc::sigaddset(&raw mut action.sa_mask, Cause::Timer.signal());
+        libc::sigaddset(&raw mut action.sa_mask, Cause::Question.signal());
+        libc::sigaction(signal, &raw const action, ptr::null_mut())
     };
     if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -142,27 +177,74 @@ fn warm_up() {
     }
 }
 
-/// What the kernel tells of a timer that fired: the head of `siginfo_t`.
+/// What the kernel tells of a signal: the head of `siginfo_t`.
 #[repr(C)]
 struct TimerInfo {
     signo: libc::c_int,
     errno: libc::c_int,
     code: libc::c_int,
     pad: libc::c_int,
+    /// Of a question: the process that sent it.
     timer: libc::c_int,
+    /// Of a question: the user that sent it.
     overrun: libc::c_int,
     /// Thread id in the low half, period in the high half.
     value: u64,
 }
 
-extern "C" fn on_signal(_: libc::c_int, info: *mut TimerInfo, context: *mut libc::ucontext_t) {
+/// Asks a thread of this process where it is: it writes a sample as soon as it returns from the kernel, or
+/// is interrupted there. Fails with `ESRCH` when it is gone.
+pub(super) fn ask(tid: u32) -> io::Result<()> {
+    let thread = libc::c_int::try_from(tid).map_err(io::Error::other)?;
+    // SAFETY: all zeros is a valid siginfo, its head is laid out as `TimerInfo`, and the pointer lives over
+    // the call.
+    let code = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let head = (&raw mut info).cast::<TimerInfo>();
+        (*head).signo = Cause::Question.signal();
+        (*head).code = libc::SI_QUEUE;
+        (*head).timer = libc::getpid();
+        (*head).overrun = libc::getuid().cast_signed();
+        (*head).value = u64::from(tid);
+        let signal = Cause::Question.signal();
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, libc::getpid(), thread, signal, &raw mut info)
+    };
+    if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes the calling thread deaf to questions for ever, as the kernel does to one that sleeps uninterruptibly.
+#[cfg(test)]
+pub(super) fn deafen() {
+    // SAFETY: all zeros is a valid set, and the pointers live over the calls.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&raw mut set, Cause::Question.signal());
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut());
+    }
+}
+
+/// Returns the id of the calling thread.
+pub(super) fn own_tid() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    let tid = unsafe { libc::syscall(libc::SYS_gettid) };
+    u32::try_from(tid).unwrap_or(0)
+}
+
+extern "C" fn on_signal(signal: libc::c_int, info: *mut TimerInfo, context: *mut libc::ucontext_t) {
     INSIDE.fetch_add(1, Ordering::SeqCst);
     if ON.load(Ordering::SeqCst) && !info.is_null() && !context.is_null() {
         // SAFETY: errno is the thread's own; the kernel gave both pointers for this call.
         unsafe {
             let errno = *libc::__errno_location();
-            if (*info).code == libc::SI_TIMER {
-                take_sample(&*info, &*context);
+            match (*info).code {
+                libc::SI_TIMER if signal == Cause::Timer.signal() => {
+                    let overrun = u32::try_from((*info).overrun).unwrap_or(0);
+                    take_sample((*info).value, 1 + overrun, &*context);
+                }
+                libc::SI_QUEUE if (*info).timer == libc::getpid() => {
+                    take_sample((*info).value, 1, &*context);
+                }
+                _ => {}
             }
             *libc::__errno_location() = errno;
         }
@@ -171,7 +253,7 @@ extern "C" fn on_signal(_: libc::c_int, info: *mut TimerInfo, context: *mut libc
 }
 
 /// Claims a cell, fills it and hands it to the reader.
-fn take_sample(info: &TimerInfo, context: &libc::ucontext_t) {
+fn take_sample(value: u64, periods: u32, context: &libc::ucontext_t) {
     let ring = RING.load(Ordering::Acquire);
     let mut position = WRITE.load(Ordering::Relaxed);
     let cell = loop {
@@ -192,7 +274,7 @@ fn take_sample(info: &TimerInfo, context: &libc::ucontext_t) {
             Err(now) => position = now,
         }
     };
-    let (tid, period_ns) = unpack(info.value);
+    let (tid, period_ns) = unpack(value);
     let slot = cell.slot.get().cast::<Slot>();
     // SAFETY: the claimed cell is this handler's alone until `turn` is stored; plain old data.
     unsafe {
@@ -200,7 +282,7 @@ fn take_sample(info: &TimerInfo, context: &libc::ucontext_t) {
         (*slot).tag = TAG.get();
         (*slot).tid = tid;
         (*slot).period_ns = period_ns;
-        (*slot).periods = 1 + u32::try_from(info.overrun).unwrap_or(0);
+        (*slot).periods = periods;
         (*slot).depth = unwind(leaf(context), &mut (*slot).frames);
     }
     cell.turn.store(lap(position) + 1, Ordering::Release);

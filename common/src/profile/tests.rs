@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{Owner, RawProfile, Sampler, Scope, Tag, decode, encode, tag};
 use crate::clock::Clock;
 use crate::ids::{AgentId, RequestId};
+use crate::request::profile::ProfileKind;
 
 /// Burns `cpu` of the calling thread's CPU time.
 fn burn(cpu: Duration) {
@@ -54,8 +55,8 @@ fn tags_ratio_scopes_and_overlapping_windows() {
     let (a, b) = (Tag::new(agent("a"), Some(first)), Tag::new(agent("b"), Some(second)));
     let clock = Clock::system();
     let sampler = Sampler::global();
-    let all = sampler.window(199, Scope::Process, &clock).unwrap();
-    let slow = sampler.window(97, Scope::Agent(agent("a")), &clock).unwrap();
+    let all = sampler.window(ProfileKind::Cpu, 199, Scope::Process, &clock).unwrap();
+    let slow = sampler.window(ProfileKind::Cpu, 97, Scope::Agent(agent("a")), &clock).unwrap();
     thread::scope(|scope| {
         for (tag, ms) in [(&a, 3_000), (&b, 1_000)] {
             scope.spawn(move || {
@@ -91,11 +92,13 @@ fn off_means_off_and_cycles_survive_threads_that_come_and_go() {
         })
     };
     for _ in 0..100 {
-        let window = Sampler::global().window(250, Scope::Process, &Clock::system()).unwrap();
+        let open = |kind| Sampler::global().window(kind, 250, Scope::Process, &Clock::system());
+        let (window, wall) = (open(ProfileKind::Cpu).unwrap(), open(ProfileKind::Wall).unwrap());
         burn(Duration::from_millis(5));
         let timers = std::fs::read_to_string("/proc/self/timers").unwrap();
         assert!(timers.contains("ID:"), "a window without timers");
         window.finish();
+        assert!(wall.finish().count() > 0, "nobody was anywhere");
         let timers = std::fs::read_to_string("/proc/self/timers").unwrap();
         assert!(!timers.contains("ID:"), "timers after the last window: {timers}");
     }
@@ -112,7 +115,11 @@ fn guards_nest_and_hertz_are_bounded() {
     drop(first);
     assert_eq!(super::sys::exchange_tag(0), 0, "the thread is untagged again");
     for hertz in [0, crate::limits::PROFILE_HERTZ_MAX + 1] {
-        assert!(Sampler::global().window(hertz, Scope::Process, &Clock::system()).is_err());
+        assert!(
+            Sampler::global()
+                .window(ProfileKind::Cpu, hertz, Scope::Process, &Clock::system())
+                .is_err()
+        );
     }
 }
 
@@ -134,9 +141,11 @@ fn sample_message() -> super::protos::Profile {
         frames: vec![0x1000, 0x2000, 0x9000],
         owner: None,
         thread: "main".into(),
+        wait: Some(super::Wait { syscall: Some(202), is_unanswered: true }),
         count: 3,
     };
     let profile = RawProfile {
+        kind: ProfileKind::Wall,
         samples: vec![sample],
         period_ns: 10_000_000,
         hertz: 100,

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::ids::AgentId;
 use crate::limits::PROFILE_STACKS_MAX;
 use crate::profile::tag::Owner;
+use crate::request::profile::ProfileKind;
 
 /// Which threads a profile looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +39,31 @@ pub struct Sample {
     pub owner: Option<Owner>,
     /// Name of the thread.
     pub thread: String,
-    /// How many periods of CPU time were spent there.
+    /// What it waited for in the kernel; `None` when it ran.
+    pub wait: Option<Wait>,
+    /// How many periods were spent there.
     pub count: u64,
+}
+
+/// What a thread waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Wait {
+    /// Number of the system call; nothing in a page fault, or where the kernel does not tell.
+    pub syscall: Option<u32>,
+    /// The thread could not say where it is until the window ended: the stack is its last known one.
+    pub is_unanswered: bool,
 }
 
 /// What a window saw, without names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawProfile {
+    /// Whether time is CPU time or wall-clock time.
+    pub kind: ProfileKind,
     /// The merged samples.
     pub samples: Vec<Sample>,
-    /// CPU time that one count stands for.
+    /// Time that one count stands for.
     pub period_ns: u64,
-    /// Samples a second of CPU time and thread that were asked for.
+    /// Samples a second and thread that were asked for.
     pub hertz: u32,
     /// First moment.
     pub start: Timestamp,
@@ -76,13 +90,24 @@ pub(super) struct Key {
     pub(super) frames: Box<[u64]>,
     pub(super) owner: Option<Owner>,
     pub(super) tid: u32,
+    pub(super) wait: Option<Wait>,
+}
+
+/// Where a thread was for a while.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent<'a> {
+    pub(super) tid: u32,
+    pub(super) frames: &'a [u64],
+    pub(super) owner: Option<&'a Owner>,
+    pub(super) wait: Option<Wait>,
+    pub(super) ns: u64,
 }
 
 /// Gathers the samples of one window.
 ///
-/// The shared sampler may run faster than this window asked for. CPU time is then saved up thread by
-/// thread, and a sample is kept each time a whole period of this window is full: what is kept, times the
-/// period, is the CPU time that was sampled, to within one period a thread.
+/// The shared sampler may run faster than this window asked for. Time is then saved up thread by thread,
+/// and a sample is kept each time a whole period of this window is full: what is kept, times the period, is
+/// the time that was sampled, to within one period a thread.
 #[derive(Debug)]
 pub(super) struct Gathering {
     scope: Scope,
@@ -97,19 +122,20 @@ impl Gathering {
         Self { scope, period_ns, saved_ns: HashMap::new(), counts: HashMap::new(), lost: 0 }
     }
 
-    /// Takes in a sample that stands for `cpu_ns` of its thread's CPU time.
-    pub(super) fn add(&mut self, frames: &[u64], owner: Option<&Owner>, tid: u32, cpu_ns: u64) {
+    /// Takes in a sample.
+    pub(super) fn add(&mut self, spent: &Spent<'_>) {
+        let Spent { tid, frames, owner, wait, ns } = *spent;
         if !self.scope.includes(owner) {
             return;
         }
         let saved = self.saved_ns.entry(tid).or_default();
-        *saved += cpu_ns;
+        *saved += ns;
         let count = *saved / self.period_ns;
         *saved %= self.period_ns;
         if count == 0 {
             return;
         }
-        let key = Key { frames: frames.into(), owner: owner.cloned(), tid };
+        let key = Key { frames: frames.into(), owner: owner.cloned(), tid, wait };
         if self.counts.len() >= PROFILE_STACKS_MAX && !self.counts.contains_key(&key) {
             self.lost += count;
             return;

@@ -1,6 +1,7 @@
 //! Bounds on a request's arguments that hold for every agent, whatever its policy says.
 
 use super::hunt::{FILE_HASH, FileHash};
+use super::profile::ProfileKind;
 use super::{Args, Body, ioc};
 use crate::limits;
 
@@ -23,8 +24,15 @@ pub(super) fn bounds(body: &Body, args: &Args) -> Result<(), String> {
             if !hertz.contains(&profile.hertz) {
                 return Err(format!("{} hertz, not 1 to {}", profile.hertz, hertz.end()));
             }
-            let kinds = profile.kinds.len();
-            if kinds == 0 || kinds > 8 { Err(format!("{kinds} kinds, not 1 to 8")) } else { Ok(()) }
+            let (kinds, all) = (&profile.kinds, ProfileKind::ALL.len());
+            if kinds.is_empty() || kinds.len() > all {
+                return Err(format!("{} kinds, not 1 to {all}", kinds.len()));
+            }
+            let is_twice = |(at, kind)| kinds.iter().skip(at + 1).any(|other| other == kind);
+            if kinds.iter().enumerate().any(is_twice) {
+                return Err("a kind is there twice".to_owned());
+            }
+            Ok(())
         }
         Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => Ok(()),
     }

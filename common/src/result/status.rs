@@ -81,8 +81,10 @@ pub struct Status {
 pub struct Footer {
     /// Of `file_hash`.
     pub files: Option<FilesFooter>,
-    /// Of a profile.
+    /// Of a profile's one kind, as version 1 wrote it; see [`Footer::profiles`].
     pub profile: Option<ProfileFooter>,
+    /// Of each kind of a profile.
+    pub profiles: Vec<ProfileFooter>,
     /// When the collection first began, by the agent's clock.
     pub started: Timestamp,
     /// When it ended.
@@ -97,6 +99,13 @@ pub struct Footer {
     pub rows: u64,
     /// How often the collection was taken up again after the agent had died.
     pub resumed: u32,
+}
+
+impl Footer {
+    /// Returns the figures of each kind of a profile, whichever version wrote them.
+    pub fn profiles(&self) -> impl Iterator<Item = &ProfileFooter> {
+        self.profile.iter().chain(&self.profiles)
+    }
 }
 
 /// What `file_hash` saw. Every entry is counted once: [`FilesFooter::accounted`] equals `seen`.

@@ -110,7 +110,10 @@ const ENDPOINTS: &[Endpoint] = &[
     get("/api/v1/profiles/{id}", "One request for profiles.", Answer::One("ProfileView")),
     Endpoint {
         query: &[
-            ("kind", "Which kind, where there are several: cpu, wall, heap."),
+            (
+                "kind",
+                "Which kind: cpu, wall, …; cpu when not given, else the first that was asked for.",
+            ),
             (
                 "value",
                 "Which value of the samples: cpu, samples, inuse_space; the usual one when not given.",

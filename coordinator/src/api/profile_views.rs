@@ -21,7 +21,7 @@ const VIEWS: &str = "raw, pprof, top, tree, lines, folded, callgrind, speedscope
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
-    /// Which kind of profile, where there are several: `cpu`, `wall`, `heap`.
+    /// Which kind of profile, where there are several: `cpu`, `wall`, ….
     #[serde(default)]
     pub kind: Option<String>,
     /// What `top` adds up.

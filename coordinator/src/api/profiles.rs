@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use common::ids::AgentId;
 use common::request::Kind;
+use common::request::profile::ProfileKind;
 
 use super::error::ApiError;
 use super::hunts::find;
@@ -57,13 +58,12 @@ pub async fn view(
         AgentId::COORDINATOR => Some(AgentId::coordinator()),
         prefix => Some(super::agents::find(&core, prefix).await?.id),
     };
-    let blob = whole.blob_of(agent.as_ref()).ok_or_else(|| {
+    let kind = look.kind.clone();
+    let blob = whole.blob_of(agent.as_ref(), kind.as_deref())?.ok_or_else(|| {
         let next = "muster profile show, which says what each agent answered";
-        ApiError::missing(
-            "profile blob of",
-            agent.as_ref().map_or("any agent", AgentId::as_str),
-            next,
-        )
+        let whose = agent.as_ref().map_or("any agent", AgentId::as_str);
+        let what = kind.map_or("profile of".to_owned(), |kind| format!("profile {kind:?} of"));
+        ApiError::missing(&what, whose, next)
     })?;
     let path = core.place.blob(&blob.sha256);
     let profile = whole.profile()?;
@@ -75,9 +75,14 @@ pub async fn view(
                 ([(CONTENT_TYPE, "application/octet-stream")], Bytes::from(raw)).into_response()
             );
         }
+        let kind = blob.kind.strip_prefix("profile.").unwrap_or(&blob.kind);
+        if kind.parse::<ProfileKind>().is_ok_and(|kind| !kind.has_stacks()) {
+            let next = format!("muster profile show {} --kind {kind}", profile.id);
+            let cause = format!("{kind} is a document, its only view is raw");
+            return Err(ApiError::usage("this is no profile of stacks", cause, &next));
+        }
         let agent = blob.agent.as_str();
         let resolved = resolve(&raw, &symbols, agent)?;
-        let kind = blob.kind.strip_prefix("profile.").unwrap_or(&blob.kind);
         render(resolved, &view, &look, &Heading::new(kind, agent, how(&profile)))
     };
     let rendered = tokio::task::spawn_blocking(work).await;

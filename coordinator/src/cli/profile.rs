@@ -1,6 +1,7 @@
 //! `muster profile`: take, list, show, cancel; its `views` are the rest.
 
 mod compare;
+mod documents;
 mod lines;
 mod source;
 mod views;
@@ -57,7 +58,10 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
     match verb {
         Profile::Take(flags) => take(context, flags),
         Profile::List => list(context),
-        Profile::Show { profile } => show(context, profile),
+        Profile::Show(flags) => match flags.kind {
+            Some(kind) => documents::show(context, flags, kind),
+            None => show(context, &flags.profile),
+        },
         Profile::Cancel { profile } => cancel(context, profile),
         Profile::Top(flags) => views::top(context, flags),
         Profile::Flame(flags) => views::flame(context, flags),
@@ -73,7 +77,7 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     let client = context.client()?;
     let start = ProfileStart {
         revision: 0,
-        kinds: vec![ProfileKind::Cpu],
+        kinds: flags.kinds.clone(),
         seconds: flags.seconds,
         hertz: flags.hertz,
     };
@@ -89,7 +93,9 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
         hunt::print_launched(context, &launched)?;
         return Ok(Exit::Done);
     }
-    context.out.note(&format!("profile {id}: {} s at {} hertz", flags.seconds, flags.hertz));
+    let kinds: Vec<_> = flags.kinds.iter().map(|kind| kind.as_str()).collect();
+    let (kinds, seconds, hertz) = (kinds.join(", "), flags.seconds, flags.hertz);
+    context.out.note(&format!("profile {id}: {kinds} for {seconds} s at {hertz} hertz"));
     let wait_s = flags.wait.unwrap_or_else(|| flags.seconds.saturating_add(GRACE_S));
     match watch::watch_profile(context, &id, Some(wait_s))? {
         Watched::Ended(view) => taken(context, &client, &id, &view),
@@ -124,14 +130,21 @@ fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<E
         context.out.record(LIST, view)?;
         return Ok(exit);
     }
-    let has_blob = |agent: &&Value| field(agent, "bytes").as_u64().is_some_and(|bytes| bytes > 0);
     let agents = field(view, "agents").as_array().cloned().unwrap_or_default();
-    match agents.iter().find(has_blob) {
+    match agents.iter().find(|agent| has_blob(agent, None)) {
         Some(first) => {
             let agent = agent_part(field(first, "agent"))?;
-            let of = views::Of::new(id, &agent);
-            views::print_top(context, client, &of, By::Function, TOP_AFTER_TAKE)?;
-            context.out.note(&format!("next: muster profile flame {id} -o flame.svg"));
+            for kind in kinds_of(first) {
+                let of = views::Of::new(id, &agent).with("kind", Some(kind.as_str()));
+                if kind.has_stacks() {
+                    views::print_top(context, client, &of, By::Function, TOP_AFTER_TAKE)?;
+                } else {
+                    context.out.note(&format!("next: muster profile show {id} --kind {kind}"));
+                }
+            }
+            if kinds_of(first).iter().any(|kind| kind.has_stacks()) {
+                context.out.note(&format!("next: muster profile flame {id} -o flame.svg"));
+            }
         }
         None => context.out.note("nothing was sampled"),
     }
@@ -154,7 +167,7 @@ fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
     context.out.record(LIST, &view)?;
     if context.out.format == Format::Table {
         context.out.bytes(hunt::coverage(&view).as_bytes())?;
-        context.out.list(AGENTS, field(&view, "agents").as_array().map_or(&[], Vec::as_slice))?;
+        context.out.list(AGENTS, &parts(&view))?;
     }
     Ok(Exit::Done)
 }
@@ -166,6 +179,38 @@ fn cancel(context: &Context, profile: &str) -> Result<Exit, Failure> {
     hunt::print_cancelled(context, &answer, &format!("muster profile show {id}"))
 }
 
+/// Returns a row for each agent and each kind that it has taken.
+fn parts(view: &Value) -> Vec<Value> {
+    let agents = field(view, "agents").as_array().map_or(&[][..], Vec::as_slice);
+    let rows = agents.iter().flat_map(|agent| {
+        let kinds = field(agent, "profiles").as_array().cloned().unwrap_or_default();
+        let of_kind = |kind: &Value| {
+            let mut row = agent.clone();
+            if let (Some(row), Some(kind)) = (row.as_object_mut(), kind.as_object()) {
+                row.extend(kind.clone());
+            }
+            row
+        };
+        let rows: Vec<_> = kinds.iter().map(of_kind).collect();
+        if rows.is_empty() { vec![agent.clone()] } else { rows }
+    });
+    rows.collect()
+}
+
+/// Returns whether a blob of an agent is stored: of that kind, or of any.
+fn has_blob(agent: &Value, kind: Option<ProfileKind>) -> bool {
+    let profiles = field(agent, "profiles").as_array().map_or(&[][..], Vec::as_slice);
+    profiles.iter().any(|one| {
+        let is_meant = kind.is_none_or(|kind| field(one, "kind") == kind.as_str());
+        is_meant && field(one, "bytes").as_u64().is_some_and(|bytes| bytes > 0)
+    })
+}
+
+/// Returns the kinds of an agent's part that are stored.
+fn kinds_of(agent: &Value) -> Vec<ProfileKind> {
+    ProfileKind::ALL.into_iter().filter(|kind| has_blob(agent, Some(*kind))).collect()
+}
+
 /// Finds a profile by the unique beginning of its id.
 fn find(client: &Client, prefix: &str) -> Result<(String, Value), Failure> {
     let view = client.get(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
@@ -173,17 +218,17 @@ fn find(client: &Client, prefix: &str) -> Result<(String, Value), Failure> {
     Ok((id, view))
 }
 
-/// Finds the blob that is meant: of the agent that was named, else the first that there is.
+/// Finds the blob that is meant: of the agent that was named, else of the first that has one.
 fn locate(client: &Client, blob: &Blob) -> Result<(String, String), Failure> {
     let (id, view) = find(client, &blob.profile)?;
     if let Some(agent) = &blob.agent {
         return Ok((id, client.agent_id(agent)?.to_string()));
     }
     let agents = field(&view, "agents").as_array().map_or(&[][..], Vec::as_slice);
-    let has_blob = |agent: &&Value| field(agent, "bytes").as_u64().is_some_and(|bytes| bytes > 0);
-    let Some(first) = agents.iter().find(has_blob) else {
+    let Some(first) = agents.iter().find(|agent| has_blob(agent, blob.kind)) else {
         let next = format!("muster profile show {id}");
-        let what = "this profile has no samples";
+        let kind = blob.kind.map_or("samples", ProfileKind::as_str);
+        let what = format!("this profile has no {kind}");
         return Err(Failure::new(
             Exit::NothingMatched,
             what,

@@ -63,7 +63,8 @@ fn word(kind: &str) -> Option<&'static str> {
 /// What never ran has no place on a time axis.
 fn of_status(kind: &str, status: &Status, offset: i64) -> Option<MarkView> {
     let footer = status.footer.clone().unwrap_or_default();
-    let window = footer.profile.as_ref().map(|profile| (profile.window_start, profile.window_end));
+    // All kinds of a profile have one window.
+    let window = footer.profiles().next().map(|one| (one.window_start, one.window_end));
     let said = |at: Timestamp| (at != Timestamp::default()).then_some(at);
     let (started, ended) = match window {
         Some((start, end)) => (said(start), said(end)),

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use common::ids::{AgentId, Attempt, RequestId};
 use common::limits::{BLOB_CHUNK_BYTES_MAX, RESULT_BYTES_MAX};
-use common::profile::encode::encode;
-use common::profile::{RawProfile, Sampler, Scope};
+use common::process::Meter;
+use common::profile::{Capture, Captured, Scope, capture};
 use common::request::Args;
-use common::request::profile::{ProfileKind, ProfileStart};
+use common::request::profile::ProfileStart;
 use common::request::sign::Opened;
 use common::result::rows::sha256;
-use common::result::{BlobChunk, Footer, ProfileFooter, State, Status};
+use common::result::{BlobChunk, Footer, State, Status};
 use common::wire::{self, WireError};
 use serde_bytes::ByteBuf;
 use tokio_util::sync::CancellationToken;
@@ -21,10 +21,8 @@ use tracing::warn;
 
 use crate::core::Core;
 use crate::ingest::blobs;
+use crate::own;
 use crate::store::{Chunk, StoreError, Write};
-
-/// Kind of the blob.
-const BLOB: &str = "profile.cpu";
 
 /// Why nothing could be stored.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +38,10 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
     let request = opened.body.id;
     let shared = Arc::clone(core);
     match opened.args.clone() {
-        Args::ProfileStart(args) if args.kinds.contains(&ProfileKind::Cpu) => {
+        Args::ProfileStart(args) => {
+            if let Some(reason) = capture::unsupported(&args) {
+                return decline(core, request, reason);
+            }
             // Known before the answer goes out: a cancel may follow at once.
             let cancel = core.tasks.stop_signal().child_token();
             held(core).insert(request, cancel.clone());
@@ -49,14 +50,9 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
                 held(&shared).remove(&request);
             });
         }
-        Args::ProfileStart(_) | Args::HuntStart(_) => {
-            core.tasks.spawn("own request", async move {
-                let mut declined = status(&shared, request, State::Declined);
-                "unsupported".clone_into(&mut declined.code);
-                "the coordinator takes CPU profiles of itself only"
-                    .clone_into(&mut declined.reason);
-                logged(request, tell(&shared, declined).await);
-            });
+        Args::HuntStart(_) => {
+            let reason = "the coordinator hunts on no machine, it can only be profiled";
+            decline(core, request, reason.to_owned());
         }
         // What has ended is not held any more, and stays as it ended.
         Args::ProfileCancel(control) => {
@@ -66,6 +62,16 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
         }
         Args::HuntCancel(_) | Args::TrustRevoke(_) => {}
     }
+}
+
+fn decline(core: &Arc<Core>, request: RequestId, reason: String) {
+    let shared = Arc::clone(core);
+    core.tasks.spawn("own request", async move {
+        let mut declined = status(&shared, request, State::Declined);
+        "unsupported".clone_into(&mut declined.code);
+        declined.reason = reason;
+        logged(request, tell(&shared, declined).await);
+    });
 }
 
 /// Says of what an earlier life of this process began, and cannot go on with, that it failed.
@@ -110,7 +116,7 @@ async fn profile(
     };
     let started = core.clock.now();
     tell(core, status(core, request, State::Started)).await?;
-    let (raw, bytes, partial) = match sample(core, args, cancel).await {
+    let (captured, partial) = match sample(core, args, cancel).await {
         Ok(sampled) => sampled,
         Err(reason) => {
             let mut failed = status(core, request, State::Failed);
@@ -120,7 +126,7 @@ async fn profile(
             return tell(core, failed).await;
         }
     };
-    let chunks = keep(core, request, &bytes).await?;
+    let chunks = keep(core, request, &captured).await?;
     // What was sampled until then is delivered; its footer says that it is partial.
     let mut ended = if partial && !is_stopping.is_cancelled() {
         cancelled(core, request, "cancelled while it ran")
@@ -129,7 +135,7 @@ async fn profile(
     };
     ended.chunks = Some(chunks);
     ended.footer = Some(Footer {
-        profile: Some(footer(&raw, &bytes, partial)),
+        profiles: captured.into_iter().map(|one| one.footer).collect(),
         started,
         ended: ended.at,
         ..Footer::default()
@@ -142,38 +148,60 @@ async fn sample(
     core: &Arc<Core>,
     args: &ProfileStart,
     cancel: &CancellationToken,
-) -> Result<(RawProfile, Vec<u8>, bool), String> {
-    let (hertz, clock) = (args.hertz, core.clock.clone());
-    let open = move || Sampler::global().window(hertz, Scope::Process, &clock);
-    let window = tokio::task::spawn_blocking(open).await.map_err(|error| error.to_string())?;
-    let window = window.map_err(|error| error.to_string())?;
+) -> Result<(Vec<Captured>, bool), String> {
+    let (asked, clock) = (args.clone(), core.clock.clone());
+    let shared = Arc::clone(core);
+    let open = move || {
+        let mut meter = Meter::default();
+        let said = own::sample(&shared, &mut meter);
+        Capture::open(&asked, &Scope::Process, &clock, &said).map(|windows| (windows, meter))
+    };
+    let opened = tokio::task::spawn_blocking(open).await.map_err(|error| error.to_string())?;
+    let (windows, mut meter) = opened.map_err(|error| error.to_string())?;
     let partial = tokio::select! {
         () = tokio::time::sleep(Duration::from_secs(args.seconds.into())) => false,
         () = cancel.cancelled() => true,
     };
+    let shared = Arc::clone(core);
     let finish = move || {
-        let raw = window.finish();
-        encode(&raw).map(|bytes| (raw, bytes, partial)).map_err(|error| error.to_string())
+        let said = own::sample(&shared, &mut meter);
+        let captured = windows.finish(partial, &said).map_err(|error| error.to_string())?;
+        Ok((captured, partial))
     };
     tokio::task::spawn_blocking(finish).await.map_err(|error| error.to_string())?
 }
 
-/// Stores the blob in chunks and lists it; returns how many chunks there are.
-async fn keep(core: &Core, request: RequestId, bytes: &[u8]) -> Result<u64, OwnError> {
-    let (mut seq, mut offset) = (0, 0);
+/// Stores the blobs in chunks and lists them; returns how many chunks there are.
+async fn keep(core: &Core, request: RequestId, captured: &[Captured]) -> Result<u64, OwnError> {
+    let mut seq = 0;
+    for (number, one) in (0..).zip(captured) {
+        seq = keep_one(core, request, number, one, seq).await?;
+    }
+    Ok(seq)
+}
+
+/// Stores one blob, whose first chunk has the number `seq`; returns the number behind its last.
+async fn keep_one(
+    core: &Core,
+    request: RequestId,
+    number: u32,
+    captured: &Captured,
+    mut seq: u64,
+) -> Result<u64, OwnError> {
+    let mut offset = 0;
     let (agent, attempt) = (AgentId::coordinator(), attempt(core, request));
     let mut last = None;
-    for data in bytes.chunks(BLOB_CHUNK_BYTES_MAX) {
+    for data in captured.bytes.chunks(BLOB_CHUNK_BYTES_MAX) {
         let message = BlobChunk {
             agent: agent.clone(),
             request,
             attempt,
             seq,
-            blob: 0,
-            kind: BLOB.to_owned(),
+            blob: number,
+            kind: captured.kind.blob().to_owned(),
             offset,
-            total: bytes.len() as u64,
-            blob_sha256: sha256(bytes),
+            total: captured.bytes.len() as u64,
+            blob_sha256: captured.footer.blob_sha256.clone(),
             sha256: sha256(data),
             data: ByteBuf::from(data),
         };
@@ -183,7 +211,7 @@ async fn keep(core: &Core, request: RequestId, bytes: &[u8]) -> Result<u64, OwnE
             attempt,
             seq,
             rows: 0,
-            blob: Some(0),
+            blob: Some(number),
             sha256: message.sha256.to_vec(),
             body: wire::encode(&message)?,
         };
@@ -229,19 +257,4 @@ fn cancelled(core: &Core, request: RequestId, reason: &str) -> Status {
 
 fn attempt(core: &Core, request: RequestId) -> Attempt {
     Attempt { origin: request, journal: core.journal }
-}
-
-fn footer(profile: &RawProfile, bytes: &[u8], partial: bool) -> ProfileFooter {
-    ProfileFooter {
-        kind: ProfileKind::Cpu.as_str().to_owned(),
-        window_start: profile.start,
-        window_end: profile.end,
-        hertz: profile.hertz,
-        samples: profile.count(),
-        lost: profile.lost,
-        cpu_ms: profile.cpu_ms,
-        partial,
-        blob_sha256: sha256(bytes),
-        blob_bytes: bytes.len() as u64,
-    }
 }

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 
 use common::profile::decode::{self, DecodeError, text};
-use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, THREAD_LABEL};
+use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, SYSCALL_LABEL, THREAD_LABEL};
 use common::profile::protos;
 
 use super::module::{Frame, Mapping, Module, printable};
 use super::profile::{Labels, Location, Profile, Sample, ValueType};
 use super::symbols::Symbols;
+
+/// Where the kernel's side of a wait is shown: no endpoint says.
+const KERNEL_START: u64 = 0xffff_8000_0000_0000;
+/// How large that is.
+const KERNEL_BYTES: u64 = 1 << 20;
 
 /// Files that are open at once while a profile gets its names.
 const MODULES_MAX: usize = 64;
@@ -17,7 +22,8 @@ impl Profile {
     /// Decodes an endpoint's profile and names its addresses.
     pub fn resolve(gzip: &[u8], symbols: &Symbols) -> Result<Self, DecodeError> {
         let raw = decode::decode(gzip)?;
-        let mappings: Vec<Mapping> = raw.mapping.iter().map(|item| mapping(&raw, item)).collect();
+        let mut mappings: Vec<Mapping> =
+            raw.mapping.iter().map(|item| mapping(&raw, item)).collect();
         let by_id: HashMap<u64, &Mapping> = mappings.iter().map(|item| (item.id, item)).collect();
         let mut modules = Modules { symbols, open: HashMap::new() };
         let mut index = HashMap::new();
@@ -29,7 +35,17 @@ impl Profile {
             let address = location.address;
             locations.push(Location { mapping: mapping.id, address, frames });
         }
-        let samples = raw.sample.iter().map(|item| sample(&raw, item, &index)).collect();
+        let last = mappings.iter().map(|mapping| mapping.id).max().unwrap_or(0);
+        let mut kernel = Kernel { mapping: last.wrapping_add(1), calls: HashMap::new() };
+        let samples = raw.sample.iter().map(|item| {
+            let mut made = sample(&raw, item, &index);
+            if let Some(call) = label(&raw, item, SYSCALL_LABEL) {
+                made.stack.insert(0, kernel.enter(&printable(call), &mut locations));
+            }
+            made
+        });
+        let samples = samples.collect();
+        mappings.extend(kernel.mapping());
         let types: Vec<_> = raw.sample_type.iter().map(|kind| value_type(&raw, kind)).collect();
         let first = text(&raw, raw.default_sample_type).unwrap_or_default();
         let first = types.iter().position(|kind| kind.name == first);
@@ -80,6 +96,45 @@ impl Modules<'_> {
     }
 }
 
+/// The system calls that threads waited in: each a place of its own, above the function that made it.
+struct Kernel {
+    mapping: u64,
+    calls: HashMap<String, usize>,
+}
+
+impl Kernel {
+    fn enter(&mut self, call: &str, locations: &mut Vec<Location>) -> usize {
+        if let Some(known) = self.calls.get(call) {
+            return *known;
+        }
+        // The same place in every profile.
+        let hash = call.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let address = KERNEL_START + hash % KERNEL_BYTES;
+        let frame = Frame { function: call.to_owned(), file: String::new(), line: 0 };
+        self.calls.insert(call.to_owned(), locations.len());
+        locations.push(Location { mapping: self.mapping, address, frames: vec![frame] });
+        locations.len() - 1
+    }
+
+    fn mapping(self) -> Option<Mapping> {
+        (!self.calls.is_empty()).then(|| Mapping {
+            id: self.mapping,
+            start: KERNEL_START,
+            limit: KERNEL_START + KERNEL_BYTES,
+            offset: 0,
+            name: "[kernel]".to_owned(),
+            build_id: String::new(),
+        })
+    }
+}
+
+fn label<'a>(raw: &'a protos::Profile, sample: &protos::Sample, key: &str) -> Option<&'a str> {
+    let found = sample.label.iter().find(|label| text(raw, label.key) == Some(key))?;
+    text(raw, found.str)
+}
+
 /// Says at least which file it is, and where in it.
 fn bare(mapping: &Mapping, address: u64) -> Frame {
     let file = mapping.file();
@@ -113,7 +168,8 @@ fn sample(raw: &protos::Profile, sample: &protos::Sample, index: &HashMap<u64, u
             COLLECTION_LABEL => labels.collection = value,
             THREAD_LABEL => labels.thread = value,
             // Whose profile it is, is known from where it came.
-            AGENT_LABEL | "" => {}
+            // What the thread waited for is a frame.
+            AGENT_LABEL | SYSCALL_LABEL | "" => {}
             other => labels.more.push((printable(other), value)),
         }
     }

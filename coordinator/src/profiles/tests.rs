@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::profile::{Sampler, Scope, encode};
+use common::request::profile::ProfileKind;
 
 use super::profile::Profile;
 use super::symbols::Symbols;
@@ -42,7 +43,8 @@ fn busy_in_the_coordinator() -> u64 {
 
 /// Samples this process; its profile as an agent would send it.
 fn raw() -> Vec<u8> {
-    let window = Sampler::global().window(199, Scope::Process, &Clock::system()).unwrap();
+    let window =
+        Sampler::global().window(ProfileKind::Cpu, 199, Scope::Process, &Clock::system()).unwrap();
     black_box(busy_in_the_coordinator());
     encode::encode(&window.finish()).unwrap()
 }
@@ -240,4 +242,36 @@ fn a_debug_companion_in_the_folder_serves() {
     assert!(busy(top.rows.all()).line.is_some(), "{top:#?}");
 
     assert!(symbols.add_file(Path::new("/proc/self/status")).is_err(), "no build id");
+}
+
+#[test]
+fn a_wait_is_a_call_of_the_kernel_by_the_function_that_made_it() {
+    let take = || {
+        let clock = Clock::system();
+        let window = Sampler::global().window(ProfileKind::Wall, 100, Scope::Process, &clock);
+        let window = window.unwrap();
+        while window.elapsed() < Duration::from_millis(400) {
+            std::thread::park_timeout(Duration::from_millis(200));
+        }
+        encode::encode(&window.finish()).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = [resolve(&take(), folder.path()), resolve(&take(), folder.path())];
+    let merged = super::merge::merge(&profiles).unwrap();
+    for profile in profiles.iter().chain([&merged]) {
+        let waits = profile.samples.iter().filter(|sample| {
+            let mut steps = profile.steps(sample);
+            let first = steps.next().unwrap();
+            let is_call = first.frame.function == "futex" && profile.module(&first) == "kernel";
+            is_call && steps.any(|step| step.frame.function.contains("park_timeout"))
+        });
+        let waited: i64 = waits.map(|sample| profile.value(sample)).sum();
+        assert!(waited > 200_000_000, "{waited} ns: {:?}", profile.top(By::Function));
+        let top = profile.top(By::Function);
+        assert_eq!((top.kind.as_str(), top.unit.as_str()), ("wall", "nanoseconds"));
+        let read = wire::read(&unpack(&profile.to_pprof_gz().unwrap()));
+        assert!(read.locations.iter().all(|(_, mapping, _)| read.mappings.contains(mapping)));
+    }
+    let futexes = merged.locations.iter().filter(|place| place.frames[0].function == "futex");
+    assert_eq!(futexes.count(), 1, "one place in all profiles");
 }

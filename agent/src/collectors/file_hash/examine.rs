@@ -3,7 +3,7 @@
 use common::result::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::batch::{Leaf, Outcome};
 use super::plan::Plan;
@@ -127,7 +127,7 @@ impl<'a> Examiner<'a> {
         if kind != FileKind::Symlink {
             return meta::row(leaf.path, stat, status);
         }
-        match fs::readlinkat(&leaf.folder, leaf.name.as_slice(), Vec::new()) {
+        match retry_on_intr(|| fs::readlinkat(&leaf.folder, leaf.name.as_slice(), Vec::new())) {
             Ok(target) => {
                 Row { link_target: Some(target.into_bytes()), ..meta::row(leaf.path, stat, status) }
             }
@@ -143,8 +143,10 @@ fn done(row: Row) -> Opened {
 fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags =
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match fs::openat(folder, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => fs::openat(folder, name, flags, Mode::empty()),
+    // A profile of where threads wait interrupts them, and a file system behind the network may say so.
+    let open = |flags| retry_on_intr(|| fs::openat(folder, name, flags, Mode::empty()));
+    match open(flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(flags),
         opened => opened,
     }
 }

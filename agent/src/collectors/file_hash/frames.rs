@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::result::FileKind;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::meta;
 use super::mounts::{Children, Mount};
@@ -200,15 +200,17 @@ const FOLDER: OFlags = OFlags::RDONLY
 
 /// Opens a folder to read its names.
 pub(super) fn open_folder(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    match fs::openat(&parent, name, FOLDER | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => fs::openat(&parent, name, FOLDER, Mode::empty()),
+    let open = |flags| retry_on_intr(|| fs::openat(&parent, name, flags, Mode::empty()));
+    match open(FOLDER | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(FOLDER),
         opened => opened,
     }
 }
 
 /// The same where nothing is known to be mounted: what has been since is `EXDEV`, and is not touched.
 pub(super) fn open_unmounted(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let open = |flags| fs::openat2(parent, name, flags, Mode::empty(), ResolveFlags::NO_XDEV);
+    let rules = ResolveFlags::NO_XDEV;
+    let open = |flags| retry_on_intr(|| fs::openat2(parent, name, flags, Mode::empty(), rules));
     let opened = match open(FOLDER | OFlags::NOATIME) {
         Err(Errno::PERM) => open(FOLDER),
         opened => opened,

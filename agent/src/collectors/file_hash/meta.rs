@@ -3,18 +3,19 @@
 use common::result::{FileKind, FileStatus, Row};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Statx, StatxFlags, StatxTimestamp};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::session::FileId;
 
 /// Returns what is behind an open file.
 pub(super) fn of_open(file: impl AsFd) -> Result<Statx, Errno> {
-    fs::statx(file, c"", AtFlags::EMPTY_PATH, wanted())
+    retry_on_intr(|| fs::statx(&file, c"", AtFlags::EMPTY_PATH, wanted()))
 }
 
 /// Returns what is behind a name, links not followed, nothing mounted on the way.
 pub(super) fn of_name(folder: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
-    fs::statx(folder, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, wanted())
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    retry_on_intr(|| fs::statx(folder, name, flags, wanted()))
 }
 
 fn wanted() -> StatxFlags {

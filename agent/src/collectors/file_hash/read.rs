@@ -384,7 +384,7 @@ impl Stream {
     fn end(mut self, problem: Option<Errno>) -> (Row, u64) {
         self.pages.drop_rest(&self.open.file);
         let Open { file, path, before, expected } = self.open;
-        let row = match problem.map_or_else(|| fs::fstat(&file), Err) {
+        let row = match problem.map_or_else(|| io::retry_on_intr(|| fs::fstat(&file)), Err) {
             Err(errno) => meta::failed(path, FileKind::Regular, Some(&before), errno),
             Ok(after) => {
                 let digests = self.digests.finish();

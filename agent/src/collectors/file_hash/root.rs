@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use common::result::FileKind;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::meta;
 use super::mounts::Mounts;
@@ -137,7 +137,7 @@ impl Ways<'_> {
 impl Step {
     fn top() -> Result<Self, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = fs::openat(CWD, c"/", flags, Mode::empty())?;
+        let folder = retry_on_intr(|| fs::openat(CWD, c"/", flags, Mode::empty()))?;
         Ok(Self { folder, real: b"/".to_vec(), pending: VecDeque::new() })
     }
 
@@ -150,7 +150,7 @@ impl Step {
 
     /// Goes on where a link points.
     fn turn(&mut self, link: &[u8]) -> Result<(), Errno> {
-        let target = fs::readlinkat(&self.folder, link, Vec::new())?.into_bytes();
+        let target = retry_on_intr(|| fs::readlinkat(&self.folder, link, Vec::new()))?.into_bytes();
         if target.starts_with(b"/") {
             let top = Self::top()?;
             (self.folder, self.real) = (top.folder, top.real);
@@ -169,5 +169,5 @@ fn is_link(folder: &OwnedFd, name: &[u8]) -> bool {
 
 fn open_step(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    fs::openat(folder, name, flags, Mode::empty())
+    retry_on_intr(|| fs::openat(folder, name, flags, Mode::empty()))
 }

@@ -1,4 +1,4 @@
-//! `profile`: where the agent's own CPU time goes, over one window, as one blob of unsymbolised pprof.
+//! `profile`: what this process is doing, over one window, as one blob for each kind that was asked for.
 //!
 //! The window opens at once and ends when its seconds are over or the session says stop. What was sampled
 //! is delivered in either case; the footer says whether the window was cut short.
@@ -6,11 +6,9 @@
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::profile::encode::encode;
-use common::profile::{RawProfile, Sampler, SamplerError, Scope, Window};
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::result::ProfileFooter;
-use common::result::rows::sha256;
+use common::profile::{Capture, SamplerError, Scope, capture};
+use common::request::profile::ProfileStart;
+use common::result::Telemetry;
 
 use super::CollectError;
 use crate::session::{Session, Stop};
@@ -18,38 +16,41 @@ use crate::session::{Session, Stop};
 #[cfg(test)]
 mod tests;
 
-/// Kind of the blob.
-pub const BLOB: &str = "profile.cpu";
-
 /// Pause between two looks at the session.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Samples the threads in `scope` and delivers their profile.
+/// Samples the threads in `scope` and delivers their profiles. `told` is asked for what the agent tells of
+/// itself, at the beginning and at the end.
 pub fn collect(
     args: &ProfileStart,
-    scope: Scope,
+    scope: &Scope,
     clock: &Clock,
+    told: &mut dyn FnMut() -> Result<Telemetry, String>,
     session: &dyn Session,
 ) -> Result<(), CollectError> {
-    if !args.kinds.contains(&ProfileKind::Cpu) {
+    if args.kinds.is_empty() {
         return Err(CollectError::failed(CollectError::BAD_ARGUMENTS, "no kind of profile"));
     }
-    let window =
-        Sampler::global().window(args.hertz, scope, clock).map_err(|error| refused(&error))?;
+    if let Some(reason) = capture::unsupported(args) {
+        return Err(CollectError::failed(CollectError::BAD_ARGUMENTS, reason));
+    }
+    let first = told().map_err(|reason| CollectError::failed(CollectError::SYSTEM, reason))?;
+    let windows = Capture::open(args, scope, clock, &first).map_err(|error| refused(&error))?;
     let _thread = session.enter_thread();
-    let waited = wait(&window, Duration::from_secs(args.seconds.into()), session);
-    let profile = window.finish();
-    let bytes = encode(&profile).map_err(|error| {
-        CollectError::failed(CollectError::SYSTEM, format!("the profile has no mappings: {error}"))
+    let waited = wait(&windows, Duration::from_secs(args.seconds.into()), session);
+    // What was sampled counts, whatever keeps the agent from telling more.
+    let last = told().unwrap_or(first);
+    let captured = windows.finish(waited.is_err(), &last).map_err(|error| {
+        CollectError::failed(CollectError::SYSTEM, format!("the profile is not whole: {error}"))
     })?;
-    session.blob(BLOB, &bytes, footer(&profile, &bytes, waited.is_err()))?;
+    session.blobs(captured)?;
     Ok(waited?)
 }
 
-/// Waits until the window has been open for `time`, or fails with the session's stop.
-fn wait(window: &Window, time: Duration, session: &dyn Session) -> Result<(), Stop> {
+/// Waits until the windows have been open for `time`, or fails with the session's stop.
+fn wait(windows: &Capture, time: Duration, session: &dyn Session) -> Result<(), Stop> {
     loop {
-        let left = time.saturating_sub(window.elapsed());
+        let left = time.saturating_sub(windows.elapsed());
         if left.is_zero() {
             return Ok(());
         }
@@ -58,24 +59,9 @@ fn wait(window: &Window, time: Duration, session: &dyn Session) -> Result<(), St
     }
 }
 
-fn footer(profile: &RawProfile, bytes: &[u8], is_partial: bool) -> ProfileFooter {
-    ProfileFooter {
-        kind: ProfileKind::Cpu.as_str().to_owned(),
-        window_start: profile.start,
-        window_end: profile.end,
-        hertz: profile.hertz,
-        samples: profile.count(),
-        lost: profile.lost,
-        cpu_ms: profile.cpu_ms,
-        partial: is_partial,
-        blob_sha256: sha256(bytes),
-        blob_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-    }
-}
-
 fn refused(error: &SamplerError) -> CollectError {
     let code = match error {
-        SamplerError::Hertz(_) => CollectError::BAD_ARGUMENTS,
+        SamplerError::Hertz(_) | SamplerError::Threads { .. } => CollectError::BAD_ARGUMENTS,
         SamplerError::System(_) => CollectError::SYSTEM,
     };
     CollectError::failed(code, error.to_string())

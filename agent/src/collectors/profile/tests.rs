@@ -1,13 +1,19 @@
 //! Windows over threads that burn CPU, told to stop or not.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
-use common::ids::{AgentId, RequestId};
+use common::clock::Timestamp;
+use common::ids::{AgentId, JournalId, RequestId};
 use common::profile::decode::{decode, text};
 use common::profile::encode::{COLLECTION_LABEL, THREAD_LABEL};
-use common::profile::{Tag, protos, tag};
+use common::profile::{Captured, Tag, protos, tag};
+use common::request::profile::ProfileKind;
+use common::result::rows::sha256;
+use common::result::{CollectionSample, Telemetry};
+use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -15,6 +21,55 @@ use crate::session::fake::FakeSession;
 
 fn args(seconds: u32) -> ProfileStart {
     ProfileStart { revision: 0, kinds: vec![ProfileKind::Cpu], seconds, hertz: 199 }
+}
+
+/// What an agent tells of itself: one hunt is under way.
+fn told() -> Telemetry {
+    let hunt = CollectionSample {
+        request: RequestId::from_bytes([7; 16]),
+        state: "running".into(),
+        age_ms: 1_500,
+        seen: 3,
+        hashed: 2,
+        bytes: 9,
+        cpu_ms: 4,
+        throttled_ms: 0,
+        path: ByteBuf::from(b"/srv/slow".as_slice()),
+    };
+    let mut said = telemetry();
+    said.collections.push(hunt);
+    said.outbox_messages = 11;
+    said
+}
+
+fn telemetry() -> Telemetry {
+    Telemetry {
+        agent: AgentId::new("prof-0").unwrap(),
+        at: Timestamp(5),
+        journal: JournalId::from_bytes([1; 16]),
+        version: "1.2.3".into(),
+        host: String::new(),
+        os: String::new(),
+        arch: String::new(),
+        labels: BTreeMap::new(),
+        capabilities: Vec::new(),
+        stream_epoch: None,
+        stream_offset: None,
+        stream_gap: None,
+        directed: Vec::new(),
+        cpu_percent: 1.5,
+        rss_bytes: 6,
+        threads: 7,
+        fds: 8,
+        read_bytes: 9,
+        written_bytes: 10,
+        read_bytes_per_s: 0,
+        written_bytes_per_s: 0,
+        outbox_messages: 0,
+        outbox_bytes: 0,
+        journal_full: false,
+        collections: Vec::new(),
+    }
 }
 
 /// Runs `watch` while a thread of that name burns CPU for a collection of `agent`.
@@ -58,17 +113,19 @@ fn a_window_yields_a_blob_whose_samples_name_their_collection() {
     let session = FakeSession::new();
     beside("busy-1", &agent, request, || {
         let scope = Scope::AgentAndUntagged(agent.clone());
-        collect(&args(1), scope, &Clock::system(), &session).unwrap();
+        collect(&args(1), &scope, &Clock::system(), &mut || Ok(told()), &session).unwrap();
     });
     let blobs = session.seen().blobs;
-    let [(kind, bytes, footer)] = blobs.as_slice() else { panic!("{} blobs", blobs.len()) };
+    let [Captured { kind, bytes, footer }] = blobs.as_slice() else {
+        panic!("{} blobs", blobs.len())
+    };
     let profile = decode(bytes).unwrap();
     let of_thread = count(&profile, |thread, _| thread == "busy-1");
     let wanted = request.to_string();
     let labelled = count(&profile, |thread, of| thread == "busy-1" && of == wanted);
     assert!(of_thread >= 10, "{of_thread} samples of a thread that did nothing but work");
     assert!(labelled * 10 >= of_thread * 9, "{labelled} of {of_thread}");
-    assert_eq!(kind, "profile.cpu");
+    assert_eq!(kind.blob(), "profile.cpu");
     assert_eq!((footer.kind.as_str(), footer.hertz, footer.partial), ("cpu", 199, false));
     assert_eq!(footer.samples, u64::try_from(count(&profile, |_, _| true)).unwrap());
     assert_eq!((footer.blob_bytes, &footer.blob_sha256), (bytes.len() as u64, &sha256(bytes)));
@@ -89,12 +146,14 @@ fn a_stop_delivers_what_was_sampled_until_then() {
                     session.stop(stop.clone());
                 });
                 let scope = Scope::Agent(agent.clone());
-                collect(&args(600), scope, &Clock::system(), &session)
+                collect(&args(600), &scope, &Clock::system(), &mut || Ok(told()), &session)
             })
         });
         assert_eq!(ended, Err(CollectError::Stop(stop)));
         let blobs = session.seen().blobs;
-        let [(_, bytes, footer)] = blobs.as_slice() else { panic!("{} blobs", blobs.len()) };
+        let [Captured { bytes, footer, .. }] = blobs.as_slice() else {
+            panic!("{} blobs", blobs.len())
+        };
         assert!(footer.partial);
         let wanted = request.to_string();
         let profile = decode(bytes).unwrap();
@@ -107,12 +166,47 @@ fn a_stop_delivers_what_was_sampled_until_then() {
 fn the_session_is_asked_all_the_time_and_bad_arguments_open_no_window() {
     let session = FakeSession::new().cancelling_at(6);
     let agent = Scope::Agent(AgentId::new("prof-3").unwrap());
-    let ended = collect(&args(600), agent.clone(), &Clock::system(), &session);
+    let ended = collect(&args(600), &agent, &Clock::system(), &mut || Ok(told()), &session);
     assert_eq!(ended, Err(CollectError::Stop(Stop::Cancelled)));
     for bad in [ProfileStart { kinds: vec![], ..args(1) }, ProfileStart { hertz: 0, ..args(1) }] {
         let session = FakeSession::new();
-        let ended = collect(&bad, agent.clone(), &Clock::system(), &session);
+        let ended = collect(&bad, &agent, &Clock::system(), &mut || Ok(told()), &session);
         let Err(CollectError::Failed { code, .. }) = ended else { panic!("{ended:?}") };
         assert_eq!((code, session.seen().blobs.len()), (CollectError::BAD_ARGUMENTS, 0));
     }
+}
+
+#[test]
+fn several_kinds_have_one_window_and_each_its_blob() {
+    let (agent, request) = (AgentId::new("prof-4").unwrap(), RequestId::new());
+    let kinds = ["cpu", "wall", "tasks", "metrics", "logs"].map(|kind| kind.parse().unwrap());
+    let all = ProfileStart { kinds: kinds.to_vec(), ..args(1) };
+    let session = FakeSession::new();
+    beside("busy-4", &agent, request, || {
+        let scope = Scope::AgentAndUntagged(agent.clone());
+        collect(&all, &scope, &Clock::system(), &mut || Ok(told()), &session).unwrap();
+    });
+    let blobs = session.seen().blobs;
+    assert_eq!(blobs.iter().map(|blob| blob.kind).collect::<Vec<_>>(), kinds);
+    for blob in &blobs {
+        let footer = &blob.footer;
+        assert_eq!(footer.kind, blob.kind.as_str());
+        let window_ms = footer.window_end.since_ms(footer.window_start);
+        assert!((900..10_000).contains(&window_ms), "{footer:?}");
+        assert_eq!((&footer.blob_sha256, footer.partial), (&sha256(&blob.bytes), false));
+    }
+    let wanted = request.to_string();
+    for stacks in &blobs[..2] {
+        let profile = decode(&stacks.bytes).unwrap();
+        assert!(count(&profile, |thread, of| thread == "busy-4" && of == wanted) > 10);
+    }
+    let text = |at: usize| String::from_utf8(blobs[at].bytes.clone()).unwrap();
+    let (tasks, metrics, logs) = (text(2), text(3), text(4));
+    // The thread that works, and what the agent is at, at both ends of the window.
+    assert_eq!(tasks.matches(r#""name":"busy-4""#).count(), 2, "{tasks}");
+    let hunt = r#""state":"running","age_ms":1500"#;
+    assert_eq!(tasks.matches(hunt).count(), 2, "{tasks}");
+    assert!(tasks.contains("/srv/slow") && tasks.contains(r#""syscall":"futex""#), "{tasks}");
+    assert_eq!(metrics.matches(r#""outbox_messages":11"#).count(), 2, "{metrics}");
+    assert!(logs.starts_with(r#"{"lines":["#), "{logs}");
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use common::clock::Timestamp;
 use common::request::Sealed;
+use common::request::profile::ProfileKind;
 use common::result::rows::unpack;
 use common::result::{FileKind, FileStatus, State};
 use common::wire;
@@ -65,13 +66,22 @@ fn status(session: &LiveSession) -> Status {
     }
 }
 
+fn captured(bytes: &[u8]) -> Captured {
+    let footer = ProfileFooter {
+        blob_sha256: sha256(bytes),
+        blob_bytes: bytes.len() as u64,
+        ..ProfileFooter::default()
+    };
+    Captured { kind: ProfileKind::Cpu, bytes: bytes.to_vec(), footer }
+}
+
 #[test]
 fn a_batch_over_the_cut_is_several_chunks_with_one_seq_space() {
     let journal = Arc::new(Journal::in_memory().unwrap());
     let session = session(&journal, Limits::default());
     let (rows, cursor) = batch(0, 400, 1_000);
     session.rows(rows.clone(), cursor).unwrap();
-    session.blob("profile.cpu", &vec![1; 300_000], ProfileFooter::default()).unwrap();
+    session.blobs(vec![captured(&[1; 300_000]), captured(b"pprof")]).unwrap();
     let (more, cursor) = batch(400, 1, 10);
     session.rows(more.clone(), cursor).unwrap();
     session.finish(status(&session)).unwrap();
@@ -152,8 +162,8 @@ fn what_was_sampled_is_delivered_after_a_cancel() {
     let journal = Arc::new(Journal::in_memory().unwrap());
     let session = session(&journal, Limits::default());
     session.halt(Stop::Cancelled);
-    session.blob("profile.cpu", b"pprof", ProfileFooter::default()).unwrap();
-    assert_eq!(session.footer(None).profile.unwrap().blob_bytes, 5);
+    session.blobs(vec![captured(b"pprof")]).unwrap();
+    assert_eq!(session.footer(None).profiles[0].blob_bytes, 5);
     assert_eq!(journal.outbox_size().0, 1);
 }
 

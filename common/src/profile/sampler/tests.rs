@@ -12,7 +12,7 @@ use crate::profile::tests::ALONE;
 const WATCHDOG: Duration = Duration::from_secs(20);
 
 fn open() -> Window {
-    Sampler::global().window(250, Scope::Process, &Clock::system()).unwrap()
+    Sampler::global().window(ProfileKind::Cpu, 250, Scope::Process, &Clock::system()).unwrap()
 }
 
 fn sweepers() -> usize {

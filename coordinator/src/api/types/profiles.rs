@@ -58,7 +58,9 @@ pub struct ProfileAgentView {
     pub code: String,
     /// Why, for people.
     pub reason: String,
-    /// `cpu`.
+    /// Each kind that was taken, in the order of the request.
+    pub profiles: Vec<ProfileKindView>,
+    /// Of what the next figures are: `cpu` where it was taken, else the first kind.
     pub kind: String,
     /// First moment of the window, by the agent's clock.
     pub window_start: Option<Time>,
@@ -67,6 +69,32 @@ pub struct ProfileAgentView {
     /// Samples a second.
     pub hertz: u32,
     /// Samples in the profile.
+    pub samples: u64,
+    /// Samples that were lost.
+    pub lost: u64,
+    /// CPU time of the process over the window.
+    pub cpu_ms: u64,
+    /// Whether the window was cut short.
+    pub partial: bool,
+    /// Size of the blob, 0 while it is not stored.
+    pub bytes: u64,
+    /// SHA-256 of the blob, once it is stored.
+    pub sha256: Option<String>,
+}
+
+/// One kind of an agent's profile.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct ProfileKindView {
+    /// `cpu`, `wall`, …
+    pub kind: String,
+    /// First moment of the window, by the agent's clock.
+    pub window_start: Option<Time>,
+    /// Last moment of the window.
+    pub window_end: Option<Time>,
+    /// Samples a second.
+    pub hertz: u32,
+    /// Samples in the profile; 0 for what is no profile of stacks.
     pub samples: u64,
     /// Samples that were lost.
     pub lost: u64,

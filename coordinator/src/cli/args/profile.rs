@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use common::limits::{PROFILE_HERTZ_MAX, PROFILE_SECONDS_MAX};
+use common::request::profile::ProfileKind;
 
 use crate::cli::parse;
 use crate::profiles::views::top::By;
@@ -14,6 +15,7 @@ pub enum Profile {
     /// Profile agents (or the coordinator) now, wait, and print where the time went.
     #[command(after_help = "Examples:\n  muster profile take --agent web-1\n  \
         muster profile take --agent web-1 --seconds 30 --hertz 199\n  \
+        muster profile take --agent web-1 --kind cpu,wall\n  \
         muster profile take --coordinator --seconds 10")]
     Take(Take),
     /// List profiles, the newest first.
@@ -21,13 +23,12 @@ pub enum Profile {
         after_help = "Examples:\n  muster profile list\n  muster profile list --output jsonl"
     )]
     List,
-    /// Show one profile: its window, its samples, what became of it on each agent.
+    /// Show one profile: its window, its samples, what became of it on each agent; or what an agent told.
     #[command(after_help = "Examples:\n  muster profile show 0199\n  \
-        muster profile show 0199 --output json")]
-    Show {
-        /// The profile, or the unique beginning of its id.
-        profile: String,
-    },
+        muster profile show 0199 --output json\n  \
+        muster profile show 0199 --kind tasks\n  \
+        muster profile show 0199 --kind logs --agent web-1")]
+    Show(Show),
     /// Cancel a profile: what was sampled until then is kept, and marked partial.
     #[command(after_help = "Examples:\n  muster profile cancel 0199\n  \
         muster profile cancel 0199 && muster profile show 0199")]
@@ -48,7 +49,8 @@ pub enum Profile {
     #[command(after_help = "Examples:\n  \
         muster profile export 0199 --format pprof -o cpu.pb.gz && go tool pprof -top cpu.pb.gz\n  \
         muster profile export 0199 --format callgrind -o cpu.callgrind && kcachegrind cpu.callgrind\n  \
-        muster profile export 0199 --format folded -o -")]
+        muster profile export 0199 --format folded -o -\n  \
+        muster profile export 0199 --kind tasks -o tasks.json")]
     Export(Export),
     /// Print the call tree: callers above what they call.
     #[command(after_help = "Examples:\n  muster profile tree 0199\n  \
@@ -86,11 +88,20 @@ pub struct Take {
     /// A part of the target: `5%`.
     #[arg(long, value_name = "SHARE", value_parser = parse::share_ppm, requires = "target")]
     pub sample: Option<u32>,
+    /// What to take, all over the same window. An agent declines what it does not offer.
+    #[arg(
+        long = "kind",
+        visible_alias = "kinds",
+        value_name = "KIND,…",
+        value_delimiter = ',',
+        default_value = "cpu"
+    )]
+    pub kinds: Vec<ProfileKind>,
     /// Length of the window.
     #[arg(long, default_value_t = 10, value_name = "S",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(PROFILE_SECONDS_MAX)))]
     pub seconds: u32,
-    /// Samples a second of CPU time.
+    /// Samples a second and thread.
     #[arg(long, default_value_t = 99, value_name = "HZ",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(PROFILE_HERTZ_MAX)))]
     pub hertz: u32,
@@ -105,6 +116,19 @@ pub struct Take {
     pub detach: bool,
 }
 
+/// Flags of `profile show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The profile, or the unique beginning of its id.
+    pub profile: String,
+    /// What an agent told: `tasks`, `metrics` or `logs`.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<ProfileKind>,
+    /// Of this agent [default: the first].
+    #[arg(long, value_name = "A", requires = "kind")]
+    pub agent: Option<String>,
+}
+
 /// Which blob of a profile.
 #[derive(Debug, Args)]
 pub struct Blob {
@@ -113,9 +137,9 @@ pub struct Blob {
     /// Of this agent [default: the first].
     #[arg(long, value_name = "A")]
     pub agent: Option<String>,
-    /// Of this kind, where several were taken: `cpu`, `wall`, `heap`.
+    /// Of this kind [default: cpu, else the first that was taken].
     #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
+    pub kind: Option<ProfileKind>,
     /// By this value, where a sample has several: `cpu`, `samples`, `inuse_space`.
     #[arg(long, value_name = "TYPE")]
     pub value: Option<String>,
@@ -184,9 +208,9 @@ pub struct Diff {
     pub before: String,
     /// The later one.
     pub after: String,
-    /// Of this kind: `cpu`, `wall`, `heap` [default: cpu].
+    /// Of this kind [default: cpu].
     #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
+    pub kind: Option<ProfileKind>,
     /// By this value, where a sample has several.
     #[arg(long, value_name = "TYPE")]
     pub value: Option<String>,
@@ -220,9 +244,9 @@ pub struct Merge {
     /// Only profiles that were asked for so long ago at most.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub since: Option<u32>,
-    /// Of this kind: `cpu`, `wall`, `heap` [default: cpu].
+    /// Of this kind [default: cpu].
     #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
+    pub kind: Option<ProfileKind>,
     /// By this value, where a sample has several.
     #[arg(long, value_name = "TYPE")]
     pub value: Option<String>,
@@ -263,9 +287,9 @@ pub struct Export {
     /// Which.
     #[command(flatten)]
     pub blob: Blob,
-    /// The format.
-    #[arg(long, value_enum, default_value = "pprof")]
-    pub format: ExportFormat,
+    /// The format [default: pprof; raw for tasks, metrics and logs].
+    #[arg(long, value_enum)]
+    pub format: Option<ExportFormat>,
     /// The file to write; `-` for stdout [default: PROFILE and the format's ending].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -274,6 +298,8 @@ pub struct Export {
 /// What a profile can be exported as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
+    /// As the agent sent it: pprof without names, or JSON.
+    Raw,
     /// Gzipped protobuf, with names and lines: `go tool pprof`.
     Pprof,
     /// Folded stacks: a line a stack.

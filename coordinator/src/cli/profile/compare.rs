@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use common::request::profile::ProfileKind;
 use serde_json::Value;
 
 use super::views::{self, Of, amount, put};
@@ -27,7 +28,7 @@ pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
     let of = Of::selection()
         .with("before", Some(&part(&client, &flags.before)?))
         .with("of", Some(&part(&client, &flags.after)?))
-        .with("kind", flags.kind.as_deref())
+        .with("kind", flags.kind.map(ProfileKind::as_str))
         .with("value", flags.value.as_deref());
     if let Some(out) = &flags.out {
         let svg = client.bytes(&of.view("flame.svg"))?;
@@ -74,7 +75,7 @@ pub(super) fn merge(context: &Context, flags: &Merge) -> Result<Exit, Failure> {
         .with("hunt", hunt.as_deref())
         .with("target", target(flags, &client)?.as_deref())
         .with("since_s", since.as_deref())
-        .with("kind", flags.kind.as_deref())
+        .with("kind", flags.kind.map(ProfileKind::as_str))
         .with("value", flags.value.as_deref());
     let (view, ending, next) = match flags.format {
         MergeFormat::Top => {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use common::request::profile::ProfileKind;
 use serde_json::Value;
 
 use super::locate;
@@ -40,7 +41,7 @@ impl Of {
     /// Finds what was typed.
     pub(super) fn find(client: &Client, blob: &Blob) -> Result<Self, Failure> {
         let (id, agent) = locate(client, blob)?;
-        let of = Self::new(&id, &agent).with("kind", blob.kind.as_deref());
+        let of = Self::new(&id, &agent).with("kind", blob.kind.map(ProfileKind::as_str));
         Ok(of.with("value", blob.value.as_deref()))
     }
 
@@ -151,7 +152,11 @@ pub(super) fn export(context: &Context, flags: &Export) -> Result<Exit, Failure>
     let client = context.client()?;
     let (id, _) = locate(&client, &flags.blob)?;
     let of = Of::find(&client, &flags.blob)?;
-    let (view, ending, next) = match flags.format {
+    let is_document = flags.blob.kind.is_some_and(|kind| !kind.has_stacks());
+    let usual = if is_document { ExportFormat::Raw } else { ExportFormat::Pprof };
+    let (view, ending, next) = match flags.format.unwrap_or(usual) {
+        ExportFormat::Raw if is_document => ("raw", "json", "jq . FILE"),
+        ExportFormat::Raw => ("raw", "raw.pb.gz", "pprof without names"),
         ExportFormat::Pprof => ("pprof", "pb.gz", "go tool pprof -top FILE"),
         ExportFormat::Folded => ("folded", "folded", "a line a stack, with its count"),
         ExportFormat::Callgrind => ("callgrind", "callgrind", "kcachegrind FILE"),

@@ -2,10 +2,11 @@
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt};
-use common::request::profile::ProfileStart;
+use common::request::profile::{ProfileKind, ProfileStart};
+use common::result::ProfileFooter;
 
 use super::{Whole, exit_code};
-use crate::api::types::{ProfileAgentView, ProfileView, Time};
+use crate::api::types::{ProfileAgentView, ProfileKindView, ProfileView, Time};
 use crate::hunts::state::{Part, Phase};
 use crate::store::{StoreError, StoredBlob};
 
@@ -17,8 +18,9 @@ impl Whole {
         let mut agents = Vec::new();
         for (agent, part) in self.parts() {
             let mut shown = self.profile_part(agent, part);
-            // Every chunk is stored; the blob is put together within moments.
-            if shown.state == Phase::Finished.as_str() && shown.sha256.is_none() {
+            // Every chunk is stored; the blobs are put together within moments.
+            let is_whole = shown.profiles.iter().all(|kind| kind.sha256.is_some());
+            if shown.state == Phase::Finished.as_str() && !is_whole {
                 Phase::Finishing.as_str().clone_into(&mut shown.state);
                 states.finished -= 1;
                 states.finishing += 1;
@@ -47,12 +49,13 @@ impl Whole {
     fn profile_part(&self, agent: &AgentId, part: &Part) -> ProfileAgentView {
         let run = part.counting();
         let (code, reason) = self.why(part);
-        let footer = run
-            .and_then(|(_, run)| run.footer())
-            .and_then(|f| f.profile.clone())
-            .unwrap_or_default();
-        let blob = run.and_then(|(id, _)| self.blob(agent, id));
-        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
+        let footer = run.and_then(|(id, run)| Some((id, run.footer()?)));
+        let kinds = footer.into_iter().flat_map(|(id, footer)| {
+            footer.profiles().map(move |kind| self.profile_kind(agent, id, kind))
+        });
+        let profiles: Vec<_> = kinds.collect();
+        let cpu = profiles.iter().find(|one| one.kind == ProfileKind::Cpu.as_str());
+        let shown = cpu.or(profiles.first()).cloned().unwrap_or_default();
         ProfileAgentView {
             profile: self.request.id.to_string(),
             agent: agent.to_string(),
@@ -60,7 +63,30 @@ impl Whole {
             state: self.phase(part).as_str().to_owned(),
             code,
             reason,
-            kind: footer.kind,
+            profiles,
+            kind: shown.kind,
+            window_start: shown.window_start,
+            window_end: shown.window_end,
+            hertz: shown.hertz,
+            samples: shown.samples,
+            lost: shown.lost,
+            cpu_ms: shown.cpu_ms,
+            partial: shown.partial,
+            bytes: shown.bytes,
+            sha256: shown.sha256,
+        }
+    }
+
+    fn profile_kind(
+        &self,
+        agent: &AgentId,
+        run: &Attempt,
+        footer: &ProfileFooter,
+    ) -> ProfileKindView {
+        let blob = self.blob(agent, run, &footer.kind);
+        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
+        ProfileKindView {
+            kind: footer.kind.clone(),
             window_start: time(footer.window_start),
             window_end: time(footer.window_end),
             hertz: footer.hertz,
@@ -73,8 +99,13 @@ impl Whole {
         }
     }
 
-    fn blob(&self, agent: &AgentId, run: &Attempt) -> Option<&StoredBlob> {
-        self.blobs.iter().find(|blob| blob.agent == *agent && blob.attempt == *run)
+    /// Returns the blob of one kind.
+    fn blob(&self, agent: &AgentId, run: &Attempt, kind: &str) -> Option<&StoredBlob> {
+        let is_it = |blob: &&StoredBlob| {
+            let is_of_run = blob.agent == *agent && blob.attempt == *run;
+            is_of_run && blob.kind.strip_prefix("profile.") == Some(kind)
+        };
+        self.blobs.iter().find(is_it)
     }
 
     /// Returns the blobs of all counting runs.
@@ -87,10 +118,25 @@ impl Whole {
         runs.flat_map(of_run).collect::<Vec<_>>().into_iter()
     }
 
-    /// Returns the blob of an agent's counting run, of the first agent that has one when none is named.
-    pub fn blob_of(&self, agent: Option<&AgentId>) -> Option<StoredBlob> {
+    /// Returns a blob of an agent's counting run: of the first agent that has one when none is named, of the
+    /// kind `cpu` (else the first of the request) when no kind is.
+    pub fn blob_of(
+        &self,
+        agent: Option<&AgentId>,
+        kind: Option<&str>,
+    ) -> Result<Option<StoredBlob>, StoreError> {
+        let mut kinds = self.args::<ProfileStart>()?.kinds;
+        // Stable: what is not CPU stays in the order of the request.
+        kinds.sort_by_key(|kind| *kind != ProfileKind::Cpu);
+        let wanted: Vec<_> = match kind {
+            Some(kind) => vec![kind],
+            None => kinds.into_iter().map(ProfileKind::as_str).collect(),
+        };
         let parts = self.parts().filter(|(id, _)| agent.is_none_or(|wanted| wanted == *id));
-        let mut blobs = parts.filter_map(|(id, part)| self.blob(id, part.counting()?.0));
-        blobs.next().cloned()
+        let mut blobs = parts.filter_map(|(id, part)| {
+            let (run, _) = part.counting()?;
+            wanted.iter().find_map(|kind| self.blob(id, run, kind))
+        });
+        Ok(blobs.next().cloned())
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::limits;
 use common::result::{FileKind, FileStatus, Row};
 use rustix::fs::{self, Statx};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::{Entry, Walker};
 use crate::collectors::file_hash::batch::{Batch, Outcome};
@@ -27,7 +27,8 @@ impl Walker<'_> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let Some(base) = self.frames.base() else { return Ok(()) };
-        let target = fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new());
+        let target =
+            retry_on_intr(|| fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new()));
         let Ok(target) = target.map(CString::into_bytes) else {
             // Whatever it is by now.
             self.add_leaf(Entry { hint: FileKind::Unknown, ..entry }, batch);
@@ -91,9 +92,8 @@ impl Walker<'_> {
     /// Accounts for a link or folder that leads back to where the walk is.
     pub(super) fn add_loop(&mut self, entry: &Entry, stat: &Statx, batch: &mut Batch) {
         let kind = meta::kind_of(stat);
-        let target = (kind == FileKind::Symlink)
-            .then(|| fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new()).ok())
-            .flatten();
+        let read = || fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new());
+        let target = (kind == FileKind::Symlink).then(|| retry_on_intr(read).ok()).flatten();
         let outcome = if self.is_included(&entry.path, kind == FileKind::Directory) {
             let row = meta::row(entry.path.clone(), stat, FileStatus::SkippedKind);
             let link_target = target.map(std::ffi::CString::into_bytes);

@@ -1,0 +1,174 @@
+//! Kinds that are no stacks but documents: what runs, what it costs, what was said. JSON, as it is shown.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::limits::PROFILE_TASKS_THREADS_MAX;
+use crate::profile::encode::FAULT;
+use crate::profile::syscalls;
+use crate::result::Telemetry;
+use crate::trace;
+
+/// What runs in a process, at the beginning of a window and at its end.
+#[derive(Debug, Serialize)]
+pub(super) struct Tasks {
+    pub(super) moments: Vec<Moment>,
+}
+
+/// What runs in a process at one moment.
+#[derive(Debug, Serialize)]
+pub(super) struct Moment {
+    /// When, in milliseconds since 1970.
+    at: Timestamp,
+    threads: Vec<Thread>,
+    threads_left_out: usize,
+    collections: Vec<Collection>,
+}
+
+#[derive(Debug, Serialize)]
+struct Thread {
+    tid: u32,
+    name: String,
+    /// The kernel's letter: `R` running, `S` waiting, `D` waiting uninterruptibly, …
+    state: String,
+    /// The system call that it waits in.
+    syscall: String,
+    /// Where in the kernel, when that may be known.
+    wchan: String,
+    cpu_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Collection {
+    request: String,
+    state: String,
+    age_ms: u64,
+    seen: u64,
+    hashed: u64,
+    bytes: u64,
+    cpu_ms: u64,
+    throttled_ms: u64,
+    path: String,
+}
+
+/// What a process costs: at the beginning, since its start; at the end, rates over the window.
+#[derive(Debug, Serialize)]
+pub(super) struct Metrics {
+    pub(super) moments: Vec<Figures>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Figures {
+    at: Timestamp,
+    version: String,
+    cpu_percent: f64,
+    rss_bytes: u64,
+    threads: u32,
+    fds: u32,
+    read_bytes: u64,
+    written_bytes: u64,
+    read_bytes_per_s: u64,
+    written_bytes_per_s: u64,
+    outbox_messages: u64,
+    outbox_bytes: u64,
+    journal_full: bool,
+    stream_offset: Option<u64>,
+    collections: usize,
+}
+
+/// What was logged last.
+#[derive(Debug, Serialize)]
+pub(super) struct Logs {
+    lines: Vec<String>,
+    forgotten: u64,
+}
+
+impl Moment {
+    /// Looks at every thread of this process.
+    pub(super) fn now(said: &Telemetry) -> std::io::Result<Self> {
+        let tasks = std::fs::read_dir("/proc/self/task")?;
+        let tids = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
+        let mut tids: Vec<u32> = tids.collect();
+        tids.sort_unstable();
+        let threads_left_out = tids.len().saturating_sub(PROFILE_TASKS_THREADS_MAX);
+        tids.truncate(PROFILE_TASKS_THREADS_MAX);
+        let collections = said.collections.iter().map(|one| Collection {
+            request: one.request.to_string(),
+            state: one.state.clone(),
+            age_ms: one.age_ms,
+            seen: one.seen,
+            hashed: one.hashed,
+            bytes: one.bytes,
+            cpu_ms: one.cpu_ms,
+            throttled_ms: one.throttled_ms,
+            path: String::from_utf8_lossy(&one.path).into_owned(),
+        });
+        Ok(Self {
+            at: said.at,
+            threads: tids.into_iter().filter_map(Thread::of).collect(),
+            threads_left_out,
+            collections: collections.collect(),
+        })
+    }
+}
+
+impl Thread {
+    /// Looks at one; `None` when it is gone.
+    fn of(tid: u32) -> Option<Self> {
+        let folder = format!("/proc/self/task/{tid}");
+        let read = |name| std::fs::read_to_string(Path::new(&folder).join(name)).ok();
+        let stat = read("stat")?;
+        // The name stands in parentheses and may hold any of them.
+        let (_, fields) = stat.rsplit_once(") ")?;
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let ticks = |at: usize| fields.get(at).and_then(|word| word.parse::<u64>().ok());
+        let ticks = ticks(11)?.saturating_add(ticks(12)?);
+        let waits = read("syscall").unwrap_or_default();
+        let call = waits.split_whitespace().next().unwrap_or_default();
+        let syscall = match call {
+            "" | "running" => String::new(),
+            number => number.parse().map_or(FAULT.into(), |n| syscalls::name(n).into_owned()),
+        };
+        let wchan = read("wchan").filter(|wchan| wchan != "0").unwrap_or_default();
+        Some(Self {
+            tid,
+            name: read("comm")?.trim_end().to_owned(),
+            state: (*fields.first()?).to_owned(),
+            syscall,
+            wchan,
+            cpu_ms: ticks.saturating_mul(1_000) / rustix::param::clock_ticks_per_second().max(1),
+        })
+    }
+}
+
+impl From<&Telemetry> for Figures {
+    fn from(said: &Telemetry) -> Self {
+        Self {
+            at: said.at,
+            version: said.version.clone(),
+            cpu_percent: said.cpu_percent,
+            rss_bytes: said.rss_bytes,
+            threads: said.threads,
+            fds: said.fds,
+            read_bytes: said.read_bytes,
+            written_bytes: said.written_bytes,
+            read_bytes_per_s: said.read_bytes_per_s,
+            written_bytes_per_s: said.written_bytes_per_s,
+            outbox_messages: said.outbox_messages,
+            outbox_bytes: said.outbox_bytes,
+            journal_full: said.journal_full,
+            stream_offset: said.stream_offset,
+            collections: said.collections.len(),
+        }
+    }
+}
+
+impl Logs {
+    /// Takes what is kept.
+    pub(super) fn now() -> Self {
+        let recent = trace::recent();
+        Self { lines: recent.lines, forgotten: recent.forgotten }
+    }
+}
