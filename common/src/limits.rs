@@ -219,6 +219,10 @@ limits! {
     TLS_HANDSHAKE_MS_MAX: u64 = 10_000, "the connection is closed";
     /// Handshakes that are open at once.
     TLS_HANDSHAKES_MAX: usize = 256, "the oldest is given up";
+    /// Size of one program, or its debug companion, that is added to the symbols.
+    SYMBOLS_FILE_BYTES_MAX: u64 = 2 << 30, "the file is refused";
+    /// Size of all symbols that were added.
+    SYMBOLS_BYTES_MAX: u64 = 16 << 30, "further files are refused until some are deleted from the folder `symbols`";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
     /// Size of the queue of one agent.

@@ -18,6 +18,7 @@ mod refused;
 mod scene;
 mod states;
 mod steps;
+mod symbols;
 mod tls;
 mod tree;
 mod wall;

@@ -152,6 +152,7 @@ pub async fn revoke(
     Ok(Json(roster::view(&agent, core.clock.now())))
 }
 
-fn audit(caller: &Caller, action: &'static str, subject: String) -> Audit {
+/// Notes what an operator did.
+pub(super) fn audit(caller: &Caller, action: &'static str, subject: String) -> Audit {
     Audit { token: caller.0.clone(), action, subject, ..Audit::default() }
 }

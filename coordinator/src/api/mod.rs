@@ -10,6 +10,7 @@ mod openapi;
 pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
+pub mod symbols;
 pub mod system;
 pub mod telemetry;
 pub mod types;
@@ -51,6 +52,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/profiles/{id}", get(profiles::show))
         .route("/profiles/{id}/{agent}/{view}", get(profiles::view))
         .route("/profile-views/{view}", get(profile_merge::view))
+        .route("/symbols", get(symbols::list).post(symbols::add))
         .route("/telemetry", get(telemetry::latest))
         .route("/telemetry/{agent}", get(telemetry::curve))
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::token));

@@ -16,7 +16,8 @@ use utoipa::openapi::{
 
 use super::types::{
     AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
-    ErrorBody, FileRow, FleetView, Health, HuntView, Launched, ProfileView, TelemetryView, WhoHas,
+    ErrorBody, FileRow, FleetView, Health, HuntView, Launched, ProfileView, SymbolsView,
+    TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -147,6 +148,17 @@ const ENDPOINTS: &[Endpoint] = &[
             Answer::Other("application/octet-stream"),
         )
     },
+    get(
+        "/api/v1/symbols",
+        "The programs and debug companions that were added.",
+        Answer::List("SymbolsView"),
+    ),
+    post(
+        "/api/v1/symbols",
+        "Adds a program or its debug companion, at most 2 GiB: profiles get their names from it.",
+        Some(Body::Bytes("application/octet-stream")),
+        Answer::One("SymbolsView"),
+    ),
     get("/api/v1/telemetry", "The latest sample of each agent.", Answer::List("TelemetryView")),
     Endpoint {
         query: &[
@@ -184,6 +196,7 @@ const ENDPOINTS: &[Endpoint] = &[
     HuntView,
     Launched,
     ProfileView,
+    SymbolsView,
     TelemetryView,
     WhoHas
 )))]

@@ -125,6 +125,9 @@ pub enum Verb {
     /// Profiles: where an agent (or the coordinator) spends its CPU time.
     #[command(subcommand)]
     Profile(profile::Profile),
+    /// Symbols: the files that profiles of other builds get their function names and lines from.
+    #[command(subcommand)]
+    Symbols(Symbols),
     /// What agents cost: CPU and memory over time.
     #[command(subcommand)]
     Telemetry(telemetry::Telemetry),
@@ -309,6 +312,23 @@ pub enum Trust {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// Verbs of `symbols`.
+#[derive(Debug, Subcommand)]
+pub enum Symbols {
+    /// Add programs, libraries or their debug companions. Profiles find them by their build id.
+    #[command(after_help = "Examples:\n  muster symbols add muster-agent-0.2.debug\n  \
+        muster symbols add target/release/muster-agent /usr/lib/debug/.build-id/7f/*.debug")]
+    Add {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// List what was added. The coordinator's own build needs nothing.
+    #[command(after_help = "Examples:\n  muster symbols list\n  \
+        muster symbols list --output json")]
+    List,
 }
 
 /// Flags of `doctor`.

@@ -1,5 +1,6 @@
 //! The client of the coordinator's HTTP API; the CLI knows the fleet through nothing else.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
@@ -105,6 +106,12 @@ impl Client {
         let body = wire::encode(sealed).map_err(|e| Failure::bug("cannot encode a request", e))?;
         let request = self.prepared(self.agent.post(self.at("/api/v1/requests")));
         self.document(request.content_type("application/msgpack").send(&body[..]))
+    }
+
+    /// Sends a file.
+    pub(super) fn upload(&self, path: &str, file: File) -> Result<Value, Failure> {
+        let request = self.prepared(self.agent.post(self.at(path)));
+        self.document(request.content_type("application/octet-stream").send(file))
     }
 
     /// Resolves the unique beginning of an agent's id.

@@ -20,6 +20,7 @@ mod profile;
 mod serve;
 mod settings;
 mod sign;
+mod symbols;
 mod telemetry;
 mod trust;
 mod watch;
@@ -58,6 +59,7 @@ pub fn run(typed: Typed, environment: Environment, out: Out) -> Result<Exit, Fai
         Verb::Agents(verb) => agents::run(&context, &verb),
         Verb::Hunt(verb) => hunt::run(&context, &verb),
         Verb::Profile(verb) => profile::run(&context, &verb),
+        Verb::Symbols(verb) => symbols::run(&context, &verb),
         Verb::Telemetry(verb) => telemetry::run(&context, &verb),
         Verb::WhoHas(flags) => who_has::run(&context, &flags),
         Verb::Trust(verb) => trust::run(&context, &verb),

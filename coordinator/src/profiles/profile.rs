@@ -52,6 +52,14 @@ pub struct Location {
     pub frames: Vec<Frame>,
 }
 
+impl Location {
+    /// Tells whether nothing is known of the code there but its file: no symbols.
+    pub fn is_nameless(&self) -> bool {
+        let [Frame { function, file, line: 0 }] = &self.frames[..] else { return false };
+        file.is_empty() && function.starts_with('[') && function.contains("+0x")
+    }
+}
+
 /// Equal samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {

@@ -17,7 +17,7 @@ use common::profile::{Sampler, Scope, encode};
 use common::request::profile::ProfileKind;
 
 use super::profile::Profile;
-use super::symbols::Symbols;
+use super::symbols::{Symbols, SymbolsError};
 use super::views::flame::Titles;
 use super::views::top::{By, Key, Row};
 
@@ -234,14 +234,43 @@ fn a_debug_companion_in_the_folder_serves() {
     objcopy.arg("--only-keep-debug").arg(std::env::current_exe().unwrap()).arg(&companion);
     assert!(objcopy.status().unwrap().success());
     let symbols = Symbols::new(&folder.path().join("symbols"));
-    let build_id = symbols.add_file(&companion).unwrap();
+    assert_eq!(symbols.added().unwrap(), []);
+    let file = std::fs::read(&companion).unwrap();
+    let pieces = || file.chunks(65_536).map(Ok::<_, String>);
+    let added = symbols.add(pieces()).unwrap();
+    assert_eq!(added.bytes, file.len() as u64);
+    let build_id = added.build_id;
     let found = symbols.find(&build_id).unwrap();
     assert_eq!(found, folder.path().join("symbols").join(&build_id));
     let profile = Profile::resolve(&raw(), &symbols).unwrap();
     let top = profile.top(By::Function);
     assert!(busy(top.rows.all()).line.is_some(), "{top:#?}");
 
-    assert!(symbols.add_file(Path::new("/proc/self/status")).is_err(), "no build id");
+    assert_eq!(symbols.added().unwrap().len(), 1);
+    let no_program = symbols.add([Ok::<_, String>(b"a text")]).unwrap_err();
+    assert!(matches!(no_program, SymbolsError::NoBuildId), "{no_program}");
+    let half = pieces().take(2).chain([Err("reset".to_owned())]);
+    assert!(matches!(symbols.add(half).unwrap_err(), SymbolsError::Cut(_)));
+    let left = std::fs::read_dir(folder.path().join("symbols")).unwrap().count();
+    assert_eq!(left, 1, "what is refused leaves nothing behind");
+}
+
+#[test]
+fn what_has_no_names_is_said_with_its_build_id() {
+    let mut profile = made::profile(&[
+        (&["main@m.rs:1", "nameless@:0"], 3, "h", "w"),
+        (&["main@m.rs:1", "known@k.rs:2"], 1, "h", "w"),
+    ]);
+    assert!(profile.top(By::Function).nameless.is_empty());
+    for frame in profile.locations.iter_mut().flat_map(|location| &mut location.frames) {
+        if frame.function == "nameless" {
+            frame.function = "[muster-agent+0x1a2b]".to_owned();
+        }
+    }
+    let nameless = profile.top(By::Thread).nameless;
+    let [file] = &nameless[..] else { panic!("{nameless:?}") };
+    assert_eq!((file.module.as_str(), file.build_id.as_str()), ("muster-agent", "00112233"));
+    assert!((file.percent - 75.0).abs() < 0.01, "{file:?}");
 }
 
 #[test]

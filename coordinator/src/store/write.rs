@@ -56,6 +56,8 @@ pub enum Write {
     Agents(Vec<NewAgent>, Audit),
     /// A revoked agent, and who asked.
     Revoked(AgentId, Audit),
+    /// What an operator did that left nothing else to store.
+    Audit(Audit),
     /// A dead letter: its class and why.
     Dead(&'static str, &'static str),
     /// Curves: minutes of samples, hours of minutes; what is too old goes.
@@ -240,6 +242,10 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, Store
         Write::Revoked(agent, audit) => {
             ledger::insert_audit(tx, audit, now)?;
             roster::revoke(tx, agent, now)?
+        }
+        Write::Audit(audit) => {
+            ledger::insert_audit(tx, audit, now)?;
+            1
         }
         Write::Dead(class, reason) => ledger::count_dead(tx, class, reason, now)?,
         Write::Condense => curves::condense(tx, now)?,

@@ -107,3 +107,15 @@ pub struct ProfileKindView {
     /// SHA-256 of the blob, once it is stored.
     pub sha256: Option<String>,
 }
+
+/// A file that profiles get their names from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct SymbolsView {
+    /// The build id that the linker gave it, in hexadecimal.
+    pub id: String,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was added.
+    pub added: Time,
+}

@@ -20,6 +20,9 @@ const FLAT_PERCENT: Column = Column::new("flat %", "flat_percent", Show::Percent
 const CUM: Column = Column::new("cum", "cum", Show::Text);
 const CUM_PERCENT: Column = Column::new("cum %", "cum_percent", Show::Percent);
 
+/// What a file without names must cost to be spoken of.
+const NAMELESS_PERCENT: f64 = 1.0;
+
 /// Which profile a view is of.
 #[derive(Debug, Clone)]
 pub(super) struct Of {
@@ -106,8 +109,24 @@ pub(super) fn print_top(
         let samples = samples.map_or(String::new(), |n| format!(" in {} samples", units::count(n)));
         let kind = field(&view, "type").as_str().unwrap_or_default();
         context.out.note(&format!("{kind}: {total}{samples}"));
+        for file in field(&view, "nameless").as_array().into_iter().flatten() {
+            note_nameless(context, file);
+        }
     }
     context.out.list(&columns, &rows)
+}
+
+/// Says that a file's code has no names, where that matters.
+fn note_nameless(context: &Context, file: &Value) {
+    let percent = field(file, "percent").as_f64().unwrap_or_default();
+    if percent >= NAMELESS_PERCENT {
+        let [module, id] = ["module", "build_id"].map(|name| field(file, name).as_str());
+        context.out.note(&format!(
+            "{percent:.1} % is in {}, whose code has no names here: muster symbols add FILE (build id {})",
+            module.unwrap_or_default(),
+            id.unwrap_or_default()
+        ));
+    }
 }
 
 fn columns(by: By) -> Vec<Column> {

@@ -45,6 +45,8 @@ pub struct Top {
     pub total_samples: Option<i64>,
     /// For whom the threads worked, the most costly first.
     pub collections: Vec<Collection>,
+    /// Files whose code has no names here, the most costly first: `muster symbols add`.
+    pub nameless: Vec<Nameless>,
     /// The rows, the most costly first; at most 200. `functions`, `lines`, `files` …
     #[serde(flatten)]
     pub rows: Rows,
@@ -78,6 +80,17 @@ pub struct Collection {
     /// Its value.
     pub value: i64,
     /// Its part of the whole, in percent.
+    pub percent: f64,
+}
+
+/// A mapped file that nothing is known of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Nameless {
+    /// Its name, without folders.
+    pub module: String,
+    /// Its build id.
+    pub build_id: String,
+    /// What was spent in it, in percent of the whole.
     pub percent: f64,
 }
 
@@ -161,6 +174,7 @@ impl Profile {
             total,
             total_samples: self.count(),
             collections: self.collections(total),
+            nameless: self.nameless(total),
             rows: rows_by(by, rows),
         }
     }
@@ -222,6 +236,30 @@ impl Profile {
             By::Hunt => (sample.labels.hunt(), "", 0),
             By::Agent => (sample.labels.agent(), "", 0),
         }
+    }
+
+    fn nameless(&self, total: i64) -> Vec<Nameless> {
+        let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        for sample in &self.samples {
+            let leaf = sample.stack.first().and_then(|at| self.locations.get(*at));
+            let Some(mapping) = leaf
+                .filter(|leaf| leaf.is_nameless())
+                .and_then(|leaf| self.mappings.iter().find(|mapping| mapping.id == leaf.mapping))
+            else {
+                continue;
+            };
+            if !mapping.build_id.is_empty() {
+                *sums.entry((mapping.file(), &mapping.build_id)).or_default() += self.value(sample);
+            }
+        }
+        let part = |((module, build_id), value): ((&str, &str), i64)| Nameless {
+            module: module.to_owned(),
+            build_id: build_id.to_owned(),
+            percent: percent(value, total),
+        };
+        let mut nameless: Vec<Nameless> = sums.into_iter().map(part).collect();
+        nameless.sort_by(|a, b| b.percent.total_cmp(&a.percent));
+        nameless
     }
 
     fn collections(&self, total: i64) -> Vec<Collection> {
