@@ -72,6 +72,7 @@ impl Core {
                 throttled_ms: figures.throttled_ms,
                 rows: figures.rows,
                 resumed: figures.resumed,
+                spent: figures.spent.clone(),
             });
         }
         let step = Step { last: Some(&status), ..Step::default() };

@@ -72,8 +72,11 @@ pub(crate) fn spawn(
 fn carry_out(core: &Core, run: &Run) {
     let request = run.task.body.id;
     let session = &run.session;
+    // What the collector does on this thread before its workers begin is the collection's, too.
+    let thread = session.enter_thread();
     let collected =
         catch_unwind(AssertUnwindSafe(|| core.runner.collect(core, &run.task, session.as_ref())));
+    drop(thread);
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
     let so_far = || is_hunt.then(|| session.files_so_far());
     let (state, code, reason, files) = match collected {

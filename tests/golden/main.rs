@@ -16,7 +16,7 @@ use common::request::trust::Grant;
 use common::request::{Args, Body, Kind, Limits, Sealed, Target};
 use common::result::{
     BlobChunk, CollectionSample, FileKind, FileStatus, FilesFooter, Footer, ProfileFooter, Row,
-    RowChunk, State, Status, Telemetry, rows,
+    RowChunk, Spent, State, Status, Telemetry, rows,
 };
 use common::{limits, wire};
 use serde_bytes::ByteBuf;
@@ -184,6 +184,20 @@ fn status_2() -> Status {
     status
 }
 
+/// A status with what threads waited for.
+fn status_4() -> Status {
+    let mut status = status_2();
+    status.footer.as_mut().unwrap().spent = Spent {
+        threads_ms: 90,
+        waits_ms: BTreeMap::from([("open".into(), 80)]),
+        faults_minor: 1,
+        faults_major: 2,
+        disk_read_bytes: 3,
+        disk_written_bytes: 4,
+    };
+    status
+}
+
 fn status() -> Status {
     let files = FilesFooter {
         seen: 3,
@@ -217,6 +231,7 @@ fn status() -> Status {
             throttled_ms: 1,
             rows: 3,
             resumed: 1,
+            spent: Spent::default(),
         }),
     }
 }
@@ -300,7 +315,7 @@ fn a_sealed_request_of_version_1_opens() {
 #[test]
 fn results_of_version_1_decode() {
     let cap = limits::RESULT_BYTES_MAX;
-    let statuses = [status(), status_2(), status_3()];
+    let statuses = [status(), status_2(), status_3(), status_4()];
     for (n, status) in (1..).zip(statuses) {
         let bytes = golden(&format!("status-{n}.bin"), &wire::encode(&status).unwrap());
         assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status);

@@ -2,6 +2,7 @@
 
 mod agent;
 mod amqp;
+mod attribution;
 mod broker;
 mod cache;
 mod controls;

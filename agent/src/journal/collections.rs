@@ -4,7 +4,7 @@ use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
 use common::limits::REQUEST_BYTES_MAX;
 use common::request::Sealed;
-use common::result::{BlobChunk, FilesFooter, ProfileFooter, RowChunk, Status};
+use common::result::{BlobChunk, FilesFooter, ProfileFooter, RowChunk, Spent, Status};
 use common::topology::Class;
 use common::wire;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -33,6 +33,8 @@ pub struct Figures {
     pub resumed: u32,
     /// Of the profiles that are already journalled.
     pub profiles: Vec<ProfileFooter>,
+    /// Waits, page faults, disk.
+    pub spent: Spent,
 }
 
 /// A request that is owed, as the journal has it.

@@ -5,13 +5,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use common::profile::Captured;
 use common::result::Row;
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
-use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope};
+use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope, Wait};
 
 /// What a collector did with its session.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,8 @@ pub struct Seen {
     pub files: u64,
     /// What was spent.
     pub bytes: u64,
+    /// What was waited for, and how long.
+    pub waits: Vec<(Wait, Duration)>,
 }
 
 /// A session that remembers.
@@ -150,6 +153,12 @@ impl Session for FakeSession {
         seen.bytes = seen.bytes.saturating_add(cost.bytes);
         drop(seen);
         self.check()
+    }
+
+    fn waited(&self, why: Wait, time: Duration) {
+        if !self.counts_only {
+            lock(&self.seen).waits.push((why, time));
+        }
     }
 
     fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {

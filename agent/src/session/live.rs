@@ -18,9 +18,9 @@ use tracing::warn;
 
 use super::bucket::Bucket;
 use super::cache::Cache;
-use super::meter::Meter;
+use super::meter::{self, Meter};
 use super::stop::{StopSignal, lock};
-use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope};
+use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope, Wait};
 use crate::hash_cache::HashCache;
 use crate::journal::{Collection, Figures, Journal, JournalError, Step};
 
@@ -174,6 +174,7 @@ impl LiveSession {
             throttled_ms: figures.throttled_ms,
             rows: figures.rows,
             resumed: figures.resumed,
+            spent: figures.spent,
         }
     }
 
@@ -203,6 +204,7 @@ impl LiveSession {
             rows: so_far.rows,
             resumed: before.resumed,
             profiles: so_far.profiles.clone(),
+            spent: before.spent.plus(&self.meter.spent()),
         }
     }
 
@@ -253,7 +255,7 @@ impl LiveSession {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(gone()),
             Err(TrySendError::Full(rows)) => {
-                self.meter.waiting(|| rows_to.blocking_send(rows)).map_err(|_| gone())
+                self.meter.waiting(Wait::Outbox, || rows_to.blocking_send(rows)).map_err(|_| gone())
             }
         }
     }
@@ -294,7 +296,7 @@ impl LiveSession {
                 Ok(()) => return Ok(()),
                 Err(JournalError::Full(error)) => {
                     warn!(request = %self.request, error, "journal full: the collection waits");
-                    let waited = self.meter.waiting(|| self.sleep(RETRY));
+                    let waited = self.meter.waiting(Wait::Journal, || self.sleep(RETRY));
                     if waited == Err(Stop::Shutdown) {
                         return Err(Stop::Journal(error));
                     }
@@ -325,7 +327,7 @@ impl LiveSession {
         if !is_full() {
             return Ok(());
         }
-        self.meter.waiting(|| {
+        self.meter.waiting(Wait::Outbox, || {
             while is_full() {
                 self.on_time()?;
                 self.stop.wait(STEP)?;
@@ -393,7 +395,9 @@ impl Session for LiveSession {
     }
 
     fn enter_thread(&self) -> ThreadScope<'_> {
-        Meter::enter(&self.tag);
+        if !Meter::enter(&self.tag) {
+            return ThreadScope::new(None);
+        }
         if self.is_polite {
             super::sys::idle_io();
             if let Err(error) = rustix::process::nice(10) {
@@ -421,7 +425,7 @@ impl Session for LiveSession {
             return Ok(());
         }
         let until = Instant::now() + wait;
-        self.meter.waiting(|| {
+        self.meter.waiting(Wait::Limit, || {
             loop {
                 let left = until.saturating_duration_since(Instant::now());
                 if left.is_zero() {
@@ -431,6 +435,10 @@ impl Session for LiveSession {
                 self.check()?;
             }
         })
+    }
+
+    fn waited(&self, why: Wait, time: Duration) {
+        meter::waited(why, time);
     }
 
     fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {

@@ -1,70 +1,119 @@
-//! What a collection costs: CPU of its own threads, and the time that it was made to wait.
+//! What a collection costs: CPU, page faults and disk reads of its own threads, and what they waited for.
+//!
+//! Each thread keeps its own account and settles it at each `spend`. A settled span is cut up without rest: CPU, waits
+//! that the session or the collector named, and what nobody named. So CPU and waits add up to the time that the threads
+//! were there.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::profile::Tag;
 use common::profile::tag;
+use common::result::Spent;
 
+use super::Wait;
 use super::stop::lock;
-use super::sys;
+use super::sys::{self, Usage};
 
 thread_local! {
-    /// Of the thread that works for a collection: CPU nanoseconds that are accounted for, and CPU by mode at entry.
-    static ACCOUNTED_NS: Cell<u64> = const { Cell::new(0) };
+    /// Of the thread that works for a collection.
+    static ACCOUNT: RefCell<Option<Account>> = const { RefCell::new(None) };
+    /// What it waited for since it last settled: any call may add to it.
+    static WAITED_NS: Cell<Waits> = const { Cell::new([0; Wait::ALL.len()]) };
+}
+
+/// Nanoseconds by [`Wait::index`].
+type Waits = [u64; Wait::ALL.len()];
+
+/// One thread's account.
+#[derive(Debug)]
+struct Account {
     /// Keeps the thread's samples with its collection.
-    static TAGGED: Cell<Option<tag::Guard>> = const { Cell::new(None) };
-    static ENTERED: Cell<(Duration, Duration)> = const { Cell::new((Duration::ZERO, Duration::ZERO)) };
+    _tag: tag::Guard,
+    entered: Usage,
+    queued_ns: u64,
+    settled_at: Instant,
+    settled_cpu_ns: u64,
+    /// Of what was settled: what nobody named.
+    other_ns: u64,
 }
 
 /// Shared by the threads of one collection.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     cpu_ns: AtomicU64,
-    user_us: AtomicU64,
-    system_us: AtomicU64,
-    waits: Mutex<Waits>,
+    threads_ns: AtomicU64,
+    waits_ns: [AtomicU64; Wait::ALL.len()],
+    left: Mutex<Usage>,
+    held_up: Mutex<HeldUp>,
 }
 
+/// Limits, outbox and journal: time in which the collection was made to wait.
 #[derive(Debug, Default)]
-struct Waits {
+struct HeldUp {
     threads: u32,
     since: Option<Instant>,
     total: Duration,
 }
 
 impl Meter {
-    /// Begins to account for the calling thread.
-    pub(super) fn enter(tag: &Tag) {
-        TAGGED.set(Some(tag::enter(tag)));
-        ACCOUNTED_NS.set(thread_cpu_ns());
-        ENTERED.set(sys::thread_cpu());
+    /// Begins to account for the calling thread; `false` when it is accounted for already.
+    pub(super) fn enter(tag: &Tag) -> bool {
+        ACCOUNT.with_borrow_mut(|account| {
+            if account.is_some() {
+                return false;
+            }
+            WAITED_NS.take();
+            *account = Some(Account {
+                _tag: tag::enter(tag),
+                entered: sys::thread_usage(),
+                queued_ns: queued_ns(),
+                settled_at: Instant::now(),
+                settled_cpu_ns: thread_cpu_ns(),
+                other_ns: 0,
+            });
+            true
+        })
     }
 
-    /// Accounts for the calling thread up to now and returns the nanoseconds since the last time.
+    /// Settles the calling thread's account and returns the CPU nanoseconds since the last time.
     pub(super) fn account(&self) -> u64 {
-        let now = thread_cpu_ns();
-        let spent = now.saturating_sub(ACCOUNTED_NS.replace(now));
-        self.cpu_ns.fetch_add(spent, Ordering::Relaxed);
-        spent
+        ACCOUNT
+            .with_borrow_mut(|account| account.as_mut().map_or(0, |account| self.settle(account)))
     }
 
     /// Ends the accounting of the calling thread.
     pub(super) fn leave(&self) {
-        drop(TAGGED.take());
-        self.account();
-        let (user, system) = sys::thread_cpu();
-        let (user_before, system_before) = ENTERED.get();
-        let us = |now: Duration, before: Duration| {
-            u64::try_from(now.saturating_sub(before).as_micros()).unwrap_or(u64::MAX)
-        };
-        self.user_us.fetch_add(us(user, user_before), Ordering::Relaxed);
-        self.system_us.fetch_add(us(system, system_before), Ordering::Relaxed);
+        let Some(mut account) = ACCOUNT.take() else { return };
+        self.settle(&mut account);
+        // Only now it is known for how long it was ready to run and another thread was on the processor.
+        let queued_ns = queued_ns().saturating_sub(account.queued_ns).min(account.other_ns);
+        let [other, processor] =
+            [Wait::Other, Wait::Processor].map(|why| self.waits_ns.get(why.index()));
+        other.map(|sum| sum.fetch_sub(queued_ns, Ordering::Relaxed));
+        processor.map(|sum| sum.fetch_add(queued_ns, Ordering::Relaxed));
+        lock(&self.left).add(&sys::thread_usage().since(&account.entered));
     }
 
-    /// Returns the CPU milliseconds that are accounted for so far.
+    fn settle(&self, account: &mut Account) -> u64 {
+        let (now, cpu_now) = (Instant::now(), thread_cpu_ns());
+        let cpu_ns = cpu_now.saturating_sub(account.settled_cpu_ns);
+        let wall_ns = nanoseconds(now.saturating_duration_since(account.settled_at)).max(cpu_ns);
+        (account.settled_at, account.settled_cpu_ns) = (now, cpu_now);
+        let waits = cut_up(WAITED_NS.take(), wall_ns.saturating_sub(cpu_ns));
+        let other_ns = waits.get(Wait::Other.index()).copied().unwrap_or(0);
+        account.other_ns = account.other_ns.saturating_add(other_ns);
+        for (sum, wait_ns) in self.waits_ns.iter().zip(waits).filter(|(_, ns)| *ns > 0) {
+            sum.fetch_add(wait_ns, Ordering::Relaxed);
+        }
+        self.threads_ns.fetch_add(wall_ns, Ordering::Relaxed);
+        self.cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
+        cpu_ns
+    }
+
+    /// Returns the CPU milliseconds that are settled so far.
     pub(super) fn cpu_ms(&self) -> u64 {
         self.cpu_ns.load(Ordering::Relaxed) / 1_000_000
     }
@@ -72,38 +121,139 @@ impl Meter {
     /// Returns CPU milliseconds in user mode and in the kernel. What threads that still run have spent is
     /// counted as user mode.
     pub(super) fn cpu_by_mode_ms(&self) -> (u64, u64) {
-        let system_ms = self.system_us.load(Ordering::Relaxed) / 1_000;
-        let user_ms = self.user_us.load(Ordering::Relaxed) / 1_000;
+        let left = *lock(&self.left);
+        let (user_ms, system_ms) = (milliseconds(left.user), milliseconds(left.system));
         (user_ms.max(self.cpu_ms().saturating_sub(system_ms)), system_ms)
     }
 
-    /// Runs a wait; waits of several threads at once count once.
-    pub(super) fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
-        let mut waits = lock(&self.waits);
-        waits.threads += 1;
-        waits.since.get_or_insert_with(Instant::now);
-        drop(waits);
+    /// Returns the rest of what was used; faults and disk of threads that still run are not in it yet.
+    pub(super) fn spent(&self) -> Spent {
+        let left = *lock(&self.left);
+        let waits = Wait::ALL.iter().zip(&self.waits_ns);
+        let waits = waits.map(|(wait, ns)| (wait.as_str(), ns.load(Ordering::Relaxed) / 1_000_000));
+        Spent {
+            threads_ms: self.threads_ns.load(Ordering::Relaxed) / 1_000_000,
+            waits_ms: waits
+                .filter(|(_, ms)| *ms > 0)
+                .map(|(wait, ms)| (wait.to_owned(), ms))
+                .collect(),
+            faults_minor: left.faults_minor,
+            faults_major: left.faults_major,
+            disk_read_bytes: left.disk_read_bytes,
+            disk_written_bytes: left.disk_written_bytes,
+        }
+    }
+
+    /// Runs a wait for limits, outbox or journal; waits of several threads at once hold the collection up once.
+    pub(super) fn waiting<T>(&self, why: Wait, wait: impl FnOnce() -> T) -> T {
+        let mut held_up = lock(&self.held_up);
+        held_up.threads += 1;
+        held_up.since.get_or_insert_with(Instant::now);
+        drop(held_up);
+        let began = Instant::now();
         let value = wait();
-        let mut waits = lock(&self.waits);
-        waits.threads = waits.threads.saturating_sub(1);
-        if waits.threads == 0
-            && let Some(since) = waits.since.take()
+        waited(why, began.elapsed());
+        let mut held_up = lock(&self.held_up);
+        held_up.threads = held_up.threads.saturating_sub(1);
+        if held_up.threads == 0
+            && let Some(since) = held_up.since.take()
         {
-            waits.total = waits.total.saturating_add(since.elapsed());
+            held_up.total = held_up.total.saturating_add(since.elapsed());
         }
         value
     }
 
     /// Returns how long the collection was made to wait.
     pub(super) fn throttled_ms(&self) -> u64 {
-        let waits = lock(&self.waits);
-        let open = waits.since.map(|since| since.elapsed()).unwrap_or_default();
-        u64::try_from(waits.total.saturating_add(open).as_millis()).unwrap_or(u64::MAX)
+        let held_up = lock(&self.held_up);
+        let open = held_up.since.map(|since| since.elapsed()).unwrap_or_default();
+        milliseconds(held_up.total.saturating_add(open))
     }
+}
+
+/// Notes what the calling thread waited for.
+pub(super) fn waited(why: Wait, time: Duration) {
+    let mut waits = WAITED_NS.get();
+    if let Some(wait) = waits.get_mut(why.index()) {
+        *wait = wait.saturating_add(nanoseconds(time));
+    }
+    WAITED_NS.set(waits);
+}
+
+/// Fits named waits into the time that was not spent on a processor: a call that blocks spends some CPU, too, and what
+/// was named twice is in it once. What is left over has no name.
+fn cut_up(mut named: Waits, off_cpu_ns: u64) -> Waits {
+    let sum: u64 = named.iter().fold(0, |sum, ns| sum.saturating_add(*ns));
+    if sum > off_cpu_ns {
+        let fit = |ns: u64| u128::from(ns) * u128::from(off_cpu_ns) / u128::from(sum);
+        for ns in &mut named {
+            *ns = u64::try_from(fit(*ns)).unwrap_or(u64::MAX);
+        }
+    }
+    let sum: u64 = named.iter().fold(0, |sum, ns| sum.saturating_add(*ns));
+    if let Some(other) = named.get_mut(Wait::Other.index()) {
+        *other = other.saturating_add(off_cpu_ns.saturating_sub(sum));
+    }
+    named
 }
 
 fn thread_cpu_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Returns how long the calling thread was ready to run and did not; 0 where the kernel does not count it.
+fn queued_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_span_is_cut_up_without_rest(
+            named in prop::array::uniform(0..2_000_000_000_u64),
+            off_cpu_ns in 0..10_000_000_000_u64,
+        ) {
+            let waits = cut_up(named, off_cpu_ns);
+            prop_assert_eq!(waits.iter().sum::<u64>(), off_cpu_ns);
+            if named.iter().sum::<u64>() <= off_cpu_ns {
+                let is_other = |n: usize| n == Wait::Other.index();
+                prop_assert!((0..named.len()).all(|n| is_other(n) || waits[n] == named[n]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_thread_waited_for_is_told_by_cause() {
+        let agent = common::ids::AgentId::new("a-1").unwrap();
+        let (meter, tag) = (Meter::default(), Tag::new(agent, None));
+        assert!(Meter::enter(&tag) && !Meter::enter(&tag), "a thread is entered once");
+        meter.waiting(Wait::Limit, || std::thread::park_timeout(Duration::from_millis(30)));
+        let began = Instant::now();
+        std::thread::park_timeout(Duration::from_millis(30));
+        waited(Wait::Open, began.elapsed());
+        meter.leave();
+        let spent = meter.spent();
+        assert!(spent.waits_ms["limit"] >= 25 && spent.waits_ms["open"] >= 25, "{spent:?}");
+        assert!(meter.throttled_ms() >= 25 && meter.throttled_ms() < spent.threads_ms, "{spent:?}");
+        let sum = meter.cpu_ms() + spent.waits_ms.values().sum::<u64>();
+        // Each figure is cut to whole milliseconds.
+        assert!((sum..=sum + 5).contains(&spent.threads_ms), "{sum} {spent:?}");
+        assert_eq!(meter.account(), 0, "nobody is entered any more");
+    }
 }

@@ -13,6 +13,8 @@ mod meter;
 mod stop;
 mod sys;
 
+use std::time::{Duration, Instant};
+
 use common::profile::Captured;
 use common::result::{FilesFooter, Row};
 
@@ -88,6 +90,78 @@ pub struct Cost {
     pub bytes: u64,
 }
 
+/// What a thread can wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// A limit of the request: CPU, bytes or files a second.
+    Limit,
+    /// The outbox is full.
+    Outbox,
+    /// The journal cannot be written.
+    Journal,
+    /// Another thread of the collection.
+    Peers,
+    /// The kernel, to open a file or say what it is.
+    Open,
+    /// The kernel, to read a file.
+    Read,
+    /// The kernel, to list a folder.
+    List,
+    /// A processor: the thread was ready to run.
+    Processor,
+    /// Something that has no name here.
+    Other,
+}
+
+impl Wait {
+    /// Every cause.
+    pub const ALL: [Self; 9] = [
+        Self::Limit,
+        Self::Outbox,
+        Self::Journal,
+        Self::Peers,
+        Self::Open,
+        Self::Read,
+        Self::List,
+        Self::Processor,
+        Self::Other,
+    ];
+
+    /// Returns the word in every output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Outbox => "outbox",
+            Self::Journal => "journal",
+            Self::Peers => "peers",
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::List => "list",
+            Self::Processor => "processor",
+            Self::Other => "other",
+        }
+    }
+
+    /// Returns the place in [`Wait::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A call that takes less did not wait: so long the kernel works on what it has at hand.
+const WAIT_MIN: Duration = Duration::from_micros(50);
+
+/// Makes a call that may block, and tells the session when it did.
+pub fn blocking<T>(session: &dyn Session, why: Wait, call: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let value = call();
+    let took = began.elapsed();
+    if took >= WAIT_MIN {
+        session.waited(why, took);
+    }
+    value
+}
+
 /// Marks the calling thread as working for the collection until it is dropped: CPU accounting, profile
 /// tag, priority.
 #[derive(Debug)]
@@ -121,7 +195,8 @@ pub trait Session: Sync {
     /// Returns where an earlier run of this attempt stopped, `None` at the first.
     fn resume(&self) -> Option<Cursor>;
 
-    /// Enters the calling thread into the collection. Every thread of a collector begins with it.
+    /// Enters the calling thread into the collection. Every thread of a collector begins with it; a thread that was
+    /// entered before stays entered as long as the first scope.
     fn enter_thread(&self) -> ThreadScope<'_>;
 
     /// Fails when the collection must stop. Cheap: to be called at least once per 64 KiB read and per entry.
@@ -130,6 +205,9 @@ pub trait Session: Sync {
     /// Waits until the limits allow the cost (or the collection must stop). To be called before the spending,
     /// at least once a file and once per 1 MiB within a file.
     fn spend(&self, cost: Cost) -> Result<(), Stop>;
+
+    /// Says what the calling thread has waited for; see [`blocking`].
+    fn waited(&self, why: Wait, time: Duration);
 
     /// Emits rows in walk order together with the cursor that includes them; from one thread at a time.
     /// Waits when the outbox is full.

@@ -10,5 +10,5 @@ pub mod telemetry;
 
 pub use blob::BlobChunk;
 pub use rows::{FileKind, FileStatus, Row, RowChunk};
-pub use status::{FilesFooter, Footer, ProfileFooter, State, Status};
+pub use status::{FilesFooter, Footer, ProfileFooter, Spent, State, Status};
 pub use telemetry::{CollectionSample, Telemetry};

@@ -99,6 +99,48 @@ pub struct Footer {
     pub rows: u64,
     /// How often the collection was taken up again after the agent had died.
     pub resumed: u32,
+    /// What its threads used beside CPU, and what they waited for.
+    pub spent: Spent,
+}
+
+/// What the threads of a collection used beside CPU. CPU and waits together are the time that the threads were there,
+/// to within a millisecond a figure: nothing is left out, for what has no name of its own is `other`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    /// Time that the threads were there, added up.
+    pub threads_ms: u64,
+    /// Of it: time in which they were on no processor, by cause: `limit`, `outbox`, `journal`, `peers`, `open`, `read`,
+    /// `list`, `processor`, `other`. What is 0 is left out.
+    pub waits_ms: BTreeMap<String, u64>,
+    /// Page faults that needed no disk.
+    pub faults_minor: u64,
+    /// Page faults that waited for a disk.
+    pub faults_major: u64,
+    /// What had to be fetched from a disk for their reads.
+    pub disk_read_bytes: u64,
+    /// What their writes cost a disk.
+    pub disk_written_bytes: u64,
+}
+
+impl Spent {
+    /// Returns both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut waits_ms = self.waits_ms.clone();
+        for (cause, ms) in &other.waits_ms {
+            let sum = waits_ms.entry(cause.clone()).or_default();
+            *sum = sum.saturating_add(*ms);
+        }
+        Self {
+            threads_ms: self.threads_ms.saturating_add(other.threads_ms),
+            waits_ms,
+            faults_minor: self.faults_minor.saturating_add(other.faults_minor),
+            faults_major: self.faults_major.saturating_add(other.faults_major),
+            disk_read_bytes: self.disk_read_bytes.saturating_add(other.disk_read_bytes),
+            disk_written_bytes: self.disk_written_bytes.saturating_add(other.disk_written_bytes),
+        }
+    }
 }
 
 impl Footer {

@@ -9,7 +9,7 @@ use super::batch::{Leaf, Outcome};
 use super::plan::Plan;
 use super::{meta, tally};
 use crate::session::cache::Digests;
-use crate::session::{Cost, Session, Stop};
+use crate::session::{Cost, Session, Stop, Wait, blocking};
 
 /// A file that is open and not read yet.
 #[derive(Debug)]
@@ -63,7 +63,8 @@ impl<'a> Examiner<'a> {
             return Ok(Looked::Read(leaf));
         }
         session.check()?;
-        let stat = match meta::of_name(&leaf.folder, &leaf.name) {
+        let looked = blocking(session, Wait::Open, || meta::of_name(&leaf.folder, &leaf.name));
+        let stat = match looked {
             Err(errno) => {
                 let row = meta::failed(leaf.path, leaf.hint, None, errno);
                 return Ok(Looked::Done(Outcome::row(row)));
@@ -83,9 +84,10 @@ impl<'a> Examiner<'a> {
     }
 
     /// Opens a file that is to be read.
-    pub(super) fn open(&self, leaf: Leaf) -> Opened {
-        let opened =
-            open_file(&leaf.folder, &leaf.name).and_then(|file| Ok((meta::of_open(&file)?, file)));
+    pub(super) fn open(&self, leaf: Leaf, session: &dyn Session) -> Opened {
+        let opened = blocking(session, Wait::Open, || {
+            open_file(&leaf.folder, &leaf.name).and_then(|file| Ok((meta::of_open(&file)?, file)))
+        });
         let (before, file) = match opened {
             Ok(opened) => opened,
             Err(errno) => {

@@ -8,7 +8,7 @@ use rustix::fs::RawDir;
 use rustix::io::Errno;
 
 use super::meta;
-use crate::session::{Session, Stop};
+use crate::session::{Session, Stop, Wait, blocking};
 
 /// Bytes that one `getdents64` may return.
 const BUFFER_BYTES: usize = 65_536;
@@ -40,7 +40,14 @@ impl Names {
         let mut names = Self::default();
         let mut problem = None;
         let mut raw = RawDir::new(folder, &mut buffer);
-        while let Some(next) = raw.next() {
+        loop {
+            // Only then the kernel is asked for more.
+            let next = if raw.is_buffer_empty() {
+                blocking(session, Wait::List, || raw.next())
+            } else {
+                raw.next()
+            };
+            let Some(next) = next else { break };
             let entry = match next {
                 Ok(entry) => entry,
                 Err(Errno::INTR) => continue,

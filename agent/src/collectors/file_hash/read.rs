@@ -20,7 +20,7 @@ use super::pages::Pages;
 use super::plan::Plan;
 use super::recall::Recall;
 use super::window::{Place, Window};
-use crate::session::{Cost, Session, Stop};
+use crate::session::{Cost, Session, Stop, Wait, blocking};
 
 /// Bytes of one read: at 256 KiB and beyond a copy is five times slower.
 const BUFFER_BYTES: usize = 65_536;
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
         let mut steps = Vec::with_capacity(active.len());
         for (stream, buffer) in active.iter_mut().zip(&mut self.buffers) {
             session.check()?;
-            steps.push(stream.pull(buffer));
+            steps.push(stream.pull(buffer, session));
         }
         let read = active.iter_mut().zip(&self.buffers).zip(&steps);
         let mut fed = read.filter_map(|((stream, buffer), step)| match step {
@@ -316,10 +316,10 @@ impl Stream {
     }
 
     /// Reads into `buffer`; waits for the disk only if it may.
-    fn pull(&mut self, buffer: &mut [u8]) -> Step {
+    fn pull(&mut self, buffer: &mut [u8], session: &dyn Session) -> Step {
         loop {
             let read = if self.may_block || self.got > 0 {
-                io::read(&self.open.file, &mut *buffer)
+                blocking(session, Wait::Read, || io::read(&self.open.file, &mut *buffer))
             } else {
                 let mut buffers = [IoSliceMut::new(buffer)];
                 io::preadv2(&self.open.file, &mut buffers, HERE, ReadWriteFlags::NOWAIT)

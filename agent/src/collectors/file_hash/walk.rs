@@ -19,7 +19,7 @@ use super::resume::{Past, Resume, done_with};
 use super::root::{Place, Ways};
 use super::{meta, tally};
 use crate::collectors::CollectError;
-use crate::session::{Cursor, Session, Stop};
+use crate::session::{Cursor, Session, Stop, Wait, blocking};
 
 mod follow;
 
@@ -247,12 +247,14 @@ impl<'a> Walker<'a> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let is_unmounted = entry.level > 0 && entry.mount.is_none() && entry.real.is_none();
-        let opened = if is_unmounted {
-            open_unmounted(&entry.folder, &entry.name)
-        } else {
-            open_folder(&entry.folder, &entry.name)
-        };
-        let opened = opened.and_then(|folder| Ok((meta::of_open(&folder)?, folder)));
+        let opened = blocking(session, Wait::Open, || {
+            let opened = if is_unmounted {
+                open_unmounted(&entry.folder, &entry.name)
+            } else {
+                open_folder(&entry.folder, &entry.name)
+            };
+            opened.and_then(|folder| Ok((meta::of_open(&folder)?, folder)))
+        });
         let (stat, folder) = match opened {
             Ok(opened) => opened,
             Err(Errno::XDEV) if is_unmounted => {

@@ -15,7 +15,7 @@ use super::walk::Walker;
 use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
 use crate::session::cache::Digests;
-use crate::session::{Cost, FileId, Session, Stop};
+use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
 
 /// Files that are opened before the first of them is read: so many a disk is asked for at once.
 const GROUP: usize = 16;
@@ -67,7 +67,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             self.session.check()?;
             match window.next() {
                 Next::End => return Ok(()),
-                Next::Wait => window.wait(),
+                Next::Wait => blocking(self.session, Wait::Peers, || window.wait()),
                 Next::Read(big) => {
                     let mut delivery = Delivery::new(window);
                     self.reader.read_big(*big, &mut delivery, self.session)?;
@@ -84,7 +84,8 @@ impl<'a, 'p> Worker<'a, 'p> {
 
     /// Takes the next batch off the walker and opens its place in the window, in one order.
     fn pull(&self) -> Result<Option<Batch>, Stop> {
-        let mut walker = self.shared.walker.lock().unwrap_or_else(PoisonError::into_inner);
+        let walker = blocking(self.session, Wait::Peers, || self.shared.walker.lock());
+        let mut walker = walker.unwrap_or_else(PoisonError::into_inner);
         let batch = walker.next_batch(self.session)?;
         if let Some(batch) = &batch {
             self.shared.window.open(batch);
@@ -148,7 +149,7 @@ impl<'a, 'p> Worker<'a, 'p> {
         expected: Option<(FileId, Digests)>,
         delivery: &mut Delivery<'_>,
     ) -> Result<(), Stop> {
-        let mut open = match self.examiner.open(leaf) {
+        let mut open = match self.examiner.open(leaf, self.session) {
             Opened::Done(outcome) => return delivery.add(place, outcome, self.session),
             Opened::Open(open) => open,
         };

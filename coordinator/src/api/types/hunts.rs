@@ -142,6 +142,30 @@ pub struct Progress {
     pub eta_s: Option<u64>,
 }
 
+/// What the threads of ended collections used, and what they waited for. CPU and waits add up to `threads_ms`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+#[serde(default)]
+pub struct Spent {
+    /// Time that the threads were there, added up.
+    pub threads_ms: u64,
+    /// CPU in user mode.
+    pub cpu_user_ms: u64,
+    /// CPU in the kernel.
+    pub cpu_system_ms: u64,
+    /// Time in which they were on no processor, by cause: `limit`, `outbox`, `journal`, `peers`, `open`, `read`, `list`,
+    /// `processor`, `other`.
+    pub waits_ms: BTreeMap<String, u64>,
+    /// Page faults that needed no disk.
+    pub faults_minor: u64,
+    /// Page faults that waited for a disk.
+    pub faults_major: u64,
+    /// What had to be fetched from a disk.
+    pub disk_read_bytes: u64,
+    /// What was written to a disk.
+    pub disk_written_bytes: u64,
+}
+
 /// One hunt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
@@ -177,6 +201,9 @@ pub struct HuntView {
     pub states: States,
     /// What was done so far.
     pub progress: Progress,
+    /// What that cost, by the footers of the agents.
+    #[serde(default)]
+    pub spent: Spent,
     /// Whether nothing more is to come by itself.
     pub done: bool,
     /// 0 when all targeted agents finished; 2 when some did not (or not yet).
@@ -267,6 +294,9 @@ pub struct CollectionView {
     pub cpu_ms: u64,
     /// Time it waited for limits or its outbox.
     pub throttled_ms: u64,
+    /// What its threads used and waited for, by its last footer.
+    #[serde(default)]
+    pub spent: Spent,
     /// How often it was taken up again.
     pub resumed: u32,
     /// Where it is, or what took longest; lossy.

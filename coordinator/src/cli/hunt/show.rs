@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::cli::args::hunt::Show as Flags;
 use crate::cli::failure::{Exit, Failure};
 use crate::output::listing::field;
-use crate::output::{Column, Format, Show, units};
+use crate::output::{Column, Format, Show, escape, units};
 
 /// The states of a request, in the order of every output.
 pub(in crate::cli) const STATES: [&str; 12] = [
@@ -66,6 +66,9 @@ const AGENTS: &[Column] = &[
     Column::new("why", "reason", Show::Text),
 ];
 
+/// In a table: what its threads waited for most.
+const WAITED: Column = Column::new("waited for", "waited", Show::Text);
+
 pub(super) fn list(context: &Context) -> Result<Exit, Failure> {
     let Value::Array(hunts) = context.client()?.get("/api/v1/hunts")? else {
         return Err(Failure::bug("the coordinator sent no list of hunts", ""));
@@ -94,9 +97,16 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
         agents.retain(|agent| field(agent, "state") != "finished");
     }
     context.out.record(HUNT, &found.view)?;
-    context.out.bytes(coverage(&found.view).as_bytes())?;
+    let cost = cost(field(&found.view, "spent"));
+    context.out.bytes(format!("{}{cost}", coverage(&found.view)).as_bytes())?;
     if !agents.is_empty() {
-        context.out.list(AGENTS, &agents)?;
+        for agent in &mut agents {
+            let waited = waits(field(agent, "spent")).first().cloned();
+            if let (Some(agent), Some(waited)) = (agent.as_object_mut(), waited) {
+                agent.insert("waited".to_owned(), waited.into());
+            }
+        }
+        context.out.list(&[AGENTS, &[WAITED]].concat(), &agents)?;
     }
     Ok(Exit::Done)
 }
@@ -129,6 +139,46 @@ pub(in crate::cli) fn coverage(view: &Value) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+/// Says in two lines what the threads of ended collections used and waited for; nothing where no footer tells.
+fn cost(spent: &Value) -> String {
+    let number = |name: &str| field(spent, name).as_u64().unwrap_or(0);
+    let (user, system) = (number("cpu_user_ms"), number("cpu_system_ms"));
+    let (minor, major) = (number("faults_minor"), number("faults_major"));
+    let threads = number("threads_ms");
+    if threads == 0 {
+        return String::new();
+    }
+    let cpu = share(user.saturating_add(system), threads);
+    let parts = [vec![format!("on a processor {cpu}")], waits(spent)].concat();
+    format!(
+        "  cpu: user {}, system {} · page faults {}, {} of them from disk · {} from disk\n  threads {}: {}\n",
+        units::duration_ms(user),
+        units::duration_ms(system),
+        units::count(minor.saturating_add(major)),
+        units::count(major),
+        units::bytes(number("disk_read_bytes")),
+        units::duration_ms(threads),
+        parts.join(" · "),
+    )
+}
+
+/// Returns what threads waited for, as shares of their time, the longest first; what is under a percent is left out.
+fn waits(spent: &Value) -> Vec<String> {
+    let threads = field(spent, "threads_ms").as_u64().unwrap_or(0);
+    let waits = field(spent, "waits_ms").as_object().into_iter().flatten();
+    let mut waits: Vec<_> = waits.filter_map(|(cause, ms)| Some((ms.as_u64()?, cause))).collect();
+    waits.retain(|(ms, _)| ms.saturating_mul(100) >= threads.max(1));
+    waits.sort_by_key(|(ms, _)| std::cmp::Reverse(*ms));
+    waits
+        .iter()
+        .map(|(ms, cause)| format!("{} {}", escape::text(cause), share(*ms, threads)))
+        .collect()
+}
+
+fn share(part: u64, whole: u64) -> String {
+    format!("{} %", (part.saturating_mul(100) + whole / 2) / whole.max(1))
 }
 
 /// Says how many files are in the hunt's list of hashes, where it carries one.
@@ -170,5 +220,20 @@ mod tests {
     fn states_that_do_not_add_up_are_not_hidden() {
         let text = coverage(&json!({"targeted": 3, "states": {"finished": 2}}));
         assert!(text.contains("add up to 2, not to 3"), "{text}");
+    }
+
+    #[test]
+    fn what_was_waited_for_is_told_the_longest_first() {
+        let spent = json!({"threads_ms": 10_000, "cpu_user_ms": 1_000, "cpu_system_ms": 500, "faults_minor": 1_200,
+            "faults_major": 34, "disk_read_bytes": 5_000_000,
+            "waits_ms": {"open": 6_500, "read\u{1b}": 1_960, "peers": 40}});
+        let text = cost(&spent);
+        let threads = text.lines().nth(1).unwrap().trim();
+        assert_eq!(threads, "threads 10.0 s: on a processor 15 % · open 65 % · read\\u{1b} 20 %");
+        assert!(
+            text.contains("page faults 1,234, 34 of them from disk · 5.0 MB from disk"),
+            "{text}"
+        );
+        assert_eq!(cost(&json!({})), "", "an older agent tells nothing");
     }
 }

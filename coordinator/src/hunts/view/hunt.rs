@@ -4,9 +4,10 @@ use common::clock::Timestamp;
 use common::ids::AgentId;
 use common::request::hunt::HuntStart;
 use common::request::ioc::IocList;
+use common::result::Footer;
 
 use super::{Whole, exit_code};
-use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Time};
+use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
 use crate::hunts::state::Part;
 use crate::store::StoreError;
 
@@ -32,6 +33,7 @@ impl Whole {
             targeted: states.sum(),
             states,
             progress: self.progress(),
+            spent: self.spent(),
             done: states.ended() == states.sum(),
             exit_code: exit_code(&states),
         })
@@ -67,6 +69,18 @@ impl Whole {
         sum
     }
 
+    /// Adds up what the ended parts cost.
+    fn spent(&self) -> Spent {
+        let runs = self.parts().filter_map(|(_, part)| part.counting());
+        let footers = runs.filter_map(|(_, run)| run.last.as_ref()?.footer.as_ref());
+        shown(&footers.fold(Footer::default(), |sum, footer| Footer {
+            cpu_user_ms: sum.cpu_user_ms.saturating_add(footer.cpu_user_ms),
+            cpu_system_ms: sum.cpu_system_ms.saturating_add(footer.cpu_system_ms),
+            spent: sum.spent.plus(&footer.spent),
+            ..sum
+        }))
+    }
+
     /// Returns the list of hashes that the hunt carries, as it was signed.
     pub fn ioc(&self) -> Result<Vec<IocList>, StoreError> {
         Ok(self.args::<HuntStart>()?.file_hash.ioc)
@@ -81,7 +95,8 @@ impl Whole {
         let run = part.counting();
         let (code, reason) = self.why(part);
         let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();
-        let files = footer.files.clone().unwrap_or_default();
+        let spent = shown(&footer);
+        let files = footer.files.unwrap_or_default();
         let is_live = run.is_none_or(|(_, run)| run.last.is_none());
         let sample = self.sample(agent).filter(|_| is_live);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
@@ -125,9 +140,24 @@ impl Whole {
             cpu_ms: sample
                 .map_or(footer.cpu_user_ms + footer.cpu_system_ms, |sample| sample.cpu_ms),
             throttled_ms: sample.map_or(footer.throttled_ms, |sample| sample.throttled_ms),
+            spent,
             resumed: footer.resumed,
             path: String::from_utf8_lossy(path).into_owned(),
         }
+    }
+}
+
+fn shown(footer: &Footer) -> Spent {
+    let spent = footer.spent.clone();
+    Spent {
+        threads_ms: spent.threads_ms,
+        cpu_user_ms: footer.cpu_user_ms,
+        cpu_system_ms: footer.cpu_system_ms,
+        waits_ms: spent.waits_ms,
+        faults_minor: spent.faults_minor,
+        faults_major: spent.faults_major,
+        disk_read_bytes: spent.disk_read_bytes,
+        disk_written_bytes: spent.disk_written_bytes,
     }
 }
 
