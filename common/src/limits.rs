@@ -109,6 +109,8 @@ limits! {
     SEQ_MAX: u64 = 10_000_000, "the chunk goes to results.dead";
     /// Seconds of one profile.
     PROFILE_SECONDS_MAX: u32 = 600, "the request is refused";
+    /// How long a profile that is to be taken of a hunt waits for the hunt to begin on an agent.
+    PROFILE_AWAITS_S_MAX: u64 = 3_600, "the profile fails: no_hunt";
     /// Samples a second and thread.
     PROFILE_HERTZ_MAX: u32 = 250, "the request is refused";
     /// Threads times samples a second of a wall-clock profile.

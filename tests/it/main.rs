@@ -12,6 +12,7 @@ mod hunts;
 mod ioc;
 mod journals;
 mod keys;
+mod meanwhile;
 mod moving;
 mod newcomer;
 mod owed;

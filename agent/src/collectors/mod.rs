@@ -31,6 +31,8 @@ impl CollectError {
     pub const SYSTEM: &'static str = "system";
     /// Below a root nothing could be looked at; what the other roots hold was collected.
     pub const NO_ROOT: &'static str = "no_root";
+    /// The hunt that was to be profiled had ended, or does not begin.
+    pub const NO_HUNT: &'static str = "no_hunt";
     /// An owner or group that this machine does not know by that name.
     pub const NO_ACCOUNT: &'static str = "no_account";
     /// An invariant of the collector is broken.

@@ -348,7 +348,7 @@ fn the_policy_wins() {
     };
     let core = fleet.agent(folder.path(), policy);
     core.take(&fleet.hunt("/secret/x"), STREAM).unwrap();
-    let long = ProfileStart { revision: 0, kinds: vec![ProfileKind::Cpu], seconds: 6, hertz: 99 };
+    let long = ProfileStart { revision: 0, during: None, kinds: vec![ProfileKind::Cpu], seconds: 6, hertz: 99 };
     core.take(&fleet.seal(&Args::ProfileStart(long), Target::all(), 1_000), STREAM).unwrap();
     let told = statuses(&core);
     assert_eq!(told.iter().map(|s| s.code.as_str()).collect::<Vec<_>>(), ["policy", "policy"]);
@@ -362,7 +362,7 @@ fn a_kind_of_profile_that_does_not_work_here_is_declined_not_left_out() {
     let fleet = Fleet::new();
     let core = fleet.agent(folder.path(), Policy::default());
     let kinds = vec![ProfileKind::Cpu, ProfileKind::Heap];
-    let both = ProfileStart { revision: 0, kinds, seconds: 1, hertz: 99 };
+    let both = ProfileStart { revision: 0, during: None, kinds, seconds: 1, hertz: 99 };
     core.take(&fleet.seal(&Args::ProfileStart(both), Target::all(), 1_000), STREAM).unwrap();
     let told = statuses(&core);
     assert_eq!((told[0].state, told[0].code.as_str()), (State::Declined, "unsupported"));

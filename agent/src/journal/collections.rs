@@ -13,7 +13,7 @@ use serde_bytes::ByteBuf;
 
 use super::outbox::{Entry, encode};
 use super::{Journal, JournalError, to_sql};
-use crate::session::Cursor;
+use crate::session::{Cursor, Standing};
 
 /// What was spent and emitted up to the cursor, restarts included.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,24 @@ impl Journal {
             db.prepare_cached(&format!("{SELECT} WHERE request = ?1"))?
                 .query_row(params![request.as_bytes()], collection)
                 .optional()
+        })
+    }
+
+    /// Returns how a request stands.
+    pub fn standing(&self, request: RequestId) -> Result<Standing, JournalError> {
+        self.read(|db| {
+            let is_running: Option<bool> = db
+                .prepare_cached("SELECT running FROM collections WHERE request = ?1")?
+                .query_row(params![request.as_bytes()], |row| row.get(0))
+                .optional()?;
+            let is_known = db
+                .prepare_cached("SELECT 1 FROM seen WHERE id = ?1 UNION ALL SELECT 1 FROM refused WHERE id = ?1")?
+                .exists(params![request.as_bytes()])?;
+            Ok(match is_running {
+                Some(true) => Standing::Running,
+                None if is_known => Standing::Over,
+                Some(false) | None => Standing::Awaited,
+            })
         })
     }
 

@@ -5,7 +5,7 @@ use common::result::{RowChunk, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::session::Cursor;
+use crate::session::{Cursor, Standing};
 
 fn agent() -> AgentId {
     AgentId::new("a-1").unwrap()
@@ -46,6 +46,25 @@ fn final_status(journal: &Journal, request: common::ids::RequestId) -> Status {
         chunks: Some(1),
         footer: None,
     }
+}
+
+#[test]
+fn how_a_request_stands_is_known_from_its_arrival_to_its_end() {
+    let journal = Journal::in_memory().unwrap();
+    let standing = |id| journal.standing(id).unwrap();
+    assert_eq!(standing(common::ids::RequestId::new()), Standing::Awaited, "it may still come");
+    let id = start(&journal);
+    assert_eq!(standing(id), Standing::Awaited, "it waits for a lane");
+    journal.begin(id, Timestamp(2)).unwrap();
+    assert_eq!(standing(id), Standing::Running);
+    let last = final_status(&journal, id);
+    let step = Step { last: Some(&last), ..Step::default() };
+    journal.step(&agent(), id, &step).unwrap();
+    assert_eq!(standing(id), Standing::Over);
+    let refused = common::ids::RequestId::new();
+    let intake = Intake { refused: Some(refused), ..Intake::default() };
+    journal.take(&intake, Timestamp(3)).unwrap();
+    assert_eq!(standing(refused), Standing::Over);
 }
 
 fn start(journal: &Journal) -> common::ids::RequestId {

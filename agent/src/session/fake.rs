@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use common::ids::RequestId;
 use common::profile::Captured;
 use common::result::Row;
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
-use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope, Wait};
+use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
 
 /// What a collector did with its session.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,7 @@ pub struct FakeSession {
     checks: AtomicU64,
     threads: Threads,
     stop: Mutex<Option<Stop>>,
+    standings: Mutex<Vec<Standing>>,
     seen: Mutex<Seen>,
 }
 
@@ -100,6 +102,14 @@ impl FakeSession {
         self
     }
 
+    /// Answers how another request stands with these words, one after another; the last one stays.
+    #[must_use]
+    pub fn beside(self, mut standings: Vec<Standing>) -> Self {
+        standings.reverse();
+        *lock(&self.standings) = standings;
+        self
+    }
+
     /// Stops the collector from outside.
     pub fn stop(&self, stop: Stop) {
         *lock(&self.stop) = Some(stop);
@@ -153,6 +163,15 @@ impl Session for FakeSession {
         seen.bytes = seen.bytes.saturating_add(cost.bytes);
         drop(seen);
         self.check()
+    }
+
+    fn standing(&self, _request: RequestId) -> Result<Standing, Stop> {
+        let mut standings = lock(&self.standings);
+        let last = standings.last().copied().unwrap_or(Standing::Awaited);
+        if standings.len() > 1 {
+            standings.pop();
+        }
+        Ok(last)
     }
 
     fn waited(&self, why: Wait, time: Duration) {

@@ -20,7 +20,7 @@ use super::bucket::Bucket;
 use super::cache::Cache;
 use super::meter::{self, Meter};
 use super::stop::{StopSignal, lock};
-use super::{Cost, Cursor, Leave, Progress, Session, Stop, ThreadScope, Wait};
+use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
 use crate::hash_cache::HashCache;
 use crate::journal::{Collection, Figures, Journal, JournalError, Step};
 
@@ -435,6 +435,10 @@ impl Session for LiveSession {
                 self.check()?;
             }
         })
+    }
+
+    fn standing(&self, request: RequestId) -> Result<Standing, Stop> {
+        self.journal.standing(request).map_err(|error| Stop::Journal(error.to_string()))
     }
 
     fn waited(&self, why: Wait, time: Duration) {

@@ -15,6 +15,7 @@ mod sys;
 
 use std::time::{Duration, Instant};
 
+use common::ids::RequestId;
 use common::profile::Captured;
 use common::result::{FilesFooter, Row};
 
@@ -88,6 +89,17 @@ pub struct Cost {
     pub files: u32,
     /// Bytes that are read.
     pub bytes: u64,
+}
+
+/// How another collection of this agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has not begun; it may not be known yet.
+    Awaited,
+    /// It runs.
+    Running,
+    /// It has ended, or never began here and never will.
+    Over,
 }
 
 /// What a thread can wait for.
@@ -208,6 +220,9 @@ pub trait Session: Sync {
 
     /// Says what the calling thread has waited for; see [`blocking`].
     fn waited(&self, why: Wait, time: Duration);
+
+    /// Says how another request stands on this agent.
+    fn standing(&self, request: RequestId) -> Result<Standing, Stop>;
 
     /// Emits rows in walk order together with the cursor that includes them; from one thread at a time.
     /// Waits when the outbox is full.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::RequestId;
+
 /// A kind of profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,6 +86,10 @@ pub struct ProfileStart {
     pub kinds: Vec<ProfileKind>,
     /// Length of the window.
     pub seconds: u32,
+    /// Only while this hunt runs on the agent: the window opens when it begins there and closes when it ends, after
+    /// `seconds` at the latest. Absent on the wire where there is none, so that older agents take the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<RequestId>,
     /// Samples a second and thread: of CPU time (`cpu`), of wall-clock time (`wall`).
     pub hertz: u32,
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use common::clock::Timestamp;
 use common::limits;
+use common::request::profile::ProfileKind;
 use common::request::select::MODE_BITS;
 
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
@@ -130,6 +131,34 @@ pub fn share_ppm(text: &str) -> Result<u32, String> {
     if (1..=1_000_000).contains(&ppm) { Ok(ppm) } else { Err(bad()) }
 }
 
+/// Which profiles are to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What to take.
+    pub kinds: Vec<ProfileKind>,
+    /// For how long at most.
+    pub seconds: u32,
+    /// Samples a second and thread.
+    pub hertz: u32,
+}
+
+/// Reads what to profile: `cpu`, `cpu,wall:30s`, `cpu:30s@99`.
+pub fn probe(text: &str) -> Result<Probe, String> {
+    let (rest, hertz) = text.split_once('@').map_or((text, None), |(rest, hz)| (rest, Some(hz)));
+    let (kinds, time) = rest.split_once(':').map_or((rest, None), |(kinds, t)| (kinds, Some(t)));
+    let seconds = time.map_or(Ok(30), seconds)?;
+    let hertz = hertz.map_or(Ok(99), |hz| hz.parse().map_err(|_| format!("{hz:?} is no number")))?;
+    for (value, most, unit) in
+        [(seconds, limits::PROFILE_SECONDS_MAX, "s"), (hertz, limits::PROFILE_HERTZ_MAX, "hertz")]
+    {
+        if !(1..=most).contains(&value) {
+            return Err(format!("{value} {unit}: 1 to {most} are possible"));
+        }
+    }
+    let kinds: Result<Vec<_>, _> = kinds.split(',').map(str::parse).collect();
+    Ok(Probe { kinds: kinds?, seconds, hertz })
+}
+
 /// Reads percent of one core: `50%`, `50`, `200%` for two cores.
 pub fn percent(text: &str) -> Result<u32, String> {
     let bad = || format!("{text:?} is not a percentage like 50% (of one core)");
@@ -191,6 +220,18 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_to_profile_has_kinds_time_and_hertz() {
+        use ProfileKind::{Cpu, Wall};
+        let of = |kinds: &[ProfileKind], seconds, hertz| Ok(Probe { kinds: kinds.to_vec(), seconds, hertz });
+        assert_eq!(probe("cpu"), of(&[Cpu], 30, 99));
+        assert_eq!(probe("cpu,wall:2m@49"), of(&[Cpu, Wall], 120, 49));
+        assert_eq!(probe("wall@20"), of(&[Wall], 30, 20));
+        for bad in ["", "shoes", "cpu:0s", "cpu:1h", "cpu@0", "cpu@9999", "cpu@x", "cpu:"] {
+            probe(bad).unwrap_err();
+        }
+    }
 
     #[test]
     fn sizes() {

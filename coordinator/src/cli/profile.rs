@@ -3,6 +3,7 @@
 mod compare;
 mod documents;
 mod lines;
+mod series;
 mod source;
 mod views;
 
@@ -74,30 +75,28 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
 }
 
 fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
+    let plan = series::Plan::of(flags)?;
     let client = context.client()?;
-    let start = ProfileStart {
-        revision: 0,
-        kinds: flags.kinds.clone(),
-        seconds: flags.seconds,
-        hertz: flags.hertz,
-    };
-    let ask = Ask {
-        args: Args::ProfileStart(start),
-        target: target(flags, &client)?,
-        limits: Limits::default(),
-        valid_ms: flags.expires,
-    };
-    let launched = client.submit(&sign::seal(&context.settings.operator()?, ask)?)?;
-    let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
+    let ask = ask(flags, &client)?;
+    let launch = || client.submit(&sign::seal(&context.settings.operator()?, ask.clone())?);
+    let id_of = |launched: &Value| id_part(field(launched, "id").as_str().unwrap_or_default());
+    if let Some(plan) = plan {
+        let launch = || launch().and_then(|launched| id_of(&launched));
+        return series::take(context, &client, plan, flags.window_s(), launch);
+    }
+    let launched = launch()?;
+    let id = id_of(&launched)?;
     if flags.detach {
         hunt::print_launched(context, &launched)?;
         return Ok(Exit::Done);
     }
     let kinds: Vec<_> = flags.kinds.iter().map(|kind| kind.as_str()).collect();
-    let (kinds, seconds, hertz) = (kinds.join(", "), flags.seconds, flags.hertz);
-    context.out.note(&format!("profile {id}: {kinds} for {seconds} s at {hertz} hertz"));
-    let wait_s = flags.wait.unwrap_or_else(|| flags.seconds.saturating_add(GRACE_S));
-    match watch::watch_profile(context, &id, Some(wait_s))? {
+    let (kinds, seconds, hertz) = (kinds.join(", "), flags.window_s(), flags.hertz);
+    let whole = if flags.during.is_some() { "as long as it hunts, at most" } else { "for" };
+    context.out.note(&format!("profile {id}: {kinds} {whole} {seconds} s at {hertz} hertz"));
+    // When the hunt begins, nobody knows.
+    let usual_s = flags.during.is_none().then(|| seconds.saturating_add(GRACE_S));
+    match watch::watch_profile(context, &id, flags.wait.or(usual_s))? {
         Watched::Ended(view) => taken(context, &client, &id, &view),
         Watched::Detached => {
             context.out.note(&format!("detached; the profile goes on: muster profile show {id}"));
@@ -108,6 +107,27 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
             Ok(Exit::TimedOut)
         }
     }
+}
+
+fn ask(flags: &Take, client: &Client) -> Result<Ask, Failure> {
+    let during = match &flags.during {
+        Some(typed) => Some(hunt::find(client, typed)?.id),
+        None => None,
+    };
+    let during = during.map(|id| id.parse()).transpose();
+    let start = ProfileStart {
+        revision: 0,
+        kinds: flags.kinds.clone(),
+        seconds: flags.window_s(),
+        during: during.map_err(|e| Failure::bug("the coordinator sent a broken id", e))?,
+        hertz: flags.hertz,
+    };
+    Ok(Ask {
+        args: Args::ProfileStart(start),
+        target: target(flags, client)?,
+        limits: Limits::default(),
+        valid_ms: flags.expires,
+    })
 }
 
 fn target(flags: &Take, client: &Client) -> Result<Target, Failure> {

@@ -39,6 +39,10 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
     let shared = Arc::clone(core);
     match opened.args.clone() {
         Args::ProfileStart(args) => {
+            if args.during.is_some() {
+                let reason = "no hunt runs on the coordinator: profile it for a time instead";
+                return decline(core, request, reason.to_owned());
+            }
             if let Some(reason) = capture::unsupported(&args) {
                 return decline(core, request, reason);
             }

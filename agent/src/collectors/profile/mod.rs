@@ -1,17 +1,20 @@
 //! `profile`: what this process is doing, over one window, as one blob for each kind that was asked for.
 //!
 //! The window opens at once and ends when its seconds are over or the session says stop. What was sampled
-//! is delivered in either case; the footer says whether the window was cut short.
+//! is delivered in either case; the footer says whether the window was cut short. A profile of a hunt has the
+//! hunt's window: it opens when the hunt begins, and the end of the hunt is its end, too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::clock::Clock;
+use common::ids::RequestId;
+use common::limits::PROFILE_AWAITS_S_MAX;
 use common::profile::{Capture, SamplerError, Scope, capture};
 use common::request::profile::ProfileStart;
 use common::result::Telemetry;
 
 use super::CollectError;
-use crate::session::{Session, Stop};
+use crate::session::{Session, Standing, Stop};
 
 #[cfg(test)]
 mod tests;
@@ -34,10 +37,13 @@ pub fn collect(
     if let Some(reason) = capture::unsupported(args) {
         return Err(CollectError::failed(CollectError::BAD_ARGUMENTS, reason));
     }
+    if let Some(hunt) = args.during {
+        await_start(hunt, session)?;
+    }
     let first = told().map_err(|reason| CollectError::failed(CollectError::SYSTEM, reason))?;
     let windows = Capture::open(args, scope, clock, &first).map_err(|error| refused(&error))?;
     let _thread = session.enter_thread();
-    let waited = wait(&windows, Duration::from_secs(args.seconds.into()), session);
+    let waited = wait(&windows, args, session);
     // What was sampled counts, whatever keeps the agent from telling more.
     let last = told().unwrap_or(first);
     let captured = windows.finish(waited.is_err(), &last).map_err(|error| {
@@ -47,14 +53,39 @@ pub fn collect(
     Ok(waited?)
 }
 
-/// Waits until the windows have been open for `time`, or fails with the session's stop.
-fn wait(windows: &Capture, time: Duration, session: &dyn Session) -> Result<(), Stop> {
+/// Waits until a hunt begins. Nothing is switched on meanwhile.
+fn await_start(hunt: RequestId, session: &dyn Session) -> Result<(), CollectError> {
+    let began = Instant::now();
+    let failed = |reason: &str| Err(CollectError::failed(CollectError::NO_HUNT, reason));
+    loop {
+        match session.standing(hunt)? {
+            Standing::Running => return Ok(()),
+            Standing::Over => return failed("the hunt is over here, or never was for this agent"),
+            Standing::Awaited if began.elapsed().as_secs() >= PROFILE_AWAITS_S_MAX => {
+                return failed("the hunt has not begun here");
+            }
+            Standing::Awaited => {
+                session.check()?;
+                std::thread::park_timeout(STEP);
+            }
+        }
+    }
+}
+
+/// Waits until the windows have been open for their time or their hunt ends, or fails with the session's stop.
+fn wait(windows: &Capture, args: &ProfileStart, session: &dyn Session) -> Result<(), Stop> {
+    let time = Duration::from_secs(args.seconds.into());
     loop {
         let left = time.saturating_sub(windows.elapsed());
         if left.is_zero() {
             return Ok(());
         }
         session.check()?;
+        if let Some(hunt) = args.during
+            && session.standing(hunt)? != Standing::Running
+        {
+            return Ok(());
+        }
         std::thread::park_timeout(left.min(STEP));
     }
 }

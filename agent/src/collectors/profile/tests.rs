@@ -20,7 +20,7 @@ use super::*;
 use crate::session::fake::FakeSession;
 
 fn args(seconds: u32) -> ProfileStart {
-    ProfileStart { revision: 0, kinds: vec![ProfileKind::Cpu], seconds, hertz: 199 }
+    ProfileStart { revision: 0, during: None, kinds: vec![ProfileKind::Cpu], seconds, hertz: 199 }
 }
 
 /// What an agent tells of itself: one hunt is under way.
@@ -174,6 +174,27 @@ fn the_session_is_asked_all_the_time_and_bad_arguments_open_no_window() {
         let Err(CollectError::Failed { code, .. }) = ended else { panic!("{ended:?}") };
         assert_eq!((code, session.seen().blobs.len()), (CollectError::BAD_ARGUMENTS, 0));
     }
+}
+
+#[test]
+fn a_profile_of_a_hunt_has_the_hunts_window() {
+    use Standing::{Awaited, Over, Running};
+    let agent = Scope::Agent(AgentId::new("prof-5").unwrap());
+    let of = ProfileStart { during: Some(RequestId::new()), ..args(600) };
+    let session = FakeSession::new().beside(vec![Awaited, Awaited, Running, Running, Running, Over]);
+    collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session).unwrap();
+    let blobs = session.seen().blobs;
+    let footer = &blobs[0].footer;
+    let window_ms = footer.window_end.since_ms(footer.window_start);
+    assert!(!footer.partial && window_ms < 60_000, "the end of the hunt is its end: {footer:?}");
+    assert_eq!(session.checks(), 4, "two while it waited, two in the window");
+    let session = FakeSession::new().beside(vec![Awaited, Over]);
+    let ended = collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session);
+    let Err(CollectError::Failed { code, .. }) = ended else { panic!("{ended:?}") };
+    assert_eq!((code, session.seen().blobs.len()), (CollectError::NO_HUNT, 0));
+    let session = FakeSession::new().cancelling_at(3);
+    let ended = collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session);
+    assert_eq!(ended, Err(CollectError::Stop(Stop::Cancelled)), "also while it waits");
 }
 
 #[test]

@@ -199,6 +199,7 @@ fn a_certificate_grants_only_its_kinds() {
         revision: 0,
         kinds: vec![profile::ProfileKind::Cpu],
         seconds: 10,
+        during: None,
         hertz: 99,
     };
     assert!(fleet.trust.open(&sealed(&fleet, &Args::ProfileStart(profile)), NOW).is_ok());
@@ -270,7 +271,7 @@ fn bounds_that_hold_for_every_agent() {
         let kinds = vec![profile::ProfileKind::Cpu];
         sealed(
             &fleet,
-            &Args::ProfileStart(profile::ProfileStart { revision: 0, kinds, seconds, hertz }),
+            &Args::ProfileStart(profile::ProfileStart { revision: 0, during: None, kinds, seconds, hertz }),
         )
     };
     refused(&fleet, &profile(0, 99), "out_of_bounds");

@@ -15,6 +15,7 @@ pub enum Hunt {
     #[command(after_help = "Examples:\n  muster hunt run --target label:db --root /usr/bin\n  \
         muster hunt run --agents web-1,web-2 --root /srv --include '*.php' --max-size 10M\n  \
         muster hunt run --root /usr --one-file-system --setuid --changed-newer 7d\n  \
+        muster hunt run --root /home --profile cpu,wall:30s@99 --profile-agents 2\n  \
         muster hunt run --root /etc --hash none --output jsonl > etc.jsonl\n  \
         muster hunt run --root /home --root /tmp --ioc bad-hashes.txt --output jsonl | jq 'select(.match)'")]
     Run(Run),
@@ -190,12 +191,28 @@ pub struct Draft {
     pub bounds: Bounds,
 }
 
+/// Profiles of agents that hunt.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Profiles while it runs")]
+pub struct Probed {
+    /// Profile some of the agents from the moment the hunt begins there until it ends, at most TIME: `cpu,wall:30s@99`
+    /// [default of TIME: 30s, of HZ: 99].
+    #[arg(long, value_name = "KINDS[:TIME][@HZ]", value_parser = parse::probe)]
+    pub profile: Option<parse::Probe>,
+    /// How many of them; live ones are chosen.
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "profile")]
+    pub profile_agents: usize,
+}
+
 /// Flags of `hunt run`.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The hunt.
     #[command(flatten)]
     pub draft: Draft,
+    /// What to know of the agents meanwhile.
+    #[command(flatten)]
+    pub probed: Probed,
     /// Write the rows to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

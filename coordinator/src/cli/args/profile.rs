@@ -16,6 +16,8 @@ pub enum Profile {
     #[command(after_help = "Examples:\n  muster profile take --agent web-1\n  \
         muster profile take --agent web-1 --seconds 30 --hertz 199\n  \
         muster profile take --agent web-1 --kind cpu,wall\n  \
+        muster profile take --agent web-1 --while 0177 --kind cpu,wall\n  \
+        muster profile take --agent web-1 --seconds 20 --repeat 60s --for 1h\n  \
         muster profile take --coordinator --seconds 10")]
     Take(Take),
     /// List profiles, the newest first.
@@ -97,10 +99,21 @@ pub struct Take {
         default_value = "cpu"
     )]
     pub kinds: Vec<ProfileKind>,
-    /// Length of the window.
-    #[arg(long, default_value_t = 10, value_name = "S",
+    /// Length of the window [default: 10, with --while 600].
+    #[arg(long, value_name = "S",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(PROFILE_SECONDS_MAX)))]
-    pub seconds: u32,
+    pub seconds: Option<u32>,
+    /// From the moment this hunt begins on the agent until it ends there, at most --seconds. An agent on which it runs
+    /// already begins at once; one on which it is over fails with `no_hunt`.
+    #[arg(long = "while", value_name = "HUNT", conflicts_with = "coordinator")]
+    pub during: Option<String>,
+    /// Take one after another, one each time that so long has passed; the command stays, ctrl-c ends it.
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, requires = "length",
+          conflicts_with_all = ["during", "detach", "wait"])]
+    pub repeat: Option<u32>,
+    /// For how long to repeat.
+    #[arg(long = "for", value_name = "TIME", value_parser = parse::seconds, requires = "repeat")]
+    pub length: Option<u32>,
     /// Samples a second and thread.
     #[arg(long, default_value_t = 99, value_name = "HZ",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(PROFILE_HERTZ_MAX)))]
@@ -114,6 +127,14 @@ pub struct Take {
     /// Print the id and do not wait.
     #[arg(long)]
     pub detach: bool,
+}
+
+impl Take {
+    /// Returns the longest time that the window can be open.
+    pub fn window_s(&self) -> u32 {
+        let usual = if self.during.is_some() { PROFILE_SECONDS_MAX } else { 10 };
+        self.seconds.unwrap_or(usual)
+    }
 }
 
 /// Flags of `profile show`.

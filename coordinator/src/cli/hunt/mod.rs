@@ -3,6 +3,7 @@
 mod end;
 mod ioc;
 mod plan;
+mod probe;
 mod select;
 mod show;
 
@@ -107,9 +108,16 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let ask = plan::online(&flags.draft, &client, context.out, true)?;
     // An unwritable file is found before the fleet begins to work.
     let file = flags.out.as_deref().map(private::create).transpose()?;
+    let (meant, valid_ms) = (ask.target.clone(), ask.valid_ms);
     let sealed = sign::seal(&context.settings.operator()?, ask)?;
     ioc::weigh(context, &client, &sealed, flags.yes)?;
-    let launched = client.submit(&sealed)?;
+    let hunt = sealed.id.parse().map_err(|e| Failure::bug("a sealed request has no id", e))?;
+    let probes = probe::ask(context, &client, (hunt, &meant), &flags.probed, valid_ms)?;
+    let launched = client.submit(&sealed).inspect_err(|_| {
+        if let Some(probes) = &probes {
+            probes.cancel(context, &client);
+        }
+    })?;
     let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
     let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
     context.out.note(&format!("hunt {id}: meant for {}", agents(targeted)));
@@ -125,6 +133,9 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
         stream(&client, &id, rows, None)?;
         if let Some(path) = &flags.out {
             context.out.note(&format!("rows are in {}", path.display()));
+        }
+        if let Some(probes) = &probes {
+            probes.tell(context)?;
         }
     }
     end::finish(context, &id, watched)
