@@ -17,6 +17,7 @@ use crate::runner::{self, Run};
 use crate::session::Stop;
 use crate::session::live::LiveSession;
 use crate::task::{Task, Work};
+use crate::watchdog::{self, Watch};
 
 /// Runs without progress after which a collection is given up.
 const DEATHS_MAX: u32 = 3;
@@ -124,6 +125,7 @@ impl Core {
         if !was_running {
             collection.started = self.now();
         }
+        let stalls = watchdog::taken(collection.figures.profiles.len());
         let is_polite = matches!(task.work, Work::Hunt(_));
         let (journal, agent) = (Arc::clone(&self.journal), self.agent.clone());
         let mut session = LiveSession::new(journal, agent, collection, limits, is_polite)
@@ -139,6 +141,8 @@ impl Core {
             session: Arc::new(session),
             is_told: (says_at_once || was_running).into(),
             progress_at: Mutex::new(Instant::now()),
+            watch: Mutex::new(Watch::new(Instant::now(), stalls)),
+            is_being_profiled: false.into(),
         })))
     }
 
@@ -172,9 +176,10 @@ impl Core {
     }
 
     /// Tells of collections that run: `started` on a broadcast, progress where it was asked for.
-    fn tell(&self) {
+    fn tell(self: &Arc<Self>) {
         let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
         for run in runs {
+            watchdog::look(self, &run);
             let request = run.task.body.id;
             let (.., age) = run.session.snapshot();
             if age >= TELL_AFTER && !run.is_told.swap(true, Ordering::Relaxed) {

@@ -30,6 +30,7 @@ pub mod runner;
 pub mod session;
 pub mod task;
 pub mod telemetry;
+mod watchdog;
 
 pub use config::Config;
 pub use once::once;

@@ -71,6 +71,13 @@ impl Policy {
         })
     }
 
+    /// Tells whether a profile of so many seconds may be taken, also one that nobody asked for by itself.
+    pub fn allows_profile(&self, seconds: u32) -> bool {
+        let is_allowed =
+            self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&Kind::ProfileStart));
+        is_allowed && self.max_profile_seconds.is_none_or(|most| seconds <= most)
+    }
+
     /// Links may lead out of the folders that are allowed, or into one that is denied, and the collector does not know
     /// the rules.
     fn links(&self, is_followed: bool) -> Result<(), String> {
@@ -164,6 +171,16 @@ mod tests {
         root(&policy, "/srv/data2").unwrap_err();
         root(&policy, "/srv").unwrap_err();
         root(&policy, "/srv/data/../secret").unwrap_err();
+    }
+
+    #[test]
+    fn what_may_be_profiled_holds_for_stalls_too() {
+        assert!(Policy::default().allows_profile(5));
+        let kinds = |kinds: &[Kind]| Policy { kinds: Some(kinds.to_vec()), ..Policy::default() };
+        assert!(kinds(&[Kind::HuntStart, Kind::ProfileStart]).allows_profile(5));
+        assert!(!kinds(&[Kind::HuntStart]).allows_profile(5));
+        let short = Policy { max_profile_seconds: Some(4), ..Policy::default() };
+        assert!(short.allows_profile(4) && !short.allows_profile(5));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::session::live::LiveSession;
 use crate::session::{Session, Stop};
 use crate::task::{Task, Work};
 use crate::telemetry;
+use crate::watchdog::Watch;
 
 /// Carries a task out; the collectors, or something else in tests.
 pub trait Runner: Send + Sync + fmt::Debug {
@@ -39,6 +40,8 @@ pub(crate) struct Run {
     /// `started` was said, now or before a restart.
     pub(crate) is_told: AtomicBool,
     pub(crate) progress_at: std::sync::Mutex<Instant>,
+    pub(crate) watch: std::sync::Mutex<Watch>,
+    pub(crate) is_being_profiled: AtomicBool,
 }
 
 /// Starts the thread of a collection. It says on `done` when it is over.
@@ -88,7 +91,10 @@ fn carry_out(core: &Core, run: &Run) {
         Ok(Err(CollectError::Stop(stop))) => {
             let reason = stop.to_string();
             match stop {
-                Stop::Shutdown if session.footer(None).profiles.is_empty() => return suspend(run),
+                // A hunt that stood still has profiles, and goes on all the same.
+                Stop::Shutdown if is_hunt || session.footer(None).profiles.is_empty() => {
+                    return suspend(run);
+                }
                 // The partial profile is delivered; its footer says so.
                 Stop::Shutdown => (State::Finished, "", String::new(), None),
                 Stop::Cancelled => (State::Cancelled, "cancelled", reason, so_far()),

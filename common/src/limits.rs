@@ -111,6 +111,10 @@ limits! {
     PROFILE_SECONDS_MAX: u32 = 600, "the request is refused";
     /// How long a profile that is to be taken of a hunt waits for the hunt to begin on an agent.
     PROFILE_AWAITS_S_MAX: u64 = 3_600, "the profile fails: no_hunt";
+    /// Stalls of one collection that its agent profiles by itself.
+    STALL_PROFILES_MAX: u32 = 3, "further stalls are not profiled";
+    /// Length of such a profile.
+    STALL_SECONDS: u32 = 5, "not a bound: the length";
     /// Samples a second and thread.
     PROFILE_HERTZ_MAX: u32 = 250, "the request is refused";
     /// Threads times samples a second of a wall-clock profile.

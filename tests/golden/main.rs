@@ -94,6 +94,7 @@ fn sealed(file_hash: FileHash) -> Sealed {
         file_hash,
         spread_s: 0,
         progress_s: 2,
+        on_stall_s: 0,
     };
     let body = Body {
         kind: Kind::HuntStart,

@@ -103,6 +103,7 @@ impl Stage {
             },
             spread_s: 0,
             progress_s: 0,
+            on_stall_s: 0,
         }))
     }
 

@@ -18,6 +18,7 @@ mod newcomer;
 mod owed;
 mod refused;
 mod scene;
+mod stall;
 mod states;
 mod steps;
 mod symbols;

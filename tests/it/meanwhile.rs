@@ -32,7 +32,8 @@ fn seconds(time: &str) -> u32 {
 /// The window is the hunt's, as the agent's clock has both.
 fn is_of_the_whole_hunt(fleet: &Fleet, hunt: &str, window: &Value) {
     let parts = fleet.json_lines(&["hunt", "show", hunt, "--agents"]);
-    let part = parts.iter().find(|part| part["agent"] == window["agent"]).expect("the agent's part");
+    let part =
+        parts.iter().find(|part| part["agent"] == window["agent"]).expect("the agent's part");
     let (opened, closed) = (text(&window["window_start"]), text(&window["window_end"]));
     assert!(text(&part["started"]) <= opened && opened < text(&part["ended"]), "{part} {window}");
     assert_eq!(window["partial"], false, "the end of the hunt is its end: {window}");
@@ -49,15 +50,23 @@ fn a_profile_of_a_hunt_begins_and_ends_with_it() {
     sparse.expect("a sparse file");
     let tree = tree.to_string_lossy().into_owned();
 
-    let words = ["hunt", "run", "--root", &tree, "--profile", "cpu,tasks:60s@199", "--profile-agents", "1"];
+    let words =
+        ["hunt", "run", "--root", &tree, "--profile", "cpu,tasks:60s@199", "--profile-agents", "1"];
     let rows = fleet.json_lines(&[&words[..], &LIMIT].concat());
-    assert_eq!(rows.len(), 4, "a folder and a file of each agent: {rows:?}");
+    assert_eq!(rows.len(), 2, "a file of each agent: {rows:?}");
     let hunt = text(&rows[0]["hunt"]);
     let list = fleet.json_lines(&["profile", "list"]);
     assert_eq!(list.len(), 1, "{list:?}");
     let shown = profile(&fleet, &text(&list[0]["id"]));
-    assert_eq!((&shown["targeted"], &shown["states"]["finished"]), (&1.into(), &1.into()), "{shown}");
-    assert_eq!((&shown["hertz"], &shown["kinds"]), (&199.into(), &serde_json::json!(["cpu", "tasks"])));
+    assert_eq!(
+        (&shown["targeted"], &shown["states"]["finished"]),
+        (&1.into(), &1.into()),
+        "{shown}"
+    );
+    assert_eq!(
+        (&shown["hertz"], &shown["kinds"]),
+        (&199.into(), &serde_json::json!(["cpu", "tasks"]))
+    );
     is_of_the_whole_hunt(&fleet, &hunt, &shown["agents"][0]);
     let top = fleet.json(&["profile", "merge", "--hunt", &hunt, "--by", "hunt", "--format", "top"]);
     assert!(top["total"].as_i64() > Some(0), "its samples carry the hunt: {top}");
@@ -72,12 +81,19 @@ fn a_profile_of_a_hunt_begins_and_ends_with_it() {
     let take = ["profile", "take", "--while", &hunt, "--agent", &fleet.agents[0].id, "--detach"];
     let shown = profile(&fleet, &text(&fleet.json(&take)["id"]));
     let window = &shown["agents"][0];
-    assert_eq!((&shown["states"]["finished"], &window["partial"]), (&1.into(), &false.into()), "{shown}");
+    assert_eq!(
+        (&shown["states"]["finished"], &window["partial"]),
+        (&1.into(), &false.into()),
+        "{shown}"
+    );
     fleet.await_hunt(&hunt, LONG);
     let part = &fleet.json_lines(&["hunt", "show", &hunt, "--agents"])[0];
     assert!(text(&window["window_start"]) < text(&part["ended"]), "{window} {part}");
     let shown = profile(&fleet, &text(&fleet.json(&take)["id"]));
-    assert_eq!((&shown["states"]["failed"], &shown["agents"][0]["code"]), (&1.into(), &"no_hunt".into()));
+    assert_eq!(
+        (&shown["states"]["failed"], &shown["agents"][0]["code"]),
+        (&1.into(), &"no_hunt".into())
+    );
 
     let words = ["--seconds", "1", "--repeat", "1s", "--for", "2s"];
     let series = [&["profile", "take", "--agent", &fleet.agents[1].id], &words[..]].concat();

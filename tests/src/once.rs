@@ -109,6 +109,7 @@ impl Once {
             file_hash: spec.clone(),
             spread_s: 0,
             progress_s: 0,
+            on_stall_s: 0,
         });
         let target = Target::all();
         let draft = Draft { fleet: self.fleet, target, limits, issued: now, valid_ms: 3_600_000 };

@@ -123,6 +123,7 @@ fn hunt(root: &str) -> Args {
         file_hash: FileHash { roots: vec![ByteBuf::from(root.as_bytes())], ..FileHash::default() },
         spread_s: 0,
         progress_s: 0,
+        on_stall_s: 0,
     })
 }
 
@@ -348,7 +349,13 @@ fn the_policy_wins() {
     };
     let core = fleet.agent(folder.path(), policy);
     core.take(&fleet.hunt("/secret/x"), STREAM).unwrap();
-    let long = ProfileStart { revision: 0, during: None, kinds: vec![ProfileKind::Cpu], seconds: 6, hertz: 99 };
+    let long = ProfileStart {
+        revision: 0,
+        during: None,
+        kinds: vec![ProfileKind::Cpu],
+        seconds: 6,
+        hertz: 99,
+    };
     core.take(&fleet.seal(&Args::ProfileStart(long), Target::all(), 1_000), STREAM).unwrap();
     let told = statuses(&core);
     assert_eq!(told.iter().map(|s| s.code.as_str()).collect::<Vec<_>>(), ["policy", "policy"]);

@@ -103,9 +103,16 @@ async fn a_profile_tells_which_hunt_its_samples_worked_for() {
         file_hash: FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() },
         spread_s: 0,
         progress_s: 0,
+        on_stall_s: 0,
     });
     let kinds = vec![ProfileKind::Cpu];
-    let profile = Args::ProfileStart(ProfileStart { revision: 0, during: None, kinds, seconds: 1, hertz: 199 });
+    let profile = Args::ProfileStart(ProfileStart {
+        revision: 0,
+        during: None,
+        kinds,
+        seconds: 1,
+        hertz: 199,
+    });
     let [hunt, profile] = [hunt, profile].map(|args| seal(fleet, &root, &args));
     for request in [&hunt, &profile] {
         core.take(request, Source::Directed).unwrap();

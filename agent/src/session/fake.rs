@@ -30,6 +30,8 @@ pub struct Seen {
     pub files: u64,
     /// What was spent.
     pub bytes: u64,
+    /// The path that was taken in hand last.
+    pub in_hand: Vec<u8>,
     /// What was waited for, and how long.
     pub waits: Vec<(Wait, Duration)>,
 }
@@ -172,6 +174,12 @@ impl Session for FakeSession {
             standings.pop();
         }
         Ok(last)
+    }
+
+    fn take_in_hand(&self, path: &[u8]) {
+        if !self.counts_only {
+            lock(&self.seen).in_hand = path.to_vec();
+        }
     }
 
     fn waited(&self, why: Wait, time: Duration) {

@@ -72,6 +72,8 @@ struct Pending {
     cursor: Option<Cursor>,
     next_seq: u64,
     next_blob: u32,
+    /// The last word is said, or all is saved for the next run: nothing may follow.
+    is_over: bool,
 }
 
 /// What there is to tell, for whoever asks. Never held while anything waits.
@@ -132,6 +134,7 @@ impl LiveSession {
                 cursor: None,
                 next_seq: collection.next_seq,
                 next_blob: collection.next_blob,
+                is_over: false,
             }),
         }
     }
@@ -157,7 +160,17 @@ impl LiveSession {
     /// Returns what to tell of the collection while it runs.
     pub fn snapshot(&self) -> (Progress, u64, u64, Duration) {
         let throttled_ms = self.meter.throttled_ms();
-        (lock(&self.progress).clone(), self.meter.cpu_ms(), throttled_ms, self.began.elapsed())
+        let mut progress = lock(&self.progress).clone();
+        // Where it is says more than where it was.
+        if let Some(path) = self.meter.in_hand().into_iter().next() {
+            progress.path = path;
+        }
+        (progress, self.meter.cpu_ms(), throttled_ms, self.began.elapsed())
+    }
+
+    /// Returns the paths that threads of the collection have in hand.
+    pub fn in_hand(&self) -> Vec<Vec<u8>> {
+        self.meter.in_hand()
     }
 
     /// Returns the figures of now as a footer.
@@ -185,12 +198,16 @@ impl LiveSession {
 
     /// Commits what is pending so that a later run goes on from here.
     pub fn suspend(&self) -> Result<(), Stop> {
-        self.flush(&mut lock(&self.pending), None)
+        let mut pending = lock(&self.pending);
+        pending.is_over = true;
+        self.flush(&mut pending, None)
     }
 
     /// Commits what is pending together with the last word, into which it writes the count of chunks.
     pub fn finish(&self, status: Status) -> Result<(), Stop> {
-        self.flush(&mut lock(&self.pending), Some(status))
+        let mut pending = lock(&self.pending);
+        pending.is_over = true;
+        self.flush(&mut pending, Some(status))
     }
 
     fn figures(&self) -> Figures {
@@ -395,7 +412,7 @@ impl Session for LiveSession {
     }
 
     fn enter_thread(&self) -> ThreadScope<'_> {
-        if !Meter::enter(&self.tag) {
+        if !self.meter.enter(&self.tag) {
             return ThreadScope::new(None);
         }
         if self.is_polite {
@@ -441,6 +458,10 @@ impl Session for LiveSession {
         self.journal.standing(request).map_err(|error| Stop::Journal(error.to_string()))
     }
 
+    fn take_in_hand(&self, path: &[u8]) {
+        meter::take_in_hand(path);
+    }
+
     fn waited(&self, why: Wait, time: Duration) {
         meter::waited(why, time);
     }
@@ -479,6 +500,9 @@ impl Session for LiveSession {
             return Err(Stop::Limit("blob bytes"));
         }
         let mut pending = lock(&self.pending);
+        if pending.is_over {
+            return Err(Stop::Shutdown);
+        }
         self.flush(&mut pending, None)?;
         let mut chunks = Vec::new();
         let mut figures = self.figures();

@@ -3,10 +3,12 @@
 //! Each thread keeps its own account and settles it at each `spend`. A settled span is cut up without rest: CPU, waits
 //! that the session or the collector named, and what nobody named. So CPU and waits add up to the time that the threads
 //! were there.
+//!
+//! Beside that each thread says what it has in hand, so that one that stands still can be asked where.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::profile::Tag;
@@ -20,9 +22,14 @@ use super::sys::{self, Usage};
 thread_local! {
     /// Of the thread that works for a collection.
     static ACCOUNT: RefCell<Option<Account>> = const { RefCell::new(None) };
+    /// The path that it has in hand.
+    static HAND: RefCell<Option<Hand>> = const { RefCell::new(None) };
     /// What it waited for since it last settled: any call may add to it.
     static WAITED_NS: Cell<Waits> = const { Cell::new([0; Wait::ALL.len()]) };
 }
+
+/// A thread writes it, whoever asks reads it.
+type Hand = Arc<Mutex<Vec<u8>>>;
 
 /// Nanoseconds by [`Wait::index`].
 type Waits = [u64; Wait::ALL.len()];
@@ -48,6 +55,7 @@ pub(super) struct Meter {
     waits_ns: [AtomicU64; Wait::ALL.len()],
     left: Mutex<Usage>,
     held_up: Mutex<HeldUp>,
+    hands: Mutex<Vec<Hand>>,
 }
 
 /// Limits, outbox and journal: time in which the collection was made to wait.
@@ -60,12 +68,15 @@ struct HeldUp {
 
 impl Meter {
     /// Begins to account for the calling thread; `false` when it is accounted for already.
-    pub(super) fn enter(tag: &Tag) -> bool {
+    pub(super) fn enter(&self, tag: &Tag) -> bool {
         ACCOUNT.with_borrow_mut(|account| {
             if account.is_some() {
                 return false;
             }
             WAITED_NS.take();
+            let hand = Hand::default();
+            lock(&self.hands).push(Arc::clone(&hand));
+            HAND.set(Some(hand));
             *account = Some(Account {
                 _tag: tag::enter(tag),
                 entered: sys::thread_usage(),
@@ -87,6 +98,9 @@ impl Meter {
     /// Ends the accounting of the calling thread.
     pub(super) fn leave(&self) {
         let Some(mut account) = ACCOUNT.take() else { return };
+        if let Some(hand) = HAND.take() {
+            lock(&self.hands).retain(|known| !Arc::ptr_eq(known, &hand));
+        }
         self.settle(&mut account);
         // Only now it is known for how long it was ready to run and another thread was on the processor.
         let queued_ns = queued_ns().saturating_sub(account.queued_ns).min(account.other_ns);
@@ -111,6 +125,12 @@ impl Meter {
         self.threads_ns.fetch_add(wall_ns, Ordering::Relaxed);
         self.cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
         cpu_ns
+    }
+
+    /// Returns the paths that threads have in hand, in the order in which the threads came.
+    pub(super) fn in_hand(&self) -> Vec<Vec<u8>> {
+        let paths: Vec<_> = lock(&self.hands).iter().map(|hand| lock(hand).clone()).collect();
+        paths.into_iter().filter(|path| !path.is_empty()).collect()
     }
 
     /// Returns the CPU milliseconds that are settled so far.
@@ -169,6 +189,17 @@ impl Meter {
         let open = held_up.since.map(|since| since.elapsed()).unwrap_or_default();
         milliseconds(held_up.total.saturating_add(open))
     }
+}
+
+/// Notes which path the calling thread takes in hand.
+pub(super) fn take_in_hand(path: &[u8]) {
+    HAND.with_borrow(|hand| {
+        if let Some(hand) = hand {
+            let mut hand = lock(hand);
+            hand.clear();
+            hand.extend_from_slice(path);
+        }
+    });
 }
 
 /// Notes what the calling thread waited for.
@@ -242,12 +273,18 @@ mod tests {
     fn what_a_thread_waited_for_is_told_by_cause() {
         let agent = common::ids::AgentId::new("a-1").unwrap();
         let (meter, tag) = (Meter::default(), Tag::new(agent, None));
-        assert!(Meter::enter(&tag) && !Meter::enter(&tag), "a thread is entered once");
+        take_in_hand(b"/nobody's");
+        assert!(meter.enter(&tag) && !meter.enter(&tag), "a thread is entered once");
+        assert_eq!(meter.in_hand(), Vec::<Vec<u8>>::new());
+        take_in_hand(b"/a");
+        take_in_hand(b"/b/c");
+        assert_eq!(meter.in_hand(), [b"/b/c"]);
         meter.waiting(Wait::Limit, || std::thread::park_timeout(Duration::from_millis(30)));
         let began = Instant::now();
         std::thread::park_timeout(Duration::from_millis(30));
         waited(Wait::Open, began.elapsed());
         meter.leave();
+        assert!(meter.in_hand().is_empty());
         let spent = meter.spent();
         assert!(spent.waits_ms["limit"] >= 25 && spent.waits_ms["open"] >= 25, "{spent:?}");
         assert!(meter.throttled_ms() >= 25 && meter.throttled_ms() < spent.threads_ms, "{spent:?}");

@@ -218,6 +218,9 @@ pub trait Session: Sync {
     /// at least once a file and once per 1 MiB within a file.
     fn spend(&self, cost: Cost) -> Result<(), Stop>;
 
+    /// Says which path the calling thread takes in hand, before anything that may block. Cheap: a copy.
+    fn take_in_hand(&self, path: &[u8]);
+
     /// Says what the calling thread has waited for; see [`blocking`].
     fn waited(&self, why: Wait, time: Duration);
 

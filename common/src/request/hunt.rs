@@ -23,6 +23,10 @@ pub struct HuntStart {
     pub spread_s: u32,
     /// Seconds between progress statuses; 0 for none (progress then rides on telemetry).
     pub progress_s: u32,
+    /// An agent whose part makes no progress for so many seconds profiles it and sends that by itself; 0 for never.
+    /// Absent on the wire then, so that older agents take the request.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub on_stall_s: u32,
 }
 
 /// A digest that `file_hash` can compute.
@@ -105,6 +109,11 @@ pub struct FileHash {
     /// Read every file, also those that an agent has hashed before and that have not changed since.
     #[serde(default, skip_serializing_if = "is_off")]
     pub fresh: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -48,6 +48,17 @@ pub fn find(reader: &Reader, kind: Kind, prefix: &str) -> Result<StoredRequest, 
     }
 }
 
+/// Finds what has profiles: a request for them, else a hunt that an agent profiled by itself.
+pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, ApiError> {
+    if matches!(reader.find(Kind::ProfileStart.as_str(), prefix)?, Found::None)
+        && let Found::One(hunt) = reader.find(Kind::HuntStart.as_str(), prefix)?
+        && !reader.blobs(&hunt.id)?.is_empty()
+    {
+        return Ok(hunt);
+    }
+    find(reader, Kind::ProfileStart, prefix)
+}
+
 /// `GET /hunts`
 pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<HuntView>>, ApiError> {
     let now = core.clock.now();

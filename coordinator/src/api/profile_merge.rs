@@ -13,7 +13,7 @@ use common::request::{Kind, Target};
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::hunts::find;
+use super::hunts::{find, find_profiled};
 use super::profile_views::{Heading, Look, draw_diff, render};
 use super::profiles::resolve;
 use crate::core::Core;
@@ -158,7 +158,7 @@ impl Choosing<'_> {
         let mut blobs = Vec::new();
         for part in list.split(',').filter(|part| !part.is_empty()) {
             let (id, agent) = part.split_once('/').map_or((part, None), |(id, of)| (id, Some(of)));
-            let request = find(self.reader, Kind::ProfileStart, id)?;
+            let request = find_profiled(self.reader, id)?;
             let whole = Whole::read(self.reader, request, self.now)?;
             let of_agent =
                 |blob: &StoredBlob| agent.is_none_or(|agent| blob.agent.as_str() == agent);
@@ -171,7 +171,8 @@ impl Choosing<'_> {
     fn all(&self) -> Result<Vec<StoredBlob>, ApiError> {
         let since = self.wanted.since_s.map(|s| self.now.plus_ms(s.saturating_mul(-1_000)));
         let mut blobs = Vec::new();
-        for request in self.reader.requests(Kind::ProfileStart.as_str())? {
+        let requests = self.reader.requests(Kind::ProfileStart.as_str())?;
+        for request in requests.into_iter().chain(self.reader.hunts_with_profiles()?) {
             if since.is_some_and(|since| request.issued.0 < since.0) {
                 continue;
             }

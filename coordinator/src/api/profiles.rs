@@ -12,7 +12,7 @@ use common::request::Kind;
 use common::request::profile::ProfileKind;
 
 use super::error::ApiError;
-use super::hunts::find;
+use super::hunts::find_profiled;
 use super::profile_views::{Heading, Look, render};
 use super::types::ProfileView;
 use crate::core::Core;
@@ -25,7 +25,10 @@ use crate::store::{Reader, StoreError};
 pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<ProfileView>>, ApiError> {
     let now = core.clock.now();
     let read = move |reader: &Reader| {
-        let requests = reader.requests(Kind::ProfileStart.as_str())?;
+        let mut requests = reader.requests(Kind::ProfileStart.as_str())?;
+        requests.extend(reader.hunts_with_profiles()?);
+        // Ids begin with their time.
+        requests.sort_by_key(|request| std::cmp::Reverse(request.id));
         requests.into_iter().map(|request| Whole::read(reader, request, now)?.profile()).collect()
     };
     let profiles: Result<_, StoreError> = core.read(read).await;
@@ -42,8 +45,7 @@ pub async fn show(
 
 async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
     let now = core.clock.now();
-    core.read(move |reader| Ok(Whole::read(reader, find(reader, Kind::ProfileStart, &id)?, now)?))
-        .await
+    core.read(move |reader| Ok(Whole::read(reader, find_profiled(reader, &id)?, now)?)).await
 }
 
 /// `GET /profiles/{id}/{agent}/{view}`; the agent `-` is the first that has a blob.

@@ -147,7 +147,8 @@ pub fn probe(text: &str) -> Result<Probe, String> {
     let (rest, hertz) = text.split_once('@').map_or((text, None), |(rest, hz)| (rest, Some(hz)));
     let (kinds, time) = rest.split_once(':').map_or((rest, None), |(kinds, t)| (kinds, Some(t)));
     let seconds = time.map_or(Ok(30), seconds)?;
-    let hertz = hertz.map_or(Ok(99), |hz| hz.parse().map_err(|_| format!("{hz:?} is no number")))?;
+    let hertz =
+        hertz.map_or(Ok(99), |hz| hz.parse().map_err(|_| format!("{hz:?} is no number")))?;
     for (value, most, unit) in
         [(seconds, limits::PROFILE_SECONDS_MAX, "s"), (hertz, limits::PROFILE_HERTZ_MAX, "hertz")]
     {
@@ -224,7 +225,9 @@ mod tests {
     #[test]
     fn what_to_profile_has_kinds_time_and_hertz() {
         use ProfileKind::{Cpu, Wall};
-        let of = |kinds: &[ProfileKind], seconds, hertz| Ok(Probe { kinds: kinds.to_vec(), seconds, hertz });
+        let of = |kinds: &[ProfileKind], seconds, hertz| {
+            Ok(Probe { kinds: kinds.to_vec(), seconds, hertz })
+        };
         assert_eq!(probe("cpu"), of(&[Cpu], 30, 99));
         assert_eq!(probe("cpu,wall:2m@49"), of(&[Cpu, Wall], 120, 49));
         assert_eq!(probe("wall@20"), of(&[Wall], 30, 20));

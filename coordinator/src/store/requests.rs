@@ -3,7 +3,7 @@
 use common::clock::Timestamp;
 use common::ids::{AgentId, KeyId, RequestId};
 use common::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
-use common::request::Sealed;
+use common::request::{Kind, Sealed};
 use common::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -88,6 +88,20 @@ impl Reader {
         let sql = format!("{REQUEST} WHERE kind = ?1 ORDER BY id DESC LIMIT 10000");
         let mut select = self.connection.prepare_cached(&sql)?;
         let mut rows = select.query([kind])?;
+        let mut requests = Vec::new();
+        while let Some(row) = rows.next()? {
+            requests.push(request(row)?);
+        }
+        Ok(requests)
+    }
+
+    /// Returns the hunts of which an agent has sent a profile by itself, the newest first.
+    pub fn hunts_with_profiles(&self) -> Result<Vec<StoredRequest>, StoreError> {
+        let sql = format!(
+            "{REQUEST} WHERE kind = ?1 AND id IN (SELECT request FROM blob) ORDER BY id DESC LIMIT 10000"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query([Kind::HuntStart.as_str()])?;
         let mut requests = Vec::new();
         while let Some(row) = rows.next()? {
             requests.push(request(row)?);

@@ -194,7 +194,7 @@ impl Reader {
     /// Returns the blobs of a request.
     pub fn blobs(&self, request: &RequestId) -> Result<Vec<StoredBlob>, StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT agent, origin, journal, kind, sha256, bytes FROM blob WHERE request = ?1 ORDER BY agent",
+            "SELECT agent, origin, journal, kind, sha256, bytes FROM blob WHERE request = ?1 ORDER BY agent, origin, journal, blob",
         )?;
         let mut rows = select.query([request.as_bytes()])?;
         let mut blobs = Vec::new();

@@ -226,5 +226,6 @@ fn hunt(root: &Path) -> Args {
         },
         spread_s: 0,
         progress_s: 0,
+        on_stall_s: 0,
     })
 }

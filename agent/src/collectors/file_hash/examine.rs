@@ -63,6 +63,7 @@ impl<'a> Examiner<'a> {
             return Ok(Looked::Read(leaf));
         }
         session.check()?;
+        session.take_in_hand(&leaf.path);
         let looked = blocking(session, Wait::Open, || meta::of_name(&leaf.folder, &leaf.name));
         let stat = match looked {
             Err(errno) => {
@@ -85,6 +86,7 @@ impl<'a> Examiner<'a> {
 
     /// Opens a file that is to be read.
     pub(super) fn open(&self, leaf: Leaf, session: &dyn Session) -> Opened {
+        session.take_in_hand(&leaf.path);
         let opened = blocking(session, Wait::Open, || {
             open_file(&leaf.folder, &leaf.name).and_then(|file| Ok((meta::of_open(&file)?, file)))
         });

@@ -247,6 +247,7 @@ impl<'a> Walker<'a> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let is_unmounted = entry.level > 0 && entry.mount.is_none() && entry.real.is_none();
+        session.take_in_hand(&entry.path);
         let opened = blocking(session, Wait::Open, || {
             let opened = if is_unmounted {
                 open_unmounted(&entry.folder, &entry.name)

@@ -181,13 +181,14 @@ fn a_profile_of_a_hunt_has_the_hunts_window() {
     use Standing::{Awaited, Over, Running};
     let agent = Scope::Agent(AgentId::new("prof-5").unwrap());
     let of = ProfileStart { during: Some(RequestId::new()), ..args(600) };
-    let session = FakeSession::new().beside(vec![Awaited, Awaited, Running, Running, Running, Over]);
+    let session =
+        FakeSession::new().beside(vec![Awaited, Awaited, Running, Running, Running, Over]);
     collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session).unwrap();
     let blobs = session.seen().blobs;
     let footer = &blobs[0].footer;
     let window_ms = footer.window_end.since_ms(footer.window_start);
     assert!(!footer.partial && window_ms < 60_000, "the end of the hunt is its end: {footer:?}");
-    assert_eq!(session.checks(), 4, "two while it waited, two in the window");
+    assert_eq!(session.checks(), 5, "two while it waited, three in the window");
     let session = FakeSession::new().beside(vec![Awaited, Over]);
     let ended = collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session);
     let Err(CollectError::Failed { code, .. }) = ended else { panic!("{ended:?}") };

@@ -50,6 +50,7 @@ fn hunt() -> Args {
         },
         spread_s: 0,
         progress_s: 2,
+        on_stall_s: 0,
     })
 }
 
@@ -271,7 +272,13 @@ fn bounds_that_hold_for_every_agent() {
         let kinds = vec![profile::ProfileKind::Cpu];
         sealed(
             &fleet,
-            &Args::ProfileStart(profile::ProfileStart { revision: 0, during: None, kinds, seconds, hertz }),
+            &Args::ProfileStart(profile::ProfileStart {
+                revision: 0,
+                during: None,
+                kinds,
+                seconds,
+                hertz,
+            }),
         )
     };
     refused(&fleet, &profile(0, 99), "out_of_bounds");

@@ -18,6 +18,9 @@ pub struct ProfileView {
     pub seconds: u32,
     /// Samples a second asked for.
     pub hertz: u32,
+    /// Whether it is a hunt, of which agents took profiles by themselves because it stood still.
+    #[serde(default)]
+    pub on_stall: bool,
     /// Who asked.
     pub operator: String,
     /// Which agents.

@@ -15,6 +15,7 @@ pub enum Hunt {
     #[command(after_help = "Examples:\n  muster hunt run --target label:db --root /usr/bin\n  \
         muster hunt run --agents web-1,web-2 --root /srv --include '*.php' --max-size 10M\n  \
         muster hunt run --root /usr --one-file-system --setuid --changed-newer 7d\n  \
+        muster hunt run --root /home --on-stall=30s\n  \
         muster hunt run --root /home --profile cpu,wall:30s@99 --profile-agents 2\n  \
         muster hunt run --root /etc --hash none --output jsonl > etc.jsonl\n  \
         muster hunt run --root /home --root /tmp --ioc bad-hashes.txt --output jsonl | jq 'select(.match)'")]
@@ -172,6 +173,11 @@ pub struct Bounds {
     /// Agents begin at a moment of their own within this time: `10m`.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub spread: Option<u32>,
+    /// An agent whose part makes no progress for this long profiles it by itself, for 5 s, and sends what it was doing:
+    /// `muster profile show HUNT` [default of TIME: 30s].
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30s",
+          value_parser = parse::seconds)]
+    pub on_stall: Option<u32>,
 }
 
 /// A whole hunt.

@@ -61,6 +61,7 @@ fn ask(draft: &Draft, file_hash: FileHash, target: Target, progress_s: u32) -> A
         file_hash,
         spread_s: draft.bounds.spread.unwrap_or(0),
         progress_s,
+        on_stall_s: draft.bounds.on_stall.unwrap_or(0),
     };
     Ask {
         args: Args::HuntStart(start),

@@ -86,7 +86,9 @@ impl Probes {
                 let sampled = |agent: &&Value| field(agent, "bytes").as_u64().unwrap_or(0) > 0;
                 let count = agents.iter().filter(sampled).count();
                 let of = agents.len();
-                format!("{count} of {of} agents were profiled: muster profile merge {id} --format flame -o hunt.svg")
+                format!(
+                    "{count} of {of} agents were profiled: muster profile merge {id} --format flame -o hunt.svg"
+                )
             }
             _ => format!("the profiles are not in yet: muster profile show {id}"),
         };
@@ -104,7 +106,12 @@ mod tests {
     #[test]
     fn only_agents_that_are_there_are_chosen_and_only_so_many() {
         let agent = |id: &str, state: &str| json!({"id": id, "state": state});
-        let all = [agent("a-1", "silent"), agent("b-1", "live"), agent("c-1", "new"), agent("d-1", "live")];
+        let all = [
+            agent("a-1", "silent"),
+            agent("b-1", "live"),
+            agent("c-1", "new"),
+            agent("d-1", "live"),
+        ];
         let names = |count| choose(&all, count).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(3), ["b-1", "d-1"]);
         assert_eq!(names(1), ["b-1"]);

@@ -33,12 +33,20 @@ impl Plan {
         let window_s = flags.window_s();
         if window_s > every_s {
             let cause = format!("a window of {window_s} s does not fit into {every_s} s");
-            return Err(Failure::usage("profiles would overlap", cause, "a shorter --seconds, or a longer --repeat"));
+            return Err(Failure::usage(
+                "profiles would overlap",
+                cause,
+                "a shorter --seconds, or a longer --repeat",
+            ));
         }
         let count = for_s.div_ceil(every_s);
         if usize::try_from(count).is_ok_and(|count| count > PROFILE_MERGE_MAX) {
             let cause = format!("{count} profiles, {PROFILE_MERGE_MAX} can be merged");
-            return Err(Failure::usage("the series is too long", cause, "a longer --repeat, or a shorter --for"));
+            return Err(Failure::usage(
+                "the series is too long",
+                cause,
+                "a longer --repeat, or a shorter --for",
+            ));
         }
         Ok(Some(Self { every: Duration::from_secs(every_s.into()), count }))
     }
@@ -77,7 +85,12 @@ pub(super) fn take(
 }
 
 /// Waits for the last one and lists all.
-fn tell(context: &Context, client: &Client, taken: &[String], window_s: u32) -> Result<(), Failure> {
+fn tell(
+    context: &Context,
+    client: &Client,
+    taken: &[String],
+    window_s: u32,
+) -> Result<(), Failure> {
     let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return Ok(()) };
     watch::watch_profile(context, last, Some(window_s.saturating_add(LAST_S)))?;
     let mut views = Vec::with_capacity(taken.len());
@@ -87,7 +100,10 @@ fn tell(context: &Context, client: &Client, taken: &[String], window_s: u32) -> 
     context.out.list(LIST, &views)?;
     let is_sampled = |view: &Value| field(view, "states.finished").as_u64().unwrap_or(0) > 0;
     if views.iter().filter(|view| is_sampled(view)).count() > 1 {
-        context.out.note(&format!("next: muster profile diff {first} {last}; muster profile merge {}", taken.join(" ")));
+        context.out.note(&format!(
+            "next: muster profile diff {first} {last}; muster profile merge {}",
+            taken.join(" ")
+        ));
     }
     Ok(())
 }
@@ -111,7 +127,9 @@ mod tests {
     }
 
     fn plan(words: &str) -> Result<Option<Plan>, Failure> {
-        let line = Line::try_parse_from(["take", "--agent", "a"].into_iter().chain(words.split_whitespace()));
+        let line = Line::try_parse_from(
+            ["take", "--agent", "a"].into_iter().chain(words.split_whitespace()),
+        );
         Plan::of(&line.unwrap().take)
     }
 
@@ -121,7 +139,11 @@ mod tests {
         let minute = Duration::from_mins(1);
         assert_eq!(plan("--repeat 60s --for 1h").unwrap(), Some(Plan { every: minute, count: 60 }));
         assert_eq!(plan("--repeat 60s --for 61s").unwrap(), Some(Plan { every: minute, count: 2 }));
-        assert_eq!(plan("--repeat 5s --for 1m").unwrap_err().exit, Exit::Usage, "10 s do not fit into 5");
+        assert_eq!(
+            plan("--repeat 5s --for 1m").unwrap_err().exit,
+            Exit::Usage,
+            "10 s do not fit into 5"
+        );
         assert!(plan("--repeat 5s --for 1m --seconds 5").unwrap().is_some());
         assert_eq!(plan("--repeat 60s --for 30d").unwrap_err().exit, Exit::Usage);
         for half in ["--repeat 60s", "--for 1h", "--repeat 60s --for 1h --detach"] {

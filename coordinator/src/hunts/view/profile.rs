@@ -2,17 +2,22 @@
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt};
+use common::limits::STALL_SECONDS;
+use common::request::Kind;
 use common::request::profile::{ProfileKind, ProfileStart};
 use common::result::ProfileFooter;
 
 use super::{Whole, exit_code};
-use crate::api::types::{ProfileAgentView, ProfileKindView, ProfileView, Time};
+use crate::api::types::{ProfileAgentView, ProfileKindView, ProfileView, States, Time};
 use crate::hunts::state::{Part, Phase};
 use crate::store::{StoreError, StoredBlob};
 
 impl Whole {
-    /// Shows the profile.
+    /// Shows the profile; of a hunt, what agents sent when it stood still.
     pub fn profile(&self) -> Result<ProfileView, StoreError> {
+        if self.request.kind == Kind::HuntStart.as_str() {
+            return Ok(self.stalls());
+        }
         let args: ProfileStart = self.args()?;
         let mut states = self.states();
         let mut agents = Vec::new();
@@ -27,11 +32,38 @@ impl Whole {
             }
             agents.push(shown);
         }
-        Ok(ProfileView {
+        let kinds = args.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+        let view = self.of_profiles(kinds, states, agents);
+        Ok(ProfileView { seconds: args.seconds, hertz: args.hertz, ..view })
+    }
+
+    /// Shows the profiles that agents took of this hunt by themselves.
+    fn stalls(&self) -> ProfileView {
+        let agents = self.parts().map(|(agent, part)| self.profile_part(agent, part));
+        let agents: Vec<_> = agents.filter(|agent| !agent.profiles.is_empty()).collect();
+        let mut kinds = Vec::new();
+        for kind in agents.iter().flat_map(|agent| &agent.profiles) {
+            if !kinds.contains(&kind.kind) {
+                kinds.push(kind.kind.clone());
+            }
+        }
+        let hertz = agents.first().map_or(0, |agent| agent.hertz);
+        let view = self.of_profiles(kinds, self.states(), agents);
+        ProfileView { seconds: STALL_SECONDS, hertz, on_stall: true, ..view }
+    }
+
+    fn of_profiles(
+        &self,
+        kinds: Vec<String>,
+        states: States,
+        agents: Vec<ProfileAgentView>,
+    ) -> ProfileView {
+        ProfileView {
             id: self.request.id.to_string(),
-            kinds: args.kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
-            seconds: args.seconds,
-            hertz: args.hertz,
+            kinds,
+            seconds: 0,
+            hertz: 0,
+            on_stall: false,
             operator: self.request.operator.clone(),
             target: self.request.target.clone(),
             issued: self.request.issued.into(),
@@ -43,7 +75,7 @@ impl Whole {
             done: states.ended() == states.sum(),
             exit_code: exit_code(&states),
             agents,
-        })
+        }
     }
 
     fn profile_part(&self, agent: &AgentId, part: &Part) -> ProfileAgentView {
@@ -83,7 +115,11 @@ impl Whole {
         run: &Attempt,
         footer: &ProfileFooter,
     ) -> ProfileKindView {
-        let blob = self.blob(agent, run, &footer.kind);
+        let is_its = |blob: &&StoredBlob| {
+            let is_of_run = blob.agent == *agent && blob.attempt == *run;
+            is_of_run && blob.sha256 == footer.blob_sha256.as_slice()
+        };
+        let blob = self.blobs.iter().find(is_its);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         ProfileKindView {
             kind: footer.kind.clone(),
@@ -99,13 +135,13 @@ impl Whole {
         }
     }
 
-    /// Returns the blob of one kind.
+    /// Returns the blob of one kind; the last, where an agent took several by itself.
     fn blob(&self, agent: &AgentId, run: &Attempt, kind: &str) -> Option<&StoredBlob> {
         let is_it = |blob: &&StoredBlob| {
             let is_of_run = blob.agent == *agent && blob.attempt == *run;
             is_of_run && blob.kind.strip_prefix("profile.") == Some(kind)
         };
-        self.blobs.iter().find(is_it)
+        self.blobs.iter().rfind(is_it)
     }
 
     /// Returns the blobs of all counting runs.
@@ -125,7 +161,11 @@ impl Whole {
         agent: Option<&AgentId>,
         kind: Option<&str>,
     ) -> Result<Option<StoredBlob>, StoreError> {
-        let mut kinds = self.args::<ProfileStart>()?.kinds;
+        let mut kinds = if self.request.kind == Kind::HuntStart.as_str() {
+            ProfileKind::ALL.to_vec()
+        } else {
+            self.args::<ProfileStart>()?.kinds
+        };
         // Stable: what is not CPU stays in the order of the request.
         kinds.sort_by_key(|kind| *kind != ProfileKind::Cpu);
         let wanted: Vec<_> = match kind {
