@@ -9,14 +9,16 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
     let mb = |bytes: u64| bytes / 1_000_000;
     let [broker, coordinator, agents] = outcome.rss.map(mb);
     let verdict = if outcome.is_clean() { "clean" } else { "NOT CLEAN" };
+    let ioc = if plan.ioc > 0 { format!(" --ioc {}", plan.ioc) } else { String::new() };
     format!(
-        "`muster-swarm --agents {} --files {} --hunts {} --profiles {} --seed {}`\n\n\
+        "`muster-swarm --agents {} --files {} --hunts {} --profiles {}{ioc} --seed {}`\n\n\
          | what | figure |\n|---|---|\n\
          | rows expected / right / lost / doubled | {} / {} / {} / {} |\n\
          | profiles expected / stored | {} / {} |\n\
          | enrolment of all | {:.1} s |\n\
          | first agent started → all live | {:.1} s |\n\
          | first launch → everything stored | {:.1} s ({rows_per_s:.0} rows/s) |\n\
+         | CPU of the coordinator for it | {:.2} s |\n\
          | signed → started, ms: p50 p99 max | {} |\n\
          | signed → first row stored, ms: p50 p99 max | {} |\n\
          | signed → ended, ms: p50 p99 max | {} |\n\
@@ -36,6 +38,7 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
         outcome.enrolled_s,
         outcome.connected_s,
         outcome.stored_s,
+        outcome.coordinator_cpu_s,
         outcome.started,
         outcome.first_row,
         outcome.finished,

@@ -1,7 +1,7 @@
 //! One run of the swarm: a private broker, `muster serve`, N agents in this process, hunts and profiles, the verdict.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,12 @@ pub struct Plan {
     /// Profiles of one second, of agents drawn at random, while the hunts run.
     #[arg(long, default_value_t = 0)]
     pub profiles: usize,
+    /// Hashes of a list that every hunt carries, beside those of the tree: they weigh on each message of it.
+    #[arg(long, default_value_t = 0)]
+    pub ioc: usize,
+    /// Profile the coordinator from the first launch until everything is stored, and write what it did into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub coordinator_profile: Option<PathBuf>,
     /// Seed of sizes, contents and draws.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -58,6 +64,8 @@ pub struct Outcome {
     pub finished: Latencies,
     /// From the launch of the first hunt until everything is stored.
     pub stored_s: f64,
+    /// CPU that the coordinator took for it.
+    pub coordinator_cpu_s: f64,
     /// From the start of the first agent until all were live.
     pub connected_s: f64,
     /// Enrolment of all agents.
@@ -147,11 +155,14 @@ pub fn run(plan: &Plan) -> Outcome {
     let ids: Vec<String> =
         live.iter().filter_map(|a| a["id"].as_str().map(str::to_owned)).collect();
 
-    let began = Instant::now();
+    let list = list_of_hashes(&fleet, plan, &tree.manifest);
+    let list = list.as_ref().map(|list| list.to_string_lossy());
+    let own = plan.coordinator_profile.as_ref().map(|_| profile_coordinator(&fleet));
+    let (began, cpu_before) = (Instant::now(), cpu_s(fleet.coordinator_pid()));
     let root = root.to_string_lossy();
-    let hunts: Vec<String> = (0..plan.hunts)
-        .map(|_| launched(&fleet, &["hunt", "launch", "--target", "all", "--root", &root]))
-        .collect();
+    let mut words = vec!["hunt", "launch", "--target", "all", "--root", &root];
+    words.extend(list.iter().flat_map(|list| ["--ioc", list, "--yes"]));
+    let hunts: Vec<String> = (0..plan.hunts).map(|_| launched(&fleet, &words)).collect();
     let mut numbers = Numbers::new(plan.seed);
     let profiles: Vec<String> = (0..plan.profiles)
         .map(|_| {
@@ -167,6 +178,10 @@ pub fn run(plan: &Plan) -> Outcome {
         assert_eq!(shown["targeted"], plan.agents as u64, "{shown}");
     }
     outcome.stored_s = began.elapsed().as_secs_f64();
+    outcome.coordinator_cpu_s = cpu_s(fleet.coordinator_pid()) - cpu_before;
+    if let Some((profile, folder)) = own.zip(plan.coordinator_profile.as_ref()) {
+        write_profile(&fleet, &profile, folder);
+    }
     for hunt in &hunts {
         judge(&fleet, hunt, &tree.manifest, &ids, &mut outcome);
     }
@@ -184,6 +199,60 @@ pub fn run(plan: &Plan) -> Outcome {
     outcome.rss = [broker, peak_rss(fleet.coordinator_pid()), peak_rss(std::process::id())];
     agents.stop();
     outcome
+}
+
+/// Writes a list of hashes that has all files of the tree in it, so that every row comes back.
+fn list_of_hashes(fleet: &Fleet, plan: &Plan, manifest: &Manifest) -> Option<PathBuf> {
+    if plan.ioc == 0 {
+        return None;
+    }
+    let others = (0..plan.ioc).map(|n| format!("{n:064x}"));
+    let lines: Vec<_> = manifest.values().cloned().chain(others).collect();
+    let file = fleet.path("hashes");
+    fs::write(&file, lines.join("\n")).expect("a list of hashes");
+    Some(file)
+}
+
+/// Has the coordinator profile itself until it is told to stop.
+fn profile_coordinator(fleet: &Fleet) -> String {
+    let take = ["profile", "take", "--coordinator", "--seconds", "600", "--detach"];
+    let id = launched(fleet, &take);
+    eventually("the coordinator samples itself", Duration::from_secs(30), || {
+        let states = &fleet.json(&["profile", "show", &id])["states"];
+        if states["running"] == 1 { Ok(()) } else { Err(states.to_string()) }
+    });
+    id
+}
+
+/// Ends a profile and writes what it says: functions, threads, stacks, and a picture.
+fn write_profile(fleet: &Fleet, id: &str, folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    fleet.muster_ok(["profile", "cancel", id]);
+    eventually("the profile is stored", Duration::from_secs(30), || {
+        let shown = fleet.json(&["profile", "show", id]);
+        let bytes = shown["agents"][0]["bytes"].as_u64();
+        if bytes > Some(0) { Ok(()) } else { Err(shown.to_string()) }
+    });
+    for by in ["function", "module", "thread"] {
+        let top = fleet.muster_ok(["profile", "top", id, "--by", by, "--limit", "40"]);
+        fs::write(folder.join(format!("by-{by}.txt")), top).expect("a list");
+    }
+    for (format, file) in [("folded", "folded.txt"), ("pprof", "cpu.pb.gz")] {
+        let file = folder.join(file).to_string_lossy().into_owned();
+        fleet.muster_ok(["profile", "export", id, "--format", format, "-o", &file]);
+    }
+    let picture = folder.join("flame.svg").to_string_lossy().into_owned();
+    fleet.muster_ok(["profile", "flame", id, "-o", &picture]);
+}
+
+/// Returns the CPU seconds of a process so far.
+fn cpu_s(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 =
+        rest.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+    let hertz = u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100);
+    ticks / f64::from(hertz)
 }
 
 fn launched(fleet: &Fleet, arguments: &[&str]) -> String {
