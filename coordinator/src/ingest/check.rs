@@ -93,7 +93,7 @@ fn belongs(
     if *agent != key.agent || Some(request) != key.request {
         return Err(Refused::Dead("key_differs"));
     }
-    if reader.request(&request)?.is_none() {
+    if !reader.has_request(&request)? {
         return Err(Refused::Dead("unknown_request"));
     }
     if attempt.origin != request {

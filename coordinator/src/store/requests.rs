@@ -76,6 +76,12 @@ pub enum Found<T> {
 const REQUEST: &str = "SELECT id, kind, operator, issued, not_after, target, route, sealed, is_published FROM request";
 
 impl Reader {
+    /// Tells whether a request is on record, without reading it: its list of hashes may be half a megabyte.
+    pub fn has_request(&self, id: &RequestId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM request WHERE id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.exists([id.as_bytes()])?)
+    }
+
     /// Returns one request.
     pub fn request(&self, id: &RequestId) -> Result<Option<StoredRequest>, StoreError> {
         let mut select = self.connection.prepare_cached(&format!("{REQUEST} WHERE id = ?1"))?;
