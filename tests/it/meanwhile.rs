@@ -57,7 +57,8 @@ fn a_profile_of_a_hunt_begins_and_ends_with_it() {
     let hunt = text(&rows[0]["hunt"]);
     let list = fleet.json_lines(&["profile", "list"]);
     assert_eq!(list.len(), 1, "{list:?}");
-    let shown = profile(&fleet, &text(&list[0]["id"]));
+    let (first, before) = (text(&list[0]["id"]), hunt.clone());
+    let shown = profile(&fleet, &first);
     assert_eq!(
         (&shown["targeted"], &shown["states"]["finished"]),
         (&1.into(), &1.into()),
@@ -87,12 +88,22 @@ fn a_profile_of_a_hunt_begins_and_ends_with_it() {
         "{shown}"
     );
     fleet.await_hunt(&hunt, LONG);
+    let second = text(&shown["id"]);
     let part = &fleet.json_lines(&["hunt", "show", &hunt, "--agents"])[0];
     assert!(text(&window["window_start"]) < text(&part["ended"]), "{window} {part}");
     let shown = profile(&fleet, &text(&fleet.json(&take)["id"]));
     assert_eq!(
         (&shown["states"]["failed"], &shown["agents"][0]["code"]),
         (&1.into(), &"no_hunt".into())
+    );
+
+    // Each profile is of a hunt of its own.
+    let diff = |hunts: String| fleet.muster(["profile", "diff", &first, &second, "--hunt", &hunts]);
+    assert_eq!(diff(format!("{before},{hunt}")).status.code(), Some(0));
+    assert_eq!(
+        diff(format!("{hunt},{before}")).status.code(),
+        Some(3),
+        "nothing of these was sampled"
     );
 
     let words = ["--seconds", "1", "--repeat", "1s", "--for", "2s"];

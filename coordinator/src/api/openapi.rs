@@ -134,6 +134,7 @@ const ENDPOINTS: &[Endpoint] = &[
             ("of", "Profiles, each ID or ID/AGENT, by commas; all that fit when not given."),
             ("before", "What to compare with, in the same form: for diff and flame.svg."),
             ("hunt", "Only what was done for this hunt."),
+            ("hunt_before", "Likewise of what it was before; without it, for the same hunt."),
             ("target", "Only of agents that match this expression."),
             ("since_s", "Only profiles of the last so many seconds."),
             ("kind", "Which kind; cpu when not given."),

@@ -34,6 +34,8 @@ pub struct Wanted {
     pub before: Option<String>,
     /// Only what was done for this hunt.
     pub hunt: Option<String>,
+    /// Likewise of what it was before; without it, for the same hunt.
+    pub hunt_before: Option<String>,
     /// Only of agents that match this expression today.
     pub target: Option<String>,
     /// Only profiles that were asked for in the last so many seconds.
@@ -73,13 +75,16 @@ pub async fn view(
     let asked = wanted.clone();
     let chosen = core.read(move |reader: &Reader| choose(reader, &asked, now)).await?;
     let work = move || {
-        let files = Files { place, hunt: chosen.hunt };
-        let after = files.merged(&chosen.of)?;
+        let files = Files { place };
+        let after = files.merged(&chosen.of, chosen.hunt)?;
         let look = wanted.look();
         let heading = chosen.heading(&look);
         match &chosen.before {
             None => render(after, &view, &look, &heading),
-            Some(before) => differ(&view, files.merged(before)?, after, &look, &heading),
+            Some(before) => {
+                let before = files.merged(before, chosen.hunt_before.or(chosen.hunt))?;
+                differ(&view, before, after, &look, &heading)
+            }
         }
     };
     let rendered = tokio::task::spawn_blocking(work).await;
@@ -92,6 +97,7 @@ struct Chosen {
     of: Vec<StoredBlob>,
     before: Option<Vec<StoredBlob>>,
     hunt: Option<RequestId>,
+    hunt_before: Option<RequestId>,
 }
 
 impl Chosen {
@@ -116,15 +122,18 @@ impl Chosen {
 }
 
 fn choose(reader: &Reader, wanted: &Wanted, now: Timestamp) -> Result<Chosen, ApiError> {
-    let hunt = wanted.hunt.as_deref().map(|id| find(reader, Kind::HuntStart, id));
-    let hunt = hunt.transpose()?.map(|hunt| hunt.id);
+    let hunt_of = |id: &Option<String>| {
+        let hunt = id.as_deref().map(|id| find(reader, Kind::HuntStart, id)).transpose()?;
+        Ok::<_, ApiError>(hunt.map(|hunt| hunt.id))
+    };
+    let (hunt, hunt_before) = (hunt_of(&wanted.hunt)?, hunt_of(&wanted.hunt_before)?);
     let choosing = Choosing { reader, wanted, now, agents: meant(reader, wanted)? };
     let of = match &wanted.of {
         Some(list) => choosing.listed(list)?,
         None => choosing.all()?,
     };
     let before = wanted.before.as_deref().map(|list| choosing.listed(list)).transpose()?;
-    Ok(Chosen { of, before, hunt })
+    Ok(Chosen { of, before, hunt, hunt_before })
 }
 
 /// Returns the agents that match the expression; nothing when there is none.
@@ -211,19 +220,18 @@ fn checked(blobs: Vec<StoredBlob>) -> Result<Vec<StoredBlob>, ApiError> {
 /// The files that profiles are read from.
 struct Files {
     place: Place,
-    hunt: Option<RequestId>,
 }
 
 impl Files {
     /// Reads profiles, names their addresses, and makes one of them.
-    fn merged(&self, blobs: &[StoredBlob]) -> Result<Profile, ApiError> {
+    fn merged(&self, blobs: &[StoredBlob], hunt: Option<RequestId>) -> Result<Profile, ApiError> {
         let mut profiles = Vec::new();
         for blob in blobs {
             let path = self.place.blob(&blob.sha256);
             let raw =
                 std::fs::read(path).map_err(|error| ApiError::bug(format!("blob: {error}")))?;
             let mut profile = resolve(&raw, &self.place.symbols(), blob.agent.as_str())?;
-            if let Some(hunt) = &self.hunt {
+            if let Some(hunt) = &hunt {
                 profile.keep_hunt(&hunt.to_string());
             }
             profiles.push(profile);
@@ -231,7 +239,7 @@ impl Files {
         let merged = merge(&profiles).map_err(|error| {
             ApiError::usage("these profiles are not one", error.to_string(), "muster profile show")
         })?;
-        match &self.hunt {
+        match &hunt {
             Some(hunt) if merged.samples.is_empty() => {
                 let cause = format!("no sample was taken on behalf of {hunt}");
                 let next = "take a profile while the hunt runs: muster profile take";

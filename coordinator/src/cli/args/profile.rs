@@ -64,7 +64,8 @@ pub enum Profile {
     Lines(Lines),
     /// Compare two profiles: which functions take a larger share than before, which a smaller one.
     #[command(after_help = "Examples:\n  muster profile diff 0199 01a2\n  \
-        muster profile diff 0199/web-1 01a2/web-2\n  \
+        muster profile diff 0199/web-1 01a2/web-2 --kind wall\n  \
+        muster profile diff 0199 01a2 --kind wall --hunt 0177,0178\n  \
         muster profile diff 0199 01a2 -o diff.svg")]
     Diff(Diff),
     /// Make one of many: of all agents of a profile, of a hunt, of a label, of the last hours.
@@ -229,6 +230,9 @@ pub struct Diff {
     pub before: String,
     /// The later one.
     pub after: String,
+    /// Only what was done for a hunt: `H`, or `BEFORE,AFTER` where each profile is of a hunt of its own.
+    #[arg(long, value_name = "H", value_delimiter = ',')]
+    pub hunt: Vec<String>,
     /// Of this kind [default: cpu].
     #[arg(long, value_name = "KIND")]
     pub kind: Option<ProfileKind>,

@@ -24,10 +24,18 @@ const CHANGES: &[Column] = &[
 ];
 
 pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
+    if flags.hunt.len() > 2 {
+        let cause = format!("{} hunts for two profiles", flags.hunt.len());
+        return Err(Failure::usage("too many hunts", cause, "--hunt BEFORE,AFTER"));
+    }
     let client = context.client()?;
+    let hunts: Result<Vec<_>, _> = flags.hunt.iter().map(|hunt| id_part(hunt)).collect();
+    let hunts = hunts?;
     let of = Of::selection()
         .with("before", Some(&part(&client, &flags.before)?))
         .with("of", Some(&part(&client, &flags.after)?))
+        .with("hunt", hunts.last().map(String::as_str))
+        .with("hunt_before", hunts.first().map(String::as_str))
         .with("kind", flags.kind.map(ProfileKind::as_str))
         .with("value", flags.value.as_deref());
     if let Some(out) = &flags.out {
