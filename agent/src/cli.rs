@@ -159,7 +159,7 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
         Output::Table => once::table(row, &mut out),
     };
     let ended = on_runtime(async {
-        Ok(Box::pin(once::once(&bytes, trusted, stopped(), &mut print)).await)
+        Ok(Box::pin(once::once(bytes, trusted, stopped(), &mut print)).await)
     })?;
     let status = match ended {
         Err(OnceError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),

@@ -44,6 +44,8 @@ pub struct Core {
     pub(crate) refused: AtomicU64,
     pub(crate) answered: Mutex<crate::intake::Answered>,
     pub(crate) stream_gap: Mutex<Option<(u64, u64)>>,
+    /// Hunts that wait for parts of their lists, and since when.
+    pub(crate) awaited: Mutex<BTreeMap<RequestId, Timestamp>>,
     pub(crate) held: Mutex<crate::outbox::Held>,
     /// Takes the rows of every collection in the place of the outbox.
     pub(crate) rows_to: Option<tokio::sync::mpsc::Sender<Vec<common::result::Row>>>,
@@ -93,6 +95,7 @@ impl Core {
             refused: AtomicU64::new(0),
             answered: Mutex::default(),
             stream_gap: Mutex::new(None),
+            awaited: Mutex::default(),
             held: Mutex::default(),
             rows_to: None,
             cache: None,

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::ids::RequestId;
+use common::limits;
+use common::request::Limits;
 use common::result::{Footer, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,8 @@ use crate::session::live::LiveSession;
 use crate::task::{Task, Work};
 use crate::watchdog::{self, Watch};
 
+/// The code of a hunt without its whole list.
+const LIST_MISSING: &str = "list_missing";
 /// Runs without progress after which a collection is given up.
 const DEATHS_MAX: u32 = 3;
 /// A broadcast run is worth a `started` when it lasts longer.
@@ -29,6 +33,22 @@ const TICK: Duration = Duration::from_millis(250);
 const SHUTDOWN: Duration = Duration::from_millis(1_500);
 /// Pause before a start is tried again that the journal could not take.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What became of a request that was about to begin.
+enum Prepared {
+    Run(Arc<Run>),
+    /// It is to be tried again.
+    Waits,
+    /// It has ended before it began.
+    Over,
+}
+
+/// Whether a request may begin.
+enum Verdict {
+    Begins(Limits),
+    Waits,
+    Ends(State, &'static str, String),
+}
 
 impl Core {
     /// Takes up what the journal owes from before.
@@ -80,48 +100,86 @@ impl Core {
         self.journal.step(&self.agent, collection.request, &step)
     }
 
-    /// Makes the run of a request; `None` when it ended before it began.
-    fn prepare(&self, request: RequestId) -> Result<Option<Arc<Run>>, JournalError> {
-        let Some(collection) = self.journal.collection(request)? else { return Ok(None) };
-        let end = |state, code, reason: &str| {
-            self.end_unstarted(&collection, state, code, reason).map(|()| None)
-        };
+    /// Makes the run of a request.
+    fn prepare(&self, request: RequestId) -> Result<Prepared, JournalError> {
+        let Some(collection) = self.journal.collection(request)? else { return Ok(Prepared::Over) };
         let task = match Task::of_journal(&collection.sealed) {
             Ok(task) => task,
-            Err(error) => return end(State::Failed, "malformed", &error.to_string()),
+            Err(error) => {
+                let reason = error.to_string();
+                self.end_unstarted(&collection, State::Failed, "malformed", &reason)?;
+                return Ok(Prepared::Over);
+            }
         };
-        let is_cancelled = self.journal.revision(request, task.class())?.is_some();
+        match self.verdict(&collection, &task)? {
+            Verdict::Begins(limits) => {
+                self.begin(collection, task, limits).map(|run| Prepared::Run(Arc::new(run)))
+            }
+            Verdict::Waits => Ok(Prepared::Waits),
+            Verdict::Ends(state, code, reason) => {
+                self.end_unstarted(&collection, state, code, &reason)?;
+                Ok(Prepared::Over)
+            }
+        }
+    }
+
+    /// Decides whether a request may begin, or go on, now.
+    fn verdict(&self, collection: &Collection, task: &Task) -> Result<Verdict, JournalError> {
+        let request = task.body.id;
+        let end = |state, code, reason: String| Ok(Verdict::Ends(state, code, reason));
         if !collection.is_running {
-            if is_cancelled {
-                return end(State::Cancelled, "cancelled", "cancelled before it began");
+            if self.is_cancelled(task)? {
+                let reason = "cancelled before it began".to_owned();
+                return end(State::Cancelled, "cancelled", reason);
             }
             if is_over(task.body.not_after, self.now()) {
                 let reason = format!("expired at {} while it waited", task.body.not_after);
-                return end(State::Declined, "expired", &reason);
+                return end(State::Declined, "expired", reason);
             }
             if lock(&self.trust).revoked.contains(&task.body.key) {
                 let reason = format!("key {} was revoked while it waited", task.body.key);
-                return end(State::Declined, "revoked_key", &reason);
+                return end(State::Declined, "revoked_key", reason);
             }
         }
         if matches!(task.work, Work::Profile(_)) && !collection.figures.profiles.is_empty() {
-            return end(State::Finished, "", "");
+            return end(State::Finished, "", String::new());
         }
         if collection.deaths >= DEATHS_MAX {
-            return end(State::Failed, "agent_died", "the agent died on it");
+            return end(State::Failed, "agent_died", "the agent died on it".to_owned());
         }
+        let refused = if collection.is_running { State::Failed } else { State::Declined };
         let limits = match self.policy.allow(&task.body, &task.args()) {
             Ok(limits) => limits,
-            Err(reason) if collection.is_running => return end(State::Failed, "policy", &reason),
-            Err(reason) => return end(State::Declined, "policy", &reason),
+            Err(reason) => return end(refused, "policy", reason),
         };
+        match self.missing_parts(task)? {
+            None => Ok(Verdict::Begins(limits)),
+            Some(reason) if !collection.is_running && self.awaits(request, &reason)? => {
+                Ok(Verdict::Waits)
+            }
+            Some(reason) => end(refused, LIST_MISSING, reason),
+        }
+    }
+
+    fn is_cancelled(&self, task: &Task) -> Result<bool, JournalError> {
+        Ok(self.journal.revision(task.body.id, task.class())?.is_some())
+    }
+
+    /// Notes that a run begins, and makes it.
+    fn begin(
+        &self,
+        mut collection: Collection,
+        task: Task,
+        limits: Limits,
+    ) -> Result<Run, JournalError> {
+        let request = task.body.id;
+        let is_cancelled = self.is_cancelled(&task)?;
         let says_at_once = collection.is_directed || matches!(task.work, Work::Profile(_));
         let was_running = collection.is_running;
         self.journal.begin(request, self.now())?;
         if says_at_once && !was_running {
             self.journal.put_status(&self.status(request, State::Started, "", ""))?;
         }
-        let mut collection = collection;
         if !was_running {
             collection.started = self.now();
         }
@@ -136,21 +194,52 @@ impl Core {
         if is_cancelled {
             session.halt(Stop::Cancelled);
         }
-        Ok(Some(Arc::new(Run {
+        Ok(Run {
             task,
             session: Arc::new(session),
             is_told: (says_at_once || was_running).into(),
             progress_at: Mutex::new(Instant::now()),
             watch: Mutex::new(Watch::new(Instant::now(), stalls)),
             is_being_profiled: false.into(),
-        })))
+        })
     }
 
-    /// Starts a request; `false` when the journal could not take it and it waits again.
+    /// Says which of the parts of its list a hunt lacks, if any.
+    fn missing_parts(&self, task: &Task) -> Result<Option<String>, JournalError> {
+        let missing = self.journal.missing_parts(task.parts())?;
+        if missing == 0 {
+            lock(&self.awaited).remove(&task.body.id);
+            return Ok(None);
+        }
+        let named = task.parts().len();
+        Ok(Some(format!("{missing} of {named} parts of its list of hashes are not here")))
+    }
+
+    /// Tells whether a hunt may still wait for parts of its list; says once that it does.
+    fn awaits(&self, request: RequestId, reason: &str) -> Result<bool, JournalError> {
+        let now = self.now();
+        let since = lock(&self.awaited).get(&request).copied();
+        let Some(since) = since else {
+            self.journal.put_status(&self.status(request, State::Queued, LIST_MISSING, reason))?;
+            lock(&self.awaited).insert(request, now);
+            return Ok(true);
+        };
+        let is_patient = now.since_ms(since) < limits::LIST_WAIT_MS_MAX;
+        if !is_patient {
+            lock(&self.awaited).remove(&request);
+        }
+        Ok(is_patient)
+    }
+
+    /// Starts a request; `false` when it waits again: the journal could not take it, or parts of its list are missing.
     fn start(self: &Arc<Self>, request: RequestId, done: &mpsc::Sender<RequestId>) -> bool {
         let run = match self.prepare(request) {
-            Ok(Some(run)) => run,
-            Ok(None) => {
+            Ok(Prepared::Run(run)) => run,
+            Ok(Prepared::Waits) => {
+                lock(&self.admission).ended(request);
+                return false;
+            }
+            Ok(Prepared::Over) => {
                 lock(&self.admission).ended(request);
                 self.wake.notify_one();
                 return true;

@@ -48,6 +48,8 @@ pub enum Source {
 enum Effect {
     Nothing,
     Start(Box<Task>),
+    /// A hunt may have waited for it.
+    Part,
     Cancel(RequestId, &'static str),
     Revoke,
 }
@@ -100,7 +102,7 @@ impl Core {
                 intake.revoke.clone_from(&revoke.keys);
                 return Ok(Effect::Revoke);
             }
-            Args::HuntStart(_) | Args::ProfileStart(_) => {}
+            Args::HuntStart(_) | Args::ProfileStart(_) | Args::ListPart(_) => {}
         }
         let declined = |code: &str, reason: String| self.status(id, State::Declined, code, reason);
         let is_meant = body.target.matches(&self.facts, &id).unwrap_or(false);
@@ -121,6 +123,10 @@ impl Core {
             intake.status = Some(declined("unsupported", reason));
             return Ok(Effect::Nothing);
         }
+        if let Args::ListPart(_) = &args {
+            intake.part = Some((id, body.args.into_vec(), body.not_after));
+            return Ok(Effect::Part);
+        }
         let Some(task) = Task::new(body, args) else { return Ok(Effect::Nothing) };
         if self.journal.revision(id, task.class())?.is_some() {
             let reason = "cancelled before it came";
@@ -131,6 +137,7 @@ impl Core {
             intake.status = Some(declined("too_many", "too many requests wait".to_owned()));
             return Ok(Effect::Nothing);
         }
+        intake.names = task.parts().to_vec();
         intake.start = Some((id, sealed, source == Source::Directed));
         Ok(Effect::Start(Box::new(task)))
     }
@@ -190,6 +197,7 @@ impl Core {
     fn act(&self, effect: Effect) -> Result<(), JournalError> {
         match effect {
             Effect::Nothing => {}
+            Effect::Part => self.wake.notify_one(),
             Effect::Start(task) => {
                 let not_before = task.not_before(&self.agent);
                 lock(&self.admission).queue(task.body.id, task.lane(), not_before, false);

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use common::clock::Clock;
 use common::ids::{AgentId, FleetId};
-use common::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX, ROW_CHUNK_BYTES_MAX};
+use common::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
 use common::profile::Scope;
-use common::request::Sealed;
+use common::request::Bundle;
 use common::result::{Row, State, Status};
 use common::wire::{self, WireError};
 use tokio::sync::mpsc;
@@ -67,12 +67,14 @@ pub enum OnceError {
 
 /// Runs the request in `bytes`, hands each row to `print`, and returns the final status.
 pub async fn once(
-    bytes: &[u8],
+    bytes: Vec<u8>,
     trusted: Trusted,
     stop: impl Future<Output = ()>,
     print: &mut dyn FnMut(&Row) -> io::Result<()>,
 ) -> Result<Status, OnceError> {
-    let sealed: Sealed = wire::decode(bytes, REQUEST_BYTES_MAX + ROW_CHUNK_BYTES_MAX)?;
+    let Bundle { start: sealed, parts, .. } = Bundle::read(&bytes)?;
+    // With a long list that is much, and this may run for hours.
+    drop(bytes);
     let named = || {
         let body: Result<common::request::Body, _> = wire::decode(&sealed.body, REQUEST_BYTES_MAX);
         body.map(|body| body.fleet)
@@ -82,7 +84,7 @@ pub async fn once(
     let clock = Clock::system();
     let identity = Identity::of_this_machine();
     let cache = trusted.cache.map(|folder| HashCache::new(folder, identity.machine_id.clone()));
-    let parts = Parts {
+    let agent = Parts {
         agent: trusted.agent,
         fleet,
         root: trusted.root,
@@ -92,13 +94,15 @@ pub async fn once(
         clock: clock.clone(),
         journal: Journal::in_memory()?,
     };
-    let mut core = Core::new(parts, Box::new(Collectors { scope, clock }))?;
+    let mut core = Core::new(agent, Box::new(Collectors { scope, clock }))?;
     let (rows_to, rows) = mpsc::channel(HANDED_OVER_MAX);
     core.rows_to = Some(rows_to);
     core.cache = cache.map(Arc::new);
     let core = Arc::new(core);
     lock(&core.admission).open();
-    core.take(&sealed, Source::Directed)?;
+    // In a bundle they come first, as on the stream.
+    parts.iter().chain([&sealed]).try_for_each(|request| core.take(request, Source::Directed))?;
+    drop(parts);
     let token = CancellationToken::new();
     let printed = async {
         // Also when printing fails: without it the lanes would go on for nobody.

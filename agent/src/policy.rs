@@ -43,7 +43,7 @@ impl Policy {
     /// Returns the limits to run under, or why the request is declined.
     pub fn allow(&self, body: &Body, args: &Args) -> Result<Limits, String> {
         if let Some(kinds) = &self.kinds
-            && !kinds.contains(&body.kind)
+            && !kinds.contains(&needed(body.kind))
         {
             return Err(format!("this machine's policy does not allow {}", body.kind));
         }
@@ -58,7 +58,10 @@ impl Policy {
             Args::ProfileStart(profile) => {
                 clamp("profile seconds", Some(profile.seconds), self.max_profile_seconds)?;
             }
-            Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => {}
+            Args::ListPart(_)
+            | Args::HuntCancel(_)
+            | Args::ProfileCancel(_)
+            | Args::TrustRevoke(_) => {}
         }
         let asked = &body.limits;
         Ok(Limits {
@@ -119,6 +122,11 @@ impl Policy {
             asked.display()
         ))
     }
+}
+
+/// Returns the kind that must be allowed: whoever allows hunts allows their lists.
+fn needed(kind: Kind) -> Kind {
+    if kind == Kind::ListPart { Kind::HuntStart } else { kind }
 }
 
 /// Returns a rule's folder by its text, and as it is once links are resolved.

@@ -4,6 +4,7 @@ use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
 use common::limits::REQUEST_BYTES_MAX;
 use common::request::hunt::HuntStart;
+use common::request::ioc::PartRef;
 use common::request::profile::ProfileStart;
 use common::request::{Args, Body, Kind, Sealed};
 use common::wire::{self, WireError};
@@ -35,7 +36,10 @@ impl Task {
         let work = match args {
             Args::HuntStart(hunt) => Work::Hunt(hunt),
             Args::ProfileStart(profile) => Work::Profile(profile),
-            Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => return None,
+            Args::ListPart(_)
+            | Args::HuntCancel(_)
+            | Args::ProfileCancel(_)
+            | Args::TrustRevoke(_) => return None,
         };
         Some(Self { body, work })
     }
@@ -56,6 +60,14 @@ impl Task {
         match &self.work {
             Work::Hunt(hunt) => Args::HuntStart(hunt.clone()),
             Work::Profile(profile) => Args::ProfileStart(profile.clone()),
+        }
+    }
+
+    /// Returns the parts of its list of hashes that came before it, or should have.
+    pub fn parts(&self) -> &[PartRef] {
+        match &self.work {
+            Work::Hunt(hunt) => &hunt.file_hash.list.parts,
+            Work::Profile(_) => &[],
         }
     }
 

@@ -52,7 +52,19 @@ limits! {
     /// Include and exclude patterns of one hunt.
     GLOBS_MAX: usize = 256, "the request is refused";
     /// Digests that one hunt carries in its list of hashes, all kinds together: 15,360 whole SHA-256, or 30,720 of any kind cut to 16 bytes.
-    IOC_BYTES_MAX: usize = 491_520, "digests are cut to their first 16 bytes; a list that is still longer is refused: several hunts";
+    IOC_BYTES_MAX: usize = 491_520, "digests are cut to their first 16 bytes; a list that is still longer travels in parts";
+    /// Parts of the list of one hunt; a million digests of one kind are 17.
+    LIST_PARTS_MAX: usize = 32, "the request is refused";
+    /// Pieces of the whole digests of the list of one hunt, of at most `ioc_bytes_max` each.
+    LIST_PIECES_MAX: usize = 160, "the request is refused";
+    /// What an agent keeps of parts of lists.
+    LIST_PARTS_BYTES_MAX: u64 = 67_108_864, "the oldest part that no hunt of this agent names goes; its own hunt is declined: list_missing";
+    /// How long a hunt waits for parts of its list.
+    LIST_WAIT_MS_MAX: i64 = 60_000, "the hunt is declined: list_missing";
+    /// Size of a sealed request in a file.
+    SEALED_BYTES_MAX: usize = 589_824, "the file is refused";
+    /// Size of a sealed hunt with its list in a file.
+    BUNDLE_BYTES_MAX: usize = 134_217_728, "the file is refused";
     /// Hashes that are read from the files of one `--ioc`.
     IOC_HASHES_MAX: usize = 1_000_000, "the command line is refused: exit 64";
     /// Length of a line in such a file.

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use common::request::hunt::{FileHash, HashKind, HuntStart};
-use common::request::ioc::IocList;
+use common::request::ioc::{IocList, PART_WIDTH, PartRef, Parted};
 use common::request::select::{ModeBits, Select, Window};
 use common::request::sign::{SigningKey, Trust};
-use common::request::trust::Grant;
-use common::request::{Args, Body, Kind, Limits, Sealed, Target};
+use common::request::trust::{Certificate, Grant};
+use common::request::{Args, Body, Bundle, Kind, Limits, Sealed, Target};
 use common::result::{
     BlobChunk, CollectionSample, FileKind, FileStatus, FilesFooter, Footer, ProfileFooter, Row,
     RowChunk, Spent, State, Status, Telemetry, rows,
@@ -78,13 +78,17 @@ fn file_hash_2() -> FileHash {
     FileHash { select: Box::new(select), follow: true, ..file_hash() }
 }
 
+/// The kinds that there were when certificates began.
+const GRANTED: [Kind; 5] =
+    [Kind::HuntStart, Kind::HuntCancel, Kind::ProfileStart, Kind::ProfileCancel, Kind::TrustRevoke];
+
 fn sealed(file_hash: FileHash) -> Sealed {
     let (root, operator, trust) = keys();
     let grant = Grant {
         fleet: trust.fleet,
         key: ByteBuf::from(operator.public()),
         name: "ada".into(),
-        kinds: Kind::ALL.to_vec(),
+        kinds: GRANTED.to_vec(),
         issued: NOW,
         not_after: NOW.plus_ms(1_000_000),
     };
@@ -117,6 +121,32 @@ fn lists() -> Vec<IocList> {
         IocList::new(HashKind::Md5, 16, md5.iter().map(<[u8; 16]>::as_slice)),
         IocList::new(HashKind::Sha256, 16, sha256.iter().map(<[u8; 32]>::as_slice)),
     ]
+}
+
+/// A list in parts, since it may be too long to be carried.
+fn parted() -> Parted {
+    let part = PartRef { id: request(), sha256: ByteBuf::from([5; 32]) };
+    Parted { count: 70_000, parts: vec![part], whole: vec![ByteBuf::from([6; 32])] }
+}
+
+/// Seals one part of a list.
+fn sealed_part() -> Sealed {
+    let (_, operator, trust) = keys();
+    let part = IocList::new(HashKind::Sha256, PART_WIDTH, [[3; 32].as_slice(), &[4; 32]]);
+    let whole = sealed(file_hash());
+    let body = Body {
+        kind: Kind::ListPart,
+        id: request(),
+        key: operator.id(),
+        fleet: trust.fleet,
+        issued: NOW,
+        not_after: NOW.plus_ms(86_400_000),
+        target: Target::all(),
+        limits: Limits::default(),
+        args: ByteBuf::from(wire::encode(&part).unwrap()),
+    };
+    let certificate: Certificate = wire::decode(&whole.cert, 4_096).unwrap();
+    operator.seal(&body, Some(&certificate)).unwrap()
 }
 
 fn file_rows() -> Vec<Row> {
@@ -300,6 +330,7 @@ fn a_sealed_request_of_version_1_opens() {
         ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }),
         ("request-3.bin", file_hash_2()),
         ("request-4.bin", FileHash { fresh: true, ..file_hash_2() }),
+        ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }),
     ] {
         let sealed = sealed(file_hash.clone());
         let bytes = golden(name, &wire::encode(&sealed).unwrap());
@@ -311,6 +342,21 @@ fn a_sealed_request_of_version_1_opens() {
         let Args::HuntStart(start) = opened.args else { panic!("another kind") };
         assert_eq!(start.file_hash, file_hash);
     }
+}
+
+#[test]
+fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
+    let bytes = golden("part-1.bin", &wire::encode(&sealed_part()).unwrap());
+    let read: Sealed = wire::decode(&bytes, limits::SEALED_BYTES_MAX).unwrap();
+    assert_eq!(read, sealed_part());
+    let (_, _, trust) = keys();
+    // Whoever may begin a hunt may send it: the certificate knows nothing of parts.
+    let Args::ListPart(part) = trust.open(&read, NOW).unwrap().args else { panic!("another kind") };
+    assert_eq!((part.kind, part.count()), (HashKind::Sha256, 2));
+    let start = sealed(FileHash { list: Box::new(parted()), ..file_hash() });
+    let bundle = Bundle { start, parts: vec![read], whole: vec![ByteBuf::from([1, 2, 3])] };
+    let bytes = golden("bundle-1.bin", &bundle.bytes().unwrap());
+    assert_eq!(Bundle::read(&bytes).unwrap(), bundle);
 }
 
 #[test]

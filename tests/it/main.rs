@@ -12,6 +12,7 @@ mod hunts;
 mod ioc;
 mod journals;
 mod keys;
+mod lists;
 mod meanwhile;
 mod moving;
 mod newcomer;

@@ -35,6 +35,8 @@ impl CollectError {
     pub const NO_HUNT: &'static str = "no_hunt";
     /// An owner or group that this machine does not know by that name.
     pub const NO_ACCOUNT: &'static str = "no_account";
+    /// The hunt's list of hashes is not what was signed.
+    pub const LIST_DAMAGED: &'static str = "list_damaged";
     /// An invariant of the collector is broken.
     pub const BUG: &'static str = "bug";
 

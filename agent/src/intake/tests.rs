@@ -23,6 +23,8 @@ use crate::policy::Policy;
 use crate::runner::Runner;
 use crate::session::Session;
 
+mod lists;
+
 const STREAM: Source = Source::Stream { offset: 3, is_history: false };
 
 /// A collector that does what the first root says.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::outbox::{Entry, encode};
-use super::{Journal, JournalError, to_sql};
+use super::{Journal, JournalError, parts, to_sql};
 use crate::session::{Cursor, Standing};
 
 /// What was spent and emitted up to the cursor, restarts included.
@@ -188,7 +188,7 @@ fn blobs(chunks: &[BlobChunk]) -> u32 {
 
 fn end(tx: &Transaction<'_>, request: RequestId) -> rusqlite::Result<()> {
     tx.execute("DELETE FROM collections WHERE request = ?1", params![request.as_bytes()])?;
-    Ok(())
+    parts::release(tx, request)
 }
 
 fn stored(cursor: &Cursor) -> Result<Vec<u8>, JournalError> {

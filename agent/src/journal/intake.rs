@@ -6,11 +6,12 @@ use common::clock::Timestamp;
 use common::ids::{KeyId, RequestId};
 use common::limits;
 use common::request::Sealed;
+use common::request::ioc::PartRef;
 use common::result::Status;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::outbox::{Entry, encode};
-use super::{Journal, JournalError, get_meta, set_meta, to_sql};
+use super::{Journal, JournalError, get_meta, parts, set_meta, to_sql};
 
 /// Where this agent stands in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,10 @@ pub struct Intake<'a> {
     pub refused: Option<RequestId>,
     /// A request to run; `true` when it came directed.
     pub start: Option<(RequestId, &'a Sealed, bool)>,
+    /// The parts of its list that the request names.
+    pub names: Vec<PartRef>,
+    /// A part of a list, for a hunt that is to come: its arguments as they were signed, and until when it may be named.
+    pub part: Option<(RequestId, Vec<u8>, Timestamp)>,
     /// A control: about which request, `hunt` or `profile`, revision.
     pub control: Option<(RequestId, &'static str, u64)>,
     /// Keys that are never trusted again.
@@ -77,6 +82,10 @@ impl Journal {
                     "INSERT INTO collections (request, kind, body, directed) VALUES (?1, ?2, ?3, ?4)",
                     params![id.as_bytes(), kind, body, directed],
                 )?;
+                parts::name(tx, *id, &intake.names)?;
+            }
+            if let Some((id, body, not_after)) = &intake.part {
+                parts::keep(tx, *id, body, *not_after)?;
             }
             if let Some((request, class, revision)) = intake.control {
                 tx.execute(

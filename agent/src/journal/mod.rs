@@ -7,6 +7,7 @@
 mod collections;
 mod intake;
 mod outbox;
+mod parts;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +26,7 @@ pub use intake::{Intake, StreamPlace};
 pub use outbox::Outgoing;
 
 /// The version of the tables; another one is refused rather than guessed at.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -107,13 +108,12 @@ impl Journal {
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match version {
-            0 => {
-                tx.execute_batch(SCHEMA)?;
-                tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            }
+            0 => tx.execute_batch(&[SCHEMA, parts::TABLES].concat())?,
+            1 => tx.execute_batch(parts::TABLES)?,
             SCHEMA_VERSION => {}
             other => return Err(JournalError::Version(other)),
         }
+        tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let id = own_id(&tx, machine_id)?;
         let (messages, bytes): (i64, i64) = tx.query_row(
             "SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox",
@@ -153,7 +153,7 @@ impl Journal {
             for table in ["seen", "refused", "controls"] {
                 tx.execute(&format!("DELETE FROM {table} WHERE at < ?1"), params![before])?;
             }
-            Ok(())
+            parts::expire(tx, now)
         })?;
         let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
         db.execute_batch("PRAGMA incremental_vacuum(256)").map_err(JournalError::from)
@@ -204,7 +204,17 @@ fn own_id(tx: &Transaction<'_>, machine_id: &str) -> rusqlite::Result<JournalId>
     {
         return Ok(JournalId::from_bytes(id));
     }
-    for table in ["meta", "seen", "refused", "directed", "controls", "collections", "outbox"] {
+    for table in [
+        "meta",
+        "seen",
+        "refused",
+        "directed",
+        "controls",
+        "collections",
+        "outbox",
+        "parts",
+        "part_uses",
+    ] {
         tx.execute(&format!("DELETE FROM {table}"), [])?;
     }
     let id = JournalId::new();

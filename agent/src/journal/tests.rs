@@ -215,6 +215,76 @@ fn tables_of_another_version_are_refused() {
 }
 
 #[test]
+fn tables_of_the_first_version_are_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    let (id, request) = (journal.id(), start(&journal));
+    drop(journal);
+    let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    db.execute_batch("DROP TABLE parts; DROP TABLE part_uses; PRAGMA user_version = 1").unwrap();
+    drop(db);
+    let journal = Journal::open(folder.path(), "m").unwrap();
+    assert_eq!((journal.id(), journal.owed().unwrap()), (id, 1));
+    assert!(journal.is_seen(request).unwrap());
+    let part = part(&journal, 10, 5);
+    assert_eq!(journal.part(part).unwrap(), Some(vec![1; 10]));
+}
+
+/// Takes a part of so many bytes that may be named until then.
+fn part(journal: &Journal, bytes: usize, not_after: i64) -> common::ids::RequestId {
+    let id = common::ids::RequestId::new();
+    let part = Some((id, vec![1; bytes], Timestamp(not_after)));
+    journal.take(&Intake { part, ..Intake::default() }, Timestamp(1)).unwrap();
+    id
+}
+
+/// Takes a hunt that names a part.
+fn hunt_that_names(journal: &Journal, part: common::ids::RequestId) -> common::ids::RequestId {
+    let id = common::ids::RequestId::new();
+    let request = sealed(id);
+    let sha256 = ByteBuf::new();
+    let names = vec![common::request::ioc::PartRef { id: part, sha256 }];
+    let start = Some((id, &request, false));
+    journal.take(&Intake { start, names, ..Intake::default() }, Timestamp(1)).unwrap();
+    id
+}
+
+#[test]
+fn a_part_stays_while_a_hunt_names_it_and_else_until_it_is_over() {
+    let journal = Journal::in_memory().unwrap();
+    let (named, unnamed, later) =
+        (part(&journal, 9, 5), part(&journal, 9, 5), part(&journal, 9, i64::MAX));
+    let hunts = [hunt_that_names(&journal, named), hunt_that_names(&journal, named)];
+    let here = |id| journal.part(id).unwrap().is_some();
+    journal.prune(Timestamp(5 + common::limits::CLOCK_SKEW_MS_MAX)).unwrap();
+    assert!(here(unnamed), "as long as a hunt may be late");
+    journal.prune(Timestamp(6 + common::limits::CLOCK_SKEW_MS_MAX)).unwrap();
+    assert!(here(named) && !here(unnamed) && here(later));
+    for (hunt, is_here) in hunts.into_iter().zip([true, false]) {
+        let last = final_status(&journal, hunt);
+        journal.step(&agent(), hunt, &Step { last: Some(&last), ..Step::default() }).unwrap();
+        assert_eq!(here(named), is_here);
+    }
+}
+
+#[test]
+fn parts_have_a_bound_and_those_that_nobody_names_go_first() {
+    let journal = Journal::in_memory().unwrap();
+    let bytes = usize::try_from(common::limits::LIST_PARTS_BYTES_MAX / 4).unwrap();
+    let parts: Vec<_> = (0..4).map(|_| part(&journal, bytes, 5)).collect();
+    let here = |id| journal.part(id).unwrap().is_some();
+    assert!(parts.iter().all(|id| here(*id)));
+    hunt_that_names(&journal, parts[0]);
+    let next = part(&journal, 1, 5);
+    assert!(here(parts[0]) && !here(parts[1]) && here(parts[2]) && here(next));
+    for id in [parts[2], parts[3]] {
+        hunt_that_names(&journal, id);
+    }
+    let too_much = part(&journal, bytes + 1, 5);
+    assert!(!here(too_much) && !here(next) && here(parts[3]), "nothing that a hunt needs");
+}
+
+#[test]
 fn old_ids_are_forgotten_and_only_they() {
     let journal = Journal::in_memory().unwrap();
     let id = start(&journal);

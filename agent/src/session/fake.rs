@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::ids::RequestId;
 use common::profile::Captured;
+use common::request::ioc::{IocList, Parted};
 use common::result::Row;
 
 use super::cache::Cache;
@@ -44,6 +45,7 @@ pub struct FakeSession {
     rows_max: Option<usize>,
     counts_only: bool,
     cache: Option<Arc<FakeCache>>,
+    list: Option<Vec<IocList>>,
     checks: AtomicU64,
     threads: Threads,
     stop: Mutex<Option<Stop>>,
@@ -109,6 +111,13 @@ impl FakeSession {
     pub fn beside(self, mut standings: Vec<Standing>) -> Self {
         standings.reverse();
         *lock(&self.standings) = standings;
+        self
+    }
+
+    /// Has a list of hashes that came in parts.
+    #[must_use]
+    pub fn with_list(mut self, list: Vec<IocList>) -> Self {
+        self.list = Some(list);
         self
     }
 
@@ -212,6 +221,10 @@ impl Session for FakeSession {
 
     fn progress(&self, progress: Progress) {
         lock(&self.seen).progress = progress;
+    }
+
+    fn list(&self, named: &Parted) -> Result<Vec<IocList>, String> {
+        self.list.clone().ok_or_else(|| format!("{} parts that nobody gave", named.parts.len()))
     }
 
     fn cache(&self) -> Option<&dyn Cache> {

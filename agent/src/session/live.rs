@@ -9,6 +9,7 @@ use common::ids::{AgentId, Attempt, RequestId};
 use common::limits;
 use common::profile::{Captured, Tag};
 use common::request::Limits;
+use common::request::ioc::{IocList, Parted};
 use common::result::rows::{pack, sha256};
 use common::result::{BlobChunk, FilesFooter, Footer, ProfileFooter, Row, RowChunk, Status};
 use serde_bytes::ByteBuf;
@@ -519,6 +520,10 @@ impl Session for LiveSession {
 
     fn progress(&self, progress: Progress) {
         *lock(&self.progress) = progress;
+    }
+
+    fn list(&self, named: &Parted) -> Result<Vec<IocList>, String> {
+        super::list::gather(&self.journal, named)
     }
 
     fn cache(&self) -> Option<&dyn Cache> {

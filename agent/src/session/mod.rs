@@ -8,6 +8,7 @@ pub mod bucket;
 pub mod cache;
 pub mod fake;
 pub mod fake_cache;
+mod list;
 pub mod live;
 mod meter;
 mod stop;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use common::ids::RequestId;
 use common::profile::Captured;
+use common::request::ioc::{IocList, Parted};
 use common::result::{FilesFooter, Row};
 
 use self::cache::Cache;
@@ -237,6 +239,9 @@ pub trait Session: Sync {
 
     /// Says where the collector is. Cheap; the last word counts.
     fn progress(&self, progress: Progress);
+
+    /// Returns the list of hashes that came in parts, or what is wrong with it.
+    fn list(&self, named: &Parted) -> Result<Vec<IocList>, String>;
 
     /// Returns what is known of files that were hashed before, where anything is.
     fn cache(&self) -> Option<&dyn Cache>;

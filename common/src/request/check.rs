@@ -34,6 +34,7 @@ pub(super) fn bounds(body: &Body, args: &Args) -> Result<(), String> {
             }
             Ok(())
         }
+        Args::ListPart(part) => part.check(ioc::PART_WIDTH),
         Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => Ok(()),
     }
 }
@@ -60,5 +61,9 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
         return Err(format!("a pattern is longer than {} bytes", limits::PATH_BYTES_MAX));
     }
     ioc::check(&spec.ioc, &spec.hashes)?;
+    spec.list.check()?;
+    if !spec.list.is_none() && (!spec.ioc.is_empty() || spec.hashes.is_empty()) {
+        return Err("a list in parts, and another one or no digest to compare".to_owned());
+    }
     spec.select.check()
 }

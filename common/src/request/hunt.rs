@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::ioc::IocList;
+use super::ioc::{IocList, Parted};
 use super::select::Select;
 
 /// The only artifact of this version.
@@ -99,6 +99,9 @@ pub struct FileHash {
     /// file does. Absent on the wire where there is none, so that older agents take the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ioc: Vec<IocList>,
+    /// A list that is too long to be carried and travels before the hunt, in parts; then `ioc` is empty.
+    #[serde(default, skip_serializing_if = "Parted::is_none")]
+    pub list: Box<Parted>,
     /// Conditions on kind, times, owner, group and mode. Not on the wire where there are none, so that agents of
     /// before they existed take such a hunt.
     #[serde(default, skip_serializing_if = "Select::is_open")]

@@ -1,7 +1,7 @@
 //! The list of hashes that a hunt carries: only files whose digest is in it come back.
 //!
 //! A list is sorted and held as it came over the wire: a look-up is a search in the signed bytes, and costs no memory
-//! beside them.
+//! beside them. One that is too long for the hunt's own record travels before it, in parts of their own ([`Parted`]).
 
 use std::cmp::Ordering;
 
@@ -9,12 +9,65 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::hunt::HashKind;
+use crate::ids::RequestId;
 use crate::limits;
 
 /// Bytes that a digest of a list has at least: whatever the algorithm, nobody makes a file for given 128 bits.
 pub const WIDTH_MIN: usize = 16;
 
-/// The digests of one kind, whole or the first [`WIDTH_MIN`] bytes or more of each.
+/// Bytes of each digest that a part of a list carries. Of a million of them one meets a digest that is not in the list
+/// once in 18 million million files; whoever has the whole digests looks again.
+pub const PART_WIDTH: usize = 8;
+
+/// A list that travels in parts, as its hunt names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parted {
+    /// How many digests the list has.
+    pub count: u64,
+    /// The `list.part` records: those of one kind one behind the other, in rising order.
+    pub parts: Vec<PartRef>,
+    /// SHA-256 of each of the pieces of the whole digests, which the coordinator keeps.
+    pub whole: Vec<ByteBuf>,
+}
+
+/// Names one `list.part`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRef {
+    /// The id of the record.
+    pub id: RequestId,
+    /// SHA-256 of its arguments, the bytes as they were signed.
+    pub sha256: ByteBuf,
+}
+
+impl Parted {
+    /// Tells whether there is no such list.
+    pub fn is_none(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        let bound = |what: &str, count: usize, max: usize| {
+            if count <= max { Ok(()) } else { Err(format!("{count} {what}, {max} are allowed")) }
+        };
+        bound("parts of a list", self.parts.len(), limits::LIST_PARTS_MAX)?;
+        bound("pieces of a list", self.whole.len(), limits::LIST_PIECES_MAX)?;
+        let digests = self.parts.iter().map(|part| &part.sha256).chain(&self.whole);
+        if digests.into_iter().any(|digest| digest.len() != HashKind::Sha256.bytes()) {
+            return Err("a part of the list is not named by its SHA-256".to_owned());
+        }
+        if self.count > limits::IOC_HASHES_MAX as u64 {
+            return Err(format!("a list of {} hashes", self.count));
+        }
+        if self.is_none() && *self != Self::default() {
+            return Err("a list without parts".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The digests of one kind, whole or the first bytes of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IocList {
@@ -33,7 +86,7 @@ impl IocList {
         width: usize,
         digests: impl IntoIterator<Item = &'a [u8]>,
     ) -> Self {
-        let width = width.clamp(WIDTH_MIN, kind.bytes());
+        let width = width.clamp(PART_WIDTH, kind.bytes());
         let mut cut: Vec<_> =
             digests.into_iter().filter_map(|digest| digest.get(..width)).collect();
         cut.sort_unstable();
@@ -63,7 +116,8 @@ impl IocList {
         false
     }
 
-    fn width(&self) -> usize {
+    /// Returns the bytes of each digest.
+    pub fn width(&self) -> usize {
         usize::try_from(self.width).unwrap_or(usize::MAX)
     }
 
@@ -72,9 +126,10 @@ impl IocList {
         self.digests.get(start..start.checked_add(self.width())?)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Says what is wrong with the list where each digest must have at least `width_min` bytes.
+    pub fn check(&self, width_min: usize) -> Result<(), String> {
         let name = self.kind.as_str();
-        let widths = WIDTH_MIN..=self.kind.bytes();
+        let widths = width_min..=self.kind.bytes();
         if !widths.contains(&self.width()) {
             let (least, most) = (widths.start(), widths.end());
             return Err(format!("{} bytes of each {name}, not {least} to {most}", self.width));
@@ -91,6 +146,27 @@ impl IocList {
         }
         Ok(())
     }
+}
+
+/// Adds a piece to lists that are put together: those of one kind must come one behind the other, in rising order.
+pub fn join(lists: &mut Vec<IocList>, piece: IocList) -> Result<(), String> {
+    let name = piece.kind.as_str();
+    let last_kind = lists.last().map(|last| last.kind);
+    if last_kind != Some(piece.kind) {
+        if lists.iter().any(|list| list.kind == piece.kind) {
+            return Err(format!("the pieces of the list of {name} are not in one place"));
+        }
+        lists.push(piece);
+        return Ok(());
+    }
+    let Some(last) = lists.last_mut() else { return Ok(()) };
+    let before = last.digests.len().checked_sub(last.width()).and_then(|at| last.digests.get(at..));
+    let is_rising = before < piece.entry(0);
+    if last.width != piece.width || !is_rising {
+        return Err(format!("the pieces of the list of {name} do not fit together"));
+    }
+    last.digests.extend_from_slice(&piece.digests);
+    Ok(())
 }
 
 /// Returns the kinds whose digest of a file is in the lists.
@@ -111,7 +187,7 @@ pub(super) fn check(lists: &[IocList], hashes: &[HashKind]) -> Result<(), String
         return Err(format!("a list of {bytes} bytes, {} are allowed", limits::IOC_BYTES_MAX));
     }
     for (at, list) in lists.iter().enumerate() {
-        list.check()?;
+        list.check(WIDTH_MIN)?;
         let name = list.kind.as_str();
         if lists.iter().skip(at + 1).any(|other| other.kind == list.kind) {
             return Err(format!("two lists of {name}"));

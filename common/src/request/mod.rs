@@ -20,6 +20,8 @@ use serde_bytes::ByteBuf;
 
 use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
+use crate::limits;
+use crate::wire::{self, WireError};
 pub use target::Target;
 
 /// What a request asks for. The closed list of this version.
@@ -28,6 +30,9 @@ pub enum Kind {
     /// Begin a hunt.
     #[serde(rename = "hunt.start")]
     HuntStart,
+    /// Some of the hashes of a list that a later hunt names. Whoever may begin a hunt may send it.
+    #[serde(rename = "list.part")]
+    ListPart,
     /// End a hunt before its time.
     #[serde(rename = "hunt.cancel")]
     HuntCancel,
@@ -44,8 +49,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::HuntStart,
+        Self::ListPart,
         Self::HuntCancel,
         Self::ProfileStart,
         Self::ProfileCancel,
@@ -56,6 +62,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HuntStart => "hunt.start",
+            Self::ListPart => "list.part",
             Self::HuntCancel => "hunt.cancel",
             Self::ProfileStart => "profile.start",
             Self::ProfileCancel => "profile.cancel",
@@ -122,6 +129,8 @@ pub struct Body {
 pub enum Args {
     /// `hunt.start`
     HuntStart(hunt::HuntStart),
+    /// `list.part`
+    ListPart(ioc::IocList),
     /// `hunt.cancel`
     HuntCancel(Control),
     /// `profile.start`
@@ -140,6 +149,34 @@ pub struct Control {
     pub request: RequestId,
     /// Grows with each control of one request; agents apply only a higher one than they have seen.
     pub revision: u64,
+}
+
+/// A hunt with the list that is too long for one record: what `hunt seal` writes then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// The `hunt.start`, which names the parts.
+    pub start: Sealed,
+    /// The `list.part` records, which travel before it.
+    pub parts: Vec<Sealed>,
+    /// The whole digests of the list, for the coordinator: [`ioc::IocList`]s.
+    pub whole: Vec<ByteBuf>,
+}
+
+impl Bundle {
+    /// Reads a file of `hunt seal`: a bundle, or a sealed request alone.
+    pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
+        match wire::decode(bytes, limits::SEALED_BYTES_MAX) {
+            Ok(start) => Ok(Self { start, parts: Vec::new(), whole: Vec::new() }),
+            // What is no bundle either is complained about as what it most probably was meant to be.
+            Err(error) => wire::decode(bytes, limits::BUNDLE_BYTES_MAX).map_err(|_| error),
+        }
+    }
+
+    /// Returns the bytes of the file: of a hunt that needs no parts, those of the sealed request.
+    pub fn bytes(&self) -> Result<Vec<u8>, WireError> {
+        if self.parts.is_empty() { wire::encode(&self.start) } else { wire::encode(self) }
+    }
 }
 
 /// A request as it travels and as `hunt seal` writes it: the signed bytes, exactly.

@@ -261,7 +261,8 @@ impl Trust {
         }
         let public = grant.key.as_slice().try_into().map_err(|_| bad("its key is not 32 bytes"))?;
         // Revocation is the root's alone, whatever a grant says.
-        let allowed = kind != Kind::TrustRevoke && grant.kinds.contains(&kind);
+        let granted = if kind == Kind::ListPart { Kind::HuntStart } else { kind };
+        let allowed = kind != Kind::TrustRevoke && grant.kinds.contains(&granted);
         Ok((public, grant.name, allowed))
     }
 }
@@ -306,6 +307,7 @@ fn decode_args(kind: Kind, bytes: &[u8]) -> Result<Args, Refusal> {
     let cap = limits::REQUEST_BYTES_MAX;
     Ok(match kind {
         Kind::HuntStart => Args::HuntStart(strict(bytes, cap)?),
+        Kind::ListPart => Args::ListPart(strict(bytes, cap)?),
         Kind::HuntCancel => Args::HuntCancel(strict(bytes, cap)?),
         Kind::ProfileStart => Args::ProfileStart(strict(bytes, cap)?),
         Kind::ProfileCancel => Args::ProfileCancel(strict(bytes, cap)?),
@@ -333,6 +335,7 @@ impl Draft {
     pub fn body(self, key: KeyId, args: &Args) -> Result<Body, wire::WireError> {
         let (kind, bytes) = match args {
             Args::HuntStart(args) => (Kind::HuntStart, wire::encode(args)?),
+            Args::ListPart(args) => (Kind::ListPart, wire::encode(args)?),
             Args::HuntCancel(args) => (Kind::HuntCancel, wire::encode(args)?),
             Args::ProfileStart(args) => (Kind::ProfileStart, wire::encode(args)?),
             Args::ProfileCancel(args) => (Kind::ProfileCancel, wire::encode(args)?),

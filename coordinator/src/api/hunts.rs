@@ -17,12 +17,14 @@ use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Caller;
-use super::types::{CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntView, Launched};
+use super::types::{
+    CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntView, Launched, ListPiece,
+};
 use crate::core::Core;
-use crate::hunts::launch;
 use crate::hunts::view::Whole;
+use crate::hunts::{launch, lists};
 use crate::store::{Found, StoredRequest};
-use crate::store::{Reader, StoreError};
+use crate::store::{Place, Reader, StoreError};
 
 /// `POST /requests`
 pub async fn request(
@@ -31,6 +33,17 @@ pub async fn request(
     body: Bytes,
 ) -> Result<Json<Launched>, ApiError> {
     launch::launch(&core, &caller, &body).await.map(Json)
+}
+
+/// `POST /lists`: a piece of the whole digests of a list, before the hunt that names it.
+pub async fn list_piece(
+    State(core): State<Arc<Core>>,
+    body: Bytes,
+) -> Result<Json<ListPiece>, ApiError> {
+    let place = core.place.clone();
+    let kept = tokio::task::spawn_blocking(move || lists::keep(&place, &body)).await;
+    let kept = kept.map_err(|problem| StoreError::Broken(format!("a writer died: {problem}")))?;
+    kept.map(Json)
 }
 
 /// Finds the one request of a kind whose id begins so.
@@ -148,8 +161,9 @@ pub async fn results(
     let (lines, stream) = mpsc::channel::<Result<Bytes, std::io::Error>>(8);
     let place = core.place.clone();
     let write = move || {
-        let end =
-            place.reader().and_then(|reader| stream_rows(&reader, &whole, &hunt, &wanted, &lines));
+        let end = place
+            .reader()
+            .and_then(|reader| stream_rows(&reader, &place, &whole, &hunt, &wanted, &lines));
         if let Err(error) = end {
             // The status is sent: a cut stream is the only way left to say so.
             drop(lines.blocking_send(Err(std::io::Error::other(error.to_string()))));
@@ -161,13 +175,14 @@ pub async fn results(
 
 fn stream_rows(
     reader: &Reader,
+    place: &Place,
     whole: &Whole,
     hunt: &str,
     wanted: &Wanted,
     lines: &mpsc::Sender<Result<Bytes, std::io::Error>>,
 ) -> Result<(), StoreError> {
     let request = hunt.parse().map_err(|_| StoreError::Broken("hunt id".to_owned()))?;
-    let ioc = whole.ioc()?;
+    let ioc = whole.ioc(place)?;
     let mut left = wanted.limit.unwrap_or(u64::MAX);
     for (agent, host, run) in whole.counting() {
         if wanted.agent.as_ref().is_some_and(|only| *only != agent.as_str()) {

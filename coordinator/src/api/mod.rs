@@ -43,6 +43,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/agents/{id}", get(agents::show))
         .route("/agents/{id}/revoke", post(agents::revoke))
         .route("/requests", post(hunts::request))
+        .route("/lists", post(hunts::list_piece))
         .route("/hunts", get(hunts::list))
         .route("/hunts/{id}", get(hunts::show))
         .route("/hunts/{id}/agents", get(hunts::agents))

@@ -16,7 +16,7 @@ use utoipa::openapi::{
 
 use super::types::{
     AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
-    ErrorBody, FileRow, FleetView, Health, HuntView, Launched, ProfileView, SymbolsView,
+    ErrorBody, FileRow, FleetView, Health, HuntView, Launched, ListPiece, ProfileView, SymbolsView,
     TelemetryView, WhoHas,
 };
 
@@ -93,6 +93,12 @@ const ENDPOINTS: &[Endpoint] = &[
         "Launches a signed request: what `muster hunt seal` writes.",
         Some(SEALED),
         Answer::One("Launched"),
+    ),
+    post(
+        "/api/v1/lists",
+        "Keeps a piece of the whole digests of a long list of hashes, for a hunt that names it.",
+        Some(SEALED),
+        Answer::One("ListPiece"),
     ),
     get("/api/v1/hunts", "All hunts, the latest first.", Answer::List("HuntView")),
     get("/api/v1/hunts/{id}", "One hunt.", Answer::One("HuntView")),
@@ -196,6 +202,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Health,
     HuntView,
     Launched,
+    ListPiece,
     ProfileView,
     SymbolsView,
     TelemetryView,

@@ -114,6 +114,12 @@ impl Client {
         self.document(request.content_type("application/octet-stream").send(file))
     }
 
+    /// Posts a piece of the whole digests of a list.
+    pub(super) fn keep_list(&self, piece: &[u8]) -> Result<Value, Failure> {
+        let request = self.prepared(self.agent.post(self.at("/api/v1/lists")));
+        self.document(request.content_type("application/msgpack").send(piece))
+    }
+
     /// Resolves the unique beginning of an agent's id.
     pub(super) fn agent_id(&self, prefix: &str) -> Result<AgentId, Failure> {
         if prefix == AgentId::COORDINATOR {

@@ -84,7 +84,9 @@ impl Root {
     /// Makes an operator with a new key that may ask for everything but revocations, for a year.
     pub(super) fn operator(&self, name: &str, now: Timestamp) -> Result<Operator, Failure> {
         let key = SigningKey::generate().map_err(|e| Failure::bug("cannot make a key", e))?;
-        let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::TrustRevoke).collect();
+        // A part of a list comes with the right to begin hunts: agents that know no lists must still read the certificate.
+        let is_granted = |kind: &Kind| !matches!(kind, Kind::TrustRevoke | Kind::ListPart);
+        let kinds = Kind::ALL.into_iter().filter(is_granted).collect();
         let grant = Grant {
             fleet: self.fleet,
             key: ByteBuf::from(key.public()),

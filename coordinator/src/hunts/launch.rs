@@ -16,9 +16,11 @@ use crate::api::error::ApiError;
 use crate::api::guard::Caller;
 use crate::api::types::{Launched, Route};
 use crate::core::Core;
-use crate::hunts::near;
+use crate::hunts::{lists, near};
 use crate::roster;
-use crate::store::{Audit, Landed, Reader, Request, StoreError, StoredAgent, StoredRequest, Write};
+use crate::store::{
+    Audit, Landed, Place, Reader, Request, StoreError, StoredAgent, StoredRequest, Write,
+};
 
 /// The route of a request that the coordinator carries out itself.
 pub const OWN: u8 = 2;
@@ -60,7 +62,8 @@ pub async fn launch(core: &Arc<Core>, caller: &Caller, bytes: &[u8]) -> Result<L
     };
     let request = {
         let (opened, sealed) = (opened.clone(), sealed);
-        core.read(move |reader| plan(reader, opened, sealed)).await?
+        let place = core.place.clone();
+        core.read(move |reader| plan(reader, &place, opened, sealed)).await?
     };
     record(core, caller, &opened, &request).await?;
     let mut launched = Launched {
@@ -116,7 +119,12 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, ApiE
 }
 
 /// Works out whom to expect and which way to take.
-fn plan(reader: &Reader, opened: Opened, sealed: Sealed) -> Result<Request, ApiError> {
+fn plan(
+    reader: &Reader,
+    place: &Place,
+    opened: Opened,
+    sealed: Sealed,
+) -> Result<Request, ApiError> {
     let body = opened.body;
     let about = match &opened.args {
         Args::HuntCancel(control) => Some((control, begun(reader, control, Kind::HuntStart)?)),
@@ -130,6 +138,9 @@ fn plan(reader: &Reader, opened: Opened, sealed: Sealed) -> Result<Request, ApiE
         Some((_, start)) => (start.route, reader.expected(&start.id).map_err(broken)?),
         None => way(reader, &body.target, &body.id, &opened.args)?,
     };
+    if let Args::HuntStart(start) = &opened.args {
+        lists::check(reader, place, &body, start)?;
+    }
     let revokes = match &opened.args {
         Args::TrustRevoke(revoke) => revoke.keys.clone(),
         _ => Vec::new(),
@@ -176,7 +187,12 @@ fn way(
     if meant.is_empty() && !matches!(args, Args::TrustRevoke(_)) {
         return Err(near::nobody(&agents, target, id));
     }
-    Ok((if target.directed().is_some() { DIRECTED } else { BROADCAST }, meant))
+    if target.directed().is_some() {
+        return Ok((DIRECTED, meant));
+    }
+    // Of the part of a list on the stream nobody is expected to say anything: its hunt does.
+    let is_part = matches!(args, Args::ListPart(_));
+    Ok((BROADCAST, if is_part { Vec::new() } else { meant }))
 }
 
 fn meant(

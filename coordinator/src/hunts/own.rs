@@ -64,7 +64,7 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
                 cancel.cancel();
             }
         }
-        Args::HuntCancel(_) | Args::TrustRevoke(_) => {}
+        Args::HuntCancel(_) | Args::TrustRevoke(_) | Args::ListPart(_) => {}
     }
 }
 

@@ -12,8 +12,12 @@ use common::ids::RequestId;
 use common::topology::{REQUESTS, directed_queue};
 
 use super::launch::{DIRECTED, OWN};
+use super::lists;
 use crate::core::Core;
 use crate::store::{StoreError, Write};
+
+/// A hunt never overtakes its list.
+const LIST_FIRST: &str = "parts of the hunt's list of hashes go first";
 
 /// The requests that are being published. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -51,10 +55,18 @@ pub async fn publish(core: &Core, publisher: &Publisher, turn: &Turn) -> Result<
     else {
         return Ok(());
     };
+    let behind = {
+        let request = request.clone();
+        core.read(move |reader| lists::behind(reader, &request)).await.map_err(away)?
+    };
     if request.route == DIRECTED {
         let left = request.not_after.since_ms(core.clock.now());
         let mut refused = None;
         for agent in core.read(move |reader| reader.unsent(&id)).await.map_err(away)? {
+            if behind.agents.contains(&agent) {
+                refused = Some(PublishError::Refused(format!("{agent}: {LIST_FIRST}")));
+                continue;
+            }
             let mut message = Message::request(&request.sealed, &directed_queue(&agent));
             // What nobody fetched while it was valid is of no use later.
             message.expiration_ms = Some(u64::try_from(left).unwrap_or(0).max(1));
@@ -71,6 +83,8 @@ pub async fn publish(core: &Core, publisher: &Publisher, turn: &Turn) -> Result<
         if let Some(problem) = refused {
             return Err(problem);
         }
+    } else if behind.is_stream {
+        return Err(PublishError::Refused(LIST_FIRST.to_owned()));
     } else {
         publisher.publish(Message::request(&request.sealed, REQUESTS)).await?;
     }

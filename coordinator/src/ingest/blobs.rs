@@ -1,9 +1,5 @@
 //! Putting blobs together: when every chunk is there, verified as a whole, written whole, then listed.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::Path;
-
 use common::limits::RESULT_BYTES_MAX;
 use common::result::{BlobChunk, rows};
 use common::wire;
@@ -11,7 +7,7 @@ use tracing::warn;
 
 use crate::core::Core;
 use crate::store::{Chunk, Write};
-use crate::store::{Place, StoreError};
+use crate::store::{Place, StoreError, files};
 
 /// Lists the blob that a stored chunk belongs to when it is complete. Safe to repeat.
 pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
@@ -72,28 +68,14 @@ fn join(messages: &[Vec<u8>], place: &Place) -> Result<Joined, StoreError> {
         return Ok(Joined::Wrong);
     }
     let path = place.blob(&sha256);
-    store(&path, &data).map_err(|source| StoreError::File { path, source })?;
+    files::put(&path, &data).map_err(|source| StoreError::File { path, source })?;
     Ok(Joined::Whole { kind, sha256, bytes })
-}
-
-/// Writes under another name, makes it durable, then gives it its own.
-fn store(path: &Path, data: &[u8]) -> io::Result<()> {
-    if path.try_exists()? {
-        return Ok(());
-    }
-    let draft = path.with_extension("part");
-    let mut file = File::create(&draft)?;
-    file.write_all(data)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use common::ids::{AgentId, Attempt, JournalId, RequestId};
     use serde_bytes::ByteBuf;
 

@@ -7,9 +7,10 @@
 //! * `lock`: one coordinator a store.
 //!
 //! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
-//! whole and verified before they are listed.
+//! whole and verified before they are listed ([`files`]); so do the long lists of hashes, in `lists/`.
 
 pub mod curves;
+pub mod files;
 pub mod ledger;
 mod lock;
 pub mod read;
@@ -86,9 +87,11 @@ impl Place {
     /// Makes the folder and the tables where they are missing.
     pub fn prepare(folder: &Path) -> Result<Self, StoreError> {
         use std::os::unix::fs::DirBuilderExt;
-        let blobs = folder.join("blobs");
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&blobs);
-        made.map_err(|source| StoreError::File { path: blobs, source })?;
+        for name in ["blobs", "lists"] {
+            let path = folder.join(name);
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.map_err(|source| StoreError::File { path, source })?;
+        }
         let place = Self { folder: folder.to_owned() };
         schema::prepare(&mut place.connect()?)?;
         Ok(place)
@@ -112,6 +115,11 @@ impl Place {
     /// Returns the file of a blob.
     pub fn blob(&self, sha256: &[u8]) -> PathBuf {
         self.folder.join("blobs").join(common::hex::encode(sha256))
+    }
+
+    /// Returns the file of a piece of a list of hashes.
+    pub fn list(&self, sha256: &[u8]) -> PathBuf {
+        self.folder.join("lists").join(common::hex::encode(sha256))
     }
 
     /// Returns the folder of symbol files that were added.

@@ -71,7 +71,7 @@ fn collect_on(
     session: &dyn Session,
     workers: usize,
 ) -> Result<FilesFooter, CollectError> {
-    let plan = Plan::new(spec)?;
+    let plan = Plan::new(spec, session)?;
     let cursor = session.resume();
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);

@@ -12,6 +12,7 @@ use super::mounts::Mounts;
 use super::select::Select;
 use super::tally::Rules;
 use crate::collectors::CollectError;
+use crate::session::Session;
 
 /// What to do, the same for every thread.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(spec: &FileHash) -> Result<Self, CollectError> {
+    pub(super) fn new(spec: &FileHash, session: &dyn Session) -> Result<Self, CollectError> {
         let mut roots = Vec::new();
         for root in &spec.roots {
             roots.push(normalise(root)?);
@@ -63,7 +64,7 @@ impl Plan {
             follow: spec.follow,
             fresh: spec.fresh,
             mounts,
-            ioc: spec.ioc.clone(),
+            ioc: lists(spec, session)?,
         })
     }
 
@@ -95,6 +96,21 @@ impl Plan {
             roots.iter().any(|outer| outer.as_slice() != inner && below(outer, inner).is_some())
         };
         roots.iter().filter(|root| is_below(root)).cloned().collect()
+    }
+}
+
+/// Returns the hunt's list of hashes, whichever way it came.
+fn lists(spec: &FileHash, session: &dyn Session) -> Result<Vec<IocList>, CollectError> {
+    if spec.list.is_none() {
+        return Ok(spec.ioc.clone());
+    }
+    let damaged = |why: String| CollectError::failed(CollectError::LIST_DAMAGED, why);
+    let lists = session.list(&spec.list).map_err(damaged)?;
+    match lists.iter().find(|list| !spec.hashes.contains(&list.kind)) {
+        Some(list) => {
+            Err(damaged(format!("a list of {}, which is not computed", list.kind.as_str())))
+        }
+        None => Ok(lists),
     }
 }
 

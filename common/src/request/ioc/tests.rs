@@ -70,6 +70,54 @@ fn what_no_client_of_ours_writes_is_refused() {
 }
 
 #[test]
+fn a_part_may_hold_fewer_bytes_than_a_list_that_is_carried() {
+    let part = IocList::new(HashKind::Sha1, PART_WIDTH, [[7; 20].as_slice()]);
+    assert_eq!((part.width(), part.check(PART_WIDTH)), (8, Ok(())));
+    assert!(check(&[part], &[HashKind::Sha1]).is_err());
+    assert!(list(HashKind::Sha1, 7, &[1; 7]).check(PART_WIDTH).is_err());
+}
+
+#[test]
+fn pieces_make_a_list_only_in_their_order() {
+    let (md5, sha1) = (HashKind::Md5, HashKind::Sha1);
+    let piece = |kind, width: u32, byte: u8| list(kind, width, &vec![byte; width as usize]);
+    let joined = |pieces: &[IocList]| {
+        let mut lists = Vec::new();
+        pieces.iter().try_for_each(|piece| join(&mut lists, piece.clone())).map(|()| lists)
+    };
+    let lists = joined(&[piece(md5, 8, 1), piece(md5, 8, 2), piece(sha1, 9, 0)]).unwrap();
+    assert_eq!(lists, [list(md5, 8, &[[1; 8], [2; 8]].concat()), piece(sha1, 9, 0)]);
+    for bad in [
+        [piece(md5, 8, 2), piece(md5, 8, 1), piece(sha1, 8, 1)],
+        [piece(md5, 8, 1), piece(md5, 8, 1), piece(sha1, 8, 1)],
+        [piece(md5, 8, 1), piece(md5, 9, 2), piece(sha1, 8, 1)],
+        [piece(md5, 8, 1), piece(sha1, 8, 1), piece(md5, 8, 2)],
+    ] {
+        assert!(joined(&bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_list_is_named_by_whole_digests_and_by_no_more_than_there_may_be() {
+    let part = || PartRef { id: RequestId::new(), sha256: ByteBuf::from([1; 32]) };
+    let good = Parted { count: 1, parts: vec![part()], whole: vec![ByteBuf::from([2; 32])] };
+    assert_eq!((good.check(), Parted::default().check()), (Ok(()), Ok(())));
+    for bad in [
+        Parted {
+            parts: vec![PartRef { sha256: ByteBuf::from([1; 31]), ..part() }],
+            ..good.clone()
+        },
+        Parted { whole: vec![ByteBuf::new()], ..good.clone() },
+        Parted { parts: (0..=limits::LIST_PARTS_MAX).map(|_| part()).collect(), ..good.clone() },
+        Parted { whole: vec![ByteBuf::from([2; 32]); limits::LIST_PIECES_MAX + 1], ..good.clone() },
+        Parted { count: limits::IOC_HASHES_MAX as u64 + 1, ..good.clone() },
+        Parted { parts: Vec::new(), ..good },
+    ] {
+        assert!(bad.check().is_err(), "{bad:?}");
+    }
+}
+
+#[test]
 fn a_digest_matches_in_its_own_kind_only() {
     let (same, other) = (vec![3; 32], vec![4; 32]);
     let lists = [IocList::new(HashKind::Sha256, 32, [same.as_slice()])];

@@ -48,6 +48,16 @@ pub struct Launched {
     pub published: bool,
 }
 
+/// The answer to `POST /api/v1/lists`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct ListPiece {
+    /// The name by which a hunt may refer to the piece.
+    pub sha256: String,
+    /// How many hashes it holds.
+    pub hashes: u64,
+}
+
 /// How many agents are in each state; their sum is `targeted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]

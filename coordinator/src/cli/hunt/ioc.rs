@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use common::limits;
 use common::request::hunt::{HashKind, HuntStart};
-use common::request::ioc::{IocList, WIDTH_MIN};
-use common::request::{Kind, Sealed, sign};
+use common::request::ioc::{IocList, PART_WIDTH, WIDTH_MIN};
+use common::request::{Bundle, Kind, sign};
 use common::wire;
+use serde_bytes::ByteBuf;
 
 use self::line::{Columns, Line};
 use crate::cli::client::Client;
@@ -23,6 +24,14 @@ use crate::output::{Out, units};
 
 /// Characters of a line that an error shows.
 const SHOWN_CHARS: usize = 60;
+
+/// A list that is sent in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) count: u64,
+    pub(super) parts: Vec<IocList>,
+    pub(super) whole: Vec<IocList>,
+}
 
 /// Hashes by kind, and what was met on the way to them.
 #[derive(Debug, Default)]
@@ -59,29 +68,42 @@ impl Hashes {
         self.of.keys().copied()
     }
 
-    /// Returns what the request carries: the whole digests, or where they are too many their first bytes.
-    pub(super) fn pack(&self) -> Result<Vec<IocList>, Failure> {
+    /// Returns what the request carries: the whole digests, or where they are too many their first bytes. Nothing where
+    /// they are still too many: then the list travels in parts.
+    pub(super) fn pack(&self) -> Option<Vec<IocList>> {
         let bytes = |width: &dyn Fn(HashKind) -> usize| -> usize {
             self.of.iter().map(|(kind, digests)| digests.len() * width(*kind)).sum()
         };
         let fits = |bytes: usize| bytes <= limits::IOC_BYTES_MAX;
         let is_whole = fits(bytes(&HashKind::bytes));
         if !is_whole && !fits(bytes(&|_| WIDTH_MIN)) {
-            let most = limits::IOC_BYTES_MAX / WIDTH_MIN;
-            let count = units::count(self.count() as u64);
-            let cause = format!("{count} hashes, {} are allowed", units::count(most as u64));
-            let next = format!("split -l {most} FILE, and a hunt for each part");
-            return Err(Failure::usage("the list is too long for one hunt", cause, &next));
+            return None;
         }
         let list = |(kind, digests): (&HashKind, &Vec<Vec<u8>>)| {
             let width = if is_whole { kind.bytes() } else { WIDTH_MIN };
             IocList::new(*kind, width, digests.iter().map(Vec::as_slice))
         };
-        Ok(self.of.iter().map(list).collect())
+        Some(self.of.iter().map(list).collect())
+    }
+
+    /// Returns the list in parts: for the agents the first bytes of each digest, for the coordinator the whole ones.
+    pub(super) fn part(&self) -> Parts {
+        let lists = |width: &dyn Fn(HashKind) -> usize| {
+            let cut = |(kind, digests): (&HashKind, &Vec<Vec<u8>>)| {
+                let all = digests.iter().map(Vec::as_slice);
+                pieces(&IocList::new(*kind, width(*kind), all))
+            };
+            self.of.iter().flat_map(cut).collect::<Vec<_>>()
+        };
+        let count = u64::try_from(self.count()).unwrap_or(u64::MAX);
+        Parts { count, parts: lists(&|_| PART_WIDTH), whole: lists(&HashKind::bytes) }
     }
 
     /// Says what was read, and what is asked for.
-    pub(super) fn note(&self, out: Out, lists: &[IocList]) {
+    pub(super) fn note(&self, out: Out, packed: &[IocList]) {
+        if self.of.is_empty() {
+            return;
+        }
         let number = |count: usize| units::count(count as u64);
         let kinds =
             self.of.iter().map(|(kind, of)| format!("{} {}", number(of.len()), kind.as_str()));
@@ -92,8 +114,11 @@ impl Hashes {
         if self.bad_lines > 0 {
             said.push(format!("lines without a hash, left out: {}", number(self.bad_lines)));
         }
-        let is_cut = |list: &IocList| usize::try_from(list.width) != Ok(list.kind.bytes());
-        if lists.iter().any(is_cut) {
+        let is_cut = |list: &IocList| list.width() != list.kind.bytes();
+        if packed.is_empty() {
+            let first = format!("sent in parts, the first {PART_WIDTH} bytes of each");
+            said.push(format!("{first}; the coordinator compares them whole"));
+        } else if packed.iter().any(is_cut) {
             said.push(format!("compared by their first {WIDTH_MIN} bytes, so that all fit"));
         }
         out.note(&said.join("; "));
@@ -146,6 +171,14 @@ impl Hashes {
     }
 }
 
+/// Cuts a list into pieces that fit into a record each.
+fn pieces(list: &IocList) -> Vec<IocList> {
+    let per_piece = limits::IOC_BYTES_MAX / list.width().max(1) * list.width();
+    let (kind, width) = (list.kind, list.width);
+    let piece = |digests: &[u8]| IocList { kind, width, digests: ByteBuf::from(digests) };
+    list.digests.chunks(per_piece.max(1)).map(piece).collect()
+}
+
 fn bad_line(path: &Path, number: u64, text: &str) -> Failure {
     let shown: String = text.trim_end().chars().take(SHOWN_CHARS).collect();
     let what = format!("{}: line {number} holds no hash", path.display());
@@ -153,11 +186,11 @@ fn bad_line(path: &Path, number: u64, text: &str) -> Failure {
     Failure::usage(what, format!("{shown:?}"), next)
 }
 
-/// Says what a request with a list weighs for the fleet, and asks where that is much.
+/// Says what a hunt with a list weighs for the fleet, and asks where that is much.
 pub(super) fn weigh(
     context: &Context,
     client: &Client,
-    sealed: &Sealed,
+    bundle: &Bundle,
     is_sure: bool,
 ) -> Result<(), Failure> {
     let foreign = |error: &dyn std::fmt::Display| {
@@ -167,17 +200,19 @@ pub(super) fn weigh(
             "write one with `muster hunt seal … --out FILE`",
         )
     };
-    let body = sign::body_of(sealed).map_err(|error| foreign(&error))?;
+    let body = sign::body_of(&bundle.start).map_err(|error| foreign(&error))?;
     if body.kind != Kind::HuntStart {
         return Ok(());
     }
     let start: HuntStart =
         wire::decode(&body.args, limits::REQUEST_BYTES_MAX).map_err(|error| foreign(&error))?;
-    if start.file_hash.ioc.is_empty() {
+    if start.file_hash.ioc.is_empty() && start.file_hash.list.is_none() {
         return Ok(());
     }
     let agents = agents::matching(client, &body.target)?.len() as u64;
-    consent(context.out, sealed.body.len() as u64, agents, is_sure)
+    let records = bundle.parts.iter().chain([&bundle.start]);
+    let weight = records.map(|sealed| sealed.body.len() as u64).sum();
+    consent(context.out, weight, agents, is_sure)
 }
 
 fn consent(out: Out, weight: u64, agents: u64, is_sure: bool) -> Result<(), Failure> {

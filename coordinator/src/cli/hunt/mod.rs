@@ -1,5 +1,6 @@
 //! `muster hunt`: run, launch, seal, list, show, watch, results, cancel.
 
+mod bundle;
 mod end;
 mod ioc;
 mod plan;
@@ -12,21 +13,16 @@ pub(super) use self::show::coverage;
 use std::path::Path;
 
 use common::request::{Args, Sealed};
-use common::{limits, wire};
 use serde_json::Value;
 
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
 use super::client::Client;
 use super::failure::{Exit, Failure};
-use super::sign;
 use super::watch::{self, Watched};
 use super::{Context, control, private};
 use crate::output::files::FileRows;
 use crate::output::listing::field;
 use crate::output::{Column, Format, Show, units};
-
-/// What a sealed request may measure.
-const SEALED_BYTES_MAX: usize = limits::REQUEST_BYTES_MAX + 65_536;
 
 /// Said when a request is stored and not published.
 const BROKER_AWAY: &str =
@@ -105,15 +101,16 @@ fn agents(count: u64) -> String {
 
 fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let ask = plan::online(&flags.draft, &client, context.out, true)?;
+    let plan = plan::online(&flags.draft, &client, context.out, true)?;
     // An unwritable file is found before the fleet begins to work.
     let file = flags.out.as_deref().map(private::create).transpose()?;
-    let (meant, valid_ms) = (ask.target.clone(), ask.valid_ms);
-    let sealed = sign::seal(&context.settings.operator()?, ask)?;
-    ioc::weigh(context, &client, &sealed, flags.yes)?;
-    let hunt = sealed.id.parse().map_err(|e| Failure::bug("a sealed request has no id", e))?;
+    let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
+    let bundle = bundle::seal(&context.settings.operator()?, plan)?;
+    ioc::weigh(context, &client, &bundle, flags.yes)?;
+    let hunt =
+        bundle.start.id.parse().map_err(|e| Failure::bug("a sealed request has no id", e))?;
     let probes = probe::ask(context, &client, (hunt, &meant), &flags.probed, valid_ms)?;
-    let launched = client.submit(&sealed).inspect_err(|_| {
+    let launched = bundle::launch(&client, &bundle).inspect_err(|_| {
         if let Some(probes) = &probes {
             probes.cancel(context, &client);
         }
@@ -143,35 +140,27 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
 
 fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let sealed = if let Some(path) = &flags.sealed {
-        read_sealed(path)?
+    let bundle = if let Some(path) = &flags.sealed {
+        bundle::read(path)?
     } else {
-        let ask = plan::online(&flags.draft, &client, context.out, false)?;
-        sign::seal(&context.settings.operator()?, ask)?
+        let plan = plan::online(&flags.draft, &client, context.out, false)?;
+        bundle::seal(&context.settings.operator()?, plan)?
     };
-    ioc::weigh(context, &client, &sealed, flags.yes)?;
-    print_launched(context, &client.submit(&sealed)?)?;
+    ioc::weigh(context, &client, &bundle, flags.yes)?;
+    print_launched(context, &bundle::launch(&client, &bundle)?)?;
     Ok(Exit::Done)
 }
 
-fn read_sealed(path: &Path) -> Result<Sealed, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| Failure::file("read", path, &e))?;
-    wire::decode(&bytes, SEALED_BYTES_MAX).map_err(|error| {
-        let what = format!("{} is not a sealed request", path.display());
-        Failure::usage(what, error, "write one with `muster hunt seal … --out FILE`")
-    })
-}
-
 fn seal(context: &Context, flags: &Seal) -> Result<Exit, Failure> {
-    let ask = plan::offline(&flags.draft, context.out)?;
-    let sealed = sign::seal(&context.settings.operator()?, ask)?;
-    let bytes = wire::encode(&sealed).map_err(|e| Failure::bug("cannot encode the request", e))?;
+    let plan = plan::offline(&flags.draft, context.out)?;
+    let bundle = bundle::seal(&context.settings.operator()?, plan)?;
+    let bytes = bundle.bytes().map_err(|e| Failure::bug("cannot encode the request", e))?;
     if flags.out == Path::new("-") {
         context.out.bytes(&bytes)?;
         return Ok(Exit::Done);
     }
     private::write(&flags.out, &bytes)?;
-    context.out.note(&format!("hunt {} is sealed in {}", sealed.id, flags.out.display()));
+    context.out.note(&format!("hunt {} is sealed in {}", bundle.start.id, flags.out.display()));
     Ok(Exit::Done)
 }
 

@@ -7,7 +7,7 @@ use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
 use common::request::{Args, Limits, Target};
 use serde_bytes::ByteBuf;
 
-use super::ioc::Hashes;
+use super::ioc::{Hashes, Parts};
 use super::select::select;
 use crate::cli::agents;
 use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, Which};
@@ -20,12 +20,21 @@ use crate::output::Out;
 /// Seconds between progress statuses of a hunt that somebody watches on few agents.
 const PROGRESS_S: u32 = 2;
 
+/// A hunt that is to be signed.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) ask: Ask,
+    /// Its list of hashes, where that is too long to go along.
+    pub(super) list: Option<Parts>,
+}
+
 /// Plans without a coordinator: agents are named by their whole ids.
-pub(super) fn offline(draft: &Draft, out: Out) -> Result<Ask, Failure> {
+pub(super) fn offline(draft: &Draft, out: Out) -> Result<Plan, Failure> {
     let exact = |id: &String| AgentId::new(id);
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
-    Ok(ask(draft, file_hash(draft, out)?, target(&draft.which, &ids)?, 0))
+    let (spec, list) = file_hash(draft, out)?;
+    Ok(Plan { ask: ask(draft, spec, target(&draft.which, &ids)?, 0), list })
 }
 
 /// Plans with a coordinator: agents may be named by the beginnings of their ids.
@@ -34,13 +43,13 @@ pub(super) fn online(
     client: &Client,
     out: Out,
     is_watched: bool,
-) -> Result<Ask, Failure> {
+) -> Result<Plan, Failure> {
     // What is wrong with the command line is said before anything is fetched.
-    let spec = file_hash(draft, out)?;
+    let (spec, list) = file_hash(draft, out)?;
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.agent_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
-    Ok(ask(draft, spec, target, if is_few { PROGRESS_S } else { 0 }))
+    Ok(Plan { ask: ask(draft, spec, target, if is_few { PROGRESS_S } else { 0 }), list })
 }
 
 fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
@@ -71,7 +80,7 @@ fn ask(draft: &Draft, file_hash: FileHash, target: Target, progress_s: u32) -> A
     }
 }
 
-fn file_hash(draft: &Draft, out: Out) -> Result<FileHash, Failure> {
+fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<Parts>), Failure> {
     let what = &draft.what;
     if what.roots.is_empty() {
         let cause = "a hunt walks at least one folder";
@@ -91,11 +100,12 @@ fn file_hash(draft: &Draft, out: Out) -> Result<FileHash, Failure> {
         return Err(Failure::usage("no file can match", cause, "exchange the two"));
     }
     let listed = Hashes::read(&what.ioc, what.ioc_skip_bad)?;
-    let ioc = listed.pack()?;
-    if !ioc.is_empty() {
-        listed.note(out, &ioc);
-    }
-    Ok(FileHash {
+    let (ioc, list) = match listed.pack() {
+        Some(ioc) => (ioc, None),
+        None => (Vec::new(), Some(listed.part())),
+    };
+    listed.note(out, &ioc);
+    let spec = FileHash {
         roots: what.roots.iter().map(root).collect::<Result<_, _>>()?,
         include: what.include.clone(),
         exclude: what.exclude.clone(),
@@ -106,10 +116,13 @@ fn file_hash(draft: &Draft, out: Out) -> Result<FileHash, Failure> {
         one_file_system: what.one_file_system,
         all_file_systems: what.fs == FileSystems::All,
         ioc,
+        // Named once the parts are signed.
+        list: Box::default(),
         select: Box::new(select(&draft.selection, Clock::system().now())?),
         follow: what.follow,
         fresh: what.fresh,
-    })
+    };
+    Ok((spec, list))
 }
 
 /// Returns the digests in the order of the output columns, each once.
@@ -170,7 +183,7 @@ mod tests {
         let Verb::Hunt(Hunt::Seal(seal)) = Typed::try_parse_from(words).unwrap().verb else {
             panic!("another verb")
         };
-        offline(&seal.draft, Out::new(Format::Table, true, false))
+        offline(&seal.draft, Out::new(Format::Table, true, false)).map(|plan| plan.ask)
     }
 
     fn start(ask: &Ask) -> &HuntStart {

@@ -8,8 +8,9 @@ use common::result::Footer;
 
 use super::{Whole, exit_code};
 use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
+use crate::hunts::lists;
 use crate::hunts::state::Part;
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 impl Whole {
     /// Shows the hunt.
@@ -24,7 +25,10 @@ impl Whole {
             target: self.request.target.clone(),
             roots: args.file_hash.roots.iter().map(|root| text(root)).collect(),
             hashes: args.file_hash.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
-            ioc: args.file_hash.ioc.iter().map(|list| list.count() as u64).sum(),
+            ioc: match args.file_hash.list.count {
+                0 => args.file_hash.ioc.iter().map(|list| list.count() as u64).sum(),
+                count => count,
+            },
             issued: self.request.issued.into(),
             expires: self.request.not_after.into(),
             route: self.route(),
@@ -81,9 +85,10 @@ impl Whole {
         }))
     }
 
-    /// Returns the list of hashes that the hunt carries, as it was signed.
-    pub fn ioc(&self) -> Result<Vec<IocList>, StoreError> {
-        Ok(self.args::<HuntStart>()?.file_hash.ioc)
+    /// Returns the list of hashes of the hunt, as it was signed: whole digests, where there was room for them.
+    pub fn ioc(&self, place: &Place) -> Result<Vec<IocList>, StoreError> {
+        let spec = self.args::<HuntStart>()?.file_hash;
+        if spec.list.is_none() { Ok(spec.ioc) } else { lists::whole(place, &spec.list) }
     }
 
     /// Shows every agent's part.

@@ -4,19 +4,23 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use common::ids::RequestId;
 use common::request::hunt::{FileHash, HashKind};
-use common::request::ioc::IocList;
+use common::request::ioc::{IocList, PartRef, Parted};
 use common::result::{FileKind, FileStatus, Row};
 use md5::Md5;
+use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::super::batch::{Batch, Found, Item, Outcome, Verdict};
+use super::super::collect;
 use super::super::plan::Plan;
 use super::super::tally::Rules;
 use super::super::window::{Place, Window};
 use super::resume::as_nobody;
 use super::{names, run, spec, write};
+use crate::collectors::CollectError;
 use crate::session::Cursor;
 use crate::session::fake::FakeSession;
 
@@ -81,7 +85,7 @@ fn digests_that_were_cut_match_the_same_files() {
 #[test]
 fn no_list_clears_what_changed_while_it_was_read() {
     let lists = vec![sha256_of(&[b"bad"])];
-    let plan = Plan::new(&with(Path::new("/"), lists)).unwrap();
+    let plan = Plan::new(&with(Path::new("/"), lists), &FakeSession::new()).unwrap();
     let verdict = |status: FileStatus, content: &[u8]| {
         let digests = vec![(HashKind::Sha256, Sha256::digest(content).to_vec())];
         let bare = Row::bare(b"/x".to_vec(), FileKind::Regular, status, 0);
@@ -119,4 +123,28 @@ fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
     assert_eq!(seen.rows.iter().map(|row| row.path.as_slice()).collect::<Vec<_>>(), [b"/r/a"]);
     let (_, cursor) = seen.cursors.last().unwrap();
     assert_eq!((cursor.after.as_slice(), cursor.footer.seen), (&b"/r/b/"[..], 2));
+}
+
+#[test]
+fn a_list_that_came_in_parts_judges_as_one_that_was_carried() {
+    let folder = TempDir::new().unwrap();
+    for n in 0..50 {
+        write(folder.path(), &format!("{n:02}"), format!("content {n}").as_bytes());
+    }
+    let (bad, other) = (Sha256::digest(b"content 7"), Sha256::digest(b"content 77"));
+    let list = IocList::new(HashKind::Sha256, 8, [bad.as_slice(), other.as_slice()]);
+    let part = PartRef { id: RequestId::new(), sha256: ByteBuf::new() };
+    let named = Parted { count: 2, parts: vec![part], whole: Vec::new() };
+    let spec = FileHash { list: Box::new(named), ..spec(folder.path()) };
+    let session = FakeSession::new().with_list(vec![list]);
+    let footer = collect(&spec, &session).unwrap();
+    assert_eq!(names(folder.path(), &session.seen().rows), [("07".to_owned(), FileStatus::Ok)]);
+    assert_eq!((footer.matched, footer.unmatched), (1, 49));
+    // Never without its list, and never against one that nothing is compared with.
+    let md5 = IocList::new(HashKind::Md5, 8, [[1; 16].as_slice()]);
+    for session in [FakeSession::new(), FakeSession::new().with_list(vec![md5])] {
+        let failed = collect(&spec, &session).unwrap_err();
+        assert!(matches!(failed, CollectError::Failed { code: "list_damaged", .. }), "{failed:?}");
+        assert!(session.seen().rows.is_empty());
+    }
 }

@@ -109,21 +109,45 @@ fn many(kind: HashKind, count: usize) -> Hashes {
 }
 
 #[test]
-fn a_list_is_cut_only_where_it_must_and_refused_where_that_is_not_enough() {
+fn a_list_is_cut_only_where_it_must_and_sent_in_parts_where_that_is_not_enough() {
     let widths = |kind: HashKind, count: usize| {
-        let lists = many(kind, count).pack().unwrap();
-        lists.iter().map(|list| (list.width, list.count())).collect::<Vec<_>>()
+        let lists = many(kind, count).pack();
+        lists.map(|lists| lists.iter().map(|list| (list.width(), list.count())).collect::<Vec<_>>())
     };
     let whole = limits::IOC_BYTES_MAX / 32;
-    assert_eq!(widths(HashKind::Sha256, whole), [(32, whole)]);
-    assert_eq!(widths(HashKind::Sha256, whole + 1), [(16, whole + 1)]);
-    assert_eq!(widths(HashKind::Md5, 2 * whole), [(16, 2 * whole)]);
-    let failure = many(HashKind::Md5, 2 * whole + 1).pack().unwrap_err();
-    assert_eq!(
-        (failure.exit, failure.cause.as_str()),
-        (Exit::Usage, "30,721 hashes, 30,720 are allowed")
-    );
-    assert_eq!(failure.next, "split -l 30720 FILE, and a hunt for each part");
+    assert_eq!(widths(HashKind::Sha256, whole), Some(vec![(32, whole)]));
+    assert_eq!(widths(HashKind::Sha256, whole + 1), Some(vec![(16, whole + 1)]));
+    assert_eq!(widths(HashKind::Md5, 2 * whole), Some(vec![(16, 2 * whole)]));
+    assert_eq!(widths(HashKind::Md5, 2 * whole + 1), None);
+}
+
+#[test]
+fn the_parts_of_a_list_are_the_list() {
+    let mut hashes = many(HashKind::Sha512, 130_000);
+    hashes.of.insert(HashKind::Md5, vec![vec![1; 16], vec![2; 16]]);
+    let Parts { count, parts, whole } = hashes.part();
+    assert_eq!((count, parts.len(), whole.len()), (130_002, 4, 18));
+    let (cut, all): (fn(HashKind) -> usize, fn(HashKind) -> usize) =
+        (|_| PART_WIDTH, HashKind::bytes);
+    for (pieces, width) in [(&parts, cut), (&whole, all)] {
+        let mut joined = Vec::new();
+        for piece in pieces {
+            assert!(piece.digests.len() <= limits::IOC_BYTES_MAX);
+            piece.check(PART_WIDTH).unwrap();
+            common::request::ioc::join(&mut joined, piece.clone()).unwrap();
+        }
+        let expected: Vec<_> = hashes
+            .of
+            .iter()
+            .map(|(kind, digests)| {
+                IocList::new(*kind, width(*kind), digests.iter().map(Vec::as_slice))
+            })
+            .collect();
+        assert_eq!(joined, expected);
+    }
+    let most = many(HashKind::Sha512, limits::IOC_HASHES_MAX).part();
+    assert!(most.parts.len() <= limits::LIST_PARTS_MAX - 4, "{}", most.parts.len());
+    assert!(most.whole.len() <= limits::LIST_PIECES_MAX - 4, "{}", most.whole.len());
 }
 
 #[test]
