@@ -44,6 +44,8 @@ pub struct Core {
     pub(crate) refused: AtomicU64,
     pub(crate) answered: Mutex<crate::intake::Answered>,
     pub(crate) stream_gap: Mutex<Option<(u64, u64)>>,
+    /// Hunts that were given up and whose threads have not come back.
+    pub(crate) stuck: AtomicU64,
     /// Hunts that wait for parts of their lists, and since when.
     pub(crate) awaited: Mutex<BTreeMap<RequestId, Timestamp>>,
     pub(crate) held: Mutex<crate::outbox::Held>,
@@ -95,6 +97,7 @@ impl Core {
             refused: AtomicU64::new(0),
             answered: Mutex::default(),
             stream_gap: Mutex::new(None),
+            stuck: AtomicU64::new(0),
             awaited: Mutex::default(),
             held: Mutex::default(),
             rows_to: None,

@@ -147,6 +147,13 @@ impl Core {
         if collection.deaths >= DEATHS_MAX {
             return end(State::Failed, "agent_died", "the agent died on it".to_owned());
         }
+        let stuck = self.stuck.load(Ordering::Relaxed);
+        if stuck >= limits::STUCK_HUNTS_MAX && matches!(task.work, Work::Hunt(_)) {
+            let reason = format!(
+                "threads of {stuck} hunts do not come back from the kernel; restart the agent"
+            );
+            return end(State::Declined, "stuck", reason);
+        }
         let refused = if collection.is_running { State::Failed } else { State::Declined };
         let limits = match self.policy.allow(&task.body, &task.args()) {
             Ok(limits) => limits,
@@ -201,6 +208,7 @@ impl Core {
             progress_at: Mutex::new(Instant::now()),
             watch: Mutex::new(Watch::new(Instant::now(), stalls)),
             is_being_profiled: false.into(),
+            moved: Mutex::new(((0, 0), Instant::now())),
         })
     }
 
@@ -264,6 +272,29 @@ impl Core {
         lock(&self.admission).ended(request);
     }
 
+    /// Ends hunts that do not end by themselves.
+    fn watch(&self) {
+        let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
+        for run in runs {
+            run.session.look_at_the_clock();
+            let (progress, ..) = run.session.snapshot();
+            let (now, mut moved) = ((progress.seen, progress.bytes), lock(&run.moved));
+            if moved.0 != now || run.session.is_throttled() {
+                *moved = (now, Instant::now());
+            }
+            let still = moved.1.elapsed();
+            drop(moved);
+            let is_hunt = matches!(run.task.work, Work::Hunt(_));
+            if is_hunt && still >= Duration::from_millis(limits::STUCK_MS_MAX) {
+                run.session.halt(Stop::Stuck(still.as_secs()));
+            }
+            if runner::abandon(self, &run) {
+                self.forget(run.task.body.id);
+                self.wake.notify_one();
+            }
+        }
+    }
+
     /// Tells of collections that run: `started` on a broadcast, progress where it was asked for.
     fn tell(self: &Arc<Self>) {
         let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
@@ -319,6 +350,7 @@ pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
             () = tokio::time::sleep(pause) => again(&core, &mut retry),
         }
         core.tell();
+        core.watch();
     }
     for run in lock(&core.runs).values() {
         run.session.halt(Stop::Shutdown);

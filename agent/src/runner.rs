@@ -3,8 +3,8 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::process::Meter;
@@ -20,6 +20,9 @@ use crate::session::{Session, Stop};
 use crate::task::{Task, Work};
 use crate::telemetry;
 use crate::watchdog::Watch;
+
+/// Threads that have not come back so long after they were told to stop are not waited for any longer.
+const ABANDON_AFTER: Duration = Duration::from_millis(700);
 
 /// Carries a task out; the collectors, or something else in tests.
 pub trait Runner: Send + Sync + fmt::Debug {
@@ -42,6 +45,8 @@ pub(crate) struct Run {
     pub(crate) progress_at: std::sync::Mutex<Instant>,
     pub(crate) watch: std::sync::Mutex<Watch>,
     pub(crate) is_being_profiled: AtomicBool,
+    /// What was last seen of its progress, entries and bytes, and since when it is the same.
+    pub(crate) moved: std::sync::Mutex<((u64, u64), Instant)>,
 }
 
 /// Starts the thread of a collection. It says on `done` when it is over.
@@ -60,6 +65,10 @@ pub(crate) fn spawn(
         carry_out(&core, &run);
         if let Some(cache) = &core.cache {
             cache.rest();
+        }
+        if run.session.is_abandoned() {
+            core.stuck.fetch_sub(1, Ordering::Relaxed);
+            info!(%request, "the threads of a collection that was given up came back");
         }
         drop((core, run));
         crate::memory::give_back();
@@ -89,19 +98,14 @@ fn carry_out(core: &Core, run: &Run) {
             None => (State::Finished, "", String::new(), files),
         },
         Ok(Err(CollectError::Stop(stop))) => {
-            let reason = stop.to_string();
-            match stop {
-                // A hunt that stood still has profiles, and goes on all the same.
-                Stop::Shutdown if is_hunt || session.footer(None).profiles.is_empty() => {
-                    return suspend(run);
-                }
-                // The partial profile is delivered; its footer says so.
-                Stop::Shutdown => (State::Finished, "", String::new(), None),
-                Stop::Cancelled => (State::Cancelled, "cancelled", reason, so_far()),
-                Stop::TimedOut(_) => (State::Failed, "timeout", reason, so_far()),
-                Stop::Limit(_) => (State::Failed, "limit", reason, so_far()),
-                Stop::Journal(_) => (State::Failed, "journal", reason, so_far()),
+            // A hunt that stood still has profiles, and goes on all the same.
+            if stop == Stop::Shutdown && (is_hunt || session.footer(None).profiles.is_empty()) {
+                return suspend(run);
             }
+            let (state, code) = ending(&stop);
+            // A partial profile that is delivered says so in its footer.
+            let reason = if code.is_empty() { String::new() } else { stop.to_string() };
+            (state, code, reason, so_far())
         }
         Ok(Err(CollectError::Failed { code, reason })) => (State::Failed, code, reason, so_far()),
         Err(panic) => {
@@ -117,6 +121,50 @@ fn carry_out(core: &Core, run: &Run) {
     info!(%request, state = state.as_str(), code, "collection ended");
     if let Err(problem) = session.finish(status) {
         error!(%request, error = %problem, "the last word cannot be journalled; the collection goes on at the next start");
+    }
+}
+
+/// Returns how a collection has ended that was told to stop.
+const fn ending(stop: &Stop) -> (State, &'static str) {
+    match stop {
+        Stop::Shutdown => (State::Finished, ""),
+        Stop::Cancelled => (State::Cancelled, "cancelled"),
+        Stop::TimedOut(_) => (State::Failed, "timeout"),
+        Stop::Limit(_) => (State::Failed, "limit"),
+        Stop::Stuck(_) => (State::Failed, "stuck"),
+        Stop::Journal(_) => (State::Failed, "journal"),
+    }
+}
+
+/// Ends a hunt that was told to stop and whose threads do not come back from the kernel, where nobody can fetch them (a
+/// file system that does not answer). They are left to themselves and counted.
+pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
+    let is_hunt = matches!(run.task.work, Work::Hunt(_));
+    let Some((stop, since)) = run.session.halted().filter(|_| is_hunt) else { return false };
+    if stop == Stop::Shutdown || since < ABANDON_AFTER {
+        return false;
+    }
+    let request = run.task.body.id;
+    let (state, code) = ending(&stop);
+    let (progress, ..) = run.session.snapshot();
+    let path = String::from_utf8_lossy(&progress.path).into_owned();
+    let reason = format!("{stop}; a thread does not come back from the kernel, near {path}");
+    let mut status = core.status(request, state, code, reason);
+    let mut footer = run.session.footer(Some(run.session.files_so_far()));
+    footer.ended = status.at;
+    status.footer = Some(footer);
+    match run.session.abandon(status) {
+        Ok(is_abandoned) => {
+            if is_abandoned {
+                core.stuck.fetch_add(1, Ordering::Relaxed);
+                warn!(%request, path, "threads of a hunt do not come back from the kernel: they are left to themselves");
+            }
+            is_abandoned
+        }
+        Err(problem) => {
+            warn!(%request, error = %problem, "a hunt that is stuck cannot be given up yet");
+            false
+        }
     }
 }
 

@@ -95,6 +95,10 @@ limits! {
     HASH_CACHE_BATCH_ROWS_MAX: usize = 512, "they are written, in one transaction";
     /// Size of such files.
     HASH_CACHE_BATCH_BYTES_MAX: u64 = 67_108_864, "they are written, in one transaction";
+    /// A hunt of which nothing has moved for so long, though no limit keeps it.
+    STUCK_MS_MAX: u64 = 300_000, "the hunt fails: stuck";
+    /// Hunts that were given up because their threads do not come back from the kernel, until they do.
+    STUCK_HUNTS_MAX: u64 = 4, "further hunts are declined: stuck, until the agent is started again";
     /// Hunts that run at once on an agent.
     HUNT_LANES: usize = 2, "further hunts wait in the journal, state queued";
     /// Profiles that run at once on an agent.

@@ -24,6 +24,7 @@ use crate::runner::Runner;
 use crate::session::Session;
 
 mod lists;
+mod stuck;
 
 const STREAM: Source = Source::Stream { offset: 3, is_history: false };
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::ids::{AgentId, Attempt, RequestId};
@@ -47,6 +47,7 @@ pub struct LiveSession {
     cache: Option<Arc<HashCache>>,
     tag: Tag,
     stop: StopSignal,
+    is_abandoned: AtomicBool,
     meter: Meter,
     buckets: Mutex<Buckets>,
     bytes: AtomicU64,
@@ -75,6 +76,16 @@ struct Pending {
     next_blob: u32,
     /// The last word is said, or all is saved for the next run: nothing may follow.
     is_over: bool,
+}
+
+impl Pending {
+    /// Fails when the last word was said without the thread that asks: what it does comes to nothing.
+    fn may_go_on(&self) -> Result<(), Stop> {
+        if self.is_over {
+            return Err(Stop::Journal("the collection is over".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// What there is to tell, for whoever asks. Never held while anything waits.
@@ -122,6 +133,7 @@ impl LiveSession {
             rows_to: None,
             cache: None,
             stop: StopSignal::default(),
+            is_abandoned: AtomicBool::new(false),
             meter: Meter::default(),
             buckets: Mutex::new(buckets),
             bytes: AtomicU64::new(footer.bytes_read),
@@ -156,6 +168,40 @@ impl LiveSession {
     /// Tells every thread of the collection to stop; the first word counts.
     pub fn halt(&self, stop: Stop) {
         self.stop.say(stop);
+    }
+
+    /// Returns why the collection must stop, and for how long that has been so.
+    pub fn halted(&self) -> Option<(Stop, Duration)> {
+        self.stop.said().map(|(stop, since)| (stop, since.elapsed()))
+    }
+
+    /// Ends the collection when its time is over, though none of its threads should look.
+    pub fn look_at_the_clock(&self) {
+        // The word is said; its threads hear it.
+        drop(self.on_time());
+    }
+
+    /// Tells whether a limit, or a full outbox, has one of its threads wait now.
+    pub fn is_throttled(&self) -> bool {
+        self.meter.is_waiting()
+    }
+
+    /// Tells whether the last word was said without its threads.
+    pub fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Says the last word for threads that do not come back; whatever they do later comes to nothing. `false` when one
+    /// of them is just committing something, or has said it itself.
+    pub fn abandon(&self, status: Status) -> Result<bool, Stop> {
+        let Ok(mut pending) = self.pending.try_lock() else { return Ok(false) };
+        if pending.is_over {
+            return Ok(false);
+        }
+        self.flush(&mut pending, Some(status))?;
+        pending.is_over = true;
+        self.is_abandoned.store(true, Ordering::Relaxed);
+        Ok(true)
     }
 
     /// Returns what to tell of the collection while it runs.
@@ -200,6 +246,9 @@ impl LiveSession {
     /// Commits what is pending so that a later run goes on from here.
     pub fn suspend(&self) -> Result<(), Stop> {
         let mut pending = lock(&self.pending);
+        if pending.is_over {
+            return Ok(());
+        }
         pending.is_over = true;
         self.flush(&mut pending, None)
     }
@@ -207,6 +256,10 @@ impl LiveSession {
     /// Commits what is pending together with the last word, into which it writes the count of chunks.
     pub fn finish(&self, status: Status) -> Result<(), Stop> {
         let mut pending = lock(&self.pending);
+        // Whoever gave it up has said it.
+        if pending.is_over {
+            return Ok(());
+        }
         pending.is_over = true;
         self.flush(&mut pending, Some(status))
     }
@@ -391,6 +444,7 @@ impl LiveSession {
         }
         // Whoever holds it is about to flush.
         let Ok(mut pending) = self.pending.try_lock() else { return Ok(()) };
+        pending.may_go_on()?;
         self.flush(&mut pending, None)
     }
 }
@@ -471,6 +525,7 @@ impl Session for LiveSession {
         self.on_time()?;
         self.room()?;
         let mut pending = lock(&self.pending);
+        pending.may_go_on()?;
         let mut so_far = lock(&self.so_far);
         let total = so_far.rows.saturating_add(rows.len() as u64);
         if self.limits.max_rows.is_some_and(|max| total > max) {

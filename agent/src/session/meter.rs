@@ -183,6 +183,11 @@ impl Meter {
         value
     }
 
+    /// Tells whether one of its threads is made to wait now.
+    pub(super) fn is_waiting(&self) -> bool {
+        lock(&self.waits).threads > 0
+    }
+
     /// Returns how long the collection was made to wait.
     pub(super) fn throttled_ms(&self) -> u64 {
         let held_up = lock(&self.held_up);

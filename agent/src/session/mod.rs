@@ -35,6 +35,9 @@ pub enum Stop {
     /// A limit of the request that ends the run (rows, bytes) is reached.
     #[error("limit reached: {0}")]
     Limit(&'static str),
+    /// Nothing has moved for too long, and no limit is the reason.
+    #[error("nothing has moved for {0} s")]
+    Stuck(u64),
     /// The agent shuts down; the collection goes on from its cursor at the next start.
     #[error("the agent shuts down")]
     Shutdown,

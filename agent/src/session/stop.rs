@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Stop;
 
@@ -10,8 +10,8 @@ use super::Stop;
 #[derive(Debug, Default)]
 pub(super) struct StopSignal {
     is_said: AtomicBool,
-    word: Mutex<Option<Stop>>,
-    said: Condvar,
+    word: Mutex<Option<(Stop, Instant)>>,
+    heard: Condvar,
 }
 
 impl StopSignal {
@@ -19,9 +19,9 @@ impl StopSignal {
     pub(super) fn say(&self, stop: Stop) {
         let mut word = lock(&self.word);
         if word.is_none() {
-            *word = Some(stop);
+            *word = Some((stop, Instant::now()));
             self.is_said.store(true, Ordering::Release);
-            self.said.notify_all();
+            self.heard.notify_all();
         }
     }
 
@@ -30,15 +30,20 @@ impl StopSignal {
         if !self.is_said.load(Ordering::Acquire) {
             return Ok(());
         }
-        lock(&self.word).clone().map_or(Ok(()), Err)
+        self.said().map_or(Ok(()), |(stop, _)| Err(stop))
+    }
+
+    /// Returns the word and when it was said.
+    pub(super) fn said(&self) -> Option<(Stop, Instant)> {
+        lock(&self.word).clone()
     }
 
     /// Waits for at most `time`, less when the word is said.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Stop> {
         let word = lock(&self.word);
-        let waited = self.said.wait_timeout_while(word, time, |word| word.is_none());
+        let waited = self.heard.wait_timeout_while(word, time, |word| word.is_none());
         let (word, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        word.clone().map_or(Ok(()), Err)
+        word.clone().map_or(Ok(()), |(stop, _)| Err(stop))
     }
 }
 

@@ -14,6 +14,7 @@ struct Counting;
 impl Runner for Counting {
     fn collect(
         &self,
+        _core: &Core,
         task: &Task,
         session: &dyn Session,
     ) -> Result<Option<FilesFooter>, CollectError> {

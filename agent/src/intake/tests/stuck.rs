@@ -1,0 +1,121 @@
+//! Hunts whose threads do not come back from the kernel.
+
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// Below `/stuck`, waits for a gate and hears nothing else; what is elsewhere is done at once.
+#[derive(Debug, Default)]
+struct Kernel {
+    gate: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Runner for Kernel {
+    fn collect(
+        &self,
+        _core: &Core,
+        task: &Task,
+        session: &dyn Session,
+    ) -> Result<Option<FilesFooter>, CollectError> {
+        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(None) };
+        if hunt.file_hash.roots[0].as_slice() == b"/stuck" {
+            let (is_open, moved) = &*self.gate;
+            let gate = moved.wait_while(is_open.lock().unwrap(), |is_open| !*is_open);
+            drop(gate.unwrap());
+            // What it has found meanwhile comes to nothing.
+            let rows = vec![common::result::Row::bare(
+                b"/stuck/a".to_vec(),
+                common::result::FileKind::Regular,
+                common::result::FileStatus::Ok,
+                0,
+            )];
+            session.rows(rows, crate::session::Cursor::default())?;
+        }
+        Ok(Some(FilesFooter::default()))
+    }
+}
+
+fn agent(fleet: &Fleet, folder: &Path) -> (Arc<Core>, Arc<(Mutex<bool>, Condvar)>) {
+    let kernel = Kernel::default();
+    let gate = Arc::clone(&kernel.gate);
+    let core = Arc::into_inner(fleet.agent(folder, Policy::default())).unwrap();
+    let core = Arc::new(Core { runner: Box::new(kernel), ..core });
+    lock(&core.admission).open();
+    (core, gate)
+}
+
+fn last(core: &Core) -> (State, String, String) {
+    let said = statuses(core).pop().unwrap();
+    (said.state, said.code, said.reason)
+}
+
+#[test]
+fn they_are_left_to_themselves_counted_and_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new();
+    let (core, gate) = agent(&fleet, folder.path());
+    let stuck = || core.stuck.load(Ordering::Relaxed);
+    for n in 1..=limits::STUCK_HUNTS_MAX {
+        let hunt = fleet.hunt("/stuck");
+        core.take(&hunt, STREAM).unwrap();
+        work_until_running(&core);
+        core.take(&fleet.cancel(&hunt, 1), STREAM).unwrap();
+        work(&core, || core.journal.owed().unwrap() == 0);
+        let (state, code, reason) = last(&core);
+        assert_eq!((state, code.as_str(), stuck()), (State::Cancelled, "cancelled", n));
+        assert!(reason.contains("does not come back from the kernel"), "{reason}");
+    }
+    // Their lanes are free, but there is an end to it.
+    core.take(&fleet.hunt("/fine"), STREAM).unwrap();
+    work(&core, || core.journal.owed().unwrap() == 0);
+    let (state, code, reason) = last(&core);
+    assert_eq!((state, code.as_str()), (State::Declined, "stuck"));
+    assert!(reason.starts_with("threads of 4 hunts"), "{reason}");
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while stuck() > 0 {
+        assert!(Instant::now() < deadline, "{} have not come back", stuck());
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    assert_eq!(core.journal.outbox_size(), (0, 0), "nothing comes of what was given up");
+    core.take(&fleet.hunt("/fine"), STREAM).unwrap();
+    work(&core, || core.journal.owed().unwrap() == 0);
+    assert_eq!(last(&core).0, State::Finished);
+}
+
+/// Lets the lanes begin what waits, and leaves it running.
+fn work_until_running(core: &Arc<Core>) {
+    let begun = |core: &Core| lock(&core.runs).values().next().cloned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let lanes = crate::dispatch::dispatch(Arc::clone(core), CancellationToken::new());
+        let watch = async {
+            while begun(core).is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // The lanes stop here, in the midst of it: nobody tells the hunt.
+        tokio::select! { () = lanes => {}, () = watch => {} }
+    });
+}
+
+#[test]
+fn what_does_not_move_and_is_not_kept_by_a_limit_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new();
+    let (core, gate) = agent(&fleet, folder.path());
+    core.take(&fleet.hunt("/stuck"), STREAM).unwrap();
+    work_until_running(&core);
+    let run = lock(&core.runs).values().next().cloned().unwrap();
+    let age = Duration::from_millis(limits::STUCK_MS_MAX);
+    lock(&run.moved).1 = Instant::now().checked_sub(age).unwrap();
+    drop(run);
+    work(&core, || core.journal.owed().unwrap() == 0);
+    let (state, code, reason) = last(&core);
+    assert_eq!((state, code.as_str()), (State::Failed, "stuck"));
+    assert!(reason.starts_with("nothing has moved for 300 s"), "{reason}");
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+}
