@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use common::request::hunt::Upload;
 use common::request::{Args, Body, Kind, Limits};
 use serde::Deserialize;
 
@@ -33,6 +34,8 @@ pub struct Policy {
     pub max_bytes: Option<u64>,
     /// Rows of one collection.
     pub max_rows: Option<u64>,
+    /// Bytes of files that one collection may send to the coordinator (`--upload-matches`); without it none may.
+    pub max_upload_bytes: Option<u64>,
     /// Seconds that one collection may run.
     pub max_timeout_s: Option<u32>,
     /// Seconds of one profile.
@@ -50,6 +53,7 @@ impl Policy {
         match args {
             Args::HuntStart(hunt) => {
                 self.links(hunt.file_hash.follow)?;
+                self.upload(hunt.file_hash.upload.as_deref())?;
                 let roots = hunt.file_hash.roots.iter();
                 roots
                     .map(|root| Path::new(OsStr::from_bytes(root)))
@@ -91,6 +95,17 @@ impl Policy {
             );
         }
         Ok(())
+    }
+
+    /// Files leave a machine only where its owner has said so.
+    fn upload(&self, asked: Option<&Upload>) -> Result<(), String> {
+        let Some(asked) = asked else { return Ok(()) };
+        let Some(most) = self.max_upload_bytes else {
+            return Err(
+                "this machine's policy lets no file leave: max_upload_bytes is not set".to_owned()
+            );
+        };
+        clamp("max_upload_bytes", Some(asked.max_bytes), Some(most)).map(drop)
     }
 
     fn root(&self, root: &Path) -> Result<(), String> {
@@ -233,6 +248,16 @@ mod tests {
         let policy = Policy { allow_roots: Some(vec![link]), ..Policy::default() };
         policy.root(&real.join("secret/other")).unwrap();
         policy.root(&real).unwrap_err();
+    }
+
+    #[test]
+    fn files_leave_only_where_the_policy_says_so() {
+        let asked = Some(&Upload { max_file_bytes: 10, max_bytes: 100 });
+        let policy = |max_upload_bytes| Policy { max_upload_bytes, ..Policy::default() };
+        policy(None).upload(None).unwrap();
+        assert!(policy(None).upload(asked).unwrap_err().contains("lets no file leave"));
+        policy(Some(99)).upload(asked).unwrap_err();
+        policy(Some(100)).upload(asked).unwrap();
     }
 
     #[test]

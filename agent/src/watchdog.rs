@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use common::ids::RequestId;
 use common::limits::{STALL_PROFILES_MAX, STALL_SECONDS};
 use common::profile::{Captured, capture};
+use common::request::ioc::{IocList, Parted};
 use common::request::profile::{ProfileKind, ProfileStart};
 use common::result::{Row, State};
 use tracing::{info, warn};
@@ -19,6 +20,7 @@ use crate::core::Core;
 use crate::runner::Run;
 use crate::session::cache::Cache;
 use crate::session::live::LiveSession;
+use crate::session::upload::{Content, Read, Sent};
 use crate::session::{Cost, Cursor, Progress, Session, Standing, Stop, ThreadScope, Wait};
 use crate::task::{Task, Work};
 
@@ -171,7 +173,15 @@ impl Session for Aside<'_> {
         self.0.blobs(blobs)
     }
 
+    fn upload(&self, _content: &Content<'_>, _read: &mut Read<'_>) -> Result<Sent, Stop> {
+        Err(Stop::Limit("files"))
+    }
+
     fn progress(&self, _progress: Progress) {}
+
+    fn list(&self, _named: &Parted) -> Result<Vec<IocList>, String> {
+        Err("a profile has no list".to_owned())
+    }
 
     fn cache(&self) -> Option<&dyn Cache> {
         None

@@ -117,6 +117,8 @@ limits! {
     BLOB_CHUNK_BYTES_MAX: usize = 262_144, "the blob continues in the next chunk";
     /// Size of one blob.
     BLOB_BYTES_MAX: u64 = 67_108_864, "the blob is cut and marked partial";
+    /// Bytes of the files that one collection sends.
+    UPLOAD_BYTES_MAX: u64 = 1_073_741_824, "the request is refused";
     /// Chunks that an agent has published and that are not confirmed.
     CHUNKS_IN_FLIGHT_MAX: usize = 4, "the next chunk waits in the journal";
     /// What an agent's outbox may hold on disk.

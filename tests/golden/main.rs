@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
-use common::request::hunt::{FileHash, HashKind, HuntStart};
+use common::request::hunt::{FileHash, HashKind, HuntStart, Upload};
 use common::request::ioc::{IocList, PART_WIDTH, PartRef, Parted};
 use common::request::select::{ModeBits, Select, Window};
 use common::request::sign::{SigningKey, Trust};
@@ -121,6 +121,11 @@ fn lists() -> Vec<IocList> {
         IocList::new(HashKind::Md5, 16, md5.iter().map(<[u8; 16]>::as_slice)),
         IocList::new(HashKind::Sha256, 16, sha256.iter().map(<[u8; 32]>::as_slice)),
     ]
+}
+
+/// Since files that match can come back.
+fn upload() -> Upload {
+    Upload { max_file_bytes: 10_000_000, max_bytes: 100_000_000 }
 }
 
 /// A list in parts, since it may be too long to be carried.
@@ -330,6 +335,10 @@ fn a_sealed_request_of_version_1_opens() {
         ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }),
         ("request-3.bin", file_hash_2()),
         ("request-4.bin", FileHash { fresh: true, ..file_hash_2() }),
+        (
+            "request-6.bin",
+            FileHash { ioc: lists(), upload: Some(Box::new(upload())), ..file_hash() },
+        ),
         ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }),
     ] {
         let sealed = sealed(file_hash.clone());

@@ -25,4 +25,5 @@ mod steps;
 mod symbols;
 mod tls;
 mod tree;
+mod upload;
 mod wall;

@@ -75,7 +75,7 @@ struct StoredCursor {
 pub struct Step<'a> {
     /// Rows that were emitted since the last step.
     pub rows: &'a [RowChunk],
-    /// Whole blobs, one after the other.
+    /// Blobs, one after the other, or the next piece of one; a blob's number is used up with its first.
     pub blobs: &'a [BlobChunk],
     /// Where a later run goes on.
     pub cursor: Option<&'a Cursor>,
@@ -180,10 +180,11 @@ impl Journal {
 
 const SELECT: &str = "SELECT request, body, directed, running, started, next_seq, next_blob, deaths, cursor, figures FROM collections";
 
-/// Counts the blobs that the chunks make.
+/// Counts the blobs that begin with the chunks.
 fn blobs(chunks: &[BlobChunk]) -> u32 {
-    let ends = chunks.first().zip(chunks.last());
-    ends.map_or(0, |(first, last)| last.blob.saturating_sub(first.blob).saturating_add(1))
+    let Some((first, last)) = chunks.first().zip(chunks.last()) else { return 0 };
+    let begins = u32::from(first.offset == 0);
+    last.blob.saturating_sub(first.blob).saturating_add(begins)
 }
 
 fn end(tx: &Transaction<'_>, request: RequestId) -> rusqlite::Result<()> {

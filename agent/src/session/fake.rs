@@ -14,6 +14,7 @@ use common::result::Row;
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
+use super::upload::{Content, Read, Sent};
 use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
 
 /// What a collector did with its session.
@@ -25,6 +26,8 @@ pub struct Seen {
     pub cursors: Vec<(usize, Cursor)>,
     /// Blobs.
     pub blobs: Vec<Captured>,
+    /// Files that were sent: what became of each, and the bytes that left.
+    pub uploads: Vec<(Sent, Vec<u8>)>,
     /// The last word on where it is.
     pub progress: Progress,
     /// What was spent.
@@ -217,6 +220,16 @@ impl Session for FakeSession {
         // As in a real session: what was sampled is delivered also when the collection must stop.
         lock(&self.seen).blobs.extend(blobs);
         Ok(())
+    }
+
+    fn upload(&self, content: &Content<'_>, read: &mut Read<'_>) -> Result<Sent, Stop> {
+        let mut bytes = Vec::new();
+        let sent = super::upload::pieces(content, read, &mut |_, piece| {
+            bytes.extend_from_slice(piece);
+            self.check()
+        })?;
+        lock(&self.seen).uploads.push((sent, bytes));
+        Ok(sent)
     }
 
     fn progress(&self, progress: Progress) {

@@ -11,7 +11,9 @@ use common::profile::{Captured, Tag};
 use common::request::Limits;
 use common::request::ioc::{IocList, Parted};
 use common::result::rows::{pack, sha256};
-use common::result::{BlobChunk, FilesFooter, Footer, ProfileFooter, Row, RowChunk, Status};
+use common::result::{
+    BlobChunk, FILE_BLOB, FilesFooter, Footer, ProfileFooter, Row, RowChunk, Status,
+};
 use serde_bytes::ByteBuf;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -21,6 +23,7 @@ use super::bucket::Bucket;
 use super::cache::Cache;
 use super::meter::{self, Meter};
 use super::stop::{StopSignal, lock};
+use super::upload::{Content, Read, Sent};
 use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
 use crate::hash_cache::HashCache;
 use crate::journal::{Collection, Figures, Journal, JournalError, Step};
@@ -360,6 +363,37 @@ impl LiveSession {
         Ok(chunks)
     }
 
+    /// Makes a piece of a file durable. With the first the blob's number is taken: what a kill cuts short is begun anew
+    /// as another blob.
+    fn piece(&self, content: &Content<'_>, offset: u64, data: &[u8]) -> Result<(), Stop> {
+        let mut pending = lock(&self.pending);
+        pending.may_go_on()?;
+        if pending.next_seq >= limits::SEQ_MAX {
+            return Err(Stop::Limit("chunks"));
+        }
+        if offset == 0 {
+            pending.next_blob += 1;
+        }
+        let chunk = BlobChunk {
+            agent: self.agent.clone(),
+            request: self.request,
+            attempt: self.attempt(),
+            seq: pending.next_seq,
+            blob: pending.next_blob.saturating_sub(1),
+            kind: FILE_BLOB.to_owned(),
+            offset,
+            total: content.total,
+            blob_sha256: ByteBuf::from(content.sha256),
+            sha256: sha256(data),
+            data: ByteBuf::from(data),
+        };
+        let figures = self.figures();
+        let blobs = std::slice::from_ref(&chunk);
+        self.commit(&Step { blobs, figures: Some(&figures), ..Step::default() })?;
+        pending.next_seq += 1;
+        Ok(())
+    }
+
     /// Writes a step; while the journal is full, tries again each second until the agent shuts down.
     fn commit(&self, step: &Step<'_>) -> Result<(), Stop> {
         loop {
@@ -571,6 +605,14 @@ impl Session for LiveSession {
         pending.next_blob = chunks.last().map_or(pending.next_blob, |last| last.blob + 1);
         lock(&self.so_far).profiles = figures.profiles;
         Ok(())
+    }
+
+    fn upload(&self, content: &Content<'_>, read: &mut Read<'_>) -> Result<Sent, Stop> {
+        super::upload::pieces(content, read, &mut |offset, data| {
+            self.spend(Cost { files: 0, bytes: data.len() as u64 })?;
+            self.room()?;
+            self.piece(content, offset, data)
+        })
     }
 
     fn progress(&self, progress: Progress) {

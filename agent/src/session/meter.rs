@@ -185,7 +185,7 @@ impl Meter {
 
     /// Tells whether one of its threads is made to wait now.
     pub(super) fn is_waiting(&self) -> bool {
-        lock(&self.waits).threads > 0
+        lock(&self.held_up).threads > 0
     }
 
     /// Returns how long the collection was made to wait.

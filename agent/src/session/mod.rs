@@ -13,6 +13,7 @@ pub mod live;
 mod meter;
 mod stop;
 mod sys;
+pub mod upload;
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use common::request::ioc::{IocList, Parted};
 use common::result::{FilesFooter, Row};
 
 use self::cache::Cache;
+use self::upload::{Content, Read, Sent};
 
 /// Why a collector must stop. It returns this as soon as it sees it, from every thread.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -239,6 +241,10 @@ pub trait Session: Sync {
     /// Emits blobs whole, all of them or none; their footers go into the final status. Works also when
     /// the collection must stop: what was sampled until then counts.
     fn blobs(&self, blobs: Vec<Captured>) -> Result<(), Stop>;
+
+    /// Sends the content of a file, piece by piece, as a blob of its own. A file that changes meanwhile never arrives
+    /// whole. From one thread at a time, before the rows whose cursor passes the file.
+    fn upload(&self, content: &Content<'_>, read: &mut Read<'_>) -> Result<Sent, Stop>;
 
     /// Says where the collector is. Cheap; the last word counts.
     fn progress(&self, progress: Progress);

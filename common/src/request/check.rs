@@ -1,6 +1,6 @@
 //! Bounds on a request's arguments that hold for every agent, whatever its policy says.
 
-use super::hunt::{FILE_HASH, FileHash};
+use super::hunt::{FILE_HASH, FileHash, HashKind, Upload};
 use super::profile::ProfileKind;
 use super::{Args, Body, ioc};
 use crate::limits;
@@ -65,5 +65,26 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
     if !spec.list.is_none() && (!spec.ioc.is_empty() || spec.hashes.is_empty()) {
         return Err("a list in parts, and another one or no digest to compare".to_owned());
     }
+    if let Some(asked) = &spec.upload {
+        upload(spec, asked)?;
+    }
     spec.select.check()
+}
+
+fn upload(spec: &FileHash, asked: &Upload) -> Result<(), String> {
+    if spec.ioc.is_empty() && spec.list.is_none() {
+        return Err("files are to be sent, and there is no list of hashes".to_owned());
+    }
+    if !spec.hashes.contains(&HashKind::Sha256) {
+        return Err("files are to be sent, and their SHA-256 is not computed".to_owned());
+    }
+    for (what, bytes, max) in [
+        ("a file", asked.max_file_bytes, limits::BLOB_BYTES_MAX),
+        ("all files", asked.max_bytes, limits::UPLOAD_BYTES_MAX),
+    ] {
+        if bytes == 0 || bytes > max {
+            return Err(format!("{bytes} bytes of {what}, not 1 to {max}"));
+        }
+    }
+    Ok(())
 }

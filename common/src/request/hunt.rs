@@ -71,6 +71,16 @@ impl HashKind {
     }
 }
 
+/// How much of the files that match may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// Size of one file; what is bigger is not sent.
+    pub max_file_bytes: u64,
+    /// Bytes of one collection; what does not fit any more is not sent.
+    pub max_bytes: u64,
+}
+
 /// What to walk, what to select, what to compute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +112,9 @@ pub struct FileHash {
     /// A list that is too long to be carried and travels before the hunt, in parts; then `ioc` is empty.
     #[serde(default, skip_serializing_if = "Parted::is_none")]
     pub list: Box<Parted>,
+    /// Have the files that are in the list sent as well, within these bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Box<Upload>>,
     /// Conditions on kind, times, owner, group and mode. Not on the wire where there are none, so that agents of
     /// before they existed take such a hunt.
     #[serde(default, skip_serializing_if = "Select::is_open")]

@@ -5,6 +5,9 @@ use serde_bytes::ByteBuf;
 
 use crate::ids::{AgentId, Attempt, RequestId};
 
+/// The kind of a blob that is the content of a file that matched.
+pub const FILE_BLOB: &str = "file";
+
 /// One chunk of a blob; routing key `blobs.<agent>.<request>`, AMQP type `blob.chunk`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobChunk {
@@ -18,7 +21,7 @@ pub struct BlobChunk {
     pub seq: u64,
     /// Which blob of the attempt, from 0.
     pub blob: u32,
-    /// What it is: `profile.cpu`.
+    /// What it is: `profile.cpu`, [`FILE_BLOB`].
     pub kind: String,
     /// Where `data` belongs.
     pub offset: u64,

@@ -8,7 +8,7 @@ pub mod rows;
 pub mod status;
 pub mod telemetry;
 
-pub use blob::BlobChunk;
+pub use blob::{BlobChunk, FILE_BLOB};
 pub use rows::{FileKind, FileStatus, Row, RowChunk};
 pub use status::{FilesFooter, Footer, ProfileFooter, Spent, State, Status};
 pub use telemetry::{CollectionSample, Telemetry};

@@ -185,6 +185,13 @@ pub struct FilesFooter {
     /// File systems that were not entered, by policy or for `one_file_system`: mount point, a blank, type. At most 64,
     /// the others under `more`.
     pub mounts_skipped: BTreeMap<String, u64>,
+    /// Files that matched and whose content was sent, or had been sent for another name of it.
+    pub uploaded: u64,
+    /// Bytes that were sent of them.
+    pub upload_bytes: u64,
+    /// Files that matched, were to be sent and were not, by reason: `file_too_big`, `no_room` (the bytes of the
+    /// collection are used up), `empty`, `changed`, `denied`, `vanished`, `io_error`.
+    pub not_uploaded: BTreeMap<String, u64>,
     /// File bytes behind the digests of the rows; a further name of a file counts again.
     pub bytes_hashed: u64,
     /// File bytes really read, repeats after a restart included.

@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use super::error::ApiError;
 use super::guard::Caller;
 use super::types::{
-    CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntView, Launched, ListPiece,
+    CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntFile, HuntView, Launched, ListPiece,
 };
 use crate::core::Core;
-use crate::hunts::view::Whole;
+use crate::hunts::view::{Whole, sha256_of};
 use crate::hunts::{launch, lists};
 use crate::store::{Found, StoredRequest};
 use crate::store::{Place, Reader, StoreError};
@@ -143,6 +143,34 @@ fn receive<T>(channel: mpsc::Receiver<T>) -> impl futures_lite::Stream<Item = T>
     })
 }
 
+/// `GET /hunts/{id}/files`: what matched and was sent.
+pub async fn files(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<HuntFile>>, ApiError> {
+    let whole = whole(&core, id).await?;
+    let files: Result<_, StoreError> = core.read(move |reader| whole.files(reader)).await;
+    Ok(Json(files?))
+}
+
+/// `GET /hunts/{id}/files/{sha256}`: the content of one of them.
+pub async fn file(
+    State(core): State<Arc<Core>>,
+    Path((id, sha256)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let whole = whole(&core, id).await?;
+    let digest = common::hex::decode(&sha256).filter(|digest| whole.has_file(digest));
+    let Some(digest) = digest else {
+        return Err(ApiError::missing("file", &sha256, "muster hunt files ID"));
+    };
+    let path = core.place.blob(&digest);
+    let read = move || std::fs::read(&path).map_err(|source| StoreError::File { path, source });
+    let bytes = tokio::task::spawn_blocking(read).await;
+    let bytes =
+        bytes.map_err(|problem| StoreError::Broken(format!("a reader died: {problem}")))??;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
 /// What of the rows is wanted.
 #[derive(Debug, Deserialize)]
 pub struct Wanted {
@@ -188,6 +216,7 @@ fn stream_rows(
         if wanted.agent.as_ref().is_some_and(|only| *only != agent.as_str()) {
             continue;
         }
+        let uploaded = whole.uploaded(&agent);
         reader.row_chunks(&request, &agent, &run, |chunk| {
             let mut text = Vec::new();
             for row in rows::unpack(&chunk.body, chunk.rows)? {
@@ -196,7 +225,10 @@ fn stream_rows(
                 }
                 left -= 1;
                 let shown = FileRow::new(hunt.to_owned(), agent.to_string(), host.clone(), &row);
-                serde_json::to_writer(&mut text, &shown.judged(&row, &ioc))
+                let mut shown = shown.judged(&row, &ioc);
+                let is_here = sha256_of(&row).is_some_and(|digest| uploaded.contains(digest));
+                shown.uploaded = (is_here && shown.matched.is_some()).then_some(true);
+                serde_json::to_writer(&mut text, &shown)
                     .map_err(|e| StoreError::Broken(e.to_string()))?;
                 text.push(b'\n');
             }

@@ -49,6 +49,8 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts/{id}/agents", get(hunts::agents))
         .route("/hunts/{id}/events", get(hunts::events))
         .route("/hunts/{id}/results", get(hunts::results))
+        .route("/hunts/{id}/files", get(hunts::files))
+        .route("/hunts/{id}/files/{sha256}", get(hunts::file))
         .route("/profiles", get(profiles::list))
         .route("/profiles/{id}", get(profiles::show))
         .route("/profiles/{id}/{agent}/{view}", get(profiles::view))

@@ -16,8 +16,8 @@ use utoipa::openapi::{
 
 use super::types::{
     AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
-    ErrorBody, FileRow, FleetView, Health, HuntView, Launched, ListPiece, ProfileView, SymbolsView,
-    TelemetryView, WhoHas,
+    ErrorBody, FileRow, FleetView, Health, HuntFile, HuntView, Launched, ListPiece, ProfileView,
+    SymbolsView, TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -108,6 +108,16 @@ const ENDPOINTS: &[Endpoint] = &[
         Answer::List("CollectionView"),
     ),
     get("/api/v1/hunts/{id}/results", "The rows of a hunt.", Answer::Lines("FileRow")),
+    get(
+        "/api/v1/hunts/{id}/files",
+        "The files that matched and whose content was sent.",
+        Answer::List("HuntFile"),
+    ),
+    get(
+        "/api/v1/hunts/{id}/files/{sha256}",
+        "The content of one of them: whatever an endpoint says it is, treat it as harmful.",
+        Answer::Other("application/octet-stream"),
+    ),
     get(
         "/api/v1/hunts/{id}/events",
         "The hunt again and again: `progress` each second and on change, `done` at the end.",
@@ -200,6 +210,7 @@ const ENDPOINTS: &[Endpoint] = &[
     FileRow,
     FleetView,
     Health,
+    HuntFile,
     HuntView,
     Launched,
     ListPiece,

@@ -17,7 +17,8 @@ pub use agents::{
 pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
 pub use files::{FileRow, WhoHas};
 pub use hunts::{
-    CollectionView, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent, States,
+    CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
+    States,
 };
 pub use profiles::{ProfileAgentView, ProfileKindView, ProfileView, SymbolsView};
 pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};

@@ -1,10 +1,13 @@
 //! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
 //!
 //! * [`Whole`]: everything that is stored about one request, read once.
-//! * `hunt`, `profile`: what is shown of it.
+//! * `hunt`, `profile`, `files`: what is shown of it.
 
+mod files;
 mod hunt;
 mod profile;
+
+pub use files::sha256_of;
 
 use std::collections::BTreeMap;
 

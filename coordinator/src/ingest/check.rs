@@ -2,7 +2,9 @@
 
 use common::ids::{AgentId, Attempt, RequestId};
 use common::limits;
-use common::result::{BlobChunk, RowChunk, Status, Telemetry, rows};
+use common::request::hunt::HuntStart;
+use common::request::{Kind, sign};
+use common::result::{BlobChunk, FILE_BLOB, RowChunk, Status, Telemetry, rows};
 use common::topology::{Class, RoutingKey};
 use common::wire;
 use serde::de::DeserializeOwned;
@@ -143,6 +145,9 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
     if rows::sha256(&chunk.data) != chunk.sha256 {
         return Err(Refused::Dead("sha256_differs"));
     }
+    if chunk.kind == FILE_BLOB {
+        asked_for(&chunk, reader)?;
+    }
     Ok(Write::Chunk(Chunk {
         request: chunk.request,
         agent: chunk.agent,
@@ -153,6 +158,20 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
         sha256: chunk.sha256.into_vec(),
         body: body.to_vec(),
     }))
+}
+
+/// A file comes only where the signed hunt asks for files, and not bigger than it says.
+fn asked_for(chunk: &BlobChunk, reader: &Reader) -> Result<(), Refused> {
+    let request = reader.request(&chunk.request)?;
+    let body = request.and_then(|request| sign::body_of(&request.sealed).ok());
+    let start = body.filter(|body| body.kind == Kind::HuntStart);
+    let start = start
+        .and_then(|body| wire::decode::<HuntStart>(&body.args, limits::REQUEST_BYTES_MAX).ok());
+    let asked = start.and_then(|start| start.file_hash.upload);
+    match asked {
+        Some(asked) if chunk.total <= asked.max_file_bytes => Ok(()),
+        _ => Err(Refused::Dead("file_not_asked_for")),
+    }
 }
 
 /// Cuts text from an endpoint to its bound, at a character.

@@ -166,6 +166,29 @@ impl Reader {
         Ok(())
     }
 
+    /// Returns how long the messages of one blob's chunks are together.
+    pub fn blob_bytes(
+        &self,
+        request: &RequestId,
+        agent: &AgentId,
+        run: &Attempt,
+        blob: u32,
+    ) -> Result<u64, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT coalesce(sum(length(body)), 0) FROM chunk
+             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND blob = ?5",
+        )?;
+        let of = params![
+            request.as_bytes(),
+            agent.as_str(),
+            run.origin.as_bytes(),
+            run.journal.as_bytes(),
+            blob,
+        ];
+        let bytes: i64 = select.query_row(of, |row| row.get(0))?;
+        Ok(bytes.unsigned_abs())
+    }
+
     /// Returns the messages of one blob's chunks, in order of `seq`.
     pub fn blob_chunks(
         &self,

@@ -4,7 +4,8 @@
 //! * [`root`], [`names`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
 //! * [`examine`], [`meta`]: one entry, looked at. [`read`], [`digests`], [`pages`]: files, read once.
 //! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
-//! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
+//! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor. [`upload`]: files
+//!   that match, before their rows.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
@@ -35,6 +36,7 @@ mod select;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod walk;
 mod window;
 mod worker;
@@ -46,6 +48,7 @@ use common::result::FilesFooter;
 
 use self::links::Links;
 use self::plan::Plan;
+use self::upload::Uploads;
 use self::walk::Walker;
 use self::window::Window;
 use self::worker::{Shared, work};
@@ -75,7 +78,8 @@ fn collect_on(
     let cursor = session.resume();
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
-    let window = Window::new(cursor.unwrap_or_default(), plan.rules());
+    let uploads = Uploads::new(spec.upload.as_deref().copied());
+    let window = Window::new(cursor.unwrap_or_default(), plan.rules(), uploads);
     let links = Links::new(&plan.hashes);
     let shared = Shared { plan: &plan, walker, window, links };
     std::thread::scope(|scope| -> Result<(), CollectError> {

@@ -24,6 +24,7 @@ mod links;
 mod resume;
 mod select;
 mod together;
+mod upload;
 
 fn spec(root: &Path) -> FileHash {
     FileHash {

@@ -14,6 +14,7 @@ use super::batch::{Batch, Outcome, Verdict};
 use super::read::Stream;
 use super::resume::done_with;
 use super::tally;
+use super::upload::Uploads;
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Progress, Session, Stop};
 
@@ -49,6 +50,8 @@ pub(super) struct Window {
     state: Mutex<State>,
     moved: Condvar,
     bytes_read: AtomicU64,
+    /// Held by whoever emits.
+    uploads: Mutex<Uploads>,
     /// Workers that have nothing to do.
     idle: AtomicUsize,
 }
@@ -69,6 +72,14 @@ struct State {
     failure: Option<CollectError>,
 }
 
+/// Rows that may leave.
+#[derive(Debug)]
+struct Ready {
+    rows: Vec<Row>,
+    /// Which of them are in the hunt's list.
+    matched: Vec<usize>,
+}
+
 #[derive(Debug)]
 struct Slot {
     root: u32,
@@ -79,7 +90,7 @@ struct Slot {
 }
 
 impl Window {
-    pub(super) fn new(cursor: Cursor, rules: tally::Rules) -> Self {
+    pub(super) fn new(cursor: Cursor, rules: tally::Rules, uploads: Uploads) -> Self {
         let bytes_read = AtomicU64::new(cursor.footer.bytes_read);
         let state = State {
             slots: VecDeque::new(),
@@ -98,6 +109,7 @@ impl Window {
             state: Mutex::new(state),
             moved: Condvar::new(),
             bytes_read,
+            uploads: Mutex::new(uploads),
             idle: AtomicUsize::new(0),
         }
     }
@@ -205,26 +217,45 @@ impl Window {
     pub(super) fn emit(&self, session: &dyn Session) -> Result<(), Stop> {
         let mut state = self.lock();
         while !state.is_emitting {
-            let rows = state.take_ready();
+            let ready = state.take_ready();
             let is_due = state.emitted.elapsed() >= SILENCE_MAX;
             let is_last = state.is_walked && state.slots.is_empty() && state.is_cursor_new;
-            if rows.is_empty() && !is_due && !is_last {
+            if ready.rows.is_empty() && !is_due && !is_last {
                 break;
             }
             state.is_emitting = true;
             state.is_cursor_new = false;
             state.emitted = Instant::now();
             state.cursor.footer.bytes_read = self.bytes_read.load(Ordering::Relaxed);
-            let cursor = state.cursor.clone();
+            let mut cursor = state.cursor.clone();
             drop(state);
             self.moved.notify_all();
             session.progress(self.progress(&cursor.footer, cursor.after.clone()));
-            let emitted = session.rows(rows, cursor);
+            let uploaded = self.upload(&ready, &mut cursor.footer, session);
+            let footer = cursor.footer.clone();
+            let emitted = uploaded.and_then(|()| session.rows(ready.rows, cursor));
             state = self.lock();
             state.is_emitting = false;
+            // Nobody else moves the figures meanwhile.
+            state.cursor.footer = footer;
             emitted?;
         }
         Ok(())
+    }
+
+    /// Sends the files that match, before the rows and the cursor that pass them.
+    fn upload(
+        &self,
+        ready: &Ready,
+        footer: &mut FilesFooter,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if !uploads.is_asked() {
+            return Ok(());
+        }
+        let matched = ready.matched.iter().filter_map(|at| ready.rows.get(*at));
+        matched.into_iter().try_for_each(|row| uploads.send(row, footer, session))
     }
 
     /// Called in the midst of a file: says where we are, and lets the session's clocks go on.
@@ -268,8 +299,8 @@ impl State {
     /// Takes the rows that are complete from the front on, and moves the cursor behind them.
     ///
     /// Within a batch the cursor can only stand on a row, though it be one that does not leave: the counted entries after it have no path left.
-    fn take_ready(&mut self) -> Vec<Row> {
-        let mut rows = Vec::new();
+    fn take_ready(&mut self) -> Ready {
+        let (mut rows, mut matched) = (Vec::new(), Vec::new());
         while let Some(slot) = self.slots.front_mut() {
             if rows.len() >= ROWS_MAX {
                 break;
@@ -288,6 +319,9 @@ impl State {
                         kept_back = Some(found.row.path);
                     } else {
                         kept_back = None;
+                        if found.verdict == Verdict::Matched {
+                            matched.push(rows.len());
+                        }
                         rows.push(found.row);
                     }
                 }
@@ -309,7 +343,7 @@ impl State {
             self.slots.pop_front();
             self.first += 1;
         }
-        rows
+        Ready { rows, matched }
     }
 }
 

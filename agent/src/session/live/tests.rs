@@ -182,3 +182,42 @@ fn threads_are_accounted_for() {
     let footer = session.footer(None);
     assert!(footer.cpu_user_ms + footer.cpu_system_ms >= 29, "{footer:?}");
 }
+
+#[test]
+fn a_file_that_a_kill_cuts_short_is_begun_anew_as_another_blob() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let first = session(&journal, Limits::default());
+    let held = vec![7; 2 * limits::BLOB_CHUNK_BYTES_MAX + 1];
+    let sha256 = sha256(&held);
+    let content = Content { total: held.len() as u64, sha256: &sha256 };
+    // So far the process lived: the next piece never came.
+    let mut left = limits::BLOB_CHUNK_BYTES_MAX;
+    let mut dies = |buffer: &mut [u8]| {
+        let count = buffer.len().min(left);
+        buffer[..count].fill(7);
+        left -= count;
+        if count == 0 { Err(std::io::Error::other("dead")) } else { Ok(count) }
+    };
+    assert_eq!(first.upload(&content, &mut dies), Ok(Sent::Unreadable));
+    let second = again(&journal, first.request, Limits::default());
+    let mut rest = held.as_slice();
+    let mut read = |buffer: &mut [u8]| std::io::Read::read(&mut rest, buffer);
+    assert_eq!(second.upload(&content, &mut read), Ok(Sent::Whole));
+    let (rows, cursor) = batch(0, 3, 10);
+    second.rows(rows, cursor).unwrap();
+    second.finish(status(&second)).unwrap();
+    let (mut taken, mut found) = (BTreeSet::new(), Vec::new());
+    while let Some(message) = journal.outbox_next(true, &taken).unwrap() {
+        taken.insert(message.key);
+        if message.kind == "blob.chunk" {
+            let chunk: BlobChunk = wire::decode(&message.body, limits::RESULT_BYTES_MAX).unwrap();
+            assert_eq!((chunk.kind.as_str(), chunk.total), (FILE_BLOB, content.total));
+            found.push((chunk.seq, chunk.blob, chunk.offset));
+        }
+    }
+    let piece = limits::BLOB_CHUNK_BYTES_MAX as u64;
+    assert_eq!(found, [(0, 0, 0), (1, 1, 0), (2, 1, piece), (3, 1, 2 * piece)]);
+    let last = journal.outbox_next(false, &BTreeSet::new()).unwrap().unwrap();
+    let last: Status = wire::decode(&last.body, 100_000).unwrap();
+    assert_eq!(last.chunks, Some(5));
+}

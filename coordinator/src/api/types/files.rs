@@ -77,6 +77,9 @@ pub struct FileRow {
     /// The digests that are in the list of hashes of the hunt, `md5,sha256`; nothing where none is, or there is no list.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub matched: Option<String>,
+    /// Its content was sent and can be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<bool>,
 }
 
 /// The answer to `who-has`.
@@ -138,6 +141,7 @@ impl FileRow {
             sha512: digest(HashKind::Sha512),
             blake3: digest(HashKind::Blake3),
             matched: None,
+            uploaded: None,
         }
     }
 

@@ -48,6 +48,24 @@ pub struct Launched {
     pub published: bool,
 }
 
+/// A file that matched and whose content is here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct HuntFile {
+    /// The hunt.
+    pub hunt: String,
+    /// The agent that sent it.
+    pub agent: String,
+    /// Name of its machine.
+    pub host: String,
+    /// SHA-256 of the content, under which it is fetched.
+    pub sha256: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Where it lay, not UTF-8 lossily; at most a hundred names.
+    pub paths: Vec<String>,
+}
+
 /// The answer to `POST /api/v1/lists`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
@@ -233,6 +251,9 @@ pub struct Reasons {
     pub errors: BTreeMap<String, u64>,
     /// Rows that a condition could not be held against: `btime` where the file system knows no birth.
     pub unjudged: BTreeMap<String, u64>,
+    /// Files that matched and were to be sent, and were not.
+    #[serde(default)]
+    pub not_uploaded: BTreeMap<String, u64>,
 }
 
 /// One agent's part in a hunt or a profile.
@@ -279,6 +300,12 @@ pub struct CollectionView {
     /// Of them: files that are not in that list, and are no rows.
     #[serde(default)]
     pub unmatched: u64,
+    /// Of `matched`: files whose content has been sent.
+    #[serde(default)]
+    pub uploaded: u64,
+    /// Bytes that were sent of them.
+    #[serde(default)]
+    pub upload_bytes: u64,
     /// Files whose digest comes from the agent's cache.
     #[serde(default)]
     pub cached: u64,

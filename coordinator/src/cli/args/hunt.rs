@@ -46,6 +46,11 @@ pub enum Hunt {
         muster hunt results 0199 --output jsonl | jq -r .path\n  \
         muster hunt results 0199 --output csv --out rows.csv")]
     Results(Results),
+    /// List the files that matched and were sent (--upload-matches), or fetch them.
+    #[command(after_help = "Examples:\n  muster hunt files 0199\n  \
+        muster hunt files 0199 --out evidence && sha256sum evidence/*\n\n\
+        Each is written under its own SHA-256, which is checked, for its owner alone (mode 0600).")]
+    Files(Files),
     /// End a hunt on every agent before its time; what was collected stays.
     #[command(
         after_help = "Examples:\n  muster hunt cancel 0199\n  muster hunt cancel 0199 --output json"
@@ -108,6 +113,16 @@ pub struct What {
     /// Count lines of --ioc that hold no hash instead of refusing them.
     #[arg(long, requires = "ioc")]
     pub ioc_skip_bad: bool,
+    /// Have the files that match sent to the coordinator, too, where the policy of the machine allows that
+    /// (`max_upload_bytes`): hunt files.
+    #[arg(long, requires = "ioc")]
+    pub upload_matches: bool,
+    /// The biggest file that is sent: `10M`, at most `64M`.
+    #[arg(long, value_name = "SIZE", default_value = "10M", value_parser = parse::size, requires = "upload_matches")]
+    pub upload_max_file: u64,
+    /// What an agent sends in all: `100M`, at most `1G`.
+    #[arg(long, value_name = "SIZE", default_value = "100M", value_parser = parse::size, requires = "upload_matches")]
+    pub upload_max: u64,
     /// Stay on the file system of each root (`st_dev`, as `find -xdev`).
     #[arg(long)]
     pub one_file_system: bool,
@@ -273,6 +288,16 @@ pub struct Watch {
     /// Stop waiting after this time, with exit 124; the hunt goes on.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub wait: Option<u32>,
+}
+
+/// Flags of `hunt files`.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// Fetch them into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `hunt results`.

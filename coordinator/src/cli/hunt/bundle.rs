@@ -9,7 +9,7 @@ use common::wire;
 use serde_bytes::ByteBuf;
 use serde_json::Value;
 
-use super::ioc::Parts;
+use super::ioc::LongList;
 use super::plan::Plan;
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
@@ -22,7 +22,7 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
     let (mut parts, mut whole) = (Vec::new(), Vec::new());
     if let Some(list) = list {
         let mut named = Parted { count: list.count, ..Parted::default() };
-        let Parts { parts: pieces, whole: digests, .. } = list;
+        let LongList { parts: pieces, whole: digests, .. } = list;
         for piece in pieces {
             let part = Ask {
                 args: Args::ListPart(piece),
@@ -44,7 +44,7 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
             whole.push(ByteBuf::from(bytes));
         }
         if let Args::HuntStart(start) = &mut ask.args {
-            start.file_hash.list = Box::new(named);
+            *start.file_hash.list = named;
         }
     }
     Ok(Bundle { start: sign::seal(operator, ask)?, parts, whole })

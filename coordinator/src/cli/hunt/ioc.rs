@@ -27,7 +27,7 @@ const SHOWN_CHARS: usize = 60;
 
 /// A list that is sent in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parts {
+pub(super) struct LongList {
     pub(super) count: u64,
     pub(super) parts: Vec<IocList>,
     pub(super) whole: Vec<IocList>,
@@ -87,7 +87,7 @@ impl Hashes {
     }
 
     /// Returns the list in parts: for the agents the first bytes of each digest, for the coordinator the whole ones.
-    pub(super) fn part(&self) -> Parts {
+    pub(super) fn part(&self) -> LongList {
         let lists = |width: &dyn Fn(HashKind) -> usize| {
             let cut = |(kind, digests): (&HashKind, &Vec<Vec<u8>>)| {
                 let all = digests.iter().map(Vec::as_slice);
@@ -96,7 +96,7 @@ impl Hashes {
             self.of.iter().flat_map(cut).collect::<Vec<_>>()
         };
         let count = u64::try_from(self.count()).unwrap_or(u64::MAX);
-        Parts { count, parts: lists(&|_| PART_WIDTH), whole: lists(&HashKind::bytes) }
+        LongList { count, parts: lists(&|_| PART_WIDTH), whole: lists(&HashKind::bytes) }
     }
 
     /// Says what was read, and what is asked for.

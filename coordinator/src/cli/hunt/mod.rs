@@ -1,7 +1,8 @@
-//! `muster hunt`: run, launch, seal, list, show, watch, results, cancel.
+//! `muster hunt`: run, launch, seal, list, show, watch, results, files, cancel.
 
 mod bundle;
 mod end;
+mod files;
 mod ioc;
 mod plan;
 mod probe;
@@ -47,6 +48,7 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
             end::finish(context, &id, watch::watch(context, &id, flags.wait)?)
         }
         Hunt::Results(flags) => results(context, flags),
+        Hunt::Files(flags) => files::run(context, flags),
         Hunt::Cancel { hunt } => cancel(context, hunt),
     }
 }

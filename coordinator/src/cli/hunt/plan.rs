@@ -3,14 +3,14 @@
 use common::clock::Clock;
 use common::ids::AgentId;
 use common::limits::DIRECTED_AGENTS_MAX;
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
 use common::request::{Args, Limits, Target};
 use serde_bytes::ByteBuf;
 
-use super::ioc::{Hashes, Parts};
+use super::ioc::{Hashes, LongList};
 use super::select::select;
 use crate::cli::agents;
-use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, Which};
+use crate::cli::args::hunt::{Bounds, Draft, FileSystems, Hash, What, Which};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::parse;
@@ -25,7 +25,7 @@ const PROGRESS_S: u32 = 2;
 pub(super) struct Plan {
     pub(super) ask: Ask,
     /// Its list of hashes, where that is too long to go along.
-    pub(super) list: Option<Parts>,
+    pub(super) list: Option<LongList>,
 }
 
 /// Plans without a coordinator: agents are named by their whole ids.
@@ -80,7 +80,7 @@ fn ask(draft: &Draft, file_hash: FileHash, target: Target, progress_s: u32) -> A
     }
 }
 
-fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<Parts>), Failure> {
+fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<LongList>), Failure> {
     let what = &draft.what;
     if what.roots.is_empty() {
         let cause = "a hunt walks at least one folder";
@@ -112,12 +112,16 @@ fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<Parts>), Failu
         max_depth: what.max_depth,
         min_size: what.min_size,
         max_size: what.max_size,
-        hashes: hashes(&what.hash, &listed)?,
+        hashes: hashes(what, &listed)?,
         one_file_system: what.one_file_system,
         all_file_systems: what.fs == FileSystems::All,
         ioc,
         // Named once the parts are signed.
         list: Box::default(),
+        upload: what.upload_matches.then(|| {
+            let (max_file_bytes, max_bytes) = (what.upload_max_file, what.upload_max);
+            Box::new(Upload { max_file_bytes, max_bytes })
+        }),
         select: Box::new(select(&draft.selection, Clock::system().now())?),
         follow: what.follow,
         fresh: what.fresh,
@@ -126,7 +130,8 @@ fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<Parts>), Failu
 }
 
 /// Returns the digests in the order of the output columns, each once.
-fn hashes(typed: &[Hash], listed: &Hashes) -> Result<Vec<HashKind>, Failure> {
+fn hashes(what: &What, listed: &Hashes) -> Result<Vec<HashKind>, Failure> {
+    let typed = &what.hash;
     let listed: Vec<_> = listed.kinds().collect();
     if typed.contains(&Hash::None) && !listed.is_empty() {
         let cause = "a list of hashes is compared with digests";
@@ -144,7 +149,10 @@ fn hashes(typed: &[Hash], listed: &Hashes) -> Result<Vec<HashKind>, Failure> {
         return Ok(vec![HashKind::Sha256]);
     }
     let is_asked = |kind: &HashKind| {
-        listed.contains(kind)
+        // The digest of a file that is sent must be known.
+        let is_sent = what.upload_matches && *kind == HashKind::Sha256;
+        is_sent
+            || listed.contains(kind)
             || typed.contains(&match kind {
                 HashKind::Md5 => Hash::Md5,
                 HashKind::Sha1 => Hash::Sha1,

@@ -1,5 +1,8 @@
 use common::clock::Timestamp;
-use common::ids::JournalId;
+use common::ids::{FleetId, JournalId};
+use common::request::hunt::{FileHash, Upload};
+use common::request::sign::{Draft, SigningKey};
+use common::request::{Args, Limits, Target};
 use common::result::rows::{pack, sha256};
 use common::result::{FileKind, FileStatus, Row, State};
 use serde_bytes::ByteBuf;
@@ -43,6 +46,11 @@ fn known(id: RequestId, expected: Vec<AgentId>) -> Request {
 
 /// A store that knows one agent and one request.
 fn reader() -> (tempfile::TempDir, Reader) {
+    reader_of(known(request(), vec![]).sealed)
+}
+
+/// The same, with these signed bytes.
+fn reader_of(sealed: common::request::Sealed) -> (tempfile::TempDir, Reader) {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -50,10 +58,8 @@ fn reader() -> (tempfile::TempDir, Reader) {
         let writer = Writer::start(&place).unwrap();
         let new = NewAgent { id: agent(), name: "web-1".into(), labels: "{}".into() };
         writer.write(Write::Agents(vec![new], Audit::default())).await.unwrap();
-        writer
-            .write(Write::Request(Box::new(known(request(), vec![agent()])), Audit::default()))
-            .await
-            .unwrap();
+        let request = Request { sealed, ..known(request(), vec![agent()]) };
+        writer.write(Write::Request(Box::new(request), Audit::default())).await.unwrap();
     });
     let reader = place.reader().unwrap();
     (folder, reader)
@@ -187,4 +193,59 @@ fn what_a_revoked_agent_had_queued_is_taken_if_it_was_asked_for() {
     let outside =
         Outside { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
     assert_eq!(verdict(&reader, outside, b""), "revoked_agent");
+}
+
+#[test]
+fn a_file_comes_only_where_the_signed_hunt_asks_for_it() {
+    let data = ByteBuf::from(vec![1; 10]);
+    let chunk = |total| BlobChunk {
+        agent: agent(),
+        request: request(),
+        attempt: attempt(),
+        seq: 0,
+        blob: 0,
+        kind: FILE_BLOB.into(),
+        offset: 0,
+        total,
+        blob_sha256: sha256(b"all of it"),
+        sha256: sha256(&data),
+        data: data.clone(),
+    };
+    let verdict = |upload: Option<Upload>, total: u64| {
+        let (_folder, reader) = reader_of(sealed(upload));
+        let routing_key = key("blobs", "web-1-ab12");
+        let outside = Outside {
+            class: Class::Blobs,
+            routing_key: &routing_key,
+            kind: "blob.chunk",
+            has_cc: false,
+        };
+        verdict(&reader, outside, &wire::encode(&chunk(total)).unwrap())
+    };
+    let asked = Some(Upload { max_file_bytes: 20, max_bytes: 100 });
+    assert_eq!(verdict(None, 10), "file_not_asked_for");
+    assert_eq!(verdict(asked, 20), "stored");
+    assert_eq!(verdict(asked, 21), "file_not_asked_for");
+}
+
+/// Seals a hunt; nobody looks at the signature any more.
+fn sealed(upload: Option<Upload>) -> common::request::Sealed {
+    let start = HuntStart {
+        revision: 0,
+        artifact: "file_hash".into(),
+        file_hash: FileHash { upload: upload.map(Box::new), ..FileHash::default() },
+        spread_s: 0,
+        progress_s: 0,
+        on_stall_s: 0,
+    };
+    let key = SigningKey::from_seed(&[3; 32]);
+    let draft = Draft {
+        fleet: FleetId::new(),
+        target: Target::all(),
+        limits: Limits::default(),
+        issued: Timestamp(0),
+        valid_ms: 1,
+    };
+    let body = draft.body(key.id(), &Args::HuntStart(start)).unwrap();
+    key.seal(&body, None).unwrap()
 }

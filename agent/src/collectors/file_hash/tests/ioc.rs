@@ -17,6 +17,7 @@ use super::super::batch::{Batch, Found, Item, Outcome, Verdict};
 use super::super::collect;
 use super::super::plan::Plan;
 use super::super::tally::Rules;
+use super::super::upload::Uploads;
 use super::super::window::{Place, Window};
 use super::resume::as_nobody;
 use super::{names, run, spec, write};
@@ -103,7 +104,7 @@ fn no_list_clears_what_changed_while_it_was_read() {
 fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
     let session = FakeSession::new();
     let rules = Rules { roots: vec![b"/r".to_vec()], ..Rules::default() };
-    let window = Window::new(Cursor::default(), rules);
+    let window = Window::new(Cursor::default(), rules, Uploads::default());
     let judged = |path: &str, verdict: Verdict| {
         let row = Row::bare(path.as_bytes().to_vec(), FileKind::Regular, FileStatus::Ok, 0);
         Outcome::Row(Box::new(Found { verdict, ..Found::free(row) }))

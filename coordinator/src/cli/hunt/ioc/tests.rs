@@ -123,12 +123,12 @@ fn a_list_is_cut_only_where_it_must_and_sent_in_parts_where_that_is_not_enough()
 
 #[test]
 fn the_parts_of_a_list_are_the_list() {
+    type Width = fn(HashKind) -> usize;
     let mut hashes = many(HashKind::Sha512, 130_000);
     hashes.of.insert(HashKind::Md5, vec![vec![1; 16], vec![2; 16]]);
-    let Parts { count, parts, whole } = hashes.part();
+    let LongList { count, parts, whole } = hashes.part();
     assert_eq!((count, parts.len(), whole.len()), (130_002, 4, 18));
-    let (cut, all): (fn(HashKind) -> usize, fn(HashKind) -> usize) =
-        (|_| PART_WIDTH, HashKind::bytes);
+    let (cut, all): (Width, Width) = (|_| PART_WIDTH, HashKind::bytes);
     for (pieces, width) in [(&parts, cut), (&whole, all)] {
         let mut joined = Vec::new();
         for piece in pieces {

@@ -1,0 +1,108 @@
+//! Files that are in the hunt's list come back themselves, where the hunt asks for it.
+//!
+//! Whoever emits rows sends the files of these rows first: what the cursor has passed was sent, and after a kill the one
+//! that was on its way is sent again. Each content is sent once, under whatever names it lies.
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use common::request::hunt::{HashKind, Upload};
+use common::result::{FilesFooter, Row};
+use rustix::fd::OwnedFd;
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::{self, Errno};
+
+use super::meta;
+use crate::session::upload::{Content, Sent};
+use crate::session::{Session, Stop};
+
+/// Contents that are remembered as sent; what is met again beyond it is sent again.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// What was sent, and what may be.
+#[derive(Debug, Default)]
+pub(super) struct Uploads {
+    asked: Option<Upload>,
+    sent: BTreeSet<Vec<u8>>,
+}
+
+impl Uploads {
+    pub(super) fn new(asked: Option<Upload>) -> Self {
+        Self { asked, sent: BTreeSet::new() }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Sends the file of a row that matches, and counts what became of it.
+    pub(super) fn send(
+        &mut self,
+        row: &Row,
+        footer: &mut FilesFooter,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let Some(asked) = self.asked else { return Ok(()) };
+        match self.one(row, asked, footer, session)? {
+            None => footer.uploaded = footer.uploaded.saturating_add(1),
+            Some(why) => *footer.not_uploaded.entry(why.to_owned()).or_default() += 1,
+        }
+        Ok(())
+    }
+
+    /// Returns why a file was not sent, if it was not.
+    fn one(
+        &mut self,
+        row: &Row,
+        asked: Upload,
+        footer: &mut FilesFooter,
+        session: &dyn Session,
+    ) -> Result<Option<&'static str>, Stop> {
+        let digest = row.digests.iter().find(|(kind, _)| *kind == HashKind::Sha256);
+        let Some((_, sha256)) = digest else { return Ok(Some("changed")) };
+        if self.sent.contains(sha256) {
+            return Ok(None);
+        }
+        if row.size == 0 {
+            return Ok(Some("empty"));
+        }
+        if row.size > asked.max_file_bytes {
+            return Ok(Some("file_too_big"));
+        }
+        if footer.upload_bytes.saturating_add(row.size) > asked.max_bytes {
+            return Ok(Some("no_room"));
+        }
+        let file = match reopen(row) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Some("changed")),
+            Err(errno) => return Ok(Some(meta::status_of(errno).as_str())),
+        };
+        let mut read = |buffer: &mut [u8]| Ok(io::read(&file, buffer)?);
+        match session.upload(&Content { total: row.size, sha256 }, &mut read)? {
+            Sent::Differs => return Ok(Some("changed")),
+            Sent::Unreadable => return Ok(Some("io_error")),
+            Sent::Whole => {}
+        }
+        footer.upload_bytes = footer.upload_bytes.saturating_add(row.size);
+        if self.sent.len() < REMEMBERED_MAX {
+            self.sent.insert(sha256.clone());
+        }
+        Ok(None)
+    }
+}
+
+/// Opens the file of a row again; nothing when another one, or another state of it, lies there now.
+fn reopen(row: &Row) -> Result<Option<OwnedFd>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let path = Path::new(std::ffi::OsStr::from_bytes(&row.path));
+    let file = match fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => fs::open(path, flags, Mode::empty())?,
+        opened => opened?,
+    };
+    let now = meta::of_open(&file)?;
+    let is_same = (meta::dev(&now), now.stx_ino) == (row.dev, row.ino)
+        && meta::nanoseconds(&now.stx_mtime) == row.mtime_ns
+        && meta::nanoseconds(&now.stx_ctime) == row.ctime_ns;
+    Ok(is_same.then_some(file))
+}
