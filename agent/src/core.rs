@@ -9,6 +9,7 @@ use common::ids::{AgentId, Attempt, FleetId, RequestId};
 use common::request::sign::Trust;
 use common::request::target::Facts;
 use common::result::{State, Status};
+use common::tasks::Tasks;
 use tokio::sync::Notify;
 
 use crate::admission::Admission;
@@ -38,6 +39,8 @@ pub struct Core {
     pub(crate) admission: Mutex<Admission>,
     pub(crate) runs: Mutex<BTreeMap<RequestId, Arc<Run>>>,
     pub(crate) runner: Box<dyn Runner>,
+    /// What goes on beside the collections.
+    pub(crate) tasks: Tasks,
     /// Something may start, or something ended.
     pub(crate) wake: Notify,
     /// Refusals since the start of the process.
@@ -93,6 +96,7 @@ impl Core {
             admission: Mutex::default(),
             runs: Mutex::default(),
             runner,
+            tasks: Tasks::new(),
             wake: Notify::new(),
             refused: AtomicU64::new(0),
             answered: Mutex::default(),

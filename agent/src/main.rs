@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use agent::cli;
 
+/// A profile of memory samples what it hands out.
+#[global_allocator]
+static ALLOCATOR: common::profile::Allocator = common::profile::Allocator;
+
 fn main() -> ExitCode {
     let filter = std::env::var("MUSTER_LOG").unwrap_or_else(|_| "info".to_owned());
     match cli::run(&filter) {

@@ -71,8 +71,10 @@ async fn work_until(stop: impl Future<Output = ()>, core: Arc<Core>, config: &Co
         dispatch(Arc::clone(&core), token.clone()).await;
         is_idle.cancel();
     };
-    let mut work =
-        pin!(async { tokio::join!(lanes, Box::pin(connected(&core, config, &token, &is_idle))) });
+    let lanes = core.tasks.watch("lanes", lanes);
+    let connected = connected(&core, config, &token, &is_idle);
+    let connected = core.tasks.watch("connection", connected);
+    let mut work = pin!(async { tokio::join!(lanes, connected) });
     tokio::select! {
         () = stop => {}
         _ = &mut work => {}
@@ -151,10 +153,10 @@ async fn serve(
     tokio::select! {
         () = last_words(core, is_idle) => Ok(()),
         () = session.closed() => Err(AmqpError::Gone("the broker closed it".to_owned())),
-        error = outbox::publish(core, &publisher) => Err(error),
-        error = Box::pin(reader::read(core, session, quiet)) => Err(error),
-        error = telemetry::publish(core, &publisher, meter, interval) => Err(error),
-        () = prune(core) => Ok(()),
+        error = core.tasks.watch("outbox", outbox::publish(core, &publisher)) => Err(error),
+        error = core.tasks.watch("reader", reader::read(core, session, quiet)) => Err(error),
+        error = core.tasks.watch("telemetry", telemetry::publish(core, &publisher, meter, interval)) => Err(error),
+        () = core.tasks.watch("prune", prune(core)) => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::process::Meter;
-use common::profile::Scope;
+use common::profile::{Said, Scope};
 use common::result::{FilesFooter, State};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
@@ -200,8 +200,11 @@ impl Runner for Collectors {
             Work::Hunt(hunt) => file_hash::collect(&hunt.file_hash, session).map(Some),
             Work::Profile(args) => {
                 let mut meter = Meter::default();
-                let mut told =
-                    || telemetry::sample(core, &mut meter).map_err(|problem| problem.to_string());
+                let mut told = || {
+                    let telemetry = telemetry::sample(core, &mut meter);
+                    let telemetry = telemetry.map_err(|problem| problem.to_string())?;
+                    Ok(Said { telemetry, tasks: core.tasks.running() })
+                };
                 profile::collect(args, &self.scope, &self.clock, &mut told, session)?;
                 Ok(None)
             }

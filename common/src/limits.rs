@@ -102,7 +102,7 @@ limits! {
     /// Hunts that run at once on an agent.
     HUNT_LANES: usize = 2, "further hunts wait in the journal, state queued";
     /// Profiles that run at once on an agent.
-    PROFILE_LANES: usize = 4, "further profiles wait in the journal, state queued";
+    PROFILE_LANES: usize = 20, "further profiles wait in the journal, state queued";
     /// Requests that an agent holds without having finished them.
     QUEUED_REQUESTS_MAX: usize = 1_000, "declined: too many requests wait";
     /// Payload of a row chunk before compression.
@@ -145,6 +145,12 @@ limits! {
     PROFILE_FRAMES_MAX: usize = 96, "the root end of the stack is cut off";
     /// Samples that the ring holds between two sweeps.
     PROFILE_RING_SAMPLES: usize = 4_096, "samples are lost and counted in the footer";
+    /// Mean distance in bytes of the allocations that a profile of memory samples.
+    PROFILE_HEAP_SAMPLE_BYTES: usize = 131_072, "not a bound: each byte is as likely as any other to be sampled";
+    /// Sampled allocations that are not freed.
+    PROFILE_HEAP_LIVE_MAX: usize = 16_384, "further samples are lost and counted in the footer until some are freed";
+    /// Sampled allocations between two sweeps.
+    PROFILE_HEAP_FRESH_MAX: usize = 4_096, "samples are lost and counted in the footer";
     /// Different stacks of one profile.
     PROFILE_STACKS_MAX: usize = 65_536, "samples of further stacks are lost and counted in the footer";
     /// What the gzip of a profile may unpack to.

@@ -8,6 +8,10 @@ use coordinator::cli::args::{Environment, Typed};
 use coordinator::cli::failure::Exit;
 use coordinator::output::{self, Out};
 
+/// A profile of memory samples what it hands out.
+#[global_allocator]
+static ALLOCATOR: common::profile::Allocator = common::profile::Allocator;
+
 fn main() -> ExitCode {
     let environment = Environment::read();
     let typed = match Typed::try_parse() {

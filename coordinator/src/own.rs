@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::ids::AgentId;
 use common::limits::TELEMETRY_INTERVAL_MS;
 use common::process::Meter;
-use common::profile::capture;
+use common::profile::{Said, capture};
 use common::result::Telemetry;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,12 @@ pub(crate) async fn run(core: &Core, stop: CancellationToken) {
     }
 }
 
-/// Takes one sample.
-pub(crate) fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
+/// Tells what this process costs, and what goes on in it.
+pub(crate) fn said(core: &Core, meter: &mut Meter) -> Said {
+    Said { telemetry: sample(core, meter), tasks: core.tasks.running() }
+}
+
+fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
     let cost = meter.read();
     Telemetry {
         agent: AgentId::coordinator(),

@@ -1,8 +1,10 @@
 //! The long kill tests: of what an agent remembers ([`cache`]), and of a whole hunt: twenty `kill -9` of each of agent, coordinator and broker in the middle of one hunt.
+//! And a thousand profiles one after the other ([`cycles`]).
 //!
 //! `MUSTER_SEED=n` repeats a run.
 
 mod cache;
+mod cycles;
 
 use tests::fault;
 

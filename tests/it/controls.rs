@@ -87,6 +87,42 @@ fn a_cancel_of_what_nobody_launched_is_refused() {
 }
 
 #[test]
+fn what_was_sampled_is_delivered_when_the_agent_or_the_coordinator_is_told_to_end() {
+    let mut fleet = Fleet::start(1);
+    let agent = fleet.agents[0].id.clone();
+    let take = |of: &[&str]| {
+        let take = ["profile", "take", "--kind", "cpu,wall,heap,tasks,metrics,logs"];
+        let take = [&take[..], of, &["--seconds", "600", "--detach"]].concat();
+        let profile = text(&fleet.json(&take)["id"]);
+        eventually("it runs", LONG, || {
+            let shown = fleet.json(&["profile", "show", &profile]);
+            if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown.to_string()) }
+        });
+        profile
+    };
+    let taken = [take(&["--agent", &agent]), take(&["--coordinator"])];
+    let cut = take(&["--agent", &agent]);
+    fleet.muster_ok(["profile", "cancel", &cut]);
+    // SIGTERM, and a clean end.
+    fleet.stop_agent(0);
+    fleet.stop_coordinator();
+    fleet.start_coordinator();
+    for (profile, state) in [(&taken[0], "finished"), (&taken[1], "finished"), (&cut, "cancelled")]
+    {
+        let shown = eventually("it is stored", LONG, || {
+            let shown = fleet.json(&["profile", "show", profile]);
+            if shown["states"][state] == 1 { Ok(shown) } else { Err(shown.to_string()) }
+        });
+        let kinds = shown["agents"][0]["profiles"].as_array().expect("kinds");
+        assert_eq!(kinds.len(), 6, "{shown}");
+        for kind in kinds {
+            assert!(kind["partial"] == true && kind["bytes"].as_u64() > Some(0), "{shown}");
+        }
+    }
+    fleet.muster_ok(["profile", "top", &taken[0], "--kind", "wall"]);
+}
+
+#[test]
 fn the_coordinators_own_profile_is_cancelled_and_what_it_has_is_kept() {
     let mut fleet = Fleet::start(0);
     let take = ["profile", "take", "--coordinator", "--seconds", "600", "--detach"];
@@ -106,16 +142,6 @@ fn the_coordinators_own_profile_is_cancelled_and_what_it_has_is_kept() {
     let part = &shown["agents"][0];
     assert_eq!(part["partial"], true, "{part}");
     assert!(part["bytes"].as_u64() > Some(0), "{part}");
-    // What it cannot take is declined as a whole, with the reason.
-    let both = ["profile", "take", "--coordinator", "--kind", "cpu,heap", "--detach"];
-    let profile = text(&fleet.json(&both)["id"]);
-    let shown = eventually("it is declined", LONG, || {
-        let shown = fleet.json(&["profile", "show", &profile]);
-        if shown["states"]["declined"] == 1 { Ok(shown) } else { Err(shown.to_string()) }
-    });
-    let part = &shown["agents"][0];
-    assert_eq!((part["code"].as_str(), part["bytes"].as_u64()), (Some("unsupported"), Some(0)));
-    assert!(text(&part["reason"]).contains("heap"), "{part}");
     // One that dies with its process has failed, and does not run for ever.
     let profile = text(&fleet.json(&take)["id"]);
     runs(&profile);

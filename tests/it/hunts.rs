@@ -36,7 +36,7 @@ fn rows_of_every_agent_equal_sha256sum() {
 }
 
 #[test]
-fn two_hunts_and_two_profiles_on_one_agent_at_the_same_time() {
+fn two_hunts_and_twenty_profiles_on_one_agent_at_the_same_time() {
     let fleet = Fleet::start(1);
     let agent = fleet.agents[0].id.clone();
     let root = fleet.path("tree");
@@ -52,17 +52,26 @@ fn two_hunts_and_two_profiles_on_one_agent_at_the_same_time() {
             if shown["states"]["running"] == 1 { Ok(()) } else { Err(shown["states"].to_string()) }
         });
     }
-    let take = |hertz: &str| {
-        let arguments =
-            ["profile", "take", "--agent", &agent, "--seconds", "3", "--hertz", hertz, "--detach"];
-        id(&fleet.json(&arguments))
+    let take = |number: u32| {
+        let kinds = ["cpu", "wall", "heap", "cpu,wall,heap,tasks"];
+        let kind = kinds[number as usize % kinds.len()];
+        let hertz = (40 + number * 10).to_string();
+        let take = ["profile", "take", "--agent", &agent, "--kind", kind, "--hertz", &hertz];
+        (kind, id(&fleet.json(&[&take[..], &["--seconds", "5", "--detach"]].concat())))
     };
-    let profiles = [take("99"), take("49")];
-    for profile in &profiles {
-        eventually("the profile is there while both hunts run", LONG, || {
+    let profiles: Vec<_> = (0..20).map(take).collect();
+    for (kinds, profile) in &profiles {
+        let shown = eventually("the profile is there while both hunts run", LONG, || {
             let shown = fleet.json(&["profile", "show", profile]);
-            if shown["states"]["finished"] == 1 { Ok(()) } else { Err(shown.to_string()) }
+            if shown["states"]["finished"] == 1 { Ok(shown) } else { Err(shown.to_string()) }
         });
+        let taken = shown["agents"][0]["profiles"].as_array().expect("kinds").clone();
+        assert_eq!(taken.len(), kinds.split(',').count(), "{shown}");
+        for one in taken {
+            assert!(one["bytes"].as_u64() > Some(0) && one["partial"] == false, "{shown}");
+            // An agent at 30 files a second works little, and waits all the time.
+            assert!(one["kind"] != "wall" || one["samples"].as_u64() > Some(500), "{shown}");
+        }
     }
     for hunt in &hunts {
         let shown = fleet.json(&["hunt", "show", hunt]);

@@ -150,7 +150,7 @@ fn assert_is_a_sound_profile(gzip: &[u8]) {
 #[test]
 fn the_coordinator_is_profiled_the_same_way() {
     let fleet = Fleet::start(0);
-    let kinds = "cpu,wall,tasks,metrics,logs";
+    let kinds = "cpu,wall,heap,tasks,metrics,logs";
     let take = ["profile", "take", "--coordinator", "--kind", kinds, "--seconds", "1", "--detach"];
     let profile = text(&fleet.json(&take)["id"]);
     eventually("the profile is stored", LONG, || {
@@ -159,17 +159,23 @@ fn the_coordinator_is_profiled_the_same_way() {
     });
     fleet.muster_ok(["profile", "top", &profile]);
     fleet.muster_ok(["profile", "top", &profile, "--kind", "wall"]);
+    let heap =
+        fleet.json(&["profile", "top", &profile, "--kind", "heap", "--value", "alloc_space"]);
+    assert!(heap["unit"] == "bytes" && heap["total"].as_u64() > Some(0), "{heap}");
     // What is no stacks is shown as text, and as it came.
     let show = |kind| fleet.muster_ok(["profile", "show", &profile, "--kind", kind]);
     let tasks = show("tasks");
     assert!(tasks.contains("muster-sampler") && tasks.contains("futex"), "{tasks}");
     assert!(tasks.contains("no collection in flight"), "{tasks}");
+    assert!(tasks.contains("own profile") && tasks.contains("link"), "async tasks: {tasks}");
     assert_eq!(show("metrics").lines().count(), 3, "a heading and both ends: {}", show("metrics"));
     assert!(show("logs").contains("INFO"), "{}", show("logs"));
     let raw = fleet.muster_ok(["profile", "export", &profile, "--kind", "tasks", "-o", "-"]);
     let raw: Value = serde_json::from_str(&raw).expect("JSON");
     let threads = raw["moments"][1]["threads"].as_array().expect("threads");
     assert!(threads.iter().any(|one| one["state"] == "R" || one["cpu_ms"].as_u64() > Some(0)));
+    let tasks = raw["moments"][1]["tasks"].as_array().expect("tasks");
+    assert!(tasks.iter().any(|one| one["name"] == "own" && one["polls"].as_u64() > Some(0)));
     let flame = fleet.muster(["profile", "flame", &profile, "--kind", "logs", "-o", "-"]);
     assert_eq!(flame.status.code(), Some(64), "{}", String::from_utf8_lossy(&flame.stderr));
 }

@@ -15,7 +15,7 @@ use common::ids::FleetId;
 use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
 use common::request::sign::{Draft, SigningKey};
 use common::request::trust::Grant;
-use common::request::{Args, Kind, Limits, Target};
+use common::request::{Args, Kind, Limits, Sealed, Target};
 use common::wire;
 use serde_bytes::ByteBuf;
 use serde_json::Value;
@@ -89,11 +89,16 @@ impl Once {
         FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() }
     }
 
-    /// Returns the command that runs the program on a request.
+    /// Returns the fleet root's public key.
+    pub fn root(&self) -> [u8; 32] {
+        self.root.public()
+    }
+
+    /// Seals a request.
     ///
     /// # Panics
-    /// When the request cannot be sealed.
-    pub fn command(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Command {
+    /// When that does not work.
+    pub fn seal(&self, spec: &FileHash, limits: Limits) -> Sealed {
         let now = Clock::system().now();
         let certificate = self.root.certify(&Grant {
             fleet: self.fleet,
@@ -115,7 +120,15 @@ impl Once {
         let draft = Draft { fleet: self.fleet, target, limits, issued: now, valid_ms: 3_600_000 };
         let body = draft.body(self.operator.id(), &args).expect("a body");
         let certificate = certificate.expect("a certificate");
-        let sealed = self.operator.seal(&body, Some(&certificate)).expect("a sealed request");
+        self.operator.seal(&body, Some(&certificate)).expect("a sealed request")
+    }
+
+    /// Returns the command that runs the program on a request.
+    ///
+    /// # Panics
+    /// When the request cannot be sealed.
+    pub fn command(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Command {
+        let sealed = self.seal(spec, limits);
         let file = self.path(&format!("{}.sealed", sealed.id));
         fs::write(&file, wire::encode(&sealed).expect("its bytes")).expect("a file");
         let mut command = Command::new(self.path("muster-agent"));

@@ -8,15 +8,16 @@ use serde::Serialize;
 use crate::clock::{Clock, Timestamp};
 use crate::profile::documents::{Figures, Logs, Metrics, Moment, Tasks};
 use crate::profile::encode::encode;
-use crate::profile::{RawProfile, Sampler, SamplerError, Scope, Window, sys};
+use crate::profile::{RawProfile, Sampler, SamplerError, Scope, Window, heap, sys};
 use crate::request::profile::{ProfileKind, ProfileStart};
 use crate::result::rows::sha256;
 use crate::result::{ProfileFooter, Telemetry};
+use crate::tasks::Running;
 
 /// The kinds that work on this machine. What is not here is not offered, and declined when it is asked for.
 pub fn offered() -> Vec<ProfileKind> {
-    let all = ProfileKind::ALL.into_iter();
-    all.filter(|kind| *kind != ProfileKind::Heap).collect()
+    let works = |kind: &ProfileKind| *kind != ProfileKind::Heap || heap::is_offered();
+    ProfileKind::ALL.into_iter().filter(works).collect()
 }
 
 /// Says why a request cannot be carried out here; `None` when it can.
@@ -25,6 +26,15 @@ pub fn unsupported(args: &ProfileStart) -> Option<String> {
     let missing = args.kinds.iter().find(|kind| !offered.contains(kind))?;
     let words: Vec<_> = offered.iter().map(|kind| kind.as_str()).collect();
     Some(format!("the kind {missing} does not work here; this process offers {}", words.join(", ")))
+}
+
+/// What a process tells of itself at one moment.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// What it costs, and its collections.
+    pub telemetry: Telemetry,
+    /// Its async tasks.
+    pub tasks: Vec<Running>,
 }
 
 /// An open window of several kinds.
@@ -72,7 +82,7 @@ impl Capture {
         args: &ProfileStart,
         scope: &Scope,
         clock: &Clock,
-        said: &Telemetry,
+        said: &Said,
     ) -> Result<Self, SamplerError> {
         let mut parts = Vec::with_capacity(args.kinds.len());
         for kind in &args.kinds {
@@ -82,7 +92,7 @@ impl Capture {
                     Part::Stacks(sampler.window(*kind, args.hertz, scope.clone(), clock)?)
                 }
                 ProfileKind::Tasks => Part::Tasks(Moment::now(said)?),
-                ProfileKind::Metrics => Part::Metrics(said.into()),
+                ProfileKind::Metrics => Part::Metrics((&said.telemetry).into()),
                 ProfileKind::Logs => Part::Logs,
             };
             parts.push((*kind, part));
@@ -98,7 +108,7 @@ impl Capture {
 
     /// Closes the window; `said` is what the process tells of itself at this moment. `is_partial` when that is
     /// before the window's time.
-    pub fn finish(self, is_partial: bool, said: &Telemetry) -> io::Result<Vec<Captured>> {
+    pub fn finish(self, is_partial: bool, said: &Said) -> io::Result<Vec<Captured>> {
         // First everything is closed, then the slow part begins.
         let cpu = sys::process_cpu().saturating_sub(self.cpu_at_start);
         let whole = ProfileFooter {
@@ -117,11 +127,13 @@ impl Capture {
 }
 
 impl Part {
-    fn close(self, said: &Telemetry) -> io::Result<Closed> {
+    fn close(self, said: &Said) -> io::Result<Closed> {
         Ok(match self {
             Self::Stacks(window) => Closed::Stacks(window.finish()),
             Self::Tasks(first) => Closed::Tasks(Tasks { moments: vec![first, Moment::now(said)?] }),
-            Self::Metrics(first) => Closed::Metrics(Metrics { moments: vec![first, said.into()] }),
+            Self::Metrics(first) => {
+                Closed::Metrics(Metrics { moments: vec![first, (&said.telemetry).into()] })
+            }
             Self::Logs => Closed::Logs(Logs::now()),
         })
     }

@@ -1,14 +1,17 @@
 //! Kinds that are no stacks but documents: what runs, what it costs, what was said. JSON, as it is shown.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::limits::PROFILE_TASKS_THREADS_MAX;
+use crate::profile::capture::Said;
 use crate::profile::encode::FAULT;
 use crate::profile::syscalls;
 use crate::result::Telemetry;
+use crate::tasks::Running;
 use crate::trace;
 
 /// What runs in a process, at the beginning of a window and at its end.
@@ -24,6 +27,7 @@ pub(super) struct Moment {
     at: Timestamp,
     threads: Vec<Thread>,
     threads_left_out: usize,
+    tasks: Vec<Task>,
     collections: Vec<Collection>,
 }
 
@@ -37,7 +41,19 @@ struct Thread {
     syscall: String,
     /// Where in the kernel, when that may be known.
     wchan: String,
+    /// The kernel's stack, innermost first, when that may be known.
+    stack: Vec<String>,
     cpu_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Task {
+    name: &'static str,
+    age_ms: u64,
+    polls: u64,
+    busy_ms: u64,
+    /// Since the last poll; `null` while it is polled.
+    idle_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,14 +103,15 @@ pub(super) struct Logs {
 
 impl Moment {
     /// Looks at every thread of this process.
-    pub(super) fn now(said: &Telemetry) -> std::io::Result<Self> {
+    pub(super) fn now(said: &Said) -> std::io::Result<Self> {
+        let Said { telemetry, tasks: running } = said;
         let tasks = std::fs::read_dir("/proc/self/task")?;
         let tids = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
         let mut tids: Vec<u32> = tids.collect();
         tids.sort_unstable();
         let threads_left_out = tids.len().saturating_sub(PROFILE_TASKS_THREADS_MAX);
         tids.truncate(PROFILE_TASKS_THREADS_MAX);
-        let collections = said.collections.iter().map(|one| Collection {
+        let collections = telemetry.collections.iter().map(|one| Collection {
             request: one.request.to_string(),
             state: one.state.clone(),
             age_ms: one.age_ms,
@@ -106,9 +123,10 @@ impl Moment {
             path: String::from_utf8_lossy(&one.path).into_owned(),
         });
         Ok(Self {
-            at: said.at,
+            at: telemetry.at,
             threads: tids.into_iter().filter_map(Thread::of).collect(),
             threads_left_out,
+            tasks: running.iter().map(Task::of).collect(),
             collections: collections.collect(),
         })
     }
@@ -131,6 +149,7 @@ impl Thread {
             "" | "running" => String::new(),
             number => number.parse().map_or(FAULT.into(), |n| syscalls::name(n).into_owned()),
         };
+        let stack = read("stack").unwrap_or_default();
         let wchan = read("wchan").filter(|wchan| wchan != "0").unwrap_or_default();
         Some(Self {
             tid,
@@ -138,8 +157,28 @@ impl Thread {
             state: (*fields.first()?).to_owned(),
             syscall,
             wchan,
+            stack: stack.lines().filter_map(kernel_function).collect(),
             cpu_ms: ticks.saturating_mul(1_000) / rustix::param::clock_ticks_per_second().max(1),
         })
+    }
+}
+
+/// Returns the function of a line of a kernel stack: `[<0>] futex_wait+0x6a/0xd0`.
+fn kernel_function(line: &str) -> Option<String> {
+    let (_, place) = line.split_once("] ")?;
+    place.split('+').next().map(str::to_owned)
+}
+
+impl Task {
+    fn of(task: &Running) -> Self {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            name: task.name,
+            age_ms: ms(task.age),
+            polls: task.polls,
+            busy_ms: ms(task.busy),
+            idle_ms: task.idle.map(ms),
+        }
     }
 }
 

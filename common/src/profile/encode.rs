@@ -10,7 +10,8 @@ use prost::Message;
 use crate::profile::maps::{self, Mapping};
 use crate::profile::protos;
 use crate::profile::syscalls;
-use crate::profile::window::{RawProfile, Wait};
+use crate::profile::window::{Memory, RawProfile, Sample, Wait};
+use crate::request::profile::ProfileKind;
 
 /// Label of a sample: the collection's request id, [`AGENT`] or [`UNTAGGED`].
 pub const COLLECTION_LABEL: &str = "collection";
@@ -99,7 +100,7 @@ pub(super) fn build(profile: &RawProfile, mappings: &[Mapping]) -> protos::Profi
         }
         samples.push(protos::Sample {
             location_id: sample.frames.iter().map(|address| locations.of(*address)).collect(),
-            value: vec![signed(sample.count), signed(sample.count * profile.period_ns)],
+            value: values(profile, sample).into_iter().map(signed).collect(),
             label: labels,
         });
     }
@@ -120,21 +121,48 @@ pub(super) fn build(profile: &RawProfile, mappings: &[Mapping]) -> protos::Profi
         let filename = strings.of("[unknown]");
         mapping.push(protos::Mapping { id: unknown, filename, ..Default::default() });
     }
-    let kind = strings.of(profile.kind.as_str());
-    let time = protos::ValueType { ty: kind, unit: strings.of("nanoseconds") };
-    let count = protos::ValueType { ty: strings.of("samples"), unit: strings.of("count") };
+    let mut named =
+        |(name, unit)| protos::ValueType { ty: strings.of(name), unit: strings.of(unit) };
+    let sample_type: Vec<_> = types(profile.kind).iter().copied().map(&mut named).collect();
+    let default_sample_type = sample_type.last().map_or(0, |last| last.ty);
+    let period_type = match profile.kind {
+        ProfileKind::Heap => named(("space", "bytes")),
+        kind => named((kind.as_str(), "nanoseconds")),
+    };
     protos::Profile {
-        sample_type: vec![count, time.clone()],
+        sample_type,
         sample: samples,
         mapping,
         location: locations.list,
         time_nanos: profile.start.0.saturating_mul(1_000_000),
         duration_nanos: signed(profile.duration_ns),
-        period_type: Some(time.clone()),
-        period: signed(profile.period_ns),
-        default_sample_type: time.ty,
+        period_type: Some(period_type),
+        period: signed(profile.period),
+        default_sample_type,
         string_table: strings.into_table(),
         ..Default::default()
+    }
+}
+
+/// Returns names and units of a sample's values; the last is what is shown when nobody says otherwise.
+const fn types(kind: ProfileKind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        ProfileKind::Wall => &[("samples", "count"), ("wall", "nanoseconds")],
+        ProfileKind::Heap => &[
+            ("alloc_objects", "count"),
+            ("alloc_space", "bytes"),
+            ("inuse_objects", "count"),
+            ("inuse_space", "bytes"),
+        ],
+        _ => &[("samples", "count"), ("cpu", "nanoseconds")],
+    }
+}
+
+fn values(profile: &RawProfile, sample: &Sample) -> Vec<u64> {
+    let Memory { allocated_objects, allocated_bytes, live_objects, live_bytes } = sample.memory;
+    match profile.kind {
+        ProfileKind::Heap => vec![allocated_objects, allocated_bytes, live_objects, live_bytes],
+        _ => vec![sample.count, sample.count * profile.period],
     }
 }
 

@@ -1,13 +1,14 @@
-//! The CPU profiler of this process, and the one door to the pprof format.
+//! The profiler of this process, and the one door to the pprof format.
 //!
 //! * [`tag`]: which agent and which collection a thread works for.
 //! * [`sampler`]: the one object that is per process: windows over one shared stream of samples; `wall`: where
 //!   threads are that do not use the CPU. [`syscalls`]: what they wait for.
+//! * `heap`: the allocator that samples what is allocated, and what of it lives.
 //! * [`capture`]: several kinds over one window, as an agent and the coordinator take them.
 //! * `documents`: the kinds that are no stacks.
 //! * [`encode`], [`decode`]: unsymbolised pprof, out and in.
 //! * [`protos`]: the format's messages. [`maps`]: what is mapped where, with build ids.
-//! * `sys`: signal handler, timers, ring: the only unsafe code.
+//! * `sys`: signal handler, timers, ring; with `heap::sys` the only unsafe code.
 //!
 //! Nothing here resolves names: the process that is profiled sends addresses only.
 
@@ -15,6 +16,7 @@ pub mod capture;
 pub mod decode;
 mod documents;
 pub mod encode;
+mod heap;
 pub mod maps;
 pub mod protos;
 pub mod sampler;
@@ -24,10 +26,11 @@ pub mod tag;
 mod wall;
 mod window;
 
-pub use capture::{Capture, Captured};
+pub use capture::{Capture, Captured, Said};
+pub use heap::Allocator;
 pub use sampler::{Sampler, SamplerError, Window};
 pub use tag::{Owner, Tag};
-pub use window::{RawProfile, Sample, Scope, Wait};
+pub use window::{Memory, RawProfile, Sample, Scope, Wait};
 
 #[cfg(test)]
 mod tests;

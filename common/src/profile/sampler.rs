@@ -1,8 +1,8 @@
 //! The sampler: one per process, on only while a window is open, shared by all windows.
 //!
 //! It runs at the highest hertz that an open window of a kind asked for. While it is on, a thread of its own
-//! drains the ring, gives new threads their timers and asks threads where they are; with the last window of
-//! a kind its signal handler goes, with the last of all everything: timers, thread, memory.
+//! drains what was sampled, gives new threads their timers and asks threads where they are; with the last window of
+//! a kind its signal handler or its allocator's share goes, with the last of all everything: timers, thread, memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Timestamp};
 use crate::limits::{
-    PROFILE_ANSWER_MS_MAX, PROFILE_HERTZ_MAX, PROFILE_SWEEP_MS, PROFILE_WALL_LOOKS_PER_S_MAX,
+    PROFILE_ANSWER_MS_MAX, PROFILE_HEAP_SAMPLE_BYTES, PROFILE_HERTZ_MAX, PROFILE_SWEEP_MS,
+    PROFILE_WALL_LOOKS_PER_S_MAX,
 };
+use crate::profile::heap::{self, Heap};
 use crate::profile::sys::Cause;
 use crate::profile::wall::Wall;
 use crate::profile::window::{Gathering, RawProfile, Sample, Scope, Spent};
@@ -55,6 +57,7 @@ struct State {
     period_ns: u32,
     timers: BTreeMap<u32, sys::Timer>,
     wall: Wall,
+    heap: Heap,
     /// What the signal handler is installed for.
     heard: Vec<Cause>,
     /// The threads of this process as of the last search.
@@ -73,6 +76,8 @@ struct Open {
     kind: ProfileKind,
     hertz: u32,
     since: Instant,
+    /// The number of the first allocation that it sees.
+    first: u64,
     gathering: Gathering,
 }
 
@@ -106,6 +111,7 @@ static GLOBAL: Sampler = Sampler {
         period_ns: 0,
         timers: BTreeMap::new(),
         wall: Wall::new(),
+        heap: Heap::new(),
         heard: Vec::new(),
         met: BTreeSet::new(),
         names: BTreeMap::new(),
@@ -123,7 +129,8 @@ impl Sampler {
         &GLOBAL
     }
 
-    /// Opens a window of CPU time or wall-clock time; it begins now. `hertz` is samples a second and thread.
+    /// Opens a window of CPU time, wall-clock time or memory; it begins now. `hertz` is samples a second and thread,
+    /// and means nothing for memory.
     pub fn window(
         &'static self,
         kind: ProfileKind,
@@ -157,7 +164,8 @@ impl Sampler {
         let id = state.next_window;
         state.next_window += 1;
         let gathering = Gathering::new(scope, period_ns(hertz).into());
-        state.open.insert(id, Open { kind, hertz, since: Instant::now(), gathering });
+        let (since, first) = (Instant::now(), state.heap.next());
+        state.open.insert(id, Open { kind, hertz, since, first, gathering });
         state.set_rhythm();
         state.meet_threads();
         drop(state);
@@ -177,6 +185,13 @@ impl Sampler {
         })
     }
 
+    /// Does something while nobody sweeps.
+    #[cfg(test)]
+    pub(super) fn while_locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _state = self.lock();
+        work()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,6 +200,7 @@ impl Sampler {
     fn sweep(&self, generation: u64) {
         let rhythm = Duration::from_millis(PROFILE_SWEEP_MS);
         let mut meet_at = Instant::now();
+        heap::serve_the_sampler();
         let mut state = self.lock();
         state.sweeper_tid = sys::own_tid();
         while state.generation == generation {
@@ -206,7 +222,15 @@ impl Sampler {
     fn close(&self, id: u64) -> Option<(Gathering, BTreeMap<u32, String>)> {
         let mut state = self.lock();
         state.drain();
-        if state.open.get(&id)?.kind == ProfileKind::Wall {
+        let kind = state.open.get(&id)?.kind;
+        if kind == ProfileKind::Heap {
+            let State { open, heap, .. } = &mut *state;
+            let open = open.get_mut(&id)?;
+            for allocation in heap.live_since(open.first) {
+                open.gathering.still_lives(allocation);
+            }
+        }
+        if kind == ProfileKind::Wall {
             state.look();
             state = self.await_answers(state);
             let State { open, wall, .. } = &mut *state;
@@ -214,7 +238,7 @@ impl Sampler {
             wall.unanswered(&mut |spent| open.add(spent));
         }
         let closed = state.open.remove(&id)?.gathering;
-        let tids = closed.counts.keys().map(|key| key.tid);
+        let tids = closed.sums.keys().map(|key| key.tid);
         let names = tids.map(|tid| (tid, state.name(tid))).collect();
         self.rest(state);
         Some((closed, names))
@@ -258,6 +282,12 @@ impl Open {
     }
 }
 
+impl ThreadName {
+    fn unknown() -> Self {
+        Self { text: String::new(), is_settled: false }
+    }
+}
+
 impl State {
     /// Turns sampling on, with a sweeper that `spawn` makes; all of it or nothing.
     fn start(
@@ -282,6 +312,7 @@ impl State {
         for cause in self.heard.drain(..) {
             sys::ignore(cause);
         }
+        self.heap.stop();
         sys::stop();
         tag::forget(&tag::retired());
         self.wall.set_hertz(0);
@@ -292,9 +323,15 @@ impl State {
         self.sweeper.take()
     }
 
-    /// Hands what waits in the ring to the windows.
+    /// Hands what was sampled to the windows.
     fn drain(&mut self) {
         let retired = tag::retired();
+        self.drain_ring();
+        self.drain_heap();
+        tag::forget(&retired);
+    }
+
+    fn drain_ring(&mut self) {
         let mut owners = BTreeMap::new();
         while let Some(slot) = sys::take() {
             let owner = owners.entry(slot.tag).or_insert_with(|| tag::owner(slot.tag));
@@ -310,7 +347,23 @@ impl State {
                 tell(open, ProfileKind::Cpu, &spent);
             }
         }
-        tag::forget(&retired);
+    }
+
+    fn drain_heap(&mut self) {
+        let Self { open, heap, names, .. } = self;
+        let lost = heap.drain(|allocation, name| {
+            let known = names.entry(allocation.tid).or_insert_with(ThreadName::unknown);
+            known.is_settled = true;
+            if known.text != name {
+                name.clone_into(&mut known.text);
+            }
+            for open in open.values_mut().filter(|open| open.kind == ProfileKind::Heap) {
+                open.gathering.allocated(allocation);
+            }
+        });
+        for open in open.values_mut().filter(|open| open.kind == ProfileKind::Heap) {
+            open.gathering.lost += lost;
+        }
     }
 
     /// Looks where every thread is, when wall-clock time is wanted.
@@ -322,9 +375,13 @@ impl State {
         }
     }
 
-    /// Installs the signal handler for a kind, unless it is.
+    /// Installs the signal handler for a kind, or has the allocator sample, unless it is so.
     fn listen(&mut self, kind: ProfileKind) -> std::io::Result<()> {
-        let cause = if kind == ProfileKind::Wall { Cause::Question } else { Cause::Timer };
+        let cause = match kind {
+            ProfileKind::Heap => return self.heap.start(),
+            ProfileKind::Wall => Cause::Question,
+            _ => Cause::Timer,
+        };
         if !self.heard.contains(&cause) {
             sys::listen(cause)?;
             self.heard.push(cause);
@@ -354,6 +411,9 @@ impl State {
         }
         if wall.is_none() {
             self.ignore(Cause::Question);
+        }
+        if self.hertz(ProfileKind::Heap).is_none() {
+            self.heap.stop();
         }
     }
 
@@ -420,23 +480,31 @@ impl Window {
         let end = self.clock.now();
         self.is_open = false;
         let mut samples = Vec::new();
-        let mut lost = sys::lost().saturating_sub(self.lost_at_start);
+        let mut lost = match self.kind {
+            ProfileKind::Heap => 0,
+            _ => sys::lost().saturating_sub(self.lost_at_start),
+        };
         if let Some((gathering, names)) = self.sampler.close(self.id) {
             lost += gathering.lost;
-            samples.reserve_exact(gathering.counts.len());
-            samples.extend(gathering.counts.into_iter().map(|(key, count)| Sample {
+            samples.reserve_exact(gathering.sums.len());
+            samples.extend(gathering.sums.into_iter().map(|(key, sum)| Sample {
                 thread: names.get(&key.tid).cloned().unwrap_or_default(),
                 frames: key.frames.into_vec(),
                 owner: key.owner,
                 wait: key.wait,
-                count,
+                count: sum.count,
+                memory: sum.memory,
             }));
         }
+        let (period, hertz) = match self.kind {
+            ProfileKind::Heap => (PROFILE_HEAP_SAMPLE_BYTES as u64, 0),
+            _ => (period_ns(self.hertz).into(), self.hertz),
+        };
         RawProfile {
             kind: self.kind,
             samples,
-            period_ns: period_ns(self.hertz).into(),
-            hertz: self.hertz,
+            period,
+            hertz,
             start: self.start,
             end,
             duration_ns: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),

@@ -26,6 +26,11 @@ pub(super) fn exchange_tag(number: u64) -> u64 {
     TAG.replace(number)
 }
 
+/// Returns the tag of the calling thread.
+pub(super) fn own_tag() -> u64 {
+    TAG.get()
+}
+
 /// One sample as the handler wrote it.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -223,6 +228,14 @@ pub(super) fn deafen() {
     }
 }
 
+/// Returns the name of the calling thread, up to its zero byte.
+pub(super) fn own_name() -> [u8; 16] {
+    let mut name = [0_u8; 16];
+    // SAFETY: the kernel writes sixteen bytes at most.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
+}
+
 /// Returns the id of the calling thread.
 pub(super) fn own_tid() -> u32 {
     // SAFETY: takes nothing and cannot fail.
@@ -348,6 +361,31 @@ fn unwind(leaf: u64, frames: &mut [u64; PROFILE_FRAMES_MAX]) -> u32 {
         depth = 1;
     }
     u32::try_from(depth).unwrap_or(0)
+}
+
+/// Writes the stack of the calling thread into `frames`, leaf first, and returns its depth. It begins with whoever
+/// called the function at `inner`, or here where that one is not found.
+pub(super) fn callers(inner: usize, frames: &mut [u64; PROFILE_FRAMES_MAX]) -> usize {
+    let mut depth = 0_usize;
+    let mut is_found = false;
+    // SAFETY: this thread's own stack; the closure neither allocates nor panics.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            let address = frame.ip() as u64;
+            if address == 0 {
+                return false;
+            }
+            if let Some(place) = frames.get_mut(depth) {
+                *place = address - 1;
+                depth += 1;
+            }
+            if !is_found && frame.symbol_address().addr() == inner {
+                (is_found, depth) = (true, 0);
+            }
+            depth < PROFILE_FRAMES_MAX
+        });
+    }
+    depth
 }
 
 /// Returns where the thread was when the signal came.

@@ -75,7 +75,7 @@ fn tags_ratio_scopes_and_overlapping_windows() {
     let bytes = encode::encode(&all).unwrap();
     let back = decode::decode(&bytes).unwrap();
     let cpu: i64 = back.sample.iter().map(|sample| sample.value[1]).sum();
-    assert_eq!(cpu as u64, all.count() * all.period_ns);
+    assert_eq!(cpu as u64, all.count() * all.period);
     assert!(near(cpu as f64 / 1e6, all.cpu_ms as f64, 0.15), "{cpu} ns of {} ms", all.cpu_ms);
 }
 
@@ -94,10 +94,12 @@ fn off_means_off_and_cycles_survive_threads_that_come_and_go() {
     for _ in 0..100 {
         let open = |kind| Sampler::global().window(kind, 250, Scope::Process, &Clock::system());
         let (window, wall) = (open(ProfileKind::Cpu).unwrap(), open(ProfileKind::Wall).unwrap());
+        let heap = open(ProfileKind::Heap).unwrap();
         burn(Duration::from_millis(5));
         let timers = std::fs::read_to_string("/proc/self/timers").unwrap();
         assert!(timers.contains("ID:"), "a window without timers");
         window.finish();
+        heap.finish();
         assert!(wall.finish().count() > 0, "nobody was anywhere");
         let timers = std::fs::read_to_string("/proc/self/timers").unwrap();
         assert!(!timers.contains("ID:"), "timers after the last window: {timers}");
@@ -143,11 +145,12 @@ fn sample_message() -> super::protos::Profile {
         thread: "main".into(),
         wait: Some(super::Wait { syscall: Some(202), is_unanswered: true }),
         count: 3,
+        memory: super::Memory::default(),
     };
     let profile = RawProfile {
         kind: ProfileKind::Wall,
         samples: vec![sample],
-        period_ns: 10_000_000,
+        period: 10_000_000,
         hertz: 100,
         start: crate::clock::Timestamp(1),
         end: crate::clock::Timestamp(2),

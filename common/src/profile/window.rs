@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::clock::Timestamp;
 use crate::ids::AgentId;
 use crate::limits::PROFILE_STACKS_MAX;
+use crate::profile::heap::Allocation;
 use crate::profile::tag::Owner;
 use crate::request::profile::ProfileKind;
 
@@ -41,8 +42,23 @@ pub struct Sample {
     pub thread: String,
     /// What it waited for in the kernel; `None` when it ran.
     pub wait: Option<Wait>,
-    /// How many periods were spent there.
+    /// How many periods were spent there; how many allocations were sampled.
     pub count: u64,
+    /// What was allocated there; nothing in a profile of time.
+    pub memory: Memory,
+}
+
+/// Memory that a stack allocated over a window, as its samples tell: an estimate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// How many allocations.
+    pub allocated_objects: u64,
+    /// Their size.
+    pub allocated_bytes: u64,
+    /// How many of them were not freed when the window ended.
+    pub live_objects: u64,
+    /// Their size.
+    pub live_bytes: u64,
 }
 
 /// What a thread waits for.
@@ -57,13 +73,13 @@ pub struct Wait {
 /// What a window saw, without names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawProfile {
-    /// Whether time is CPU time or wall-clock time.
+    /// Of what it is a profile: CPU time, wall-clock time, memory.
     pub kind: ProfileKind,
     /// The merged samples.
     pub samples: Vec<Sample>,
-    /// Time that one count stands for.
-    pub period_ns: u64,
-    /// Samples a second and thread that were asked for.
+    /// Nanoseconds that one count stands for; of memory: the mean distance of samples in bytes.
+    pub period: u64,
+    /// Samples a second and thread that were asked for; 0 for memory.
     pub hertz: u32,
     /// First moment.
     pub start: Timestamp,
@@ -93,6 +109,13 @@ pub(super) struct Key {
     pub(super) wait: Option<Wait>,
 }
 
+impl Key {
+    fn of(allocation: &Allocation) -> Self {
+        let Allocation { tid, frames, owner, .. } = allocation;
+        Self { frames: frames.clone(), owner: owner.clone(), tid: *tid, wait: None }
+    }
+}
+
 /// Where a thread was for a while.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spent<'a> {
@@ -113,13 +136,20 @@ pub(super) struct Gathering {
     scope: Scope,
     period_ns: u64,
     saved_ns: HashMap<u32, u64>,
-    pub(super) counts: HashMap<Key, u64>,
+    pub(super) sums: HashMap<Key, Sum>,
     pub(super) lost: u64,
+}
+
+/// What equal samples add up to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum {
+    pub(super) count: u64,
+    pub(super) memory: Memory,
 }
 
 impl Gathering {
     pub(super) fn new(scope: Scope, period_ns: u64) -> Self {
-        Self { scope, period_ns, saved_ns: HashMap::new(), counts: HashMap::new(), lost: 0 }
+        Self { scope, period_ns, saved_ns: HashMap::new(), sums: HashMap::new(), lost: 0 }
     }
 
     /// Takes in a sample.
@@ -136,10 +166,39 @@ impl Gathering {
             return;
         }
         let key = Key { frames: frames.into(), owner: owner.cloned(), tid, wait };
-        if self.counts.len() >= PROFILE_STACKS_MAX && !self.counts.contains_key(&key) {
-            self.lost += count;
+        match self.sum(key) {
+            Some(sum) => sum.count += count,
+            None => self.lost += count,
+        }
+    }
+
+    /// Takes in an allocation.
+    pub(super) fn allocated(&mut self, allocation: &Allocation) {
+        if !self.scope.includes(allocation.owner.as_ref()) {
             return;
         }
-        *self.counts.entry(key).or_default() += count;
+        let Some(sum) = self.sum(Key::of(allocation)) else {
+            self.lost += 1;
+            return;
+        };
+        sum.count += 1;
+        sum.memory.allocated_objects += allocation.objects;
+        sum.memory.allocated_bytes += allocation.bytes;
+    }
+
+    /// Takes in that an allocation is not freed.
+    pub(super) fn still_lives(&mut self, allocation: &Allocation) {
+        if let Some(sum) = self.sums.get_mut(&Key::of(allocation)) {
+            sum.memory.live_objects += allocation.objects;
+            sum.memory.live_bytes += allocation.bytes;
+        }
+    }
+
+    /// Returns what is added up for a key; `None` when there is no room for another one.
+    fn sum(&mut self, key: Key) -> Option<&mut Sum> {
+        if self.sums.len() >= PROFILE_STACKS_MAX && !self.sums.contains_key(&key) {
+            return None;
+        }
+        Some(self.sums.entry(key).or_default())
     }
 }

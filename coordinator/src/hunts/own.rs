@@ -157,7 +157,7 @@ async fn sample(
     let shared = Arc::clone(core);
     let open = move || {
         let mut meter = Meter::default();
-        let said = own::sample(&shared, &mut meter);
+        let said = own::said(&shared, &mut meter);
         Capture::open(&asked, &Scope::Process, &clock, &said).map(|windows| (windows, meter))
     };
     let opened = tokio::task::spawn_blocking(open).await.map_err(|error| error.to_string())?;
@@ -168,7 +168,7 @@ async fn sample(
     };
     let shared = Arc::clone(core);
     let finish = move || {
-        let said = own::sample(&shared, &mut meter);
+        let said = own::said(&shared, &mut meter);
         let captured = windows.finish(partial, &said).map_err(|error| error.to_string())?;
         Ok((captured, partial))
     };

@@ -32,9 +32,19 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Tells whether this is of Rust's own library (`core`, `alloc`, `std`), by where its source was when it was built.
+    /// Tells whether this is of Rust's own library (`core`, `alloc`, `std`), by where its source was when it was built, or by
+    /// its name where that is not known; or of the allocator behind it.
     pub fn is_of_std(&self) -> bool {
-        self.file.starts_with("/rustc/") || self.file.contains("/rustlib/src/rust/library/")
+        let begins = |words: &[&str]| {
+            let name = self.function.trim_start_matches('<');
+            words.iter().any(|word| name.starts_with(word))
+        };
+        let is_allocator = begins(&["__rustc", "__rust_", "__rg_"])
+            || self.file.ends_with("common/src/profile/heap/sys.rs");
+        let is_named_so = self.file.is_empty() && begins(&["core::", "alloc::", "std::"]);
+        let is_there =
+            self.file.starts_with("/rustc/") || self.file.contains("/rustlib/src/rust/library/");
+        is_allocator || is_named_so || is_there
     }
 }
 

@@ -19,7 +19,10 @@ use common::request::profile::ProfileKind;
 use super::profile::Profile;
 use super::symbols::{Symbols, SymbolsError};
 use super::views::flame::Titles;
-use super::views::top::{By, Key, Row};
+use super::views::top::{By, Key, Row, Rows};
+
+#[global_allocator]
+static ALLOCATOR: common::profile::Allocator = common::profile::Allocator;
 
 /// Spends one second of this thread's CPU time, all of it here.
 #[inline(never)]
@@ -303,4 +306,56 @@ fn a_wait_is_a_call_of_the_kernel_by_the_function_that_made_it() {
     }
     let futexes = merged.locations.iter().filter(|place| place.frames[0].function == "futex");
     assert_eq!(futexes.count(), 1, "one place in all profiles");
+}
+
+#[inline(never)]
+fn planted_leak(kept: &mut Vec<Vec<u8>>) {
+    for _ in 0..LEAKED {
+        kept.push(black_box(vec![7_u8; 65_536]));
+    }
+}
+
+#[inline(never)]
+fn planted_churn() {
+    for _ in 0..4 * LEAKED {
+        drop(black_box(vec![7_u8; 65_536]));
+    }
+}
+
+const LEAKED: usize = 1_024;
+
+#[test]
+fn a_leak_is_the_top_of_what_lives_and_what_comes_and_goes_of_what_was_allocated() {
+    let clock = Clock::system();
+    let window = Sampler::global().window(ProfileKind::Heap, 99, Scope::Process, &clock).unwrap();
+    let mut leaked = Vec::new();
+    planted_leak(&mut leaked);
+    planted_churn();
+    let raw = encode::encode(&window.finish()).unwrap();
+    drop(leaked);
+    let folder = tempfile::tempdir().unwrap();
+    let mut profile = resolve(&raw, folder.path());
+    let top = profile.top(By::Function);
+    assert_eq!((top.kind.as_str(), top.unit.as_str()), ("inuse_space", "bytes"));
+    let first = |profile: &Profile| {
+        let Rows::Functions(rows) = profile.top(By::Function).rows else { panic!("no functions") };
+        let Key::Function { function, .. } = rows[0].key.clone() else { panic!("{rows:?}") };
+        (function, rows[0].flat)
+    };
+    let (function, bytes) = first(&profile);
+    assert!(function.contains("planted_leak"), "{function}");
+    let want = i64::try_from(LEAKED * 65_536).unwrap();
+    assert!((bytes - want).abs() < want / 4, "{bytes} of {want}");
+    profile.shown = profile.types.iter().position(|one| one.name == "alloc_space").unwrap();
+    let (function, bytes) = first(&profile);
+    assert!(function.contains("planted_churn"), "{function}");
+    assert!((bytes - 4 * want).abs() < want, "{bytes} of {}", 4 * want);
+
+    let file = folder.path().join("heap.pb.gz");
+    std::fs::write(&file, profile.to_pprof_gz().unwrap()).unwrap();
+    let mut go = Command::new("go");
+    let go = go.args(["tool", "pprof", "-top", "-inuse_space"]).arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&go.stdout);
+    assert!(go.status.success() && said.contains("Type: inuse_space"), "{said}");
+    assert!(said.lines().any(|line| line.contains("planted_leak")), "{said}");
 }

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use common::clock::Clock;
 use common::ids::RequestId;
 use common::limits::PROFILE_AWAITS_S_MAX;
-use common::profile::{Capture, SamplerError, Scope, capture};
+use common::profile::{Capture, Said, SamplerError, Scope, capture};
 use common::request::profile::ProfileStart;
-use common::result::Telemetry;
 
 use super::CollectError;
 use crate::session::{Session, Standing, Stop};
@@ -28,7 +27,7 @@ pub fn collect(
     args: &ProfileStart,
     scope: &Scope,
     clock: &Clock,
-    told: &mut dyn FnMut() -> Result<Telemetry, String>,
+    told: &mut dyn FnMut() -> Result<Said, String>,
     session: &dyn Session,
 ) -> Result<(), CollectError> {
     if args.kinds.is_empty() {

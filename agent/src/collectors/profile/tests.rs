@@ -9,10 +9,11 @@ use common::clock::Timestamp;
 use common::ids::{AgentId, JournalId, RequestId};
 use common::profile::decode::{decode, text};
 use common::profile::encode::{COLLECTION_LABEL, THREAD_LABEL};
-use common::profile::{Captured, Tag, protos, tag};
+use common::profile::{Captured, Said, Tag, protos, tag};
 use common::request::profile::ProfileKind;
 use common::result::rows::sha256;
 use common::result::{CollectionSample, Telemetry};
+use common::tasks::Running;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +25,7 @@ fn args(seconds: u32) -> ProfileStart {
 }
 
 /// What an agent tells of itself: one hunt is under way.
-fn told() -> Telemetry {
+fn told() -> Said {
     let hunt = CollectionSample {
         request: RequestId::from_bytes([7; 16]),
         state: "running".into(),
@@ -39,7 +40,14 @@ fn told() -> Telemetry {
     let mut said = telemetry();
     said.collections.push(hunt);
     said.outbox_messages = 11;
-    said
+    let outbox = Running {
+        name: "outbox",
+        age: Duration::from_secs(2),
+        polls: 5,
+        busy: Duration::from_millis(3),
+        idle: None,
+    };
+    Said { telemetry: said, tasks: vec![outbox] }
 }
 
 fn telemetry() -> Telemetry {
@@ -229,6 +237,8 @@ fn several_kinds_have_one_window_and_each_its_blob() {
     let hunt = r#""state":"running","age_ms":1500"#;
     assert_eq!(tasks.matches(hunt).count(), 2, "{tasks}");
     assert!(tasks.contains("/srv/slow") && tasks.contains(r#""syscall":"futex""#), "{tasks}");
+    let outbox = r#"{"name":"outbox","age_ms":2000,"polls":5,"busy_ms":3,"idle_ms":null}"#;
+    assert_eq!(tasks.matches(outbox).count(), 2, "{tasks}");
     assert_eq!(metrics.matches(r#""outbox_messages":11"#).count(), 2, "{metrics}");
     assert!(logs.starts_with(r#"{"lines":["#), "{logs}");
 }

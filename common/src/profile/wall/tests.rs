@@ -40,7 +40,7 @@ fn call(sample: &Sample) -> String {
 
 /// How often a thread must have been seen: the length of the window, in periods.
 fn periods(profile: &RawProfile) -> u64 {
-    profile.duration_ns / profile.period_ns
+    profile.duration_ns / profile.period
 }
 
 fn is_all(count: u64, profile: &RawProfile) -> bool {

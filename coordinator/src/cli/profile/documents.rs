@@ -16,9 +16,20 @@ const THREADS: &[Column] = &[
     Column::new("thread", "name", Show::Text),
     Column::new("state", "state", Show::Text),
     Column::new("system call", "syscall", Show::Text),
-    Column::new("in the kernel", "wchan", Show::Text),
+    Column::new("in the kernel", "kernel", Show::Text),
     Column::new("cpu", "cpu_ms", Show::Duration),
 ];
+
+const TASKS: &[Column] = &[
+    Column::new("task", "name", Show::Text),
+    Column::new("age", "age_ms", Show::Duration),
+    Column::new("polls", "polls", Show::Count),
+    Column::new("busy", "busy_ms", Show::Duration),
+    Column::new("idle", "idle_ms", Show::Duration),
+];
+
+/// Functions of a kernel stack that a table shows.
+const KERNEL_SHOWN: usize = 4;
 
 const COLLECTIONS: &[Column] = &[
     Column::new("request", "request", Show::Text),
@@ -80,16 +91,18 @@ pub(super) fn show(context: &Context, flags: &Flags, kind: ProfileKind) -> Resul
 
 /// Prints what ran at the beginning and at the end; for machines the threads of the end.
 fn tasks(context: &Context, moments: &[Value]) -> Result<(), Failure> {
-    let rows = |moment: &Value, name| field(moment, name).as_array().cloned().unwrap_or_default();
     if context.out.format != Format::Table {
-        return context.out.list(THREADS, &rows(moments.last().unwrap_or(&Value::Null), "threads"));
+        return context.out.list(THREADS, &threads(moments.last().unwrap_or(&Value::Null)));
     }
     for (moment, when) in moments.iter().zip(["at the beginning:", "at the end:"]) {
         context.out.line(when)?;
-        context.out.list(THREADS, &rows(moment, "threads"))?;
+        context.out.list(THREADS, &threads(moment))?;
         if let Some(count @ 1..) = field(moment, "threads_left_out").as_u64() {
             context.out.line(&format!("and {count} more threads"))?;
         }
+        context.out.line("")?;
+        context.out.list(TASKS, &rows(moment, "tasks"))?;
+        context.out.line("")?;
         let collections = rows(moment, "collections");
         if collections.is_empty() {
             context.out.line("no collection in flight\n")?;
@@ -99,6 +112,25 @@ fn tasks(context: &Context, moments: &[Value]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn rows(moment: &Value, name: &str) -> Vec<Value> {
+    field(moment, name).as_array().cloned().unwrap_or_default()
+}
+
+/// Returns the threads, each with where it is in the kernel, innermost first.
+fn threads(moment: &Value) -> Vec<Value> {
+    let mut threads = rows(moment, "threads");
+    for thread in &mut threads {
+        let stack = rows(thread, "stack");
+        let stack: Vec<_> = stack.iter().filter_map(Value::as_str).take(KERNEL_SHOWN).collect();
+        let wchan = field(thread, "wchan").as_str().unwrap_or_default();
+        let kernel = if stack.is_empty() { wchan.to_owned() } else { stack.join(" < ") };
+        if let Some(thread) = thread.as_object_mut() {
+            thread.insert("kernel".to_owned(), kernel.into());
+        }
+    }
+    threads
 }
 
 fn logs(context: &Context, document: &Value) -> Result<(), Failure> {
