@@ -31,6 +31,9 @@ thread_local! {
 /// A thread writes it, whoever asks reads it.
 type Hand = Arc<Mutex<Vec<u8>>>;
 
+/// An account is settled no more often: asking for a thread's CPU takes the kernel a microsecond, as long as a small file.
+const SETTLE_MIN: Duration = Duration::from_millis(1);
+
 /// Nanoseconds by [`Wait::index`].
 type Waits = [u64; Wait::ALL.len()];
 
@@ -89,10 +92,12 @@ impl Meter {
         })
     }
 
-    /// Settles the calling thread's account and returns the CPU nanoseconds since the last time.
+    /// Settles the calling thread's account when it is time, and returns the CPU nanoseconds since the last time.
     pub(super) fn account(&self) -> u64 {
-        ACCOUNT
-            .with_borrow_mut(|account| account.as_mut().map_or(0, |account| self.settle(account)))
+        ACCOUNT.with_borrow_mut(|account| match account {
+            Some(account) if account.settled_at.elapsed() >= SETTLE_MIN => self.settle(account),
+            _ => 0,
+        })
     }
 
     /// Ends the accounting of the calling thread.
