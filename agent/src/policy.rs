@@ -3,7 +3,8 @@
 //! A request over a bound is declined with the reason; a bound that the request leaves open is set to the
 //! policy's. Folders are compared component by component, as bytes, and once more after symbolic links are
 //! resolved, in the root and in the rule, so that a link is no way round a rule: `/var/run/x` denied is `/run/x`
-//! denied. `deny` rules also stand against roots above them: a hunt of `/` is declined where `/secret` is denied,
+//! denied. Resolving touches no file system that may not answer: a root on a dead mount must not hang the agent. `deny`
+//! rules also stand against roots above them: a hunt of `/` is declined where `/secret` is denied,
 //! for the collector does not know the rules.
 
 use std::ffi::OsStr;
@@ -13,6 +14,8 @@ use std::path::{Component, Path, PathBuf};
 use common::request::hunt::Upload;
 use common::request::{Args, Body, Kind, Limits};
 use serde::Deserialize;
+
+use crate::collectors::file_hash::{self, Real};
 
 /// `policy.toml`. Everything is optional; an empty file allows what the fleet's keys may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -55,9 +58,10 @@ impl Policy {
                 self.links(hunt.file_hash.follow)?;
                 self.upload(hunt.file_hash.upload.as_deref())?;
                 let roots = hunt.file_hash.roots.iter();
+                let enters_all = hunt.file_hash.all_file_systems;
                 roots
                     .map(|root| Path::new(OsStr::from_bytes(root)))
-                    .try_for_each(|r| self.root(r))?;
+                    .try_for_each(|root| self.root(root, enters_all))?;
             }
             Args::ProfileStart(profile) => {
                 clamp("profile seconds", Some(profile.seconds), self.max_profile_seconds)?;
@@ -108,15 +112,21 @@ impl Policy {
         clamp("max_upload_bytes", Some(asked.max_bytes), Some(most)).map(drop)
     }
 
-    fn root(&self, root: &Path) -> Result<(), String> {
+    fn root(&self, root: &Path, enters_all: bool) -> Result<(), String> {
+        if self.allow_roots.is_none() && self.deny_roots.is_empty() {
+            return Ok(());
+        }
         let lexical = normal(root);
         self.one_root(root, &lexical)?;
-        // Of what does not exist yet, the nearest folder that does is resolved.
-        let real = root.ancestors().find_map(|at| {
-            let rest = root.strip_prefix(at).ok()?;
-            Some(normal(&std::fs::canonicalize(at).ok()?.join(rest)))
-        });
-        real.map_or(Ok(()), |real| self.one_root(root, &real))
+        match real(root) {
+            Some(real) => self.one_root(root, &real),
+            None if enters_all => Err(format!(
+                "root {} lies on a file system that may not answer, so it cannot be held against the folders of this machine's policy",
+                root.display()
+            )),
+            // It will be a row that says so, and nothing else.
+            None => Ok(()),
+        }
     }
 
     fn one_root(&self, asked: &Path, path: &Path) -> Result<(), String> {
@@ -146,7 +156,15 @@ fn needed(kind: Kind) -> Kind {
 
 /// Returns a rule's folder by its text, and as it is once links are resolved.
 fn both(rule: &Path) -> Vec<PathBuf> {
-    std::iter::once(normal(rule)).chain(std::fs::canonicalize(rule)).collect()
+    std::iter::once(normal(rule)).chain(real(rule)).collect()
+}
+
+/// Returns a path once links are resolved; `None` when that would touch a file system that may not answer.
+fn real(path: &Path) -> Option<PathBuf> {
+    match file_hash::real(path.as_os_str().as_bytes()) {
+        Real::Path(real) => Some(normal(Path::new(OsStr::from_bytes(&real)))),
+        Real::Untouched => None,
+    }
 }
 
 /// Returns the path without `.` and `..`, by its text alone.
@@ -183,7 +201,7 @@ mod tests {
     use super::*;
 
     fn root(policy: &Policy, path: &str) -> Result<(), String> {
-        policy.root(Path::new(path))
+        policy.root(Path::new(path), false)
     }
 
     #[test]
@@ -237,17 +255,28 @@ mod tests {
         std::fs::create_dir(&secret).unwrap();
         std::os::unix::fs::symlink(&secret, &link).unwrap();
         let policy = Policy { deny_roots: vec![secret], ..Policy::default() };
-        assert!(policy.root(&link).unwrap_err().contains("is denied"));
-        assert!(policy.root(&link.join("not/yet")).unwrap_err().contains("is denied"));
+        assert!(policy.root(&link, false).unwrap_err().contains("is denied"));
+        assert!(policy.root(&link.join("not/yet"), false).unwrap_err().contains("is denied"));
         // Nor is the folder itself a way round a rule that names the link.
         let policy = Policy { deny_roots: vec![link.join("inner")], ..Policy::default() };
         std::fs::create_dir(real.join("secret/inner")).unwrap();
-        policy.root(&real.join("secret/inner/x")).unwrap_err();
-        policy.root(&real.join("secret")).unwrap_err();
-        policy.root(&real.join("secret/other")).unwrap();
+        policy.root(&real.join("secret/inner/x"), false).unwrap_err();
+        policy.root(&real.join("secret"), false).unwrap_err();
+        policy.root(&real.join("secret/other"), false).unwrap();
         let policy = Policy { allow_roots: Some(vec![link]), ..Policy::default() };
-        policy.root(&real.join("secret/other")).unwrap();
-        policy.root(&real).unwrap_err();
+        policy.root(&real.join("secret/other"), false).unwrap();
+        policy.root(&real, false).unwrap_err();
+    }
+
+    #[test]
+    fn what_may_not_answer_is_not_resolved() {
+        let deny =
+            Policy { deny_roots: vec!["/secret".into(), "/proc/x".into()], ..Policy::default() };
+        let root = Path::new("/proc/self/cwd");
+        deny.root(root, false).unwrap();
+        assert!(deny.root(root, true).unwrap_err().contains("may not answer"));
+        Policy::default().root(root, true).unwrap();
+        deny.root(Path::new("/proc/x/y"), false).unwrap_err();
     }
 
     #[test]

@@ -48,6 +48,7 @@ use common::result::FilesFooter;
 
 use self::links::Links;
 use self::plan::Plan;
+pub use self::root::{Real, real};
 use self::upload::Uploads;
 use self::walk::Walker;
 use self::window::Window;

@@ -58,6 +58,42 @@ struct Step {
     pending: VecDeque<Vec<u8>>,
 }
 
+/// What a path leads to, for rules about folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Real {
+    /// A path without links, as far as it exists.
+    Path(Vec<u8>),
+    /// It lies on a file system that is not touched.
+    Untouched,
+}
+
+/// Resolves an absolute path, in which there may be `.` and `..`, without touching a file system that may not answer.
+pub fn real(path: &[u8]) -> Real {
+    let Ok(mounts) = Mounts::read() else { return Real::Untouched };
+    let ways = Ways { mounts: &mounts, enter_all: false };
+    let mut asked = path;
+    let mut missing: Vec<&[u8]> = Vec::new();
+    loop {
+        match ways.find(asked) {
+            Place::Found { real, .. } => {
+                let mut real = real;
+                missing.iter().rev().for_each(|name| join(&mut real, name));
+                return Real::Path(real);
+            }
+            Place::OnSkipped { .. } => return Real::Untouched,
+            // Of what does not exist yet, the nearest folder that does is resolved.
+            Place::Failed(_) => {
+                let slash = asked.iter().rposition(|byte| *byte == b'/');
+                let Some((folder, name)) = slash.and_then(|at| asked.split_at_checked(at)) else {
+                    return Real::Path(path.to_vec());
+                };
+                missing.push(name.strip_prefix(b"/").unwrap_or(name));
+                asked = folder;
+            }
+        }
+    }
+}
+
 impl Ways<'_> {
     /// Finds a root, an absolute path without `.` and `..`.
     pub(super) fn find(self, root: &[u8]) -> Place {

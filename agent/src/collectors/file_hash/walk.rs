@@ -122,7 +122,10 @@ impl<'a> Walker<'a> {
                 let entry = Entry { folder, name, path, hint, mount: None, level: 0, past, real };
                 self.look_at_unknown(entry, batch, session)?;
             }
-            Place::OnSkipped { point, kind } => self.add_skipped(path, &point, &kind, batch),
+            Place::OnSkipped { point, kind } => {
+                let row = Row::bare(path.clone(), FileKind::Unknown, FileStatus::SkippedFs, 0);
+                self.add_skipped(row, &point, &kind, batch);
+            }
             Place::Failed(errno) => {
                 let row = meta::failed(path.clone(), FileKind::Unknown, None, errno);
                 self.add(Outcome::row(row), path, batch);
@@ -179,7 +182,11 @@ impl<'a> Walker<'a> {
                 return Ok(());
             }
             if mount.is_skipped() && !self.plan.all_file_systems {
-                self.add_skipped(&entry.path, &entry.path, &mount.kind, batch);
+                // A folder is covered by a folder, anything else by anything but a folder.
+                let is_folder = entry.hint == FileKind::Directory;
+                let what = if is_folder { FileKind::Directory } else { FileKind::Unknown };
+                let row = Row::bare(entry.path.clone(), what, FileStatus::SkippedFs, 0);
+                self.add_skipped(row, &entry.path, &mount.kind, batch);
                 return Ok(());
             }
         }
@@ -387,11 +394,11 @@ impl<'a> Walker<'a> {
         self.add(Outcome::OtherFileSystem(mount), path, batch);
     }
 
-    fn add_skipped(&mut self, path: &[u8], point: &[u8], kind: &str, batch: &mut Batch) {
-        let row = Row::bare(path.to_vec(), FileKind::Directory, FileStatus::SkippedFs, 0);
+    fn add_skipped(&mut self, row: Row, point: &[u8], kind: &str, batch: &mut Batch) {
+        let path = row.path.clone();
         let mount = Some(format!("{} {kind}", String::from_utf8_lossy(point)));
         let found = Found { mount, ..Found::free(row) };
-        self.add(Outcome::Row(Box::new(found)), path, batch);
+        self.add(Outcome::Row(Box::new(found)), &path, batch);
     }
 
     /// Accounts for an entry below which nothing follows.

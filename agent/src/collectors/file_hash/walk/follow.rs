@@ -54,7 +54,9 @@ impl Walker<'_> {
                 }
             }
             Place::OnSkipped { point, kind } => {
-                self.add_skipped(&entry.path, &point, &kind, batch);
+                let status = FileStatus::SkippedFs;
+                let row = Row::bare(entry.path, FileKind::Symlink, status, 0);
+                self.add_skipped(row, &point, &kind, batch);
             }
             Place::Failed(errno) => self.add_unreached(entry, errno, batch),
         }
@@ -94,15 +96,16 @@ impl Walker<'_> {
         let kind = meta::kind_of(stat);
         let read = || fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new());
         let target = (kind == FileKind::Symlink).then(|| retry_on_intr(read).ok()).flatten();
-        let outcome = if self.is_included(&entry.path, kind == FileKind::Directory) {
+        let outcome = if !self.is_included(&entry.path, kind == FileKind::Directory) {
+            Outcome::Filtered(tally::INCLUDE)
+        } else if let Some(reason) = self.plan.select.refuses(stat) {
+            Outcome::Filtered(reason)
+        } else {
             let row = meta::row(entry.path.clone(), stat, FileStatus::SkippedKind);
             let link_target = target.map(std::ffi::CString::into_bytes);
             Outcome::row(Row { errno: Errno::LOOP.raw_os_error(), link_target, ..row })
-        } else {
-            Outcome::Filtered(tally::INCLUDE)
         };
-        let refused = self.plan.select.refuses(stat).map(Outcome::Filtered);
-        self.add(refused.unwrap_or(outcome), &entry.path, batch);
+        self.add(outcome, &entry.path, batch);
     }
 
     /// Accounts for a link whose target is not there (it is the row of the link) or cannot be reached.
