@@ -1,10 +1,12 @@
-//! The long kill tests: of what an agent remembers ([`cache`]), and of a whole hunt: twenty `kill -9` of each of agent, coordinator and broker in the middle of one hunt.
-//! And a thousand profiles one after the other ([`cycles`]).
+//! What takes long: kill tests of what an agent remembers ([`cache`]) and of a whole hunt (twenty `kill -9` of each of agent,
+//! coordinator and broker in the middle of it), a thousand profiles one after the other ([`cycles`]), a folder of half a
+//! million entries ([`huge`]).
 //!
 //! `MUSTER_SEED=n` repeats a run.
 
 mod cache;
 mod cycles;
+mod huge;
 
 use tests::fault;
 

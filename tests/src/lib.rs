@@ -7,11 +7,14 @@
 //! * [`once`]: the agent alone, on one sealed request, as any user.
 //! * [`authority`]: certificates, by `openssl`. [`program`]: the programs as a person runs them.
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
-//! * [`oracle`]: what must come back, by `find` and `sha256sum`.
+//! * [`fuzz`]: damaged messages for whoever decodes them.
+//! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`witness`]: every row and figure, by `oracle/oracle.py`.
 //! * [`swarm`]: many real agents in one process.
-//! * [`tree`]: a tree full of traps and what must come back.
+//! * [`tree`]: a tree full of traps and what must come back. [`traps`]: the traps that only the witness judges. [`bed`]:
+//!   mounts of every sort, a file system that never answers among them.
 
 pub mod authority;
+pub mod bed;
 pub mod broker;
 pub mod calls;
 pub mod disk;
@@ -20,8 +23,11 @@ pub mod eventually;
 pub mod fault;
 pub mod fleet;
 pub mod frames;
+pub mod fuzz;
 pub mod once;
 pub mod oracle;
 pub mod program;
 pub mod swarm;
+pub mod traps;
 pub mod tree;
+pub mod witness;

@@ -1,7 +1,8 @@
 //! `muster-agent once` on a request that is sealed here: the real program with its limits, policy and session, but
-//! without a broker, as any user.
+//! without a broker, as any user, among any mounts.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -41,6 +42,23 @@ impl Reader {
             command.uid(NOBODY).gid(NOBODY);
         }
     }
+
+    /// Makes a command that sees with these eyes; `within` are the words before it that put it into a place of its own.
+    pub fn command(self, within: &[String], program: impl AsRef<OsStr>) -> Command {
+        let Some((first, rest)) = within.split_first() else {
+            let mut command = Command::new(program);
+            self.dress(&mut command);
+            return command;
+        };
+        let mut command = Command::new(first);
+        command.args(rest);
+        if self == Self::Nobody {
+            let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+            command.args(["setpriv", &user, &group, "--clear-groups", "--"]);
+        }
+        command.arg(program);
+        command
+    }
 }
 
 /// A folder that everybody may enter, with the program and the keys of a fleet of its own.
@@ -50,6 +68,7 @@ pub struct Once {
     fleet: FleetId,
     root: SigningKey,
     operator: SigningKey,
+    within: Vec<String>,
 }
 
 /// What came of a run.
@@ -57,6 +76,8 @@ pub struct Once {
 pub struct Ended {
     /// The rows as they were printed, by path.
     pub rows: BTreeMap<Vec<u8>, Value>,
+    /// The same in the order in which they came.
+    pub in_order: Vec<Value>,
     /// The state, with its reason where it has one.
     pub state: String,
     /// The figures.
@@ -74,7 +95,19 @@ impl Once {
         // Where another user may reach it.
         fs::copy(binary("muster-agent"), folder.path().join("muster-agent")).expect("a copy");
         let key = || SigningKey::generate().expect("a key");
-        Self { folder, fleet: FleetId::new(), root: key(), operator: key() }
+        let (root, operator) = (key(), key());
+        Self { folder, fleet: FleetId::new(), root, operator, within: Vec::new() }
+    }
+
+    /// Runs the program behind these words, which put it into a place of its own.
+    #[must_use]
+    pub fn within(self, words: Vec<String>) -> Self {
+        Self { within: words, ..self }
+    }
+
+    /// Returns the words before every command.
+    pub fn place(&self) -> &[String] {
+        &self.within
     }
 
     /// Returns a path in the folder.
@@ -131,11 +164,10 @@ impl Once {
         let sealed = self.seal(spec, limits);
         let file = self.path(&format!("{}.sealed", sealed.id));
         fs::write(&file, wire::encode(&sealed).expect("its bytes")).expect("a file");
-        let mut command = Command::new(self.path("muster-agent"));
+        let mut command = reader.command(&self.within, self.path("muster-agent"));
         command.arg("once").arg(file).args(["--output", "jsonl", "--trust"]);
         command.arg(hex::encode(&self.root.public())).current_dir("/").env("MUSTER_LOG", "error");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        reader.dress(&mut command);
         command
     }
 
@@ -175,12 +207,14 @@ impl Ended {
         let footer = footer.unwrap_or_else(|| panic!("no figures: {} {said}", output.status));
         let state = last.next().unwrap_or_default().to_owned();
         let mut rows = BTreeMap::new();
+        let mut in_order = Vec::new();
         for line in output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let row: Value = serde_json::from_slice(line).expect("a JSON object");
             let path = exact(&row, "path").expect("a path");
+            in_order.push(row.clone());
             assert!(rows.insert(path, row).is_none(), "a path came twice");
         }
-        Self { rows, state, footer }
+        Self { rows, in_order, state, footer }
     }
 
     /// Returns the row of a path.
