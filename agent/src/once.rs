@@ -32,7 +32,7 @@ use crate::runner::Collectors;
 pub use self::jsonl::jsonl;
 
 /// Handed-over batches of rows that nobody has printed yet; the collection waits.
-const HANDED_OVER_MAX: usize = 4;
+const HANDED_OVER_MAX: usize = 2;
 
 /// Whom to trust, what to allow, and what to remember.
 #[derive(Debug, Clone)]

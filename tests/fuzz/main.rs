@@ -10,8 +10,8 @@ use common::ids::{AgentId, FleetId, RequestId};
 use common::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX, ROW_CHUNK_ROWS_MAX};
 use common::profile::decode::decode;
 use common::profile::encode::{encode, gzip};
-use common::profile::{Owner, RawProfile, Sample, Wait};
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use common::profile::{Memory, Owner, RawProfile, Sample, Wait};
+use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
 use common::request::ioc::IocList;
 use common::request::profile::{ProfileKind, ProfileStart};
 use common::request::select::{ModeBits, Select, Window};
@@ -64,6 +64,8 @@ fn every_args() -> Vec<Args> {
         select: Box::new(select),
         follow: true,
         fresh: true,
+        upload: Some(Box::new(Upload { max_file_bytes: 9, max_bytes: 99 })),
+        ..FileHash::default()
     };
     let hunt = |file_hash| {
         let artifact = FILE_HASH.to_owned();
@@ -90,6 +92,11 @@ fn every_args() -> Vec<Args> {
             hertz: 99,
         }),
         Args::ProfileCancel(control),
+        Args::ListPart(IocList::new(
+            HashKind::Sha1,
+            20,
+            [[5; 20]].iter().map(<[u8; 20]>::as_slice),
+        )),
         Args::TrustRevoke(Revoke { keys: vec![SigningKey::from_seed(&OPERATOR).id()] }),
     ]
 }
@@ -101,6 +108,7 @@ fn kind(args: &Args) -> Kind {
         Args::ProfileStart(_) => Kind::ProfileStart,
         Args::ProfileCancel(_) => Kind::ProfileCancel,
         Args::TrustRevoke(_) => Kind::TrustRevoke,
+        Args::ListPart(_) => Kind::ListPart,
     }
 }
 
@@ -229,7 +237,7 @@ fn arguments_in_a_good_body() {
     for args in every_args() {
         let body = Opener::body(&args);
         let name = format!("args.{}", body.kind);
-        fuzz(&name, 6, &[body.args.to_vec()], |bytes| {
+        fuzz(&name, 7, &[body.args.to_vec()], |bytes| {
             let body = Body { args: ByteBuf::from(bytes), ..body.clone() };
             let bytes = wire::encode(&body).unwrap();
             opener.open(&opener.seal(body.kind.as_str(), &body.id.to_string(), &bytes))
@@ -251,13 +259,14 @@ fn profile(kind: ProfileKind) -> Vec<u8> {
         wait: (kind == ProfileKind::Wall)
             .then_some(Wait { syscall: u32::try_from(at).ok(), is_unanswered: at > 9 }),
         count: at,
+        memory: Memory::default(),
     };
     let samples =
         vec![sample(3, Some(owner), "hunt"), sample(70, None, "main"), sample(1, None, "\u{202e}")];
     let raw = RawProfile {
         kind,
         samples,
-        period_ns: 10_000_000,
+        period: 10_000_000,
         hertz: 100,
         start: NOW,
         end: NOW.plus_ms(1_000),

@@ -20,6 +20,7 @@ mod cache;
 mod follow;
 mod honest;
 mod ioc;
+mod limits;
 mod links;
 mod resume;
 mod select;

@@ -1,7 +1,7 @@
 //! Puts what the workers found back into walk order and hands it to the session.
 //!
 //! Bounded by entries, not by batches: behind a huge file many small ones may be done, but not more than
-//! [`ENTRIES_MAX`].
+//! [`ENTRIES_MAX`]. Where only the session is slow, [`UNSENT_MAX`] are enough.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,6 +20,8 @@ use crate::session::{Cursor, Progress, Session, Stop};
 
 /// Entries between the oldest that is not done and the newest that is taken.
 const ENTRIES_MAX: usize = 32_768;
+/// The same when the oldest is done: it waits for nothing but the session.
+const UNSENT_MAX: usize = 2_048;
 /// Big files that are open and wait for a worker.
 const BIG_MAX: usize = 16;
 /// Rows of one emission.
@@ -156,8 +158,7 @@ impl Window {
             return Next::Read(Box::new(big));
         }
         if !state.is_walked {
-            let has_room = state.entries < ENTRIES_MAX;
-            return if has_room { Next::Walk } else { Next::Wait };
+            return if state.has_room() { Next::Walk } else { Next::Wait };
         }
         if state.slots.is_empty() { Next::End } else { Next::Wait }
     }
@@ -168,7 +169,7 @@ impl Window {
         let is_idle = state.failure.is_none()
             && state.big.is_empty()
             && !state.slots.is_empty()
-            && (state.is_walked || state.entries >= ENTRIES_MAX);
+            && (state.is_walked || !state.has_room());
         if is_idle {
             self.idle.fetch_add(1, Ordering::Relaxed);
             drop(self.moved.wait_timeout(state, WAIT));
@@ -289,6 +290,13 @@ impl Window {
 }
 
 impl State {
+    /// Tells whether another batch may be taken.
+    fn has_room(&self) -> bool {
+        let oldest = self.slots.front().and_then(|slot| slot.outcomes.front());
+        let is_done = oldest.is_some_and(Option::is_some);
+        self.entries < if is_done { UNSENT_MAX } else { ENTRIES_MAX }
+    }
+
     /// Returns where an outcome goes, if nothing was taken from there yet.
     fn place(&mut self, place: Place) -> Option<&mut Option<Outcome>> {
         let slot = usize::try_from(place.batch.checked_sub(self.first)?).ok()?;

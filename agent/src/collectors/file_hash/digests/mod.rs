@@ -85,7 +85,10 @@ impl Digests {
             Running::Sha512(digest) => (HashKind::Sha512, digest.finalize().to_vec()),
             Running::Blake3(digest) => (HashKind::Blake3, digest.finalize().as_bytes().to_vec()),
         };
-        self.running.into_iter().map(end).collect()
+        // Not collected in place: that would keep the memory of the running digests, many times that of the finished.
+        let mut finished = Vec::with_capacity(self.running.len());
+        finished.extend(self.running.into_iter().map(end));
+        finished
     }
 }
 
