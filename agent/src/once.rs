@@ -72,11 +72,12 @@ pub async fn once(
     stop: impl Future<Output = ()>,
     print: &mut dyn FnMut(&Row) -> io::Result<()>,
 ) -> Result<Status, OnceError> {
-    let Bundle { start: sealed, parts, .. } = Bundle::read(&bytes)?;
+    let records = Bundle::records(&bytes)?;
     // With a long list that is much, and this may run for hours.
     drop(bytes);
     let named = || {
-        let body: Result<common::request::Body, _> = wire::decode(&sealed.body, REQUEST_BYTES_MAX);
+        let start = records.last().map_or(&[][..], |start| start.body.as_slice());
+        let body: Result<common::request::Body, _> = wire::decode(start, REQUEST_BYTES_MAX);
         body.map(|body| body.fleet)
     };
     let fleet = trusted.fleet.map_or_else(named, Ok)?;
@@ -101,9 +102,9 @@ pub async fn once(
     core.cache = cache.map(Arc::new);
     let core = Arc::new(core);
     lock(&core.admission).open();
-    // In a bundle they come first, as on the stream.
-    parts.iter().chain([&sealed]).try_for_each(|request| core.take(request, Source::Directed))?;
-    drop(parts);
+    for request in records {
+        core.take(&request, Source::Directed)?;
+    }
     let token = CancellationToken::new();
     let printed = async {
         // Also when printing fails: without it the lanes would go on for nobody.

@@ -146,9 +146,11 @@ pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     }
     let request = run.task.body.id;
     let (state, code) = ending(&stop);
-    let (progress, ..) = run.session.snapshot();
-    let path = String::from_utf8_lossy(&progress.path).into_owned();
-    let reason = format!("{stop}; a thread does not come back from the kernel, near {path}");
+    // Threads that came back hold nothing any more.
+    let in_hand = run.session.in_hand();
+    let paths: Vec<_> = in_hand.iter().map(|path| String::from_utf8_lossy(path)).collect();
+    let path = paths.join(", ");
+    let reason = format!("{stop}; a thread does not come back from the kernel: {path}");
     let mut status = core.status(request, state, code, reason);
     let mut footer = run.session.footer(Some(run.session.files_so_far()));
     footer.ended = status.at;

@@ -366,6 +366,9 @@ fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
     let bundle = Bundle { start, parts: vec![read], whole: vec![ByteBuf::from([1, 2, 3])] };
     let bytes = golden("bundle-1.bin", &bundle.bytes().unwrap());
     assert_eq!(Bundle::read(&bytes).unwrap(), bundle);
+    let Bundle { start, parts, .. } = bundle;
+    assert_eq!(Bundle::records(&bytes).unwrap(), [parts, vec![start.clone()]].concat());
+    assert_eq!(Bundle::records(&wire::encode(&start).unwrap()).unwrap(), [start]);
 }
 
 #[test]

@@ -173,6 +173,28 @@ impl Bundle {
         }
     }
 
+    /// Reads the same for an agent, which has no use for the whole digests: they are skipped, not held. Returns the parts
+    /// and the hunt, in the order in which they travel.
+    pub fn records(bytes: &[u8]) -> Result<Vec<Sealed>, WireError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Records {
+            start: Sealed,
+            parts: Vec<Sealed>,
+            #[serde(rename = "whole")]
+            _whole: serde::de::IgnoredAny,
+        }
+        match wire::decode(bytes, limits::SEALED_BYTES_MAX) {
+            Ok(start) => Ok(vec![start]),
+            Err(error) => {
+                let bundle: Result<Records, _> = wire::decode(bytes, limits::BUNDLE_BYTES_MAX);
+                let Records { start, mut parts, .. } = bundle.map_err(|_| error)?;
+                parts.push(start);
+                Ok(parts)
+            }
+        }
+    }
+
     /// Returns the bytes of the file: of a hunt that needs no parts, those of the sealed request.
     pub fn bytes(&self) -> Result<Vec<u8>, WireError> {
         if self.parts.is_empty() { wire::encode(&self.start) } else { wire::encode(self) }

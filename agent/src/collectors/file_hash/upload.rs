@@ -73,6 +73,7 @@ impl Uploads {
         if footer.upload_bytes.saturating_add(row.size) > asked.max_bytes {
             return Ok(Some("no_room"));
         }
+        session.take_in_hand(&row.path);
         let file = match reopen(row) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Some("changed")),

@@ -20,6 +20,8 @@ impl Runner for Kernel {
     ) -> Result<Option<FilesFooter>, CollectError> {
         let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(None) };
         if hunt.file_hash.roots[0].as_slice() == b"/stuck" {
+            let _scope = session.enter_thread();
+            session.take_in_hand(b"/stuck/file");
             let (is_open, moved) = &*self.gate;
             let gate = moved.wait_while(is_open.lock().unwrap(), |is_open| !*is_open);
             drop(gate.unwrap());
@@ -64,7 +66,7 @@ fn they_are_left_to_themselves_counted_and_bounded() {
         work(&core, || core.journal.owed().unwrap() == 0);
         let (state, code, reason) = last(&core);
         assert_eq!((state, code.as_str(), stuck()), (State::Cancelled, "cancelled", n));
-        assert!(reason.contains("does not come back from the kernel"), "{reason}");
+        assert!(reason.ends_with("does not come back from the kernel: /stuck/file"), "{reason}");
     }
     // Their lanes are free, but there is an end to it.
     core.take(&fleet.hunt("/fine"), STREAM).unwrap();
