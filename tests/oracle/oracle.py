@@ -33,7 +33,8 @@ PATH_BYTES_MAX, LINKS_MAX, MOUNTS_NAMED_MAX = 32_768, 40, 64
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink", stat.S_IFIFO: "fifo",
          stat.S_IFSOCK: "socket", stat.S_IFCHR: "char_device", stat.S_IFBLK: "block_device"}
 EMPTY = {"seen": 0, "hashed": 0, "cached": 0, "matched": 0, "unmatched": 0, "listed": 0, "filtered": {}, "skipped": {},
-         "failed": {}, "roots_failed": {}, "unjudged": {}, "mounts_skipped": {}, "bytes_hashed": 0}
+         "failed": {}, "roots_failed": {}, "unjudged": {}, "mounts_skipped": {}, "bytes_hashed": 0, "uploaded": 0, "upload_bytes": 0,
+         "not_uploaded": {}}
 
 
 def is_skipped_kind(kind):

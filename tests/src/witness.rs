@@ -177,6 +177,7 @@ pub fn figures_agree(footer: &Value, wanted: &Figures, rows: u64, about: &str) {
         "files",
         "profile",
         "profiles",
+        "spent",
         "started",
         "ended",
         "cpu_user_ms",
