@@ -165,7 +165,8 @@ fn the_coordinator_is_profiled_the_same_way() {
     // What is no stacks is shown as text, and as it came.
     let show = |kind| fleet.muster_ok(["profile", "show", &profile, "--kind", kind]);
     let tasks = show("tasks");
-    assert!(tasks.contains("muster-sampler") && tasks.contains("futex"), "{tasks}");
+    // Not the sampler's own thread: it may be so new that it has no name yet, or gone at the end.
+    assert!(tasks.contains(" store ") && tasks.contains("futex"), "{tasks}");
     assert!(tasks.contains("no collection in flight"), "{tasks}");
     assert!(tasks.contains("own profile") && tasks.contains("link"), "async tasks: {tasks}");
     assert_eq!(show("metrics").lines().count(), 3, "a heading and both ends: {}", show("metrics"));
