@@ -27,6 +27,14 @@ impl Timestamp {
     }
 }
 
+/// A moment before 1970 counts as its beginning.
+impl From<SystemTime> for Timestamp {
+    fn from(at: SystemTime) -> Self {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
 /// RFC 3339 in UTC with milliseconds, as every output shows times.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,9 +97,7 @@ impl Clock {
 
     /// Returns the present moment.
     pub fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(ms.saturating_add(self.offset_ms.load(Ordering::Relaxed)))
+        Timestamp::from(SystemTime::now()).plus_ms(self.offset_ms.load(Ordering::Relaxed))
     }
 
     /// Puts the clock `ms` ahead of the system's (behind, when negative).

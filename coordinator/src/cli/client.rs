@@ -97,27 +97,33 @@ impl Client {
 
     /// Posts a JSON document.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let request = self.prepared(self.agent.post(self.at(path)));
-        self.document(request.content_type("application/json").send(body.to_string()))
+        self.posted(path, "application/json", body.to_string())
     }
 
     /// Posts a sealed request.
     pub(super) fn submit(&self, sealed: &Sealed) -> Result<Value, Failure> {
         let body = wire::encode(sealed).map_err(|e| Failure::bug("cannot encode a request", e))?;
-        let request = self.prepared(self.agent.post(self.at("/api/v1/requests")));
-        self.document(request.content_type("application/msgpack").send(&body[..]))
-    }
-
-    /// Sends a file.
-    pub(super) fn upload(&self, path: &str, file: File) -> Result<Value, Failure> {
-        let request = self.prepared(self.agent.post(self.at(path)));
-        self.document(request.content_type("application/octet-stream").send(file))
+        self.posted("/api/v1/requests", "application/msgpack", &body[..])
     }
 
     /// Posts a piece of the whole digests of a list.
     pub(super) fn keep_list(&self, piece: &[u8]) -> Result<Value, Failure> {
-        let request = self.prepared(self.agent.post(self.at("/api/v1/lists")));
-        self.document(request.content_type("application/msgpack").send(piece))
+        self.posted("/api/v1/lists", "application/msgpack", piece)
+    }
+
+    /// Posts a file.
+    pub(super) fn upload(&self, path: &str, file: File) -> Result<Value, Failure> {
+        self.posted(path, "application/octet-stream", file)
+    }
+
+    fn posted(
+        &self,
+        path: &str,
+        media: &str,
+        body: impl ureq::AsSendBody,
+    ) -> Result<Value, Failure> {
+        let request = self.prepared(self.agent.post(self.at(path)));
+        self.document(request.content_type(media).send(body))
     }
 
     /// Resolves the unique beginning of an agent's id.

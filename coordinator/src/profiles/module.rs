@@ -32,6 +32,20 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Says at least which file it is, and where in it.
+    pub fn nameless(mapping: &Mapping, address: u64) -> Self {
+        let file = mapping.file();
+        let module = if file.is_empty() { "unknown" } else { file };
+        let offset = address.wrapping_sub(mapping.start).wrapping_add(mapping.offset);
+        Self { function: format!("[{module}+{offset:#x}]"), file: String::new(), line: 0 }
+    }
+
+    /// Tells whether it says no more than that.
+    pub fn is_nameless(&self) -> bool {
+        let Self { function, file, line } = self;
+        *line == 0 && file.is_empty() && function.starts_with('[') && function.contains("+0x")
+    }
+
     /// Tells whether this is of Rust's own library (`core`, `alloc`, `std`), by where its source was when it was built, or by
     /// its name where that is not known; or of the allocator behind it.
     pub fn is_of_std(&self) -> bool {

@@ -55,8 +55,7 @@ pub struct Location {
 impl Location {
     /// Tells whether nothing is known of the code there but its file: no symbols.
     pub fn is_nameless(&self) -> bool {
-        let [Frame { function, file, line: 0 }] = &self.frames[..] else { return false };
-        file.is_empty() && function.starts_with('[') && function.contains("+0x")
+        matches!(&self.frames[..], [frame] if frame.is_nameless())
     }
 }
 
@@ -148,7 +147,11 @@ impl Profile {
 
     /// Returns the file that a location was mapped from, without its folders.
     pub fn object(&self, location: &Location) -> &str {
-        let mapping = self.mappings.iter().find(|mapping| mapping.id == location.mapping);
-        mapping.map_or("", Mapping::file)
+        self.mapping(location).map_or("", Mapping::file)
+    }
+
+    /// Returns the mapping of a location.
+    pub fn mapping(&self, location: &Location) -> Option<&Mapping> {
+        self.mappings.iter().find(|mapping| mapping.id == location.mapping)
     }
 }

@@ -81,7 +81,9 @@ struct Modules<'a> {
 impl Modules<'_> {
     fn frames(&mut self, mapping: &Mapping, address: u64) -> Vec<Frame> {
         let named = self.module(&mapping.build_id).map(|module| module.frames(mapping, address));
-        named.filter(|frames| !frames.is_empty()).unwrap_or_else(|| vec![bare(mapping, address)])
+        named
+            .filter(|frames| !frames.is_empty())
+            .unwrap_or_else(|| vec![Frame::nameless(mapping, address)])
     }
 
     fn module(&mut self, build_id: &str) -> Option<&Module> {
@@ -133,14 +135,6 @@ impl Kernel {
 fn label<'a>(raw: &'a protos::Profile, sample: &protos::Sample, key: &str) -> Option<&'a str> {
     let found = sample.label.iter().find(|label| text(raw, label.key) == Some(key))?;
     text(raw, found.str)
-}
-
-/// Says at least which file it is, and where in it.
-fn bare(mapping: &Mapping, address: u64) -> Frame {
-    let file = mapping.file();
-    let module = if file.is_empty() { "unknown" } else { file };
-    let offset = address.wrapping_sub(mapping.start).wrapping_add(mapping.offset);
-    Frame { function: format!("[{module}+{offset:#x}]"), file: String::new(), line: 0 }
 }
 
 fn mapping(raw: &protos::Profile, mapping: &protos::Mapping) -> Mapping {

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use common::clock::Timestamp;
 use common::limits::{SYMBOLS_BYTES_MAX, SYMBOLS_FILE_BYTES_MAX};
@@ -115,7 +115,7 @@ impl Symbols {
         let build_id = build_id.ok_or(SymbolsError::NoBuildId)?;
         let kept = self.folder.join(&build_id);
         fs::rename(partial, &kept).map_err(|error| failed(&kept, error))?;
-        Ok(Added { build_id, bytes, at: moment(SystemTime::now()) })
+        Ok(Added { build_id, bytes, at: SystemTime::now().into() })
     }
 
     /// Lists what was added, by build id.
@@ -124,7 +124,7 @@ impl Symbols {
         for (name, metadata) in self.files()? {
             let at = metadata.modified().map_err(|error| failed(&self.folder, error))?;
             if is_build_id(&name) {
-                added.push(Added { build_id: name, bytes: metadata.len(), at: moment(at) });
+                added.push(Added { build_id: name, bytes: metadata.len(), at: at.into() });
             }
         }
         added.sort_by(|a, b| a.build_id.cmp(&b.build_id));
@@ -179,11 +179,6 @@ impl Symbols {
 
 fn failed(path: &Path, error: io::Error) -> SymbolsError {
     SymbolsError::File { path: path.to_owned(), error }
-}
-
-fn moment(at: SystemTime) -> Timestamp {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn has_build_id(path: &Path, build_id: &str) -> bool {

@@ -16,8 +16,29 @@ use super::read::Reader;
 use super::write::signed;
 use crate::curves::{Roll, Rolled, Spread, Step, place, settled};
 
+/// A table of what was rolled up: minutes, hours.
+macro_rules! rolled {
+    ($name:literal) => {
+        concat!(
+            "CREATE TABLE ",
+            $name,
+            " (
+    curve INTEGER NOT NULL, at INTEGER NOT NULL, samples INTEGER NOT NULL,
+    cpu_min INTEGER NOT NULL, cpu_sum INTEGER NOT NULL, cpu_max INTEGER NOT NULL,
+    rss_min INTEGER NOT NULL, rss_sum INTEGER NOT NULL, rss_max INTEGER NOT NULL,
+    read_min INTEGER NOT NULL, read_sum INTEGER NOT NULL, read_max INTEGER NOT NULL,
+    written_min INTEGER NOT NULL, written_sum INTEGER NOT NULL, written_max INTEGER NOT NULL,
+    threads INTEGER NOT NULL, fds INTEGER NOT NULL, outbox INTEGER NOT NULL,
+    PRIMARY KEY (curve, at)
+) WITHOUT ROWID;
+"
+        )
+    };
+}
+
 /// The tables. A sample is the minute of itself: the same columns less those that it has no use for.
-pub(super) const TABLES: &str = "
+pub(super) const TABLES: &str = concat!(
+    "
 -- A short name for each agent that has a curve.
 CREATE TABLE curve (id INTEGER PRIMARY KEY, agent TEXT NOT NULL UNIQUE);
 CREATE TABLE curve_sample (
@@ -26,28 +47,14 @@ CREATE TABLE curve_sample (
     outbox INTEGER NOT NULL,
     PRIMARY KEY (curve, at)
 ) WITHOUT ROWID;
-CREATE TABLE curve_minute (
-    curve INTEGER NOT NULL, at INTEGER NOT NULL, samples INTEGER NOT NULL,
-    cpu_min INTEGER NOT NULL, cpu_sum INTEGER NOT NULL, cpu_max INTEGER NOT NULL,
-    rss_min INTEGER NOT NULL, rss_sum INTEGER NOT NULL, rss_max INTEGER NOT NULL,
-    read_min INTEGER NOT NULL, read_sum INTEGER NOT NULL, read_max INTEGER NOT NULL,
-    written_min INTEGER NOT NULL, written_sum INTEGER NOT NULL, written_max INTEGER NOT NULL,
-    threads INTEGER NOT NULL, fds INTEGER NOT NULL, outbox INTEGER NOT NULL,
-    PRIMARY KEY (curve, at)
-) WITHOUT ROWID;
-CREATE TABLE curve_hour (
-    curve INTEGER NOT NULL, at INTEGER NOT NULL, samples INTEGER NOT NULL,
-    cpu_min INTEGER NOT NULL, cpu_sum INTEGER NOT NULL, cpu_max INTEGER NOT NULL,
-    rss_min INTEGER NOT NULL, rss_sum INTEGER NOT NULL, rss_max INTEGER NOT NULL,
-    read_min INTEGER NOT NULL, read_sum INTEGER NOT NULL, read_max INTEGER NOT NULL,
-    written_min INTEGER NOT NULL, written_sum INTEGER NOT NULL, written_max INTEGER NOT NULL,
-    threads INTEGER NOT NULL, fds INTEGER NOT NULL, outbox INTEGER NOT NULL,
-    PRIMARY KEY (curve, at)
-) WITHOUT ROWID;
--- Until when minutes and hours are made.
+",
+    rolled!("curve_minute"),
+    rolled!("curve_hour"),
+    "-- Until when minutes and hours are made.
 CREATE TABLE curve_done (minutes INTEGER NOT NULL, hours INTEGER NOT NULL);
 INSERT INTO curve_done VALUES (0, 0);
-";
+"
+);
 
 /// Until when minutes and hours are made.
 #[derive(Debug, Clone, Copy)]

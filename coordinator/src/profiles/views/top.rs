@@ -242,12 +242,8 @@ impl Profile {
         let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         for sample in &self.samples {
             let leaf = sample.stack.first().and_then(|at| self.locations.get(*at));
-            let Some(mapping) = leaf
-                .filter(|leaf| leaf.is_nameless())
-                .and_then(|leaf| self.mappings.iter().find(|mapping| mapping.id == leaf.mapping))
-            else {
-                continue;
-            };
+            let leaf = leaf.filter(|leaf| leaf.is_nameless());
+            let Some(mapping) = leaf.and_then(|leaf| self.mapping(leaf)) else { continue };
             if !mapping.build_id.is_empty() {
                 *sums.entry((mapping.file(), &mapping.build_id)).or_default() += self.value(sample);
             }
