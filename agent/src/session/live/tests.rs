@@ -3,9 +3,10 @@ use std::collections::BTreeSet;
 use common::clock::Timestamp;
 use common::request::Sealed;
 use common::request::profile::ProfileKind;
-use common::result::rows::unpack;
-use common::result::{FileKind, FileStatus, State};
+use common::result::rows::{sha256, unpack};
+use common::result::{BlobChunk, FILE_BLOB, FileKind, FileStatus, RowChunk, State};
 use common::wire;
+use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::journal::Intake;

@@ -1,0 +1,195 @@
+//! What was emitted becomes chunks, durable with the cursor that they belong to.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use common::limits;
+use common::profile::Captured;
+use common::result::rows::{pack, sha256};
+use common::result::{BlobChunk, FILE_BLOB, Row, RowChunk, Status};
+use serde_bytes::ByteBuf;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use tracing::warn;
+
+use super::{LiveSession, Pending, Stop, Wait, lock};
+use crate::journal::{JournalError, Step};
+use crate::session::upload::Content;
+
+/// Pause between two tries to write a journal that is full.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What its chunks say of a blob.
+#[derive(Debug)]
+struct Blob<'a> {
+    number: u32,
+    kind: &'a str,
+    total: u64,
+    sha256: &'a [u8],
+}
+
+impl LiveSession {
+    /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, last word.
+    pub(super) fn flush(&self, pending: &mut Pending, last: Option<Status>) -> Result<(), Stop> {
+        self.flush_at_ms.store(u64::MAX, Ordering::Relaxed);
+        let chunks = match &self.rows_to {
+            None => self.row_chunks(pending)?,
+            Some(rows_to) => {
+                self.hand_over(rows_to, std::mem::take(&mut pending.rows))?;
+                Vec::new()
+            }
+        };
+        let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
+        let next_seq = pending.next_seq.saturating_add(count);
+        if next_seq > limits::SEQ_MAX && last.is_none() {
+            return Err(Stop::Limit("chunks"));
+        }
+        let last = last.map(|status| Status { chunks: Some(next_seq), ..status });
+        let figures = self.figures();
+        let step = Step {
+            rows: &chunks,
+            cursor: pending.cursor.as_ref(),
+            figures: Some(&figures),
+            last: last.as_ref(),
+            ..Step::default()
+        };
+        self.commit(&step)?;
+        pending.next_seq = next_seq;
+        pending.rows.clear();
+        pending.bytes = 0;
+        pending.cursor = None;
+        Ok(())
+    }
+
+    /// Hands rows over; waits while there are many that nobody has taken yet.
+    fn hand_over(&self, rows_to: &Sender<Vec<Row>>, rows: Vec<Row>) -> Result<(), Stop> {
+        let gone = || Stop::Journal("nobody takes the rows any more".to_owned());
+        match rows_to.try_send(rows) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(gone()),
+            Err(TrySendError::Full(rows)) => {
+                self.meter.waiting(Wait::Outbox, || rows_to.blocking_send(rows)).map_err(|_| gone())
+            }
+        }
+    }
+
+    /// Cuts the pending rows into chunks. All of them go into one transaction, for only the last row of a
+    /// batch has a cursor: a cut in between would send rows twice after a kill.
+    fn row_chunks(&self, pending: &Pending) -> Result<Vec<RowChunk>, Stop> {
+        let mut chunks = Vec::new();
+        let mut rest = pending.rows.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take(limits::ROW_CHUNK_ROWS_MAX).take_while(|row| {
+                let is_first = bytes == 0;
+                bytes += row_bytes(row);
+                is_first || bytes <= limits::ROW_CHUNK_BYTES_MAX
+            });
+            let (rows, after) = rest.split_at(fits.count());
+            rest = after;
+            let body = pack(rows).map_err(|error| Stop::Journal(error.to_string()))?;
+            let ahead = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
+            chunks.push(RowChunk {
+                agent: self.agent.clone(),
+                request: self.request,
+                attempt: self.attempt(),
+                seq: pending.next_seq.saturating_add(ahead),
+                rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+                sha256: sha256(&body),
+                body: ByteBuf::from(body),
+            });
+        }
+        Ok(chunks)
+    }
+
+    /// Makes a piece of a file durable. With the first the blob's number is taken: what a kill cuts short is begun anew
+    /// as another blob.
+    pub(super) fn piece(
+        &self,
+        content: &Content<'_>,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Stop> {
+        let mut pending = lock(&self.pending);
+        pending.may_go_on()?;
+        if pending.next_seq >= limits::SEQ_MAX {
+            return Err(Stop::Limit("chunks"));
+        }
+        if offset == 0 {
+            pending.next_blob += 1;
+        }
+        let blob = Blob {
+            number: pending.next_blob.saturating_sub(1),
+            kind: FILE_BLOB,
+            total: content.total,
+            sha256: content.sha256,
+        };
+        let chunk = self.blob_chunk(pending.next_seq, &blob, offset, data);
+        let figures = self.figures();
+        let blobs = std::slice::from_ref(&chunk);
+        self.commit(&Step { blobs, figures: Some(&figures), ..Step::default() })?;
+        pending.next_seq += 1;
+        Ok(())
+    }
+
+    /// Writes a step; while the journal is full, tries again each second until the agent shuts down.
+    pub(super) fn commit(&self, step: &Step<'_>) -> Result<(), Stop> {
+        loop {
+            match self.journal.step(&self.agent, self.request, step) {
+                Ok(()) => return Ok(()),
+                Err(JournalError::Full(error)) => {
+                    warn!(request = %self.request, error, "journal full: the collection waits");
+                    let waited = self.meter.waiting(Wait::Journal, || self.sleep(RETRY));
+                    if waited == Err(Stop::Shutdown) {
+                        return Err(Stop::Journal(error));
+                    }
+                }
+                Err(error) => return Err(Stop::Journal(error.to_string())),
+            }
+        }
+    }
+
+    /// Cuts a profile into the chunks that follow `chunks`, of which the first has the number `first_seq`.
+    pub(super) fn cut(
+        &self,
+        number: u32,
+        profile: &Captured,
+        first_seq: u64,
+        chunks: &mut Vec<BlobChunk>,
+    ) {
+        let blob = Blob {
+            number,
+            kind: profile.kind.blob(),
+            total: profile.bytes.len() as u64,
+            sha256: &profile.footer.blob_sha256,
+        };
+        let mut offset = 0;
+        for data in profile.bytes.chunks(limits::BLOB_CHUNK_BYTES_MAX) {
+            let seq = first_seq.saturating_add(chunks.len() as u64);
+            chunks.push(self.blob_chunk(seq, &blob, offset, data));
+            offset += data.len() as u64;
+        }
+    }
+
+    fn blob_chunk(&self, seq: u64, blob: &Blob<'_>, offset: u64, data: &[u8]) -> BlobChunk {
+        BlobChunk {
+            agent: self.agent.clone(),
+            request: self.request,
+            attempt: self.attempt(),
+            seq,
+            blob: blob.number,
+            kind: blob.kind.to_owned(),
+            offset,
+            total: blob.total,
+            blob_sha256: ByteBuf::from(blob.sha256),
+            sha256: sha256(data),
+            data: ByteBuf::from(data),
+        }
+    }
+}
+
+/// About what a row takes before compression.
+pub(super) fn row_bytes(row: &Row) -> usize {
+    let digests: usize = row.digests.iter().map(|(_, digest)| digest.len()).sum();
+    100 + row.path.len() + row.link_target.as_ref().map_or(0, Vec::len) + digests
+}
