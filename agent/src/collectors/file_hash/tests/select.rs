@@ -108,21 +108,23 @@ fn is_path(pattern: &[&[u8]], path: &[&[u8]]) -> bool {
 }
 
 fn is_match(pattern: &str, relative: &[u8], is_folder: bool) -> bool {
-    let braces = ["a", "bb"].map(|choice| pattern.replace("{a,bb}", choice));
-    braces.iter().any(|pattern| {
-        let (pattern, folders_only) = match pattern.strip_suffix('/') {
-            Some(pattern) => (pattern, true),
-            None => (pattern.as_str(), false),
-        };
-        let path: Vec<&[u8]> = relative.split(|byte| *byte == b'/').collect();
-        let fits = if pattern.contains('/') {
-            let parts = pattern.strip_prefix('/').unwrap_or(pattern).split('/');
-            is_path(&parts.map(str::as_bytes).collect::<Vec<_>>(), &path)
-        } else {
-            is_path(&[pattern.as_bytes()], &path[path.len() - 1..])
-        };
-        fits && (is_folder || !folders_only)
-    })
+    // Each pair of braces chooses for itself.
+    if pattern.contains("{a,bb}") {
+        let choices = ["a", "bb"].map(|choice| pattern.replacen("{a,bb}", choice, 1));
+        return choices.iter().any(|pattern| is_match(pattern, relative, is_folder));
+    }
+    let (pattern, folders_only) = match pattern.strip_suffix('/') {
+        Some(pattern) => (pattern, true),
+        None => (pattern, false),
+    };
+    let path: Vec<&[u8]> = relative.split(|byte| *byte == b'/').collect();
+    let fits = if pattern.contains('/') {
+        let parts = pattern.strip_prefix('/').unwrap_or(pattern).split('/');
+        is_path(&parts.map(str::as_bytes).collect::<Vec<_>>(), &path)
+    } else {
+        is_path(&[pattern.as_bytes()], &path[path.len() - 1..])
+    };
+    fits && (is_folder || !folders_only)
 }
 
 fn kind(meta: &Metadata) -> FileKind {
