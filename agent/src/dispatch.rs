@@ -183,12 +183,12 @@ impl Core {
         let is_cancelled = self.is_cancelled(&task)?;
         let says_at_once = collection.is_directed || matches!(task.work, Work::Profile(_));
         let was_running = collection.is_running;
-        self.journal.begin(request, self.now())?;
-        if says_at_once && !was_running {
-            self.journal.put_status(&self.status(request, State::Started, "", ""))?;
-        }
         if !was_running {
             collection.started = self.now();
+        }
+        self.journal.begin(request, collection.started)?;
+        if says_at_once && !was_running {
+            self.journal.put_status(&self.status(request, State::Started, "", ""))?;
         }
         let stalls = watchdog::taken(collection.figures.profiles.len());
         let is_polite = matches!(task.work, Work::Hunt(_));
