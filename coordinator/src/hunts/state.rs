@@ -109,27 +109,32 @@ impl Collections {
         self.parts.entry(agent.clone()).or_default()
     }
 
-    /// Counts the agents that are expected, or have joined by answering, in each state.
-    pub fn states(&self, now: Timestamp, not_after: Timestamp) -> States {
-        let mut states = States::default();
-        for part in self.parts.values().filter(|part| part.is_expected || !part.runs.is_empty()) {
-            let count = match part.phase(now, not_after) {
-                Phase::Silent => &mut states.silent,
-                Phase::Seen => &mut states.seen,
-                Phase::Queued => &mut states.queued,
-                Phase::Running => &mut states.running,
-                Phase::Finishing => &mut states.finishing,
-                Phase::Finished => &mut states.finished,
-                Phase::Failed => &mut states.failed,
-                Phase::Cancelled => &mut states.cancelled,
-                Phase::Declined => &mut states.declined,
-                Phase::Expired => &mut states.expired,
-                Phase::Incomplete => &mut states.incomplete,
-            };
-            *count += 1;
-        }
-        states
+    /// Returns the parts that count: of agents that are expected, or have joined by answering.
+    pub fn counted(&self) -> impl Iterator<Item = (&AgentId, &Part)> {
+        self.parts.iter().filter(|(_, part)| part.is_expected || !part.runs.is_empty())
     }
+}
+
+/// Counts the parts in each state.
+pub fn count(phases: impl Iterator<Item = Phase>) -> States {
+    let mut states = States::default();
+    for phase in phases {
+        let count = match phase {
+            Phase::Silent => &mut states.silent,
+            Phase::Seen => &mut states.seen,
+            Phase::Queued => &mut states.queued,
+            Phase::Running => &mut states.running,
+            Phase::Finishing => &mut states.finishing,
+            Phase::Finished => &mut states.finished,
+            Phase::Failed => &mut states.failed,
+            Phase::Cancelled => &mut states.cancelled,
+            Phase::Declined => &mut states.declined,
+            Phase::Expired => &mut states.expired,
+            Phase::Incomplete => &mut states.incomplete,
+        };
+        *count += 1;
+    }
+    states
 }
 
 #[cfg(test)]

@@ -13,12 +13,13 @@ use std::collections::BTreeMap;
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt};
+use common::limits::FINISHING_MS_MAX;
 use common::request::{Body, sign};
-use common::result::CollectionSample;
+use common::result::{CollectionSample, FILE_BLOB, Footer};
 use serde::de::DeserializeOwned;
 
 use super::launch::route;
-use super::state::{Collections, Event, Part, Phase};
+use super::state::{self, Collections, Event, Part, Phase};
 use crate::api::types::{Route, States};
 use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 
@@ -79,12 +80,44 @@ impl Whole {
     }
 
     fn parts(&self) -> impl Iterator<Item = (&AgentId, &Part)> {
-        let counts = |part: &Part| part.is_expected || !part.runs.is_empty();
-        self.collections.parts.iter().filter(move |(_, part)| counts(part))
+        self.collections.counted()
     }
 
-    fn phase(&self, part: &Part) -> Phase {
-        part.phase(self.now, self.request.not_after)
+    /// Returns the state of an agent's part. One whose chunks are all stored is still `finishing` until the profiles and
+    /// files that it sent are put together from them.
+    fn phase(&self, agent: &AgentId, part: &Part) -> Phase {
+        let phase = part.phase(self.now, self.request.not_after);
+        if !matches!(phase, Phase::Finished | Phase::Failed | Phase::Cancelled) {
+            return phase;
+        }
+        let Some((run, last)) =
+            part.counting().and_then(|(id, run)| Some((id, run.last.as_ref()?)))
+        else {
+            return phase;
+        };
+        let is_whole = last.footer.as_ref().is_none_or(|said| self.has_blobs(agent, run, said));
+        match self.now.since_ms(last.at) > FINISHING_MS_MAX {
+            _ if is_whole => phase,
+            true => Phase::Incomplete,
+            false => Phase::Finishing,
+        }
+    }
+
+    /// Tells whether all that a run says it has sent is put together.
+    fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
+        let files = self.blobs_of(agent, run).filter(|blob| blob.kind == FILE_BLOB).count() as u64;
+        let mut profiles = said.profiles().filter(|kind| !kind.blob_sha256.is_empty());
+        let is_there = |sha256: &[u8]| self.blobs_of(agent, run).any(|blob| blob.sha256 == sha256);
+        files >= said.files.as_ref().map_or(0, |said| said.uploaded)
+            && profiles.all(|kind| is_there(&kind.blob_sha256))
+    }
+
+    fn blobs_of(
+        &self,
+        agent: &AgentId,
+        run: &Attempt,
+    ) -> impl DoubleEndedIterator<Item = &StoredBlob> {
+        self.blobs.iter().filter(move |blob| blob.agent == *agent && blob.attempt == *run)
     }
 
     /// Returns the runs whose rows count, one an agent.
@@ -99,7 +132,7 @@ impl Whole {
     }
 
     fn states(&self) -> States {
-        self.collections.states(self.now, self.request.not_after)
+        state::count(self.parts().map(|(agent, part)| self.phase(agent, part)))
     }
 
     fn args<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
@@ -116,13 +149,14 @@ impl Whole {
     }
 
     /// Returns the code and the reason of a part's state.
-    fn why(&self, part: &Part) -> (String, String) {
+    fn why(&self, agent: &AgentId, part: &Part) -> (String, String) {
         let run = part.counting().map(|(_, run)| run);
         let words = |code: &str, reason: &str| (code.to_owned(), reason.to_owned());
         if run.is_some_and(|run| run.has_conflict) {
             return words("conflict", "the agent sent two different things for one place");
         }
-        if part.is_revoked && matches!(self.phase(part), Phase::Expired | Phase::Incomplete) {
+        if part.is_revoked && matches!(self.phase(agent, part), Phase::Expired | Phase::Incomplete)
+        {
             return words("revoked", "the agent was revoked before it was done");
         }
         if part.is_unmatched(self.now) {
@@ -143,3 +177,6 @@ fn sample<'a>(agent: &'a StoredAgent, request: &StoredRequest) -> Option<&'a Col
 fn exit_code(states: &States) -> u8 {
     if states.finished == states.sum() { 0 } else { 2 }
 }
+
+#[cfg(test)]
+mod tests;

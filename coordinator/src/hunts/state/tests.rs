@@ -186,7 +186,7 @@ proptest! {
     fn the_states_always_add_up(events in prop::collection::vec(event(), 0..40), later in 0..10_000_000i64) {
         let collections = fold(&events);
         let targeted = collections.parts.values().filter(|p| p.is_expected || !p.runs.is_empty()).count();
-        let states = collections.states(NOW.plus_ms(later), NOW);
+        let states = count(collections.counted().map(|(_, part)| part.phase(NOW.plus_ms(later), NOW)));
         prop_assert_eq!(states.sum(), targeted as u64);
     }
 }

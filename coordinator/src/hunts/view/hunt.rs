@@ -98,7 +98,7 @@ impl Whole {
 
     fn part(&self, agent: &AgentId, part: &Part) -> CollectionView {
         let run = part.counting();
-        let (code, reason) = self.why(part);
+        let (code, reason) = self.why(agent, part);
         let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();
         let spent = shown(&footer);
         let files = footer.files.unwrap_or_default();
@@ -111,7 +111,7 @@ impl Whole {
             hunt: self.request.id.to_string(),
             agent: agent.to_string(),
             host: self.host(agent),
-            state: self.phase(part).as_str().to_owned(),
+            state: self.phase(agent, part).as_str().to_owned(),
             code,
             reason,
             attempt: run.map(|(id, _)| id.origin.to_string()),

@@ -8,8 +8,8 @@ use common::request::profile::{ProfileKind, ProfileStart};
 use common::result::ProfileFooter;
 
 use super::{Whole, exit_code};
-use crate::api::types::{ProfileAgentView, ProfileKindView, ProfileView, States, Time};
-use crate::hunts::state::{Part, Phase};
+use crate::api::types::{ProfileAgentView, ProfileKindView, ProfileView, Time};
+use crate::hunts::state::Part;
 use crate::store::{StoreError, StoredBlob};
 
 impl Whole {
@@ -19,21 +19,9 @@ impl Whole {
             return Ok(self.stalls());
         }
         let args: ProfileStart = self.args()?;
-        let mut states = self.states();
-        let mut agents = Vec::new();
-        for (agent, part) in self.parts() {
-            let mut shown = self.profile_part(agent, part);
-            // Every chunk is stored; the blobs are put together within moments.
-            let is_whole = shown.profiles.iter().all(|kind| kind.sha256.is_some());
-            if shown.state == Phase::Finished.as_str() && !is_whole {
-                Phase::Finishing.as_str().clone_into(&mut shown.state);
-                states.finished -= 1;
-                states.finishing += 1;
-            }
-            agents.push(shown);
-        }
+        let agents = self.parts().map(|(agent, part)| self.profile_part(agent, part)).collect();
         let kinds = args.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-        let view = self.of_profiles(kinds, states, agents);
+        let view = self.of_profiles(kinds, agents);
         Ok(ProfileView { seconds: args.seconds, hertz: args.hertz, ..view })
     }
 
@@ -48,16 +36,12 @@ impl Whole {
             }
         }
         let hertz = agents.first().map_or(0, |agent| agent.hertz);
-        let view = self.of_profiles(kinds, self.states(), agents);
+        let view = self.of_profiles(kinds, agents);
         ProfileView { seconds: STALL_SECONDS, hertz, on_stall: true, ..view }
     }
 
-    fn of_profiles(
-        &self,
-        kinds: Vec<String>,
-        states: States,
-        agents: Vec<ProfileAgentView>,
-    ) -> ProfileView {
+    fn of_profiles(&self, kinds: Vec<String>, agents: Vec<ProfileAgentView>) -> ProfileView {
+        let states = self.states();
         ProfileView {
             id: self.request.id.to_string(),
             kinds,
@@ -80,7 +64,7 @@ impl Whole {
 
     fn profile_part(&self, agent: &AgentId, part: &Part) -> ProfileAgentView {
         let run = part.counting();
-        let (code, reason) = self.why(part);
+        let (code, reason) = self.why(agent, part);
         let footer = run.and_then(|(id, run)| Some((id, run.footer()?)));
         let kinds = footer.into_iter().flat_map(|(id, footer)| {
             footer.profiles().map(move |kind| self.profile_kind(agent, id, kind))
@@ -92,7 +76,7 @@ impl Whole {
             profile: self.request.id.to_string(),
             agent: agent.to_string(),
             host: self.host(agent),
-            state: self.phase(part).as_str().to_owned(),
+            state: self.phase(agent, part).as_str().to_owned(),
             code,
             reason,
             profiles,
@@ -115,11 +99,8 @@ impl Whole {
         run: &Attempt,
         footer: &ProfileFooter,
     ) -> ProfileKindView {
-        let is_its = |blob: &&StoredBlob| {
-            let is_of_run = blob.agent == *agent && blob.attempt == *run;
-            is_of_run && blob.sha256 == footer.blob_sha256.as_slice()
-        };
-        let blob = self.blobs.iter().find(is_its);
+        let is_its = |blob: &&StoredBlob| blob.sha256 == footer.blob_sha256.as_slice();
+        let blob = self.blobs_of(agent, run).find(is_its);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         ProfileKindView {
             kind: footer.kind.clone(),
@@ -137,21 +118,14 @@ impl Whole {
 
     /// Returns the blob of one kind; the last, where an agent took several by itself.
     fn blob(&self, agent: &AgentId, run: &Attempt, kind: &str) -> Option<&StoredBlob> {
-        let is_it = |blob: &&StoredBlob| {
-            let is_of_run = blob.agent == *agent && blob.attempt == *run;
-            is_of_run && blob.kind.strip_prefix("profile.") == Some(kind)
-        };
-        self.blobs.iter().rfind(is_it)
+        let is_it = |blob: &&StoredBlob| blob.kind.strip_prefix("profile.") == Some(kind);
+        self.blobs_of(agent, run).rfind(is_it)
     }
 
     /// Returns the blobs of all counting runs.
     pub fn blobs(&self) -> impl Iterator<Item = StoredBlob> {
         let runs = self.parts().filter_map(|(agent, part)| Some((agent, part.counting()?.0)));
-        let of_run = |(agent, run): (&AgentId, &Attempt)| {
-            let is_its = |blob: &&StoredBlob| blob.agent == *agent && blob.attempt == *run;
-            self.blobs.iter().filter(is_its).cloned().collect::<Vec<_>>()
-        };
-        runs.flat_map(of_run).collect::<Vec<_>>().into_iter()
+        runs.flat_map(|(agent, run)| self.blobs_of(agent, run)).cloned()
     }
 
     /// Returns a blob of an agent's counting run: of the first agent that has one when none is named, of the

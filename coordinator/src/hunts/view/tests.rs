@@ -1,0 +1,123 @@
+use common::ids::{FleetId, JournalId, KeyId, RequestId};
+use common::limits::FINISHING_MS_MAX;
+use common::request::target::Target;
+use common::request::{Kind, Limits, Sealed};
+use common::result::{FilesFooter, Footer, ProfileFooter, State, Status};
+use serde_bytes::ByteBuf;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+fn id() -> RequestId {
+    RequestId::from_bytes([9; 16])
+}
+
+fn agent() -> AgentId {
+    AgentId::new("a-1").unwrap()
+}
+
+fn attempt() -> Attempt {
+    Attempt { origin: id(), journal: JournalId::from_bytes([1; 16]) }
+}
+
+/// A request whose only run has ended with nothing but what its footer names.
+fn ended(state: State, footer: Footer) -> Whole {
+    let status = Status {
+        agent: agent(),
+        request: id(),
+        attempt: attempt(),
+        state,
+        at: NOW,
+        code: String::new(),
+        reason: String::new(),
+        chunks: Some(0),
+        footer: Some(footer),
+    };
+    let mut collections = Collections::default();
+    collections.apply(&Event::Status(Box::new(status)));
+    let empty = ByteBuf::new;
+    Whole {
+        request: StoredRequest {
+            id: id(),
+            kind: Kind::HuntStart.as_str().to_owned(),
+            operator: "operator".to_owned(),
+            issued: NOW,
+            not_after: NOW,
+            target: "all".to_owned(),
+            route: 0,
+            sealed: Sealed {
+                kind: String::new(),
+                id: String::new(),
+                body: empty(),
+                sig: empty(),
+                cert: empty(),
+            },
+            is_published: true,
+        },
+        body: Body {
+            kind: Kind::HuntStart,
+            id: id(),
+            key: KeyId::of(&[2; 32]),
+            fleet: FleetId::from_bytes([3; 16]),
+            issued: NOW,
+            not_after: NOW,
+            target: Target::all(),
+            limits: Limits::default(),
+            args: empty(),
+        },
+        collections,
+        agents: BTreeMap::new(),
+        volume: BTreeMap::new(),
+        blobs: Vec::new(),
+        is_cancelled: false,
+        now: NOW,
+    }
+}
+
+fn blob(kind: &str, sha256: [u8; 32]) -> StoredBlob {
+    let (agent, attempt) = (agent(), attempt());
+    StoredBlob { agent, attempt, kind: kind.to_owned(), sha256: sha256.to_vec(), bytes: 1 }
+}
+
+fn phase(whole: &Whole) -> Phase {
+    let (agent, part) = whole.parts().next().unwrap();
+    let phase = whole.phase(agent, part);
+    let states = whole.states();
+    assert_eq!(states.sum(), 1);
+    assert_eq!(states.finishing, u64::from(phase == Phase::Finishing), "the count says the same");
+    phase
+}
+
+#[test]
+fn a_hunt_is_finishing_until_its_files_are_put_together() {
+    let files = FilesFooter { uploaded: 2, ..FilesFooter::default() };
+    let mut whole = ended(State::Finished, Footer { files: Some(files), ..Footer::default() });
+    assert_eq!(phase(&whole), Phase::Finishing);
+    whole.blobs.push(blob(FILE_BLOB, [1; 32]));
+    whole.blobs.push(blob("profile.cpu", [2; 32]));
+    assert_eq!(phase(&whole), Phase::Finishing, "a profile is no file");
+    let other = Attempt { journal: JournalId::from_bytes([7; 16]), ..attempt() };
+    whole.blobs.push(StoredBlob { attempt: other, ..blob(FILE_BLOB, [3; 32]) });
+    assert_eq!(phase(&whole), Phase::Finishing, "nor is one of another run");
+    whole.now = NOW.plus_ms(FINISHING_MS_MAX + 1);
+    assert_eq!(phase(&whole), Phase::Incomplete, "nobody waits for ever");
+    whole.blobs.push(blob(FILE_BLOB, [3; 32]));
+    assert_eq!(phase(&whole), Phase::Finished);
+}
+
+#[test]
+fn a_profile_is_finishing_until_each_of_its_kinds_is_put_together() {
+    let kind = |sha256: &[u8]| ProfileFooter {
+        blob_sha256: ByteBuf::from(sha256.to_vec()),
+        ..ProfileFooter::default()
+    };
+    // One that sampled nothing has no blob.
+    let profiles = vec![kind(&[1; 32]), kind(&[2; 32]), kind(&[])];
+    let mut whole = ended(State::Cancelled, Footer { profiles, ..Footer::default() });
+    for sha256 in [[2; 32], [1; 32]] {
+        assert_eq!(phase(&whole), Phase::Finishing);
+        whole.blobs.push(blob("profile.cpu", sha256));
+    }
+    assert_eq!(phase(&whole), Phase::Cancelled, "what was sampled before is delivered");
+    assert_eq!(phase(&ended(State::Declined, Footer::default())), Phase::Declined);
+}
