@@ -111,6 +111,8 @@ limits! {
     ROW_CHUNK_ROWS_MAX: usize = 8_192, "the chunk is cut";
     /// Age at which a chunk that is not full is cut.
     ROW_CHUNK_AGE_MS_MAX: u64 = 1_000, "the chunk is cut";
+    /// The same of the first chunk of a run: a run that has committed is not one that the agent died on.
+    FIRST_CHUNK_AGE_MS_MAX: u64 = 100, "the chunk is cut";
     /// What a row chunk may unpack to.
     ROW_CHUNK_UNPACKED_BYTES_MAX: usize = 4_194_304, "the chunk goes to results.dead";
     /// Payload of a blob chunk.

@@ -35,12 +35,12 @@ pub fn schedule(each: usize, numbers: &mut Numbers) -> Vec<Victim> {
 /// the last kill: then the storm proved less than it should.
 pub fn storm(fleet: &mut Fleet, hunt: &str, order: &[Victim], numbers: &mut Numbers) -> bool {
     let mut during = true;
+    eprintln!("kill -9: {order:?}");
     for victim in order {
         pause(Duration::from_millis(500 + numbers.below(2_000)));
         if let Some(shown) = show(fleet, hunt) {
             during &= shown["states"]["finished"] != shown["targeted"];
         }
-        eprintln!("kill -9 {victim:?}");
         match victim {
             Victim::Agent => {
                 fleet.kill_agent(0);

@@ -1,6 +1,18 @@
-//! A token bucket that lends: what is spent is spent, and the debt is slept off. Time comes from outside.
+//! Token buckets that lend: what is spent is spent, and the debt is slept off. Time comes from outside.
 
 use std::time::Duration;
+
+use common::request::Limits;
+
+use super::Cost;
+
+/// The rates that a collection keeps to.
+#[derive(Debug)]
+pub(super) struct Buckets {
+    bytes: Option<Bucket>,
+    files: Option<Bucket>,
+    cpu_ns: Option<Bucket>,
+}
 
 /// Allows `rate` units a second with a burst of `burst` units.
 #[derive(Debug, Clone)]
@@ -9,6 +21,33 @@ pub struct Bucket {
     burst: f64,
     level: f64,
     at: Duration,
+}
+
+impl Buckets {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let per_s = |n: u32, unit: f64| {
+            let rate = f64::from(n.max(1)) * unit;
+            Bucket::new(rate, rate / 10.0)
+        };
+        Self {
+            bytes: limits.max_mbps.map(|n| per_s(n, 1e6)),
+            files: limits.max_files_per_s.map(|n| per_s(n, 1.0)),
+            cpu_ns: limits.max_cpu_percent.map(|n| per_s(n, 1e7)),
+        }
+    }
+
+    /// Takes a cost at `now` and returns how long the taker must wait for the slowest of the rates.
+    pub(super) fn take(&mut self, cost: Cost, cpu_ns: u64, now: Duration) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "a cost is far below 2^53")]
+        let (bytes, cpu_ns) = (cost.bytes as f64, cpu_ns as f64);
+        let costs = [bytes, f64::from(cost.files), cpu_ns];
+        let buckets = [&mut self.bytes, &mut self.files, &mut self.cpu_ns];
+        let waits = buckets.into_iter().zip(costs);
+        waits
+            .filter_map(|(bucket, cost)| bucket.as_mut().map(|bucket| bucket.take(cost, now)))
+            .max()
+            .unwrap_or_default()
+    }
 }
 
 impl Bucket {

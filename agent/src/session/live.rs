@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::warn;
 
 use self::chunks::row_bytes;
-use super::bucket::Bucket;
+use super::bucket::Buckets;
 use super::cache::Cache;
 use super::meter::{self, Meter};
 use super::stop::{StopSignal, lock};
@@ -57,13 +57,6 @@ pub struct LiveSession {
     pending: Mutex<Pending>,
 }
 
-#[derive(Debug)]
-struct Buckets {
-    bytes: Option<Bucket>,
-    files: Option<Bucket>,
-    cpu_ns: Option<Bucket>,
-}
-
 /// What was emitted and is not durable yet, and where the attempt stands. Held for as long as the disk is full: only
 /// the collection's own threads may wait for it.
 #[derive(Debug)]
@@ -73,6 +66,8 @@ struct Pending {
     cursor: Option<Cursor>,
     next_seq: u64,
     next_blob: u32,
+    /// Something of this run is durable.
+    has_begun: bool,
     /// The last word is said, or all is saved for the next run: nothing may follow.
     is_over: bool,
 }
@@ -104,15 +99,6 @@ impl LiveSession {
         limits: Limits,
         is_polite: bool,
     ) -> Self {
-        let per_s = |n: u32, unit: f64| {
-            let rate = f64::from(n.max(1)) * unit;
-            Bucket::new(rate, rate / 10.0)
-        };
-        let buckets = Buckets {
-            bytes: limits.max_mbps.map(|n| per_s(n, 1e6)),
-            files: limits.max_files_per_s.map(|n| per_s(n, 1.0)),
-            cpu_ns: limits.max_cpu_percent.map(|n| per_s(n, 1e7)),
-        };
         let footer = collection.cursor.as_ref().map(|c| c.footer.clone()).unwrap_or_default();
         let mut before = collection.figures;
         before.resumed += u32::from(collection.is_running);
@@ -123,6 +109,7 @@ impl LiveSession {
             journal,
             agent,
             request: collection.request,
+            buckets: Mutex::new(Buckets::new(&limits)),
             limits,
             began: Instant::now(),
             ran_before: Duration::from_millis(before.ran_ms),
@@ -134,7 +121,6 @@ impl LiveSession {
             stop: StopSignal::default(),
             is_abandoned: AtomicBool::new(false),
             meter: Meter::default(),
-            buckets: Mutex::new(buckets),
             bytes: AtomicU64::new(footer.bytes_read),
             flush_at_ms: AtomicU64::new(u64::MAX),
             progress: Mutex::default(),
@@ -146,6 +132,7 @@ impl LiveSession {
                 cursor: None,
                 next_seq: collection.next_seq,
                 next_blob: collection.next_blob,
+                has_begun: false,
                 is_over: false,
             }),
         }
@@ -425,8 +412,12 @@ impl Session for LiveSession {
         if is_full || self.elapsed_ms() >= self.flush_at_ms.load(Ordering::Relaxed) {
             return self.flush(&mut pending, None);
         }
-        let due = self.elapsed_ms().saturating_add(limits::ROW_CHUNK_AGE_MS_MAX);
-        self.flush_at_ms.fetch_min(due, Ordering::Relaxed);
+        let age = if pending.has_begun {
+            limits::ROW_CHUNK_AGE_MS_MAX
+        } else {
+            limits::FIRST_CHUNK_AGE_MS_MAX
+        };
+        self.flush_at_ms.fetch_min(self.elapsed_ms().saturating_add(age), Ordering::Relaxed);
         Ok(())
     }
 
@@ -473,20 +464,6 @@ impl Session for LiveSession {
 
     fn cache(&self) -> Option<&dyn Cache> {
         self.cache.as_deref().map(|cache| cache as &dyn Cache)
-    }
-}
-
-impl Buckets {
-    fn take(&mut self, cost: Cost, cpu_ns: u64, now: Duration) -> Duration {
-        #[expect(clippy::cast_precision_loss, reason = "a cost is far below 2^53")]
-        let (bytes, cpu_ns) = (cost.bytes as f64, cpu_ns as f64);
-        let costs = [bytes, f64::from(cost.files), cpu_ns];
-        let buckets = [&mut self.bytes, &mut self.files, &mut self.cpu_ns];
-        let waits = buckets.into_iter().zip(costs);
-        waits
-            .filter_map(|(bucket, cost)| bucket.as_mut().map(|bucket| bucket.take(cost, now)))
-            .max()
-            .unwrap_or_default()
     }
 }
 

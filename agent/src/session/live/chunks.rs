@@ -55,6 +55,7 @@ impl LiveSession {
         };
         self.commit(&step)?;
         pending.next_seq = next_seq;
+        pending.has_begun = true;
         pending.rows.clear();
         pending.bytes = 0;
         pending.cursor = None;

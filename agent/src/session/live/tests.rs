@@ -133,6 +133,23 @@ fn after_a_kill_the_cursor_and_the_chunks_agree() {
 }
 
 #[test]
+fn the_first_rows_of_a_run_are_durable_sooner_than_the_later_ones() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let session = session(&journal, Limits::default());
+    let due = |first| {
+        let (rows, cursor) = batch(first, 1, 10);
+        session.rows(rows, cursor).unwrap();
+        let due = session.flush_at_ms.load(Ordering::Relaxed);
+        session.flush(&mut lock(&session.pending), None).unwrap();
+        due
+    };
+    let first = due(0);
+    assert!(first <= session.elapsed_ms() + limits::FIRST_CHUNK_AGE_MS_MAX, "{first}");
+    let now = session.elapsed_ms();
+    assert!(due(1) >= now + limits::ROW_CHUNK_AGE_MS_MAX);
+}
+
+#[test]
 fn limits_end_the_run_by_name() {
     let journal = Arc::new(Journal::in_memory().unwrap());
     let few = session(&journal, Limits { max_rows: Some(2), ..Limits::default() });
