@@ -271,6 +271,7 @@ fn profile(kind: ProfileKind) -> Vec<u8> {
         start: NOW,
         end: NOW.plus_ms(1_000),
         duration_ns: 1_000_000_000,
+        cost: common::profile::Cost::default(),
         lost: 1,
         cpu_ms: 740,
     };

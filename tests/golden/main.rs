@@ -234,6 +234,16 @@ fn status_4() -> Status {
     status
 }
 
+/// A status with what the samples of a profile cost.
+fn status_5() -> Status {
+    let mut status = status_4();
+    let footer = status.footer.as_mut().unwrap();
+    let one = footer.profile.take().unwrap();
+    footer.profiles =
+        vec![ProfileFooter { handler_runs: 12, handler_us: 340, sweeper_us: 56, ..one }];
+    status
+}
+
 fn status() -> Status {
     let files = FilesFooter {
         seen: 3,
@@ -374,7 +384,7 @@ fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
 #[test]
 fn results_of_version_1_decode() {
     let cap = limits::RESULT_BYTES_MAX;
-    let statuses = [status(), status_2(), status_3(), status_4()];
+    let statuses = [status(), status_2(), status_3(), status_4(), status_5()];
     for (n, status) in (1..).zip(statuses) {
         let bytes = golden(&format!("status-{n}.bin"), &wire::encode(&status).unwrap());
         assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status);

@@ -57,6 +57,17 @@ fn a_profile_during_a_hunt_names_the_hash_functions_and_the_hunt() {
         (window["samples"].as_u64().unwrap(), window["cpu_ms"].as_u64().unwrap());
     assert!(samples > 20 && samples * 1_000 >= cpu_ms * 99 * 9 / 10, "{window}");
 
+    // What that cost is told, and is a part of what the process has used.
+    let number = |name: &str| window[name].as_u64().expect("a figure");
+    let (handler_us, sweeper_us) = (number("handler_us"), number("sweeper_us"));
+    assert!(number("handler_runs").abs_diff(samples) * 10 <= samples, "{window}");
+    assert!(handler_us > 0 && sweeper_us > 0 && window["own_cpu_ms"].is_u64(), "{window}");
+    assert!((handler_us + sweeper_us) / 1_000 <= cpu_ms, "{window}");
+    let percent = window["sampling_percent"].as_f64().expect("a share");
+    #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+    let of_5_s = (handler_us + sweeper_us) as f64 / 50_000.0;
+    assert!((percent - of_5_s).abs() <= of_5_s / 10.0, "{percent} is not {of_5_s}: {window}");
+
     // Hash functions on top, with names and lines, on behalf of the hunt.
     let top = fleet.json(&["profile", "top", &profile]);
     let functions = top["functions"].as_array().expect("functions");

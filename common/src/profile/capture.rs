@@ -153,6 +153,9 @@ fn written(kind: ProfileKind, closed: &Closed, whole: ProfileFooter) -> io::Resu
             hertz: profile.hertz,
             samples: profile.count(),
             lost: profile.lost,
+            handler_runs: profile.cost.handler_runs,
+            handler_us: profile.cost.handler_ns / 1_000,
+            sweeper_us: profile.cost.sweeper_ns / 1_000,
             cpu_ms: profile.cpu_ms,
             ..whole
         },

@@ -4,6 +4,7 @@
 //! * [`sampler`]: the one object that is per process: windows over one shared stream of samples; `wall`: where
 //!   threads are that do not use the CPU. [`syscalls`]: what they wait for.
 //! * `heap`: the allocator that samples what is allocated, and what of it lives.
+//! * `cost`: what all that costs, by counters of our own.
 //! * [`capture`]: several kinds over one window, as an agent and the coordinator take them.
 //! * `documents`: the kinds that are no stacks.
 //! * [`encode`], [`decode`]: unsymbolised pprof, out and in.
@@ -13,6 +14,7 @@
 //! Nothing here resolves names: the process that is profiled sends addresses only.
 
 pub mod capture;
+mod cost;
 pub mod decode;
 mod documents;
 pub mod encode;
@@ -27,6 +29,7 @@ mod wall;
 mod window;
 
 pub use capture::{Capture, Captured, Said};
+pub use cost::Cost;
 pub use heap::Allocator;
 pub use sampler::{Sampler, SamplerError, Window};
 pub use tag::{Owner, Tag};

@@ -16,6 +16,7 @@ use crate::limits::{
     PROFILE_ANSWER_MS_MAX, PROFILE_HEAP_SAMPLE_BYTES, PROFILE_HERTZ_MAX, PROFILE_SWEEP_MS,
     PROFILE_WALL_LOOKS_PER_S_MAX,
 };
+use crate::profile::cost::{self, Cost};
 use crate::profile::heap;
 use crate::profile::sys;
 use crate::profile::wall::Wall;
@@ -63,6 +64,7 @@ pub struct Window {
     opened: Instant,
     cpu_at_start: Duration,
     lost_at_start: u64,
+    cost_at_start: Cost,
     is_open: bool,
 }
 
@@ -126,6 +128,7 @@ impl Sampler {
             opened: Instant::now(),
             cpu_at_start: sys::process_cpu(),
             lost_at_start: sys::lost(),
+            cost_at_start: Cost::so_far(kind),
             is_open: true,
         })
     }
@@ -146,6 +149,7 @@ impl Sampler {
         let rhythm = Duration::from_millis(PROFILE_SWEEP_MS);
         let mut meet_at = Instant::now();
         heap::serve_the_sampler();
+        let mut count_cost = cost::of_the_sweeper();
         let mut state = self.lock();
         state.sweeper_tid = sys::own_tid();
         while state.generation == generation {
@@ -157,6 +161,7 @@ impl Sampler {
             if state.wall.next().is_some_and(|due| due <= Instant::now()) {
                 state.look();
             }
+            count_cost();
             let due = state.wall.next().map_or(meet_at, |due| due.min(meet_at));
             let pause = due.saturating_duration_since(Instant::now());
             state = self.quit.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
@@ -259,6 +264,7 @@ impl Window {
             end,
             duration_ns: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
             lost,
+            cost: Cost::so_far(self.kind).since(&self.cost_at_start),
             cpu_ms: u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX),
         }
     }

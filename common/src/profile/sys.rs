@@ -1,4 +1,4 @@
-//! Signals, CPU-time timers and the sample ring: the only unsafe code of the profiler.
+//! Signals, CPU-time timers, clocks and the sample ring: with the allocator's the only unsafe code of the profiler.
 //!
 //! For CPU time each thread gets a timer on its own CPU clock (`ITIMER_PROF` fires at most once a kernel tick
 //! for the whole process); for wall-clock time a thread is asked where it is. The handler runs on the thread
@@ -12,9 +12,14 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
+pub(super) use self::clock::{monotonic_ns, process_cpu, thread_cpu_ns};
+pub(super) use self::timer::Timer;
 use crate::limits::{PROFILE_FRAMES_MAX, PROFILE_RING_SAMPLES};
+use crate::profile::cost;
+
+mod clock;
+mod timer;
 
 thread_local! {
     /// Constant initial value and no destructor: reading it is safe at any moment of a thread's life.
@@ -246,6 +251,7 @@ pub(super) fn own_tid() -> u32 {
 extern "C" fn on_signal(signal: libc::c_int, info: *mut TimerInfo, context: *mut libc::ucontext_t) {
     INSIDE.fetch_add(1, Ordering::SeqCst);
     if ON.load(Ordering::SeqCst) && !info.is_null() && !context.is_null() {
+        let began_ns = thread_cpu_ns();
         // SAFETY: errno is the thread's own; the kernel gave both pointers for this call.
         unsafe {
             let errno = *libc::__errno_location();
@@ -253,9 +259,11 @@ extern "C" fn on_signal(signal: libc::c_int, info: *mut TimerInfo, context: *mut
                 libc::SI_TIMER if signal == Cause::Timer.signal() => {
                     let overrun = u32::try_from((*info).overrun).unwrap_or(0);
                     take_sample((*info).value, 1 + overrun, &*context);
+                    cost::CPU.add(thread_cpu_ns().saturating_sub(began_ns));
                 }
                 libc::SI_QUEUE if (*info).timer == libc::getpid() => {
                     take_sample((*info).value, 1, &*context);
+                    cost::WALL.add(thread_cpu_ns().saturating_sub(began_ns));
                 }
                 _ => {}
             }
@@ -400,70 +408,4 @@ fn leaf(context: &libc::ucontext_t) -> u64 {
 #[cfg(target_arch = "aarch64")]
 fn leaf(context: &libc::ucontext_t) -> u64 {
     context.uc_mcontext.pc
-}
-
-/// Returns monotonic time in nanoseconds. Async-signal-safe.
-pub(super) fn monotonic_ns() -> u64 {
-    clock_ns(libc::CLOCK_MONOTONIC)
-}
-
-/// Returns the CPU time of this process.
-pub(super) fn process_cpu() -> Duration {
-    Duration::from_nanos(clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID))
-}
-
-fn clock_ns(clock: libc::clockid_t) -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer lives over the call; both clocks always exist.
-    unsafe { libc::clock_gettime(clock, &raw mut now) };
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
-}
-
-/// A running timer on one thread's CPU clock. Deleted when dropped.
-#[derive(Debug)]
-pub(super) struct Timer(libc::c_int);
-
-impl Timer {
-    /// Starts a timer that signals thread `tid` after `first_ns` of its CPU time and every `period_ns`
-    /// from then on. Fails with `ESRCH` or `EINVAL` when the thread is gone.
-    pub(super) fn start(tid: u32, first_ns: u32, period_ns: u32) -> io::Result<Self> {
-        let thread = libc::c_int::try_from(tid).map_err(io::Error::other)?;
-        // The kernel's name of a thread's CPU clock: inverted id, per-thread bit, scheduler's clock.
-        let clock = (!thread << 3) | 4 | 2;
-        let value = u64::from(tid) | (u64::from(period_ns) << 32);
-        let value = usize::try_from(value).map_err(io::Error::other)?;
-        let mut id: libc::c_int = 0;
-        // SAFETY: all zeros is a valid sigevent; the pointers live over the call. The raw system call
-        // takes any clock and allocates nothing in the process.
-        let code = unsafe {
-            let mut event: libc::sigevent = std::mem::zeroed();
-            event.sigev_notify = libc::SIGEV_THREAD_ID;
-            event.sigev_signo = libc::SIGPROF;
-            event.sigev_notify_thread_id = thread;
-            event.sigev_value.sival_ptr = ptr::without_provenance_mut(value);
-            libc::syscall(libc::SYS_timer_create, clock, &raw mut event, &raw mut id)
-        };
-        if code != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let timer = Self(id);
-        let spec =
-            libc::itimerspec { it_interval: timespec(period_ns), it_value: timespec(first_ns) };
-        let none = ptr::null_mut::<libc::itimerspec>();
-        // SAFETY: the timer exists and the pointer lives over the call.
-        let code = unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const spec, none) };
-        if code == 0 { Ok(timer) } else { Err(io::Error::last_os_error()) }
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        // SAFETY: the id is ours and deleted once.
-        unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
-    }
-}
-
-fn timespec(ns: u32) -> libc::timespec {
-    let tv_sec = libc::time_t::from(ns / 1_000_000_000);
-    libc::timespec { tv_sec, tv_nsec: libc::c_long::from(ns % 1_000_000_000) }
 }

@@ -41,6 +41,14 @@ fn count_of(profile: &RawProfile, owner: &Owner) -> f64 {
     mine.map(|sample| sample.count).sum::<u64>() as f64
 }
 
+/// What the samples cost is something, and a part of what the process has used.
+pub(super) fn assert_costs(profile: &RawProfile) {
+    let cost = profile.cost;
+    assert!(cost.handler_runs > 0 && cost.handler_ns > 0 && cost.sweeper_ns > 0, "{cost:?}");
+    let spent_ms = (cost.handler_ns + cost.sweeper_ns) / 1_000_000;
+    assert!(spent_ms <= profile.cpu_ms, "{cost:?} of {} ms", profile.cpu_ms);
+}
+
 fn near(got: f64, want: f64, part: f64) -> bool {
     (got - want).abs() <= want * part
 }
@@ -68,6 +76,11 @@ fn tags_ratio_scopes_and_overlapping_windows() {
     let slow = slow.finish();
     let all = all.finish();
     assert_eq!((all.lost, slow.lost), (0, 0));
+    // One run of the handler a sample, where no timer was late, and paid for by the process itself.
+    let runs = all.cost.handler_runs as f64;
+    let samples = all.count() as f64;
+    assert!((samples / 4.0..=samples * 1.1).contains(&runs), "{samples}: {:?}", all.cost);
+    assert_costs(&all);
     let (of_a, of_b) = (count_of(&all, a.owner()), count_of(&all, b.owner()));
     assert!(near(of_a, 597.0, 0.15) && near(of_b, 199.0, 0.15), "199 Hz: {of_a}, {of_b}");
     assert!(near(count_of(&slow, a.owner()), 291.0, 0.15), "97 Hz: {}", slow.count());
@@ -156,6 +169,7 @@ fn sample_message() -> super::protos::Profile {
         end: crate::clock::Timestamp(2),
         duration_ns: 1_000_000,
         lost: 0,
+        cost: super::Cost::default(),
         cpu_ms: 30,
     };
     let mapping = super::maps::Mapping {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::clock::Timestamp;
 use crate::ids::AgentId;
 use crate::limits::PROFILE_STACKS_MAX;
+use crate::profile::cost::Cost;
 use crate::profile::heap::Allocation;
 use crate::profile::tag::Owner;
 use crate::request::profile::ProfileKind;
@@ -89,6 +90,8 @@ pub struct RawProfile {
     pub duration_ns: u64,
     /// Samples that found no room.
     pub lost: u64,
+    /// What taking the samples cost.
+    pub cost: Cost,
     /// CPU time that the process used over the window.
     pub cpu_ms: u64,
 }

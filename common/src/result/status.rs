@@ -235,6 +235,12 @@ pub struct ProfileFooter {
     pub lost: u64,
     /// CPU time of the process over the window.
     pub cpu_ms: u64,
+    /// How often a thread took a sample of itself: its signal handler, or of memory the allocator.
+    pub handler_runs: u64,
+    /// CPU time of these, by a counter of their own.
+    pub handler_us: u64,
+    /// CPU time of the sampler's own thread over the window; profiles of the same time share it.
+    pub sweeper_us: u64,
     /// Whether the window was cut short.
     pub partial: bool,
     /// SHA-256 of the blob, 32 bytes.

@@ -50,6 +50,7 @@ const AGENTS: &[Column] = &[
     Column::new("samples", "samples", Show::Count),
     Column::new("lost", "lost", Show::Count),
     Column::new("cpu", "cpu_ms", Show::Duration),
+    Column::new("sampling", "sampling_percent", Show::Percent),
     Column::new("partial", "partial", Show::Text),
     Column::new("size", "bytes", Show::Bytes),
     Column::new("why", "reason", Show::Text),

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::limits::{PROFILE_FRAMES_MAX, PROFILE_HEAP_FRESH_MAX, PROFILE_HEAP_LIVE_MAX};
-use crate::profile::sys;
+use crate::profile::{cost, sys};
 
 /// The system's allocator, which can tell who allocates. A program that offers the kind `heap` has it as its
 /// global allocator.
@@ -196,7 +196,9 @@ fn allocated(at: *mut u8, size: usize) {
     LEFT.set(left);
     if left <= 0 && interval != 0 {
         LEFT.set(distance(interval));
+        let began_ns = sys::thread_cpu_ns();
         alone(|| sample(at.addr(), size));
+        cost::HEAP.add(sys::thread_cpu_ns().saturating_sub(began_ns));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use super::*;
 use crate::clock::Clock;
 use crate::ids::{AgentId, RequestId};
-use crate::profile::tests::ALONE;
+use crate::profile::tests::{ALONE, assert_costs};
 use crate::profile::{Memory, RawProfile, Sample, Sampler, Scope, Tag, decode, encode, tag};
 use crate::request::profile::ProfileKind;
 
@@ -93,6 +93,8 @@ fn what_is_kept_lives_and_what_comes_and_goes_does_not() {
     let heap = heap.finish();
     assert!(!sys::is_on(), "the allocator samples after the last window");
 
+    assert_costs(&heap);
+
     let keeps = sum(&of(&heap, "keeps"));
     assert!(is_near(keeps.live_bytes, ALL), "{keeps:?}");
     assert!(is_near(keeps.live_objects, BLOCKS as u64), "{keeps:?}");
@@ -138,6 +140,10 @@ fn what_finds_no_room_is_counted() {
     });
     let heap = heap.finish();
     assert!(heap.lost >= 100 && heap.lost < 200, "{} of {flooded}", heap.lost);
+    // What was lost was recorded in vain. A few allocations are made between the counters' reading and the window.
+    let recorded = heap.count() + heap.lost;
+    assert!(heap.cost.handler_runs.abs_diff(recorded) < 20, "{:?} for {recorded}", heap.cost);
+    assert!(heap.cost.handler_ns > 0, "{:?}", heap.cost);
 }
 
 #[test]

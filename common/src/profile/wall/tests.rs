@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 
 use crate::clock::Clock;
 use crate::ids::{AgentId, RequestId};
-use crate::profile::tests::ALONE;
+use crate::profile::tests::{ALONE, assert_costs};
 use crate::profile::{RawProfile, Sample, Sampler, Scope, Tag, sys, syscalls, tag};
 use crate::request::profile::ProfileKind;
 
@@ -87,6 +87,9 @@ fn who_waits_is_seen_waiting_and_who_works_is_not() {
         seen
     });
     assert!(!is_caught(23) && !is_caught(27), "a handler after the last window");
+
+    assert_costs(&wall);
+    assert_costs(&cpu);
 
     let waits = of(&wall, "waits");
     let all = count(&waits, |_| true);

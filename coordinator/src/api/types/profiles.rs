@@ -61,6 +61,9 @@ pub struct ProfileAgentView {
     pub code: String,
     /// Why, for people.
     pub reason: String,
+    /// CPU that the agent's own work for the profile cost, beside the samples: switching on and off, writing the blobs.
+    /// Null where that is not told from the rest: for what an agent took of a hunt by itself, and for the coordinator.
+    pub own_cpu_ms: Option<u64>,
     /// Each kind that was taken, in the order of the request.
     pub profiles: Vec<ProfileKindView>,
     /// Of what the next figures are: `cpu` where it was taken, else the first kind.
@@ -77,6 +80,14 @@ pub struct ProfileAgentView {
     pub lost: u64,
     /// CPU time of the process over the window.
     pub cpu_ms: u64,
+    /// How often a thread took a sample of itself, in its signal handler or, of memory, in the allocator.
+    pub handler_runs: u64,
+    /// CPU time of these, by a counter of the sampler's own.
+    pub handler_us: u64,
+    /// CPU time of the sampler's own thread; profiles of the same time share it.
+    pub sweeper_us: u64,
+    /// Both together, in percent of a core over the window.
+    pub sampling_percent: f64,
     /// Whether the window was cut short.
     pub partial: bool,
     /// Size of the blob, 0 while it is not stored.
@@ -103,6 +114,14 @@ pub struct ProfileKindView {
     pub lost: u64,
     /// CPU time of the process over the window.
     pub cpu_ms: u64,
+    /// How often a thread took a sample of itself, in its signal handler or, of memory, in the allocator.
+    pub handler_runs: u64,
+    /// CPU time of these, by a counter of the sampler's own.
+    pub handler_us: u64,
+    /// CPU time of the sampler's own thread; profiles of the same time share it.
+    pub sweeper_us: u64,
+    /// Both together, in percent of a core over the window.
+    pub sampling_percent: f64,
     /// Whether the window was cut short.
     pub partial: bool,
     /// Size of the blob, 0 while it is not stored.

@@ -66,6 +66,12 @@ impl Whole {
         let run = part.counting();
         let (code, reason) = self.why(agent, part);
         let footer = run.and_then(|(id, run)| Some((id, run.footer()?)));
+        // Who takes a profile of a hunt, and the coordinator, do not tell its own work from the rest.
+        let is_of_hunt = self.request.kind == Kind::HuntStart.as_str();
+        let is_told = !is_of_hunt && *agent != AgentId::coordinator();
+        let own_cpu_ms = footer
+            .filter(|_| is_told)
+            .map(|(_, footer)| footer.cpu_user_ms.saturating_add(footer.cpu_system_ms));
         let kinds = footer.into_iter().flat_map(|(id, footer)| {
             footer.profiles().map(move |kind| self.profile_kind(agent, id, kind))
         });
@@ -79,6 +85,7 @@ impl Whole {
             state: self.phase(agent, part).as_str().to_owned(),
             code,
             reason,
+            own_cpu_ms,
             profiles,
             kind: shown.kind,
             window_start: shown.window_start,
@@ -87,6 +94,10 @@ impl Whole {
             samples: shown.samples,
             lost: shown.lost,
             cpu_ms: shown.cpu_ms,
+            handler_runs: shown.handler_runs,
+            handler_us: shown.handler_us,
+            sweeper_us: shown.sweeper_us,
+            sampling_percent: shown.sampling_percent,
             partial: shown.partial,
             bytes: shown.bytes,
             sha256: shown.sha256,
@@ -110,6 +121,10 @@ impl Whole {
             samples: footer.samples,
             lost: footer.lost,
             cpu_ms: footer.cpu_ms,
+            handler_runs: footer.handler_runs,
+            handler_us: footer.handler_us,
+            sweeper_us: footer.sweeper_us,
+            sampling_percent: sampling_percent(footer),
             partial: footer.partial,
             bytes: blob.map_or(0, |blob| blob.bytes),
             sha256: blob.map(|blob| common::hex::encode(&blob.sha256)),
@@ -153,4 +168,12 @@ impl Whole {
         });
         Ok(blobs.next().cloned())
     }
+}
+
+/// Returns what the samples cost, in percent of a core; 0 of a window without a length.
+#[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
+fn sampling_percent(footer: &ProfileFooter) -> f64 {
+    let window_ms = footer.window_end.0.saturating_sub(footer.window_start.0);
+    let spent_us = footer.handler_us.saturating_add(footer.sweeper_us);
+    if window_ms <= 0 { 0.0 } else { spent_us as f64 / (window_ms as f64 * 10.0) }
 }
