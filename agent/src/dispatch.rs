@@ -276,7 +276,7 @@ impl Core {
     fn watch(&self) {
         let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
         for run in runs {
-            run.session.look_at_the_clock();
+            run.session.look_at_the_limits();
             let (progress, ..) = run.session.snapshot();
             let (now, mut moved) = ((progress.seen, progress.bytes), lock(&run.moved));
             if moved.0 != now || run.session.is_throttled() {

@@ -37,6 +37,8 @@ pub struct Policy {
     pub max_bytes: Option<u64>,
     /// Rows of one collection.
     pub max_rows: Option<u64>,
+    /// Memory that one collection may add to the agent's, in 1,000,000 bytes.
+    pub max_memory_mb: Option<u32>,
     /// Bytes of files that one collection may send to the coordinator (`--upload-matches`); without it none may.
     pub max_upload_bytes: Option<u64>,
     /// Seconds that one collection may run.
@@ -79,6 +81,7 @@ impl Policy {
             timeout_s: clamp("timeout", asked.timeout_s, self.max_timeout_s)?,
             max_rows: clamp("max_rows", asked.max_rows, self.max_rows)?,
             max_bytes: clamp("max_bytes", asked.max_bytes, self.max_bytes)?,
+            max_memory_mb: clamp("max_memory", asked.max_memory_mb, self.max_memory_mb)?,
         })
     }
 

@@ -138,7 +138,8 @@ fn narrow(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-fn rss_bytes() -> u64 {
+/// Returns the resident memory of the process, bytes.
+pub fn rss_bytes() -> u64 {
     let pages = read("/proc/self/statm").split(' ').nth(1).and_then(|n| n.parse().ok());
     pages.unwrap_or(0_u64).saturating_mul(rustix::param::page_size() as u64)
 }

@@ -82,7 +82,15 @@ fn file_hash_2() -> FileHash {
 const GRANTED: [Kind; 5] =
     [Kind::HuntStart, Kind::HuntCancel, Kind::ProfileStart, Kind::ProfileCancel, Kind::TrustRevoke];
 
+fn bounds() -> Limits {
+    Limits { max_cpu_percent: Some(50), ..Limits::default() }
+}
+
 fn sealed(file_hash: FileHash) -> Sealed {
+    sealed_within(file_hash, bounds())
+}
+
+fn sealed_within(file_hash: FileHash, limits: Limits) -> Sealed {
     let (root, operator, trust) = keys();
     let grant = Grant {
         fleet: trust.fleet,
@@ -108,7 +116,7 @@ fn sealed(file_hash: FileHash) -> Sealed {
         issued: NOW,
         not_after: NOW.plus_ms(86_400_000),
         target: Target { expr: "label:db".into(), sample_ppm: Some(50_000) },
-        limits: Limits { max_cpu_percent: Some(50), ..Limits::default() },
+        limits,
         args: ByteBuf::from(wire::encode(&args).unwrap()),
     };
     operator.seal(&body, Some(&root.certify(&grant).unwrap())).unwrap()
@@ -340,18 +348,21 @@ fn telemetry() -> Telemetry {
 
 #[test]
 fn a_sealed_request_of_version_1_opens() {
-    for (name, file_hash) in [
-        ("request-1.bin", file_hash()),
-        ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }),
-        ("request-3.bin", file_hash_2()),
-        ("request-4.bin", FileHash { fresh: true, ..file_hash_2() }),
+    let memory = Limits { max_memory_mb: Some(200), ..bounds() };
+    for (name, file_hash, limits) in [
+        ("request-1.bin", file_hash(), bounds()),
+        ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }, bounds()),
+        ("request-3.bin", file_hash_2(), bounds()),
+        ("request-4.bin", FileHash { fresh: true, ..file_hash_2() }, bounds()),
         (
             "request-6.bin",
             FileHash { ioc: lists(), upload: Some(Box::new(upload())), ..file_hash() },
+            bounds(),
         ),
-        ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }),
+        ("request-7.bin", file_hash(), memory),
+        ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }, bounds()),
     ] {
-        let sealed = sealed(file_hash.clone());
+        let sealed = sealed_within(file_hash.clone(), limits);
         let bytes = golden(name, &wire::encode(&sealed).unwrap());
         let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
         assert_eq!(read, sealed, "the same request is sealed to the same bytes");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::ids::{AgentId, Attempt, RequestId};
 use common::limits;
+use common::process::rss_bytes;
 use common::profile::{Captured, Tag};
 use common::request::Limits;
 use common::request::ioc::{IocList, Parted};
@@ -38,6 +39,8 @@ pub struct LiveSession {
     limits: Limits,
     began: Instant,
     ran_before: Duration,
+    /// The agent's memory when the run began, where it is bounded.
+    rss_before: u64,
     started: common::clock::Timestamp,
     resume: Option<Cursor>,
     is_polite: bool,
@@ -110,6 +113,7 @@ impl LiveSession {
             agent,
             request: collection.request,
             buckets: Mutex::new(Buckets::new(&limits)),
+            rss_before: limits.max_memory_mb.map_or(0, |_| rss_bytes()),
             limits,
             began: Instant::now(),
             ran_before: Duration::from_millis(before.ran_ms),
@@ -161,8 +165,13 @@ impl LiveSession {
         self.stop.said().map(|(stop, since)| (stop, since.elapsed()))
     }
 
-    /// Ends the collection when its time is over, though none of its threads should look.
-    pub fn look_at_the_clock(&self) {
+    /// Ends the collection when its time is over or its memory is used up, though none of its threads should look.
+    pub fn look_at_the_limits(&self) {
+        if let Some(max) = self.limits.max_memory_mb
+            && rss_bytes().saturating_sub(self.rss_before) > u64::from(max) * 1_000_000
+        {
+            self.stop.say(Stop::Limit("memory"));
+        }
         // The word is said; its threads hear it.
         drop(self.on_time());
     }

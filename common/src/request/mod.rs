@@ -98,6 +98,10 @@ pub struct Limits {
     pub max_rows: Option<u64>,
     /// File bytes read in all.
     pub max_bytes: Option<u64>,
+    /// Memory that the agent may take beyond what it had when the run began, in 1,000,000 bytes. Not said when it is
+    /// not asked for: agents from before it refuse what they do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_memory_mb: Option<u32>,
 }
 
 /// The signed part of a request.

@@ -161,6 +161,13 @@ fn limits_end_the_run_by_name() {
     assert_eq!(small.spend(Cost { files: 0, bytes: 1 }), Err(Stop::Limit("bytes")));
     let late = session(&journal, Limits { timeout_s: Some(0), ..Limits::default() });
     assert_eq!(late.check(), Err(Stop::TimedOut(0)));
+    let modest = session(&journal, Limits { max_memory_mb: Some(100), ..Limits::default() });
+    modest.look_at_the_limits();
+    assert_eq!(modest.check(), Ok(()));
+    // Other tests of this process come and go with a few megabytes.
+    let taken = std::hint::black_box(vec![1_u8; 300_000_000]);
+    modest.look_at_the_limits();
+    assert_eq!((modest.check(), taken.len()), (Err(Stop::Limit("memory")), 300_000_000));
 }
 
 #[test]

@@ -185,6 +185,9 @@ pub struct Bounds {
     /// File bytes read in all: `5G`.
     #[arg(long, value_name = "SIZE", value_parser = parse::size)]
     pub max_bytes: Option<u64>,
+    /// Memory that the agent may take beyond what it had when the run began, MB. The run ends where it takes more.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_memory: Option<u32>,
     /// Agents begin at a moment of their own within this time: `10m`.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub spread: Option<u32>,

@@ -172,6 +172,7 @@ fn limits(bounds: &Bounds) -> Limits {
         timeout_s: bounds.timeout,
         max_rows: bounds.max_rows,
         max_bytes: bounds.max_bytes,
+        max_memory_mb: bounds.max_memory,
     }
 }
 

@@ -50,7 +50,8 @@ prop_compose! {
         max_rows in prop::option::weighted(0.3, 0_u64..60),
         max_bytes in prop::option::weighted(0.3, 0_u64..200_000),
     ) -> Limits {
-        Limits { max_cpu_percent, max_mbps, max_files_per_s, timeout_s, max_rows, max_bytes }
+        let max_memory_mb = None;
+        Limits { max_cpu_percent, max_mbps, max_files_per_s, timeout_s, max_rows, max_bytes, max_memory_mb }
     }
 }
 
