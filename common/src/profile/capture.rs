@@ -173,3 +173,6 @@ fn written(kind: ProfileKind, closed: &Closed, whole: ProfileFooter) -> io::Resu
 fn json(document: &impl Serialize) -> io::Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::limits::PROFILE_TASKS_THREADS_MAX;
 use crate::profile::capture::Said;
 use crate::profile::encode::FAULT;
-use crate::profile::syscalls;
+use crate::profile::{sys, syscalls};
 use crate::result::Telemetry;
 use crate::tasks::Running;
 use crate::trace;
@@ -158,7 +158,7 @@ impl Thread {
             syscall,
             wchan,
             stack: stack.lines().filter_map(kernel_function).collect(),
-            cpu_ms: ticks.saturating_mul(1_000) / rustix::param::clock_ticks_per_second().max(1),
+            cpu_ms: ticks.saturating_mul(1_000) / sys::ticks_per_second().max(1),
         })
     }
 }

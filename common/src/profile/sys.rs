@@ -13,7 +13,7 @@ use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-pub(super) use self::clock::{monotonic_ns, process_cpu, thread_cpu_ns};
+pub(super) use self::clock::{monotonic_ns, process_cpu, thread_cpu_ns, ticks_per_second};
 pub(super) use self::timer::Timer;
 use crate::limits::{PROFILE_FRAMES_MAX, PROFILE_RING_SAMPLES};
 use crate::profile::cost;

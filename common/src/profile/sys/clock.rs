@@ -17,6 +17,12 @@ pub(in crate::profile) fn thread_cpu_ns() -> u64 {
     clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// Returns in what part of a second the kernel tells CPU time in `/proc`.
+pub(in crate::profile) fn ticks_per_second() -> u64 {
+    // SAFETY: takes a number. (A crate that reads the kernel's own page for it does not run under valgrind.)
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100)
+}
+
 fn clock_ns(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer lives over the call; these clocks always exist.
