@@ -49,9 +49,9 @@ impl fmt::Display for Timestamp {
 }
 
 impl Timestamp {
-    /// Returns a moment of the years 1970 to 9999 as text. Rows carry four of them each, so this must be quick: whole days
+    /// Returns a moment of the years 1970 to 9999 as it is displayed, `None` for any other. Rows carry four of them each, so this must be quick: whole days
     /// to a date as in "chrono-compatible low-level date algorithms" by Howard Hinnant.
-    fn utc(self) -> Option<[u8; 24]> {
+    pub fn utc(self) -> Option<[u8; 24]> {
         const YEAR_10000_MS: u64 = 253_402_300_800_000;
         let ms = u64::try_from(self.0).ok().filter(|ms| *ms < YEAR_10000_MS)?;
         let (day, in_day) = (ms / 86_400_000, ms % 86_400_000);
@@ -64,23 +64,28 @@ impl Timestamp {
         let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
         let year = year_of_era + 400 * era + u64::from(month <= 2);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let fields = [
-            (0..4, year),
-            (5..7, month),
-            (8..10, day_of_month),
-            (11..13, in_day / 3_600_000),
-            (14..16, in_day / 60_000 % 60),
-            (17..19, in_day / 1_000 % 60),
-            (20..23, in_day % 1_000),
+        let pairs = [
+            (0, year / 100),
+            (2, year % 100),
+            (5, month),
+            (8, day_of_month),
+            (11, in_day / 3_600_000),
+            (14, in_day / 60_000 % 60),
+            (17, in_day / 1_000 % 60),
+            (20, in_day % 1_000 / 10),
         ];
-        for (place, mut number) in fields {
-            for digit in text.get_mut(place)?.iter_mut().rev() {
-                *digit += u8::try_from(number % 10).ok()?;
-                number /= 10;
-            }
+        for (at, number) in pairs {
+            let [tens, ones] = text.get_mut(at..at + 2)?.as_mut_array()?;
+            (*tens, *ones) = (digit(number / 10), digit(number % 10));
         }
+        *text.get_mut(22)? = digit(in_day % 10);
         Some(text)
     }
+}
+
+/// Returns a number below 10 as text.
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number).unwrap_or_default()
 }
 
 /// Tells the time. Clones share one clock; a test may set it wrong.

@@ -12,61 +12,96 @@ pub fn jsonl(row: &Row, out: &mut dyn Write) -> io::Result<()> {
     let mut line = Vec::with_capacity(768);
     line.push(b'{');
     put_path(&mut line, "path", &row.path)?;
-    put(&mut line, "kind", row.kind.as_str())?;
-    put(&mut line, "status", row.status.as_str())?;
-    put(&mut line, "errno", &row.errno)?;
-    put(&mut line, "size", &row.size)?;
-    for (name, ns) in [("mtime", row.mtime_ns), ("ctime", row.ctime_ns), ("atime", row.atime_ns)] {
-        put_time(&mut line, name, ns)?;
-    }
-    match row.btime_ns {
-        Some(ns) => put_time(&mut line, "btime", ns)?,
-        None => put(&mut line, "btime", &())?,
-    }
-    for (name, n) in [("mode", row.mode), ("uid", row.uid), ("gid", row.gid)] {
+    put_word(&mut line, b",\"kind\":\"", row.kind.as_str());
+    put_word(&mut line, b",\"status\":\"", row.status.as_str());
+    put(&mut line, b",\"errno\":", &row.errno)?;
+    put(&mut line, b",\"size\":", &row.size)?;
+    put_times(&mut line, row)?;
+    let numbers: [(&[u8], u32); 3] =
+        [(b",\"mode\":", row.mode), (b",\"uid\":", row.uid), (b",\"gid\":", row.gid)];
+    for (name, n) in numbers {
         put(&mut line, name, &n)?;
     }
-    for (name, n) in [("nlink", row.nlink), ("dev", row.dev), ("ino", row.ino)] {
+    let numbers: [(&[u8], u64); 3] =
+        [(b",\"nlink\":", row.nlink), (b",\"dev\":", row.dev), (b",\"ino\":", row.ino)];
+    for (name, n) in numbers {
         put(&mut line, name, &n)?;
     }
     if let Some(target) = &row.link_target {
+        line.push(b',');
         put_path(&mut line, "link_target", target)?;
     }
     for (kind, digest) in &row.digests {
-        put(&mut line, kind.as_str(), &common::hex::encode(digest))?;
+        line.extend_from_slice(b",\"");
+        line.extend_from_slice(kind.as_str().as_bytes());
+        line.extend_from_slice(b"\":\"");
+        common::hex::append(digest, &mut line);
+        line.push(b'"');
     }
     line.extend_from_slice(b"}\n");
     out.write_all(&line)
 }
 
-fn put_name(line: &mut Vec<u8>, name: &str) {
-    if line.len() > 1 {
-        line.push(b',');
-    }
-    line.push(b'"');
-    line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(b"\":");
-}
-
-fn put<T: Serialize + ?Sized>(line: &mut Vec<u8>, name: &str, value: &T) -> io::Result<()> {
-    put_name(line, name);
+/// Writes a value behind its name, which comes with all that JSON wants around it.
+fn put<T: Serialize + ?Sized>(line: &mut Vec<u8>, name: &[u8], value: &T) -> io::Result<()> {
+    line.extend_from_slice(name);
     Ok(serde_json::to_writer(line, value)?)
 }
 
-/// A time has nothing to escape.
-fn put_time(line: &mut Vec<u8>, name: &str, ns: i64) -> io::Result<()> {
-    put_name(line, name);
-    write!(line, "\"{}\"", Timestamp(ns.div_euclid(1_000_000)))
+/// A word of ours has nothing to escape.
+fn put_word(line: &mut Vec<u8>, name: &[u8], word: &str) {
+    line.extend_from_slice(name);
+    line.extend_from_slice(word.as_bytes());
+    line.push(b'"');
+}
+
+/// Neither has a time. Of the four some mostly are the same moment.
+fn put_times(line: &mut Vec<u8>, row: &Row) -> io::Result<()> {
+    let times: [(&[u8], Option<i64>); 4] = [
+        (b",\"mtime\":", Some(row.mtime_ns)),
+        (b",\"ctime\":", Some(row.ctime_ns)),
+        (b",\"atime\":", Some(row.atime_ns)),
+        (b",\"btime\":", row.btime_ns),
+    ];
+    let mut last = None;
+    for (name, ns) in times {
+        line.extend_from_slice(name);
+        let Some(ms) = ns.map(|ns| ns.div_euclid(1_000_000)) else {
+            line.extend_from_slice(b"null");
+            continue;
+        };
+        let text = match last {
+            Some((of, text)) if of == ms => Some(text),
+            _ => Timestamp(ms).utc(),
+        };
+        line.push(b'"');
+        match text {
+            Some(text) => line.extend_from_slice(&text),
+            None => write!(line, "{}", Timestamp(ms))?,
+        }
+        line.push(b'"');
+        last = text.map(|text| (ms, text));
+    }
+    Ok(())
 }
 
 /// A path that is no text is shown lossily, and exactly in a field of its own.
 fn put_path(line: &mut Vec<u8>, name: &str, path: &[u8]) -> io::Result<()> {
+    put_name(line, name);
     if let Ok(text) = std::str::from_utf8(path) {
-        return put(line, name, text);
+        return put(line, b":", text);
     }
-    put(line, name, &String::from_utf8_lossy(path))?;
+    put(line, b":", &String::from_utf8_lossy(path))?;
+    line.push(b',');
+    put_name(line, &format!("{name}_b64"));
     let exact = base64::engine::general_purpose::STANDARD.encode(path);
-    put(line, &format!("{name}_b64"), &exact)
+    put(line, b":", &exact)
+}
+
+fn put_name(line: &mut Vec<u8>, name: &str) {
+    line.push(b'"');
+    line.extend_from_slice(name.as_bytes());
+    line.push(b'"');
 }
 
 #[cfg(test)]

@@ -24,16 +24,17 @@ pub struct Bucket {
 }
 
 impl Buckets {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// Makes full buckets; `None` where no rate is limited.
+    pub(super) fn new(limits: &Limits) -> Option<Self> {
         let per_s = |n: u32, unit: f64| {
             let rate = f64::from(n.max(1)) * unit;
             Bucket::new(rate, rate / 10.0)
         };
-        Self {
-            bytes: limits.max_mbps.map(|n| per_s(n, 1e6)),
-            files: limits.max_files_per_s.map(|n| per_s(n, 1.0)),
-            cpu_ns: limits.max_cpu_percent.map(|n| per_s(n, 1e7)),
-        }
+        let bytes = limits.max_mbps.map(|n| per_s(n, 1e6));
+        let files = limits.max_files_per_s.map(|n| per_s(n, 1.0));
+        let cpu_ns = limits.max_cpu_percent.map(|n| per_s(n, 1e7));
+        let is_any = bytes.is_some() || files.is_some() || cpu_ns.is_some();
+        is_any.then_some(Self { bytes, files, cpu_ns })
     }
 
     /// Takes a cost at `now` and returns how long the taker must wait for the slowest of the rates.

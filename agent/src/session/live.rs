@@ -22,6 +22,7 @@ use super::bucket::Buckets;
 use super::cache::Cache;
 use super::meter::{self, Meter};
 use super::stop::{StopSignal, lock};
+use super::ticks::Tick;
 use super::upload::{Content, Read, Sent};
 use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
 use crate::hash_cache::HashCache;
@@ -38,6 +39,8 @@ pub struct LiveSession {
     request: RequestId,
     limits: Limits,
     began: Instant,
+    /// The same by the clock that costs nothing.
+    began_tick: Tick,
     ran_before: Duration,
     /// The agent's memory when the run began, where it is bounded.
     rss_before: u64,
@@ -51,7 +54,9 @@ pub struct LiveSession {
     stop: StopSignal,
     is_abandoned: AtomicBool,
     meter: Meter,
-    buckets: Mutex<Buckets>,
+    /// `None` where no rate is limited: then threads share nothing at a file.
+    buckets: Option<Mutex<Buckets>>,
+    /// What was allowed so far, counted where bytes are limited.
     bytes: AtomicU64,
     flush_at_ms: AtomicU64,
     progress: Mutex<Progress>,
@@ -112,10 +117,11 @@ impl LiveSession {
             journal,
             agent,
             request: collection.request,
-            buckets: Mutex::new(Buckets::new(&limits)),
+            buckets: Buckets::new(&limits).map(Mutex::new),
             rss_before: limits.max_memory_mb.map_or(0, |_| rss_bytes()),
             limits,
             began: Instant::now(),
+            began_tick: Tick::now(),
             ran_before: Duration::from_millis(before.ran_ms),
             started: collection.started,
             resume: collection.cursor,
@@ -314,7 +320,7 @@ impl LiveSession {
 
     fn on_time(&self) -> Result<(), Stop> {
         if let Some(seconds) = self.limits.timeout_s
-            && self.ran_before.saturating_add(self.began.elapsed())
+            && self.ran_before.saturating_add(self.began_tick.elapsed())
                 >= Duration::from_secs(seconds.into())
         {
             self.stop.say(Stop::TimedOut(seconds));
@@ -322,8 +328,14 @@ impl LiveSession {
         self.stop.check()
     }
 
+    /// Tells whether what is pending has waited long enough; where nothing is, no clock is asked.
+    fn is_flush_due(&self) -> bool {
+        let at_ms = self.flush_at_ms.load(Ordering::Relaxed);
+        at_ms != u64::MAX && self.began_tick.elapsed() >= Duration::from_millis(at_ms)
+    }
+
     fn flush_if_due(&self) -> Result<(), Stop> {
-        if self.elapsed_ms() < self.flush_at_ms.load(Ordering::Relaxed) {
+        if !self.is_flush_due() {
             return Ok(());
         }
         // Whoever holds it is about to flush.
@@ -364,13 +376,15 @@ impl Session for LiveSession {
 
     fn spend(&self, cost: Cost) -> Result<(), Stop> {
         self.check()?;
-        let before = self.bytes.fetch_add(cost.bytes, Ordering::Relaxed);
-        if self.limits.max_bytes.is_some_and(|max| before.saturating_add(cost.bytes) > max) {
+        if let Some(max) = self.limits.max_bytes
+            && self.bytes.fetch_add(cost.bytes, Ordering::Relaxed).saturating_add(cost.bytes) > max
+        {
             self.stop.say(Stop::Limit("bytes"));
             return self.stop.check();
         }
         let cpu_ns = self.meter.account();
-        let wait = lock(&self.buckets).take(cost, cpu_ns, self.began.elapsed());
+        let Some(buckets) = &self.buckets else { return Ok(()) };
+        let wait = lock(buckets).take(cost, cpu_ns, self.began.elapsed());
         if wait.is_zero() {
             return Ok(());
         }
@@ -418,7 +432,7 @@ impl Session for LiveSession {
         pending.cursor = Some(cursor);
         let is_full = pending.bytes >= limits::ROW_CHUNK_BYTES_MAX
             || pending.rows.len() >= limits::ROW_CHUNK_ROWS_MAX;
-        if is_full || self.elapsed_ms() >= self.flush_at_ms.load(Ordering::Relaxed) {
+        if is_full || self.is_flush_due() {
             return self.flush(&mut pending, None);
         }
         let age = if pending.has_begun {

@@ -18,6 +18,7 @@ use common::result::Spent;
 use super::Wait;
 use super::stop::lock;
 use super::sys::{self, Usage};
+use super::ticks::Tick;
 
 thread_local! {
     /// Of the thread that works for a collection.
@@ -31,7 +32,8 @@ thread_local! {
 /// A thread writes it, whoever asks reads it.
 type Hand = Arc<Mutex<Vec<u8>>>;
 
-/// An account is settled no more often: asking for a thread's CPU takes the kernel a microsecond, as long as a small file.
+/// An account is settled no more often, by the ticking clock: asking for a thread's CPU takes the kernel a microsecond, as
+/// long as a small file.
 const SETTLE_MIN: Duration = Duration::from_millis(1);
 
 /// Nanoseconds by [`Wait::index`].
@@ -45,6 +47,7 @@ struct Account {
     entered: Usage,
     queued_ns: u64,
     settled_at: Instant,
+    settled_tick: Tick,
     settled_cpu_ns: u64,
     /// Of what was settled: what nobody named.
     other_ns: u64,
@@ -85,6 +88,7 @@ impl Meter {
                 entered: sys::thread_usage(),
                 queued_ns: queued_ns(),
                 settled_at: Instant::now(),
+                settled_tick: Tick::now(),
                 settled_cpu_ns: thread_cpu_ns(),
                 other_ns: 0,
             });
@@ -95,7 +99,7 @@ impl Meter {
     /// Settles the calling thread's account when it is time, and returns the CPU nanoseconds since the last time.
     pub(super) fn account(&self) -> u64 {
         ACCOUNT.with_borrow_mut(|account| match account {
-            Some(account) if account.settled_at.elapsed() >= SETTLE_MIN => self.settle(account),
+            Some(account) if account.settled_tick.elapsed() >= SETTLE_MIN => self.settle(account),
             _ => 0,
         })
     }
@@ -121,6 +125,7 @@ impl Meter {
         let cpu_ns = cpu_now.saturating_sub(account.settled_cpu_ns);
         let wall_ns = nanoseconds(now.saturating_duration_since(account.settled_at)).max(cpu_ns);
         (account.settled_at, account.settled_cpu_ns) = (now, cpu_now);
+        account.settled_tick = Tick::now();
         let waits = cut_up(WAITED_NS.take(), wall_ns.saturating_sub(cpu_ns));
         let other_ns = waits.get(Wait::Other.index()).copied().unwrap_or(0);
         account.other_ns = account.other_ns.saturating_add(other_ns);

@@ -13,6 +13,7 @@ pub mod live;
 mod meter;
 mod stop;
 mod sys;
+mod ticks;
 pub mod upload;
 
 use std::time::{Duration, Instant};
