@@ -182,6 +182,41 @@ pub fn blocking<T>(session: &dyn Session, why: Wait, call: impl FnOnce() -> T) -
     value
 }
 
+/// The clock of a thread that makes one call after the other: each takes the time since the one before, so that a call
+/// costs one look at the clock and not two.
+#[derive(Debug)]
+pub struct Lap {
+    at: Instant,
+}
+
+impl Lap {
+    /// Begins with now.
+    pub fn begin() -> Self {
+        Self { at: Instant::now() }
+    }
+
+    /// Begins anew, and returns what has passed: nobody says what with.
+    pub fn restart(&mut self) -> Duration {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.at);
+        self.at = now;
+        took
+    }
+
+    /// Ends a call that may have blocked, and tells the session when it did; see [`blocking`].
+    pub fn ends(&mut self, session: &dyn Session, why: Wait) {
+        let took = self.restart();
+        if took >= WAIT_MIN {
+            session.waited(why, took);
+        }
+    }
+
+    /// Returns the last look at the clock.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+}
+
 /// Marks the calling thread as working for the collection until it is dropped: CPU accounting, profile
 /// tag, priority.
 #[derive(Debug)]

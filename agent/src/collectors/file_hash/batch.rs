@@ -5,7 +5,9 @@ use std::sync::Arc;
 use common::result::{FileKind, Row};
 use rustix::fd::OwnedFd;
 
+use super::named::Named;
 use super::plan::Plan;
+use super::resume::put_done_with;
 
 /// Leaves of one batch; few in tests, so that small trees are interrupted within.
 const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
@@ -17,10 +19,9 @@ const FOLDERS_MAX: usize = 16;
 /// An entry that a worker is to look at.
 #[derive(Debug)]
 pub(super) struct Leaf {
-    /// The folder that holds it.
-    pub(super) folder: Arc<OwnedFd>,
-    pub(super) path: Vec<u8>,
-    pub(super) name: Vec<u8>,
+    /// Which of the batch's folders holds it.
+    pub(super) folder: usize,
+    pub(super) named: Named,
     /// What the folder said it is.
     pub(super) hint: FileKind,
     /// The file system that it must be on.
@@ -73,19 +74,18 @@ impl Found {
     }
 }
 
-impl Found {
-    /// Makes a row of a file that was to be read, judged by the hunt's list.
-    pub(super) fn judged(plan: &Plan, row: Row, elapsed_ms: u64) -> Self {
-        let bytes = if row.status.has_digests() { row.size } else { 0 };
-        let verdict = plan.judge(&row);
-        Self { bytes, elapsed_ms, verdict, ..Self::free(row) }
-    }
-}
-
 impl Outcome {
     /// Makes a row that cost nothing to speak of.
     pub(super) fn row(row: Row) -> Self {
         Self::Row(Box::new(Found::free(row)))
+    }
+
+    /// Makes a row of a file that was to be read, judged by the hunt's list.
+    pub(super) fn judged(plan: &Plan, mut found: Box<Found>, elapsed_ms: u64) -> Self {
+        found.bytes = if found.row.status.has_digests() { found.row.size } else { 0 };
+        found.verdict = plan.judge(&found.row);
+        found.elapsed_ms = elapsed_ms;
+        Self::Row(found)
     }
 }
 
@@ -103,38 +103,45 @@ pub(super) struct Batch {
     pub(super) number: u64,
     pub(super) root: u32,
     pub(super) items: Vec<Item>,
+    /// The folders that hold its leaves. They stay open as long as the batch.
+    pub(super) folders: Vec<Arc<OwnedFd>>,
     /// The last entry, as a cursor has it.
     pub(super) after: Vec<u8>,
     leaves: usize,
-    folders: usize,
-    folder: Option<Arc<OwnedFd>>,
 }
 
 impl Batch {
     pub(super) fn new(number: u64) -> Self {
-        Self { number, ..Self::default() }
+        let items = Vec::with_capacity(LEAVES_MAX);
+        Self { number, items, ..Self::default() }
     }
 
-    /// Adds an entry; `after` is the cursor behind it.
-    pub(super) fn push(&mut self, item: Item, after: Vec<u8>) {
-        if let Item::Leaf(leaf) = &item {
-            self.leaves += 1;
-            if !self.folder.as_ref().is_some_and(|last| Arc::ptr_eq(last, &leaf.folder)) {
-                self.folders += 1;
-                self.folder = Some(Arc::clone(&leaf.folder));
-            }
+    /// Adds an entry that is accounted for already; `after` is the cursor behind it.
+    pub(super) fn push_done(&mut self, outcome: Outcome, after: &[u8]) {
+        self.items.push(Item::Done(outcome));
+        self.after.clear();
+        self.after.extend_from_slice(after);
+    }
+
+    /// Adds an entry for a worker to look at.
+    pub(super) fn push_leaf(
+        &mut self,
+        folder: &Arc<OwnedFd>,
+        named: Named,
+        hint: FileKind,
+        dev: Option<u64>,
+    ) {
+        if !self.folders.last().is_some_and(|last| Arc::ptr_eq(last, folder)) {
+            self.folders.push(Arc::clone(folder));
         }
-        self.items.push(item);
-        self.after = after;
+        put_done_with(named.path(), &mut self.after);
+        let folder = self.folders.len().saturating_sub(1);
+        self.items.push(Item::Leaf(Leaf { folder, named, hint, dev }));
+        self.leaves += 1;
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.leaves >= LEAVES_MAX || self.items.len() >= ENTRIES_MAX || self.folders >= FOLDERS_MAX
-    }
-
-    /// Lets go of what was only needed while it was filled.
-    pub(super) fn seal(mut self) -> Self {
-        self.folder = None;
-        self
+        let is_wide = self.folders.len() >= FOLDERS_MAX;
+        self.leaves >= LEAVES_MAX || self.items.len() >= ENTRIES_MAX || is_wide
     }
 }

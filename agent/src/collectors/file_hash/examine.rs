@@ -5,19 +5,18 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::batch::{Leaf, Outcome};
+use super::batch::{Found, Leaf, Outcome};
 use super::plan::Plan;
 use super::{meta, tally};
 use crate::session::cache::Digests;
-use crate::session::{Cost, Session, Stop, Wait, blocking};
+use crate::session::{Cost, Lap, Session, Stop, Wait, blocking};
 
 /// A file that is open and not read yet.
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) file: OwnedFd,
-    pub(super) path: Vec<u8>,
-    /// What the kernel said of it before the first byte was read.
-    pub(super) before: Statx,
+    /// Its row, which says what the kernel said before the first byte was read.
+    pub(super) found: Box<Found>,
     /// What the cache says its digests are.
     pub(super) expected: Option<Digests>,
 }
@@ -37,7 +36,7 @@ pub(super) enum Looked {
 pub(super) enum Opened {
     Done(Outcome),
     /// It is to be read.
-    Open(Box<Open>),
+    Open(Open),
 }
 
 /// Looks at entries; one for each worker.
@@ -54,7 +53,12 @@ impl<'a> Examiner<'a> {
     }
 
     /// Looks at an entry by its name, where that can spare opening it.
-    pub(super) fn look(&self, leaf: Leaf, session: &dyn Session) -> Result<Looked, Stop> {
+    pub(super) fn look(
+        &self,
+        folder: &OwnedFd,
+        leaf: Leaf,
+        session: &dyn Session,
+    ) -> Result<Looked, Stop> {
         let is_looked_at_first = self.plan.is_listing()
             || self.can_ask
             || !self.plan.select.is_open()
@@ -63,11 +67,11 @@ impl<'a> Examiner<'a> {
             return Ok(Looked::Read(leaf));
         }
         session.check()?;
-        session.take_in_hand(&leaf.path);
-        let looked = blocking(session, Wait::Open, || meta::of_name(&leaf.folder, &leaf.name));
+        session.take_in_hand(leaf.named.path());
+        let looked = blocking(session, Wait::Open, || meta::of_name(folder, leaf.named.name()));
         let stat = match looked {
             Err(errno) => {
-                let row = meta::failed(leaf.path, leaf.hint, None, errno);
+                let row = meta::failed(leaf.named.into_path(), leaf.hint, None, errno);
                 return Ok(Looked::Done(Outcome::row(row)));
             }
             Ok(stat) => stat,
@@ -79,29 +83,37 @@ impl<'a> Examiner<'a> {
             session.spend(Cost { files: 1, bytes: 0 })?;
         }
         if self.plan.is_listing() || meta::kind_of(&stat) != FileKind::Regular {
-            return Ok(Looked::Done(Outcome::row(self.unread(leaf, &stat))));
+            return Ok(Looked::Done(Outcome::row(self.unread(folder, leaf, &stat))));
         }
         Ok(if self.can_ask { Looked::Ask(leaf, Box::new(stat)) } else { Looked::Read(leaf) })
     }
 
-    /// Opens a file that is to be read.
-    pub(super) fn open(&self, leaf: Leaf, session: &dyn Session) -> Opened {
-        session.take_in_hand(&leaf.path);
-        let opened = blocking(session, Wait::Open, || {
-            open_file(&leaf.folder, &leaf.name).and_then(|file| Ok((meta::of_open(&file)?, file)))
-        });
+    /// Opens a file that is to be read. It takes the time since the last lap.
+    pub(super) fn open(
+        &self,
+        folder: &OwnedFd,
+        leaf: Leaf,
+        lap: &mut Lap,
+        session: &dyn Session,
+    ) -> Opened {
+        session.take_in_hand(leaf.named.path());
+        let opened = open_file(folder, leaf.named.name());
+        let opened = opened.and_then(|file| Ok((meta::of_open(&file)?, file)));
+        lap.ends(session, Wait::Open);
         let (before, file) = match opened {
             Ok(opened) => opened,
             Err(errno) => {
-                let stat = meta::of_name(&leaf.folder, &leaf.name).ok();
+                let stat = meta::of_name(folder, leaf.named.name()).ok();
                 return match stat {
                     Some(stat)
                         if matches!(errno, Errno::LOOP | Errno::NXIO)
                             && meta::kind_of(&stat) != FileKind::Regular =>
                     {
-                        done(self.unread(leaf, &stat))
+                        done(self.unread(folder, leaf, &stat))
                     }
-                    stat => done(meta::failed(leaf.path, leaf.hint, stat.as_ref(), errno)),
+                    stat => {
+                        done(meta::failed(leaf.named.into_path(), leaf.hint, stat.as_ref(), errno))
+                    }
                 };
             }
         };
@@ -109,9 +121,10 @@ impl<'a> Examiner<'a> {
             return Opened::Done(Outcome::Filtered(reason));
         }
         if meta::kind_of(&before) != FileKind::Regular {
-            return done(self.unread(leaf, &before));
+            return done(self.unread(folder, leaf, &before));
         }
-        Opened::Open(Box::new(Open { file, path: leaf.path, before, expected: None }))
+        let row = meta::row(leaf.named.into_path(), &before, FileStatus::Ok);
+        Opened::Open(Open { file, found: Box::new(Found::free(row)), expected: None })
     }
 
     fn filtered(&self, leaf: &Leaf, stat: &Statx) -> Option<&'static str> {
@@ -122,20 +135,22 @@ impl<'a> Examiner<'a> {
     }
 
     /// Makes the row of an entry that is not read.
-    fn unread(&self, leaf: Leaf, stat: &Statx) -> Row {
+    fn unread(&self, folder: &OwnedFd, leaf: Leaf, stat: &Statx) -> Row {
         let kind = meta::kind_of(stat);
+        let named = leaf.named;
         if kind == FileKind::Directory && !self.plan.is_listing() {
-            return meta::failed(leaf.path, kind, Some(stat), Errno::ISDIR);
+            return meta::failed(named.into_path(), kind, Some(stat), Errno::ISDIR);
         }
         let status = if self.plan.is_listing() { FileStatus::Ok } else { FileStatus::SkippedKind };
         if kind != FileKind::Symlink {
-            return meta::row(leaf.path, stat, status);
+            return meta::row(named.into_path(), stat, status);
         }
-        match retry_on_intr(|| fs::readlinkat(&leaf.folder, leaf.name.as_slice(), Vec::new())) {
+        match retry_on_intr(|| fs::readlinkat(folder, named.name(), Vec::new())) {
             Ok(target) => {
-                Row { link_target: Some(target.into_bytes()), ..meta::row(leaf.path, stat, status) }
+                let link_target = Some(target.into_bytes());
+                Row { link_target, ..meta::row(named.into_path(), stat, status) }
             }
-            Err(errno) => meta::failed(leaf.path, kind, Some(stat), errno),
+            Err(errno) => meta::failed(named.into_path(), kind, Some(stat), errno),
         }
     }
 }

@@ -45,6 +45,11 @@ impl Filter {
         self.other_roots.contains(path)
     }
 
+    /// Tells whether there is no pattern: every entry is wanted.
+    pub(super) fn is_open(&self) -> bool {
+        self.include.is_none() && self.exclude.is_empty()
+    }
+
     /// Tells whether an entry is left out, and with a folder all that is in it.
     pub(super) fn is_excluded(&self, relative: &[u8], is_folder: bool) -> bool {
         self.exclude.is_match(relative, is_folder)
@@ -89,6 +94,11 @@ impl Patterns {
             folder_names: build(folder_names)?,
             folder_paths: build(folder_paths)?,
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        let sets = [&self.names, &self.paths, &self.folder_names, &self.folder_paths];
+        sets.iter().all(|set| set.is_empty())
     }
 
     fn is_match(&self, relative: &[u8], is_folder: bool) -> bool {

@@ -13,6 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::meta;
 use super::mounts::{Children, Mount};
+use super::named::Named;
 use super::names::Names;
 use super::plan::join;
 
@@ -82,8 +83,7 @@ pub(super) struct Opened<'a> {
 /// What the innermost folder says of one of its entries.
 #[derive(Debug)]
 pub(super) struct Listed {
-    pub(super) name: Vec<u8>,
-    pub(super) path: Vec<u8>,
+    pub(super) named: Named,
     pub(super) hint: FileKind,
     /// What is mounted there.
     pub(super) mount: Option<Mount>,
@@ -107,10 +107,9 @@ impl<'a> Frames<'a> {
             return None;
         };
         let is_on_the_way = frame.towards.take().is_some_and(|towards| towards == name);
-        let mount = frame.mounts.and_then(|mounts| mounts.get(&name)).cloned();
-        let mut path = self.path.clone();
-        join(&mut path, &name);
-        Some(Listed { name, path, hint, mount, is_on_the_way })
+        let mount = frame.mounts.and_then(|mounts| mounts.get(name)).cloned();
+        let named = Named::within(&self.path, name);
+        Some(Listed { named, hint, mount, is_on_the_way })
     }
 
     /// Makes a folder the innermost.

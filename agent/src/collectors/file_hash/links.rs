@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::limits;
 use common::request::hunt::HashKind;
 use common::result::{FileStatus, Row};
-use rustix::fs::Statx;
 
+use super::batch::Found;
 use super::examine::Open;
 use super::meta;
 use super::window::Place;
@@ -30,7 +30,7 @@ pub(super) struct Links {
 #[derive(Debug)]
 struct Inode {
     /// Names that were not met yet.
-    left: u32,
+    left: u64,
     state: State,
 }
 
@@ -46,19 +46,18 @@ enum State {
 #[derive(Debug)]
 struct Name {
     place: Place,
-    path: Vec<u8>,
-    stat: Statx,
+    found: Box<Found>,
 }
 
 /// What is to be done with a file that is open.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// It is to be read, and [`Links::finish`] wants to hear of it.
-    ReadFirst(Box<Open>),
+    ReadFirst(Open),
     /// It is to be read.
-    Read(Box<Open>),
+    Read(Open),
     /// It is a row already.
-    Known(Box<Row>),
+    Known(Box<Found>),
     /// It becomes a row when the reading of another name ends.
     Waits,
 }
@@ -69,40 +68,42 @@ impl Links {
     }
 
     /// Decides what to do with a file that is open.
-    pub(super) fn claim(&self, place: Place, open: Box<Open>) -> Claim {
-        if open.before.stx_nlink < 2 {
+    pub(super) fn claim(&self, place: Place, open: Open) -> Claim {
+        let row = &open.found.row;
+        if row.nlink < 2 {
             return Claim::Read(open);
         }
-        let id = meta::file_id(&open.before);
+        let id = meta::file_id_of(row);
         let mut known = self.lock();
         let Some(inode) = known.get_mut(&id) else {
             if known.len() >= INODES_MAX {
                 return Claim::Read(open);
             }
-            let left = open.before.stx_nlink - 1;
+            let left = row.nlink - 1;
             known.insert(id, Inode { left, state: State::Reading(Vec::new()) });
             return Claim::ReadFirst(open);
         };
         inode.left = inode.left.saturating_sub(1);
         let is_last = inode.left == 0;
-        let Open { path, before: stat, .. } = *open;
-        let row = match &mut inode.state {
+        let Open { mut found, .. } = open;
+        match &mut inode.state {
             State::Reading(waiting) => {
-                waiting.push(Name { place, path, stat });
+                waiting.push(Name { place, found });
                 return Claim::Waits;
             }
             State::Read { status, digests } => {
-                Row { digests: unpack(&self.kinds, digests), ..meta::row(path, &stat, *status) }
+                found.row.status = *status;
+                found.row.digests = unpack(&self.kinds, digests);
             }
-        };
+        }
         if is_last {
             known.remove(&id);
         }
-        Claim::Known(Box::new(row))
+        Claim::Known(found)
     }
 
     /// Notes what became of a file whose first name was read, and returns the rows of the names that waited for it.
-    pub(super) fn finish(&self, id: FileId, first: &Row) -> Vec<(Place, Row)> {
+    pub(super) fn finish(&self, id: FileId, first: &Row) -> Vec<(Place, Box<Found>)> {
         let mut known = self.lock();
         let Some(Inode { left, state: State::Reading(waiting) }) = known.remove(&id) else {
             return Vec::new();
@@ -114,7 +115,7 @@ impl Links {
             known.insert(id, Inode { left, state });
         }
         drop(known);
-        waiting.into_iter().map(|name| (name.place, name.row(first))).collect()
+        waiting.into_iter().map(|name| (name.place, name.like(first))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Inode>> {
@@ -124,13 +125,11 @@ impl Links {
 
 impl Name {
     /// Makes its row: what happened to the file happened under all its names.
-    fn row(self, first: &Row) -> Row {
-        Row {
-            size: first.size,
-            errno: first.errno,
-            digests: first.digests.clone(),
-            ..meta::row(self.path, &self.stat, first.status)
-        }
+    fn like(mut self, first: &Row) -> Box<Found> {
+        let row = &mut self.found.row;
+        (row.size, row.status, row.errno) = (first.size, first.status, first.errno);
+        row.digests.clone_from(&first.digests);
+        self.found
     }
 }
 

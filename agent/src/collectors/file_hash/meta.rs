@@ -38,6 +38,12 @@ pub(super) fn file_id(stat: &Statx) -> FileId {
     }
 }
 
+/// Returns the same of a row that says what the kernel said.
+pub(super) fn file_id_of(row: &Row) -> FileId {
+    let Row { dev, ino, size, mtime_ns, ctime_ns, .. } = *row;
+    FileId { dev, ino, size, mtime_ns, ctime_ns }
+}
+
 /// Returns what an entry is.
 pub(super) fn kind_of(stat: &Statx) -> FileKind {
     kind(FileType::from_raw_mode(u32::from(stat.stx_mode)))
@@ -86,12 +92,17 @@ pub(super) fn status_of(errno: Errno) -> FileStatus {
 
 /// Makes the row of an entry that failed, with what can still be learnt of it.
 pub(super) fn failed(path: Vec<u8>, hint: FileKind, stat: Option<&Statx>, errno: Errno) -> Row {
-    let status = status_of(errno);
-    let bare = match stat {
-        Some(stat) => row(path, stat, status),
-        None => Row::bare(path, hint, status, 0),
+    let mut failed = match stat {
+        Some(stat) => row(path, stat, FileStatus::Ok),
+        None => Row::bare(path, hint, FileStatus::Ok, 0),
     };
-    Row { errno: errno.raw_os_error(), ..bare }
+    fail(&mut failed, errno);
+    failed
+}
+
+/// Turns the row of an entry into that of one that failed.
+pub(super) fn fail(row: &mut Row, errno: Errno) {
+    (row.status, row.errno) = (status_of(errno), errno.raw_os_error());
 }
 
 /// Returns when an entry was made, where its file system knows.

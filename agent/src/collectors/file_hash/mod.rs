@@ -1,10 +1,11 @@
 //! `file_hash`: walks file trees in a sorted order and yields a row for every selected entry.
 //!
 //! * [`plan`], [`filter`], [`select`], [`mounts`]: the arguments, made ready.
-//! * [`root`], [`names`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
-//! * [`examine`], [`meta`]: one entry, looked at. [`read`], [`digests`], [`pages`]: files, read once.
+//! * [`root`], [`names`], [`named`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
+//! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`digests`], [`pages`]:
+//!   files, read once.
 //! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
-//! * [`worker`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor. [`upload`]: files
+//! * [`worker`], [`delivery`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor. [`upload`]: files
 //!   that match, before their rows.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
@@ -18,6 +19,7 @@
 //! carry the path as it was asked for; links below a root are rows and are not followed.
 
 mod batch;
+mod delivery;
 mod digests;
 mod examine;
 mod filter;
@@ -25,6 +27,7 @@ mod frames;
 mod links;
 mod meta;
 mod mounts;
+mod named;
 mod names;
 mod pages;
 mod plan;
@@ -33,6 +36,8 @@ mod recall;
 mod resume;
 mod root;
 mod select;
+mod small;
+mod stream;
 mod tally;
 #[cfg(test)]
 mod tests;

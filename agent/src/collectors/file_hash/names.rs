@@ -15,6 +15,21 @@ const BUFFER_BYTES: usize = 65_536;
 /// Names between two checks of the session.
 const NAMES_PER_CHECK: usize = 4_096;
 
+/// Where the kernel writes names; one for a whole walk.
+pub(super) struct Buffer(Vec<MaybeUninit<u8>>);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self(vec![MaybeUninit::uninit(); BUFFER_BYTES])
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({})", self.0.len())
+    }
+}
+
 /// The names of a folder in byte order, in one piece of memory.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -34,12 +49,12 @@ impl Names {
     /// Reads a folder. An error in the middle leaves the names before it.
     pub(super) fn read(
         folder: &OwnedFd,
+        buffer: &mut Buffer,
         session: &dyn Session,
     ) -> Result<(Self, Option<Errno>), Stop> {
-        let mut buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
         let mut names = Self::default();
         let mut problem = None;
-        let mut raw = RawDir::new(folder, &mut buffer);
+        let mut raw = RawDir::new(folder, &mut buffer.0);
         loop {
             // Only then the kernel is asked for more.
             let next = if raw.is_buffer_empty() {
@@ -74,10 +89,10 @@ impl Names {
     }
 
     /// Takes the next name.
-    pub(super) fn next(&mut self) -> Option<(Vec<u8>, FileKind)> {
+    pub(super) fn next(&mut self) -> Option<(&[u8], FileKind)> {
         let entry = self.entries.get(self.next)?;
         self.next += 1;
-        Some((entry.of(&self.bytes).to_vec(), entry.kind))
+        Some((entry.of(&self.bytes), entry.kind))
     }
 
     /// Passes over all names before `name`.

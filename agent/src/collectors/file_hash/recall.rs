@@ -56,6 +56,11 @@ impl<'a> Recall<'a> {
         }
     }
 
+    /// Tells whether there is a cache: whether it matters when a file was read.
+    pub(super) fn is_on(&self) -> bool {
+        self.cache.is_some()
+    }
+
     /// Asks for several files at once.
     pub(super) fn find(&mut self, files: &[FileId]) -> Vec<Answer> {
         let Some(cache) = self.cache else {
@@ -82,7 +87,7 @@ impl<'a> Recall<'a> {
     /// Tells whether what comes of a file may be kept.
     pub(super) fn takes(&mut self, open: &Open) -> bool {
         let Some(cache) = self.cache else { return false };
-        *self.trusted.entry(meta::dev(&open.before)).or_insert_with(|| {
+        *self.trusted.entry(open.found.row.dev).or_insert_with(|| {
             let kind = fstatfs(&open.file).ok().and_then(|stat| u64::try_from(stat.f_type).ok());
             kind.is_some_and(|kind| cache.trusts(kind))
         })

@@ -58,7 +58,16 @@ impl Resume {
 
 /// Returns the cursor's path for an entry below which nothing is left to do.
 pub(super) fn done_with(path: &[u8]) -> Vec<u8> {
-    [path, b"/"].concat()
+    let mut after = Vec::with_capacity(path.len() + 1);
+    put_done_with(path, &mut after);
+    after
+}
+
+/// Puts the same in the place of another.
+pub(super) fn put_done_with(path: &[u8], after: &mut Vec<u8>) {
+    after.clear();
+    after.extend_from_slice(path);
+    after.push(b'/');
 }
 
 #[cfg(test)]

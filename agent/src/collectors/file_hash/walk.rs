@@ -10,10 +10,11 @@ use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;
 
-use super::batch::{Batch, Found, Item, Leaf, Outcome};
+use super::batch::{Batch, Found, Outcome};
 use super::frames::{Base, Frames, Listed, Opened, open_folder, open_unmounted};
 use super::mounts::{Mount, Mounts};
-use super::names::Names;
+use super::named::Named;
+use super::names::{Buffer, Names};
 use super::plan::{Plan, below, components};
 use super::resume::{Past, Resume, done_with};
 use super::root::{Place, Ways};
@@ -34,6 +35,7 @@ pub(super) struct Walker<'a> {
     /// Device number of the mount that the root lies on.
     root_mount: Option<u64>,
     frames: Frames<'a>,
+    buffer: Buffer,
     /// Where an earlier run stopped.
     resume: Option<Resume>,
     batches: u64,
@@ -44,8 +46,7 @@ pub(super) struct Walker<'a> {
 #[derive(Debug, Clone)]
 struct Entry {
     folder: Arc<OwnedFd>,
-    name: Vec<u8>,
-    path: Vec<u8>,
+    named: Named,
     hint: FileKind,
     mount: Option<Mount>,
     level: usize,
@@ -70,6 +71,7 @@ impl<'a> Walker<'a> {
             root_dev: None,
             root_mount: None,
             frames: Frames::default(),
+            buffer: Buffer::default(),
             resume,
             batches: 0,
             walked: 0,
@@ -99,7 +101,7 @@ impl<'a> Walker<'a> {
         }
         self.batches += 1;
         batch.root = u32::try_from(self.root).unwrap_or(u32::MAX);
-        Ok(Some(batch.seal()))
+        Ok(Some(batch))
     }
 
     fn begin_root(&mut self, batch: &mut Batch, session: &dyn Session) -> Result<bool, Stop> {
@@ -116,10 +118,10 @@ impl<'a> Walker<'a> {
             Place::Found { parent, name, real } => {
                 self.root_mount = self.plan.mounts.over(&real).map(|mount| mount.dev);
                 let folder = Arc::new(parent);
-                let path = path.clone();
+                let named = Named::shown_as(path.clone(), name);
                 let hint = FileKind::Unknown;
                 let real = Some(real);
-                let entry = Entry { folder, name, path, hint, mount: None, level: 0, past, real };
+                let entry = Entry { folder, named, hint, mount: None, level: 0, past, real };
                 self.look_at_unknown(entry, batch, session)?;
             }
             Place::OnSkipped { point, kind } => {
@@ -127,8 +129,7 @@ impl<'a> Walker<'a> {
                 self.add_skipped(row, &point, &kind, batch);
             }
             Place::Failed(errno) => {
-                let row = meta::failed(path.clone(), FileKind::Unknown, None, errno);
-                self.add(Outcome::row(row), path, batch);
+                self.add_failed(path, FileKind::Unknown, None, errno, batch);
             }
         }
         Ok(true)
@@ -138,27 +139,25 @@ impl<'a> Walker<'a> {
     fn step(&mut self, batch: &mut Batch, session: &dyn Session) -> Result<(), Stop> {
         let level = self.frames.level();
         let Some(listed) = self.frames.next() else { return Ok(()) };
-        let Listed { name, path, hint, mount, is_on_the_way } = listed;
+        let Listed { named, hint, mount, is_on_the_way } = listed;
         let past = match &self.resume {
             Some(resume) if is_on_the_way => resume.past(level),
             _ => Past::New,
         };
-        if past == Past::Done || self.plan.filter.is_other_root(&path) {
+        if past == Past::Done || self.plan.filter.is_other_root(named.path()) {
             return Ok(());
         }
-        if path.len() > limits::TREE_PATH_BYTES_MAX {
-            let row = meta::failed(path.clone(), hint, None, Errno::NAMETOOLONG);
-            self.add(Outcome::row(row), &path, batch);
+        if named.path().len() > limits::TREE_PATH_BYTES_MAX {
+            self.add_failed(named.path(), hint, None, Errno::NAMETOOLONG, batch);
             return Ok(());
         }
         match self.frames.innermost() {
             Ok(folder) => {
-                let entry = Entry { folder, name, path, hint, mount, level, past, real: None };
+                let entry = Entry { folder, named, hint, mount, level, past, real: None };
                 self.judge(entry, batch, session)
             }
             Err(errno) => {
-                let row = meta::failed(path.clone(), hint, None, errno);
-                self.add(Outcome::row(row), &path, batch);
+                self.add_failed(named.path(), hint, None, errno, batch);
                 Ok(())
             }
         }
@@ -172,21 +171,21 @@ impl<'a> Walker<'a> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let is_folder = entry.hint == FileKind::Directory;
-        if self.is_excluded(&entry.path, is_folder) {
-            self.add(Outcome::Filtered(tally::EXCLUDE), &entry.path, batch);
+        if self.is_excluded(entry.named.path(), is_folder) {
+            self.add(Outcome::Filtered(tally::EXCLUDE), entry.named.path(), batch);
             return Ok(());
         }
         if let Some(mount) = &entry.mount {
             if self.is_elsewhere(Some(mount)) {
-                self.add_elsewhere(&entry.path, &entry.path, &mount.kind, batch);
+                self.add_elsewhere(entry.named.path(), entry.named.path(), &mount.kind, batch);
                 return Ok(());
             }
             if mount.is_skipped() && !self.plan.all_file_systems {
                 // A folder is covered by a folder, anything else by anything but a folder.
                 let is_folder = entry.hint == FileKind::Directory;
                 let what = if is_folder { FileKind::Directory } else { FileKind::Unknown };
-                let row = Row::bare(entry.path.clone(), what, FileStatus::SkippedFs, 0);
-                self.add_skipped(row, &entry.path, &mount.kind, batch);
+                let row = Row::bare(entry.named.path().to_vec(), what, FileStatus::SkippedFs, 0);
+                self.add_skipped(row, entry.named.path(), &mount.kind, batch);
                 return Ok(());
             }
         }
@@ -208,7 +207,7 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        match meta::of_name(&entry.folder, &entry.name) {
+        match meta::of_name(&entry.folder, entry.named.name()) {
             Ok(stat) if meta::kind_of(&stat) == FileKind::Directory => {
                 self.enter(entry, batch, session)
             }
@@ -224,8 +223,7 @@ impl<'a> Walker<'a> {
                 Ok(())
             }
             Err(errno) => {
-                let row = meta::failed(entry.path.clone(), entry.hint, None, errno);
-                self.add(Outcome::row(row), &entry.path, batch);
+                self.add_failed(entry.named.path(), entry.hint, None, errno, batch);
                 Ok(())
             }
         }
@@ -233,17 +231,16 @@ impl<'a> Walker<'a> {
 
     /// Leaves an entry to the workers.
     fn add_leaf(&mut self, entry: Entry, batch: &mut Batch) {
-        let Entry { folder, name, path, hint, mount, .. } = entry;
-        if !self.is_included(&path, false) {
-            return self.add(Outcome::Filtered(tally::INCLUDE), &path, batch);
+        let Entry { folder, named, hint, mount, .. } = entry;
+        if !self.is_included(named.path(), false) {
+            return self.add(Outcome::Filtered(tally::INCLUDE), named.path(), batch);
         }
         self.walked += 1;
         // A file is on the file system of its folder, unless it is a mount point itself. (Its own `st_dev` does not
         // tell: an overlay reports that of a layer.)
         let is_asked = self.plan.one_file_system && mount.is_some();
         let dev = if is_asked { self.root_dev } else { None };
-        let after = done_with(&path);
-        batch.push(Item::Leaf(Leaf { folder, path, name, hint, dev }), after);
+        batch.push_leaf(&folder, named, hint, dev);
     }
 
     /// Opens a folder, reads its names and makes it the innermost.
@@ -254,12 +251,12 @@ impl<'a> Walker<'a> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let is_unmounted = entry.level > 0 && entry.mount.is_none() && entry.real.is_none();
-        session.take_in_hand(&entry.path);
+        session.take_in_hand(entry.named.path());
         let opened = blocking(session, Wait::Open, || {
             let opened = if is_unmounted {
-                open_unmounted(&entry.folder, &entry.name)
+                open_unmounted(&entry.folder, entry.named.name())
             } else {
-                open_folder(&entry.folder, &entry.name)
+                open_folder(&entry.folder, entry.named.name())
             };
             opened.and_then(|folder| Ok((meta::of_open(&folder)?, folder)))
         });
@@ -274,10 +271,9 @@ impl<'a> Walker<'a> {
             }
             Err(errno) => {
                 // Also when an earlier run was in it: what it did not come to is lost, and must not be in silence.
-                let stat = meta::of_name(&entry.folder, &entry.name).ok();
-                let row =
-                    meta::failed(entry.path.clone(), FileKind::Directory, stat.as_ref(), errno);
-                self.add(Outcome::row(row), &entry.path, batch);
+                let stat = meta::of_name(&entry.folder, entry.named.name()).ok();
+                let path = entry.named.path();
+                self.add_failed(path, FileKind::Directory, stat.as_ref(), errno, batch);
                 return Ok(());
             }
         };
@@ -285,7 +281,7 @@ impl<'a> Walker<'a> {
             self.root_dev = Some(meta::dev(&stat));
         } else if self.plan.one_file_system && self.root_dev != Some(meta::dev(&stat)) {
             let kind = entry.mount.as_ref().map_or("subvolume", |mount| mount.kind.as_str());
-            self.add_elsewhere(&entry.path, &entry.path, kind, batch);
+            self.add_elsewhere(entry.named.path(), entry.named.path(), kind, batch);
             return Ok(());
         }
         if self.frames.links() > 0 && self.frames.holds(&stat) {
@@ -298,10 +294,10 @@ impl<'a> Walker<'a> {
             .is_some_and(|max| u32::try_from(entry.level).is_ok_and(|l| l >= max));
         if is_deepest {
             let outcome = self.folder_outcome(&entry, &stat, None);
-            self.add(outcome, &entry.path, batch);
+            self.add(outcome, entry.named.path(), batch);
             return Ok(());
         }
-        let (mut names, problem) = Names::read(&folder, session)?;
+        let (mut names, problem) = Names::read(&folder, &mut self.buffer, session)?;
         let resume = self.resume.as_ref().filter(|_| entry.past == Past::Entered);
         let towards = resume.and_then(|resume| resume.towards(entry.level)).map(<[u8]>::to_vec);
         if let Some(towards) = &towards {
@@ -310,7 +306,7 @@ impl<'a> Walker<'a> {
         match resume.map(|resume| resume.after.clone()) {
             None => {
                 let outcome = self.folder_outcome(&entry, &stat, problem);
-                self.add_entered(outcome, entry.path.clone(), batch);
+                self.add_entered(outcome, entry.named.path().to_vec(), batch);
             }
             // Rather said twice than not at all: names may be missing that were there before.
             Some(after) if problem.is_some() => {
@@ -322,13 +318,14 @@ impl<'a> Walker<'a> {
         let is_linked = entry.level > 0 && entry.real.is_some();
         let base = match (entry.real, self.frames.base()) {
             (None, Some(base)) => base,
-            (real, _) => {
-                Arc::new(Base { path_len: entry.path.len(), real: real.unwrap_or_default() })
-            }
+            (real, _) => Arc::new(Base {
+                path_len: entry.named.path().len(),
+                real: real.unwrap_or_default(),
+            }),
         };
-        let mounts = self.plan.mounts.within(&base.real(&entry.path));
+        let mounts = self.plan.mounts.within(&base.real(entry.named.path()));
         let opened = Opened { folder, base, is_linked, stat, names, mounts, towards };
-        self.frames.push(&entry.path, opened);
+        self.frames.push(entry.named.path(), opened);
         Ok(())
     }
 
@@ -339,34 +336,37 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        let real = self.frames.base().map(|base| base.real(&entry.path)).unwrap_or_default();
+        let real = self.frames.base().map(|base| base.real(entry.named.path())).unwrap_or_default();
         if let Ok(Some(mount)) = Mounts::read().map(|mounts| mounts.at(&real).cloned()) {
             return self.judge(Entry { mount: Some(mount), ..entry }, batch, session);
         }
         // It is away again, or hidden.
-        let row = meta::failed(entry.path.clone(), FileKind::Directory, None, Errno::XDEV);
-        self.add(Outcome::row(row), &entry.path, batch);
+        self.add_failed(entry.named.path(), FileKind::Directory, None, Errno::XDEV, batch);
         Ok(())
     }
 
     fn folder_outcome(&self, entry: &Entry, stat: &Statx, problem: Option<Errno>) -> Outcome {
         if let Some(errno) = problem {
-            let row = meta::failed(entry.path.clone(), FileKind::Directory, Some(stat), errno);
+            let row =
+                meta::failed(entry.named.path().to_vec(), FileKind::Directory, Some(stat), errno);
             return Outcome::row(row);
         }
         if !self.plan.is_listing() {
             return Outcome::Folder;
         }
-        if entry.level > 0 && !self.is_included(&entry.path, true) {
+        if entry.level > 0 && !self.is_included(entry.named.path(), true) {
             return Outcome::Filtered(tally::INCLUDE);
         }
         if let Some(reason) = self.plan.select.refuses(stat) {
             return Outcome::Filtered(reason);
         }
-        Outcome::row(meta::row(entry.path.clone(), stat, FileStatus::Ok))
+        Outcome::row(meta::row(entry.named.path().to_vec(), stat, FileStatus::Ok))
     }
 
     fn is_included(&self, path: &[u8], is_folder: bool) -> bool {
+        if self.plan.filter.is_open() {
+            return true;
+        }
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
         let relative = below(root, path).filter(|relative| !relative.is_empty());
         let relative = relative.or_else(|| components(path).last()).unwrap_or_default();
@@ -374,6 +374,9 @@ impl<'a> Walker<'a> {
     }
 
     fn is_excluded(&self, path: &[u8], is_folder: bool) -> bool {
+        if self.plan.filter.is_open() {
+            return false;
+        }
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
         self.plan.filter.is_excluded(below(root, path).unwrap_or_default(), is_folder)
     }
@@ -401,10 +404,21 @@ impl<'a> Walker<'a> {
         self.add(Outcome::Row(Box::new(found)), &path, batch);
     }
 
+    fn add_failed(
+        &mut self,
+        path: &[u8],
+        kind: FileKind,
+        stat: Option<&Statx>,
+        errno: Errno,
+        batch: &mut Batch,
+    ) {
+        self.add(Outcome::row(meta::failed(path.to_vec(), kind, stat, errno)), path, batch);
+    }
+
     /// Accounts for an entry below which nothing follows.
     fn add(&mut self, outcome: Outcome, path: &[u8], batch: &mut Batch) {
         self.walked += 1;
-        batch.push(Item::Done(outcome), done_with(path));
+        batch.push_done(outcome, &done_with(path));
     }
 
     /// Accounts for a folder whose entries follow after this cursor.
@@ -413,6 +427,6 @@ impl<'a> Walker<'a> {
         if let Outcome::Row(found) = &mut outcome {
             found.after = Some(after.clone());
         }
-        batch.push(Item::Done(outcome), after);
+        batch.push_done(outcome, &after);
     }
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use common::result::{FilesFooter, Row};
 
 use super::batch::{Batch, Outcome, Verdict};
-use super::read::Stream;
 use super::resume::done_with;
+use super::stream::Stream;
 use super::tally;
 use super::upload::Uploads;
 use crate::collectors::CollectError;
@@ -204,9 +204,10 @@ impl Window {
         self.idle.load(Ordering::Relaxed) > 0
     }
 
-    /// Puts outcomes into their places.
-    pub(super) fn put(&self, outcomes: impl IntoIterator<Item = (Place, Outcome)>) {
+    /// Puts outcomes into their places. `bytes` were read for them, besides those of [`Self::count_bytes`].
+    pub(super) fn put(&self, outcomes: impl IntoIterator<Item = (Place, Outcome)>, bytes: u64) {
         let mut state = self.lock();
+        self.count_bytes(bytes);
         for (place, outcome) in outcomes {
             if let Some(found) = state.place(place) {
                 *found = Some(outcome);

@@ -1,16 +1,20 @@
 //! What each thread does: pull entries from the one walker, look at them, put them into the window.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
+use rustix::io::Errno;
 
 use super::batch::{Batch, Found, Item, Leaf, Outcome};
+use super::delivery::Delivery;
 use super::examine::{Examiner, Looked, Opened};
 use super::links::Links;
 use super::meta;
 use super::plan::Plan;
-use super::read::{Delivery, Reader, Stream};
+use super::read::Reader;
 use super::recall::{self, Answer};
+use super::stream::Stream;
 use super::walk::Walker;
 use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
@@ -45,8 +49,9 @@ struct Worker<'a, 'p> {
     session: &'a dyn Session,
     examiner: Examiner<'a>,
     reader: Reader<'a>,
-    /// Small files that are open and not read yet.
+    /// Files that are open and not read yet: those that are not in memory, or not small.
     group: Vec<Stream>,
+    delivery: Delivery<'a>,
 }
 
 impl<'a, 'p> Worker<'a, 'p> {
@@ -58,6 +63,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             examiner: Examiner::new(plan, recall::answering(plan, session).is_some()),
             reader: Reader::new(plan, &shared.window, &shared.links, session),
             group: Vec::with_capacity(GROUP),
+            delivery: Delivery::new(&shared.window),
         }
     }
 
@@ -69,9 +75,9 @@ impl<'a, 'p> Worker<'a, 'p> {
                 Next::End => return Ok(()),
                 Next::Wait => blocking(self.session, Wait::Peers, || window.wait()),
                 Next::Read(big) => {
-                    let mut delivery = Delivery::new(window);
-                    self.reader.read_big(*big, &mut delivery, self.session)?;
-                    delivery.deliver();
+                    self.delivery.begin();
+                    self.reader.read_big(*big, &mut self.delivery, self.session)?;
+                    self.delivery.deliver();
                 }
                 Next::Walk => match self.pull()? {
                     Some(batch) => self.take(batch)?,
@@ -94,23 +100,27 @@ impl<'a, 'p> Worker<'a, 'p> {
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Stop> {
-        let mut delivery = Delivery::new(&self.shared.window);
+        self.delivery.begin();
+        let Batch { number, items, folders, .. } = batch;
         let mut asked = Vec::new();
-        for (index, item) in batch.items.into_iter().enumerate() {
-            let place = Place { batch: batch.number, index };
+        for (index, item) in items.into_iter().enumerate() {
+            let place = Place { batch: number, index };
             let looked = match item {
-                Item::Leaf(leaf) => self.examiner.look(leaf, self.session)?,
+                Item::Leaf(leaf) => match folders.get(leaf.folder) {
+                    Some(folder) => self.examiner.look(folder, leaf, self.session)?,
+                    None => Looked::Done(without_folder(leaf)),
+                },
                 Item::Done(outcome) => Looked::Done(outcome),
             };
             match looked {
-                Looked::Done(outcome) => delivery.add(place, outcome, self.session)?,
-                Looked::Read(leaf) => self.open(place, leaf, None, &mut delivery)?,
+                Looked::Done(outcome) => self.delivery.add(place, outcome, self.session)?,
+                Looked::Read(leaf) => self.open(place, &folders, leaf, None)?,
                 Looked::Ask(leaf, stat) => asked.push((place, leaf, stat)),
             }
         }
-        self.recall(asked, &mut delivery)?;
-        self.reader.read_group(self.group.drain(..), &mut delivery, self.session)?;
-        delivery.deliver();
+        self.recall(asked, &folders)?;
+        self.reader.read_group(self.group.drain(..), &mut self.delivery, self.session)?;
+        self.delivery.deliver();
         Ok(())
     }
 
@@ -118,7 +128,7 @@ impl<'a, 'p> Worker<'a, 'p> {
     fn recall(
         &mut self,
         asked: Vec<(Place, Leaf, Box<Statx>)>,
-        delivery: &mut Delivery<'_>,
+        folders: &[Arc<OwnedFd>],
     ) -> Result<(), Stop> {
         if asked.is_empty() {
             return Ok(());
@@ -127,49 +137,63 @@ impl<'a, 'p> Worker<'a, 'p> {
         let answers = self.reader.recall.find(&ids);
         // What was looked up costs no file and no bytes, but time.
         self.session.spend(Cost::default())?;
+        self.delivery.lap.restart();
         for (((place, leaf, stat), id), answer) in asked.into_iter().zip(ids).zip(answers) {
             match answer {
                 Answer::Known(digests) => {
-                    let row = recall::row(leaf.path, &stat, digests);
-                    let found = Found::judged(self.shared.plan, row, 0);
-                    delivery.add(place, Outcome::Row(Box::new(found)), self.session)?;
+                    let row = recall::row(leaf.named.into_path(), &stat, digests);
+                    let found = Box::new(Found::free(row));
+                    let outcome = Outcome::judged(self.shared.plan, found, 0);
+                    self.delivery.add(place, outcome, self.session)?;
                 }
-                Answer::Unknown => self.open(place, leaf, None, delivery)?,
-                Answer::Check(digests) => self.open(place, leaf, Some((id, digests)), delivery)?,
+                Answer::Unknown => self.open(place, folders, leaf, None)?,
+                Answer::Check(digests) => self.open(place, folders, leaf, Some((id, digests)))?,
             }
         }
         Ok(())
     }
 
-    /// Opens a file and puts it among those that are to be read. `expected` is what the cache said of it.
+    /// Opens a file and reads it, or puts it among those that are to be read. `expected` is what the cache said of it.
     fn open(
         &mut self,
         place: Place,
+        folders: &[Arc<OwnedFd>],
         leaf: Leaf,
         expected: Option<(FileId, Digests)>,
-        delivery: &mut Delivery<'_>,
     ) -> Result<(), Stop> {
-        let mut open = match self.examiner.open(leaf, self.session) {
-            Opened::Done(outcome) => return delivery.add(place, outcome, self.session),
+        let Self { session, reader, delivery, .. } = self;
+        let Some(folder) = folders.get(leaf.folder) else {
+            return delivery.add(place, without_folder(leaf), *session);
+        };
+        let mut open = match self.examiner.open(folder, leaf, &mut delivery.lap, *session) {
+            Opened::Done(outcome) => return delivery.add(place, outcome, *session),
             Opened::Open(open) => open,
         };
-        let id = meta::file_id(&open.before);
-        open.expected = expected.filter(|(asked, _)| *asked == id).map(|(_, digests)| digests);
-        let stream = self.reader.stream(place, open, delivery, self.session)?;
-        match stream {
+        if let Some((asked, digests)) = expected
+            && asked == meta::file_id_of(&open.found.row)
+        {
+            open.expected = Some(digests);
+        }
+        let Some(file) = reader.claim(place, open, delivery, *session)? else { return Ok(()) };
+        match reader.take(file, delivery, *session)? {
             Some(stream) if !stream.is_big() => self.group.push(stream),
             Some(stream) => {
                 if let Some(big) = self.shared.window.offer(stream) {
-                    self.reader.read_big(big, delivery, self.session)?;
+                    reader.read_big(big, delivery, *session)?;
                 }
             }
             None => {}
         }
         if self.group.len() >= GROUP {
-            self.reader.read_group(self.group.drain(..), delivery, self.session)?;
+            reader.read_group(self.group.drain(..), delivery, *session)?;
         }
         Ok(())
     }
+}
+
+/// Accounts for a leaf whose folder its batch does not know, which the walk does not make.
+fn without_folder(leaf: Leaf) -> Outcome {
+    Outcome::row(meta::failed(leaf.named.into_path(), leaf.hint, None, Errno::BADF))
 }
 
 /// Ends the other workers when one panics: they would wait for its rows for ever.

@@ -51,6 +51,44 @@ pub(super) fn update_many<'a>(streams: impl Iterator<Item = (&'a mut Digests, &'
     md5::update_many(&mut md5s);
 }
 
+/// Makes the digests of streams that lie in memory whole, each into its place.
+pub(super) fn of_whole<'a>(
+    kinds: &[HashKind],
+    streams: impl Iterator<Item = (&'a [u8], &'a mut Vec<(HashKind, Vec<u8>)>)>,
+) {
+    if let [kind] = kinds
+        && *kind != HashKind::Md5
+    {
+        streams.for_each(|(bytes, place)| place.push((*kind, of_one(*kind, bytes))));
+        return;
+    }
+    let blank = Digests::new(kinds);
+    let mut all: Vec<_> = streams.map(|(bytes, place)| (blank.clone(), bytes, place)).collect();
+    if let [(digests, bytes, _)] = all.as_mut_slice() {
+        digests.update(bytes);
+    } else {
+        update_many(all.iter_mut().map(|(digests, bytes, _)| (digests, *bytes)));
+    }
+    for (digests, _, place) in all {
+        *place = digests.finish();
+    }
+}
+
+/// Returns one digest of one stream.
+fn of_one(kind: HashKind, bytes: &[u8]) -> Vec<u8> {
+    match kind {
+        HashKind::Md5 => {
+            let mut md5 = Md5::new();
+            md5.update(bytes);
+            md5.finish()
+        }
+        HashKind::Sha1 => Sha1::digest(bytes).to_vec(),
+        HashKind::Sha256 => Sha256::digest(bytes).to_vec(),
+        HashKind::Sha512 => Sha512::digest(bytes).to_vec(),
+        HashKind::Blake3 => blake3::hash(bytes).as_bytes().to_vec(),
+    }
+}
+
 impl Digests {
     pub(super) fn new(kinds: &[HashKind]) -> Self {
         let begin = |kind: &HashKind| match kind {

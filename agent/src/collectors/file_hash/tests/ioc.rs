@@ -13,7 +13,7 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::super::batch::{Batch, Found, Item, Outcome, Verdict};
+use super::super::batch::{Batch, Found, Outcome, Verdict};
 use super::super::collect;
 use super::super::plan::Plan;
 use super::super::tally::Rules;
@@ -111,14 +111,15 @@ fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
     };
     let mut batch = Batch::new(0);
     for name in ["a", "b", "c"] {
-        batch.push(Item::Done(Outcome::Folder), name.into());
+        batch.push_done(Outcome::Folder, name.as_bytes());
     }
     window.open(&batch);
     let place = |index| Place { batch: 0, index };
-    window.put([
+    let outcomes = [
         (place(0), judged("/r/a", Verdict::Matched)),
         (place(1), judged("/r/b", Verdict::Unmatched)),
-    ]);
+    ];
+    window.put(outcomes, 0);
     window.emit(&session).unwrap();
     let seen = session.seen();
     assert_eq!(seen.rows.iter().map(|row| row.path.as_slice()).collect::<Vec<_>>(), [b"/r/a"]);

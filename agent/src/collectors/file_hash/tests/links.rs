@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rustix::fd::OwnedFd;
 
+use super::super::batch::Found;
 use super::super::examine::Open;
 use super::super::links::{Claim, Links};
 use super::super::window::Place;
@@ -90,11 +91,12 @@ fn what_happens_to_the_first_name_happens_to_those_that_wait() {
     }
     let open = |name: &str| {
         let file = OwnedFd::from(File::open(folder.path().join(name)).unwrap());
-        let before = meta::of_open(&file).unwrap();
-        Box::new(Open { file, path: name.as_bytes().to_vec(), before, expected: None })
+        let stat = meta::of_open(&file).unwrap();
+        let row = meta::row(name.as_bytes().to_vec(), &stat, FileStatus::Ok);
+        Open { file, found: Box::new(Found::free(row)), expected: None }
     };
     let place = |index| Place { batch: 0, index };
-    let id = meta::file_id(&open("a").before);
+    let id = meta::file_id_of(&open("a").found.row);
     let digests = vec![(HashKind::Sha256, vec![1; 32])];
     for (status, errno) in [
         (FileStatus::Ok, 0),
@@ -109,11 +111,13 @@ fn what_happens_to_the_first_name_happens_to_those_that_wait() {
         let bare = Row::bare(b"a".to_vec(), FileKind::Regular, status, 0);
         let first = Row { size: 7, errno, digests: digests.clone(), ..bare };
         let waited = links.finish(id, &first);
-        let [(at, row)] = waited.as_slice() else { panic!("{waited:?}") };
+        let [(at, found)] = waited.as_slice() else { panic!("{waited:?}") };
+        let row = &found.row;
         assert_eq!((at.index, row.path.as_slice(), row.status), (1, &b"b"[..], status));
         assert_eq!((row.errno, &row.digests, row.nlink), (errno, &digests, 3));
         match (links.claim(place(2), open("c")), status) {
-            (Claim::Known(row), FileStatus::Ok | FileStatus::CacheMismatch) => {
+            (Claim::Known(found), FileStatus::Ok | FileStatus::CacheMismatch) => {
+                let row = found.row;
                 assert_eq!((row.path.as_slice(), row.status), (&b"c"[..], status));
                 assert_eq!(row.digests, digests);
                 // All names were met: nothing is held any more.

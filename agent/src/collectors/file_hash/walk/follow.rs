@@ -14,6 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::{Entry, Walker};
 use crate::collectors::file_hash::batch::{Batch, Outcome};
+use crate::collectors::file_hash::named::Named;
 use crate::collectors::file_hash::root::Place;
 use crate::collectors::file_hash::{meta, tally};
 use crate::session::{Session, Stop};
@@ -28,25 +29,26 @@ impl Walker<'_> {
     ) -> Result<(), Stop> {
         let Some(base) = self.frames.base() else { return Ok(()) };
         let target =
-            retry_on_intr(|| fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new()));
+            retry_on_intr(|| fs::readlinkat(&entry.folder, entry.named.name(), Vec::new()));
         let Ok(target) = target.map(CString::into_bytes) else {
             // Whatever it is by now.
             self.add_leaf(Entry { hint: FileKind::Unknown, ..entry }, batch);
             return Ok(());
         };
-        let folder = entry.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        let folder = base.real(entry.path.get(..folder.max(1)).unwrap_or_default());
+        let folder = entry.named.path().iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let folder = base.real(entry.named.path().get(..folder.max(1)).unwrap_or_default());
         match self.ways().follow(&entry.folder, &folder, &target) {
             Place::Found { parent, name, real } => {
                 let mount = self.plan.mounts.over(&real);
                 if self.is_elsewhere(mount) {
                     let kind = mount.map_or("", |mount| mount.kind.as_str()).to_owned();
-                    self.add_elsewhere(&entry.path, &real, &kind, batch);
+                    self.add_elsewhere(entry.named.path(), &real, &kind, batch);
                     return Ok(());
                 }
                 match meta::of_name(&parent, &name) {
                     Ok(stat) => {
-                        let place = Entry { folder: Arc::new(parent), name, ..entry.clone() };
+                        let named = Named::shown_as(entry.named.path().to_vec(), name);
+                        let place = Entry { folder: Arc::new(parent), named, ..entry.clone() };
                         let found = Entry { hint: meta::kind_of(&stat), real: Some(real), ..place };
                         self.take(found, &entry, &stat, batch, session)?;
                     }
@@ -55,7 +57,7 @@ impl Walker<'_> {
             }
             Place::OnSkipped { point, kind } => {
                 let status = FileStatus::SkippedFs;
-                let row = Row::bare(entry.path, FileKind::Symlink, status, 0);
+                let row = Row::bare(entry.named.into_path(), FileKind::Symlink, status, 0);
                 self.add_skipped(row, &point, &kind, batch);
             }
             Place::Failed(errno) => self.add_unreached(entry, errno, batch),
@@ -76,13 +78,13 @@ impl Walker<'_> {
             self.add_leaf(found, batch);
             return Ok(());
         }
-        if self.is_excluded(&found.path, true) {
-            self.add(Outcome::Filtered(tally::EXCLUDE), &found.path, batch);
+        if self.is_excluded(found.named.path(), true) {
+            self.add(Outcome::Filtered(tally::EXCLUDE), found.named.path(), batch);
             return Ok(());
         }
         let is_too_far = self.frames.links() >= limits::LINKS_ON_THE_WAY_MAX;
         if is_too_far || self.frames.holds(stat) {
-            match meta::of_name(&link.folder, &link.name) {
+            match meta::of_name(&link.folder, link.named.name()) {
                 Ok(own) => self.add_loop(link, &own, batch),
                 Err(errno) => self.add_unreached(link.clone(), errno, batch),
             }
@@ -94,18 +96,18 @@ impl Walker<'_> {
     /// Accounts for a link or folder that leads back to where the walk is.
     pub(super) fn add_loop(&mut self, entry: &Entry, stat: &Statx, batch: &mut Batch) {
         let kind = meta::kind_of(stat);
-        let read = || fs::readlinkat(&entry.folder, entry.name.as_slice(), Vec::new());
+        let read = || fs::readlinkat(&entry.folder, entry.named.name(), Vec::new());
         let target = (kind == FileKind::Symlink).then(|| retry_on_intr(read).ok()).flatten();
-        let outcome = if !self.is_included(&entry.path, kind == FileKind::Directory) {
+        let outcome = if !self.is_included(entry.named.path(), kind == FileKind::Directory) {
             Outcome::Filtered(tally::INCLUDE)
         } else if let Some(reason) = self.plan.select.refuses(stat) {
             Outcome::Filtered(reason)
         } else {
-            let row = meta::row(entry.path.clone(), stat, FileStatus::SkippedKind);
+            let row = meta::row(entry.named.path().to_vec(), stat, FileStatus::SkippedKind);
             let link_target = target.map(std::ffi::CString::into_bytes);
             Outcome::row(Row { errno: Errno::LOOP.raw_os_error(), link_target, ..row })
         };
-        self.add(outcome, &entry.path, batch);
+        self.add(outcome, entry.named.path(), batch);
     }
 
     /// Accounts for a link whose target is not there (it is the row of the link) or cannot be reached.
@@ -113,11 +115,10 @@ impl Walker<'_> {
         if errno == Errno::NOENT {
             return self.add_leaf(entry, batch);
         }
-        let stat = meta::of_name(&entry.folder, &entry.name).ok();
+        let stat = meta::of_name(&entry.folder, entry.named.name()).ok();
         if let (Errno::LOOP, Some(stat)) = (errno, &stat) {
             return self.add_loop(&entry, stat, batch);
         }
-        let row = meta::failed(entry.path.clone(), FileKind::Symlink, stat.as_ref(), errno);
-        self.add(Outcome::row(row), &entry.path, batch);
+        self.add_failed(entry.named.path(), FileKind::Symlink, stat.as_ref(), errno, batch);
     }
 }

@@ -1,0 +1,124 @@
+//! Small files: most are in memory and are read whole in one call, and then closed before the next is opened.
+//!
+//! Where several streams share the work of a digest their bytes are kept until there are as many.
+
+use std::time::Duration;
+
+use common::result::FileStatus;
+
+use super::delivery::Delivery;
+use super::examine::Open;
+use super::meta;
+use super::read::Reader;
+use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after};
+use crate::session::cache::Digests;
+use crate::session::{Cost, Session, Stop};
+
+/// A file whose bytes lie in a buffer and did not go through the digests yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    done: Done,
+    /// What the cache says its digests are.
+    expected: Option<Digests>,
+    is_kept: bool,
+    bytes: usize,
+    took: Duration,
+}
+
+impl Reader<'_> {
+    /// Takes a file in hand. Reads it at once if it is small; gives it back when there is more to it.
+    pub(super) fn take(
+        &mut self,
+        file: ToRead,
+        delivery: &mut Delivery<'_>,
+        session: &dyn Session,
+    ) -> Result<Option<Stream>, Stop> {
+        let size = file.open.found.row.size;
+        if size >= BUFFER_BYTES as u64 {
+            return Ok(Some(Stream::new(file, self.blank.clone())));
+        }
+        session.spend(Cost { files: 1, bytes: size })?;
+        delivery.lap.restart();
+        let began_ns = if self.recall.is_on() { now_ns() } else { 0 };
+        let Some(buffer) = self.buffers.get_mut(self.held.len()) else { return Ok(None) };
+        let Ok(count) = read_cached(&file.open.file, buffer) else {
+            return Ok(Some(Stream::begun(file, self.blank.clone())));
+        };
+        if count as u64 != size && count > 0 {
+            let mut stream = Stream::begun(file, self.blank.clone());
+            stream.digests.update(buffer.get(..count).unwrap_or_default());
+            return self.go_on(stream, count, delivery, session);
+        }
+        self.hold(file, count, began_ns, delivery);
+        if self.held.len() >= self.buffers.len() {
+            self.digest_held(delivery, session)?;
+        }
+        Ok(None)
+    }
+
+    /// Goes on with a file of which other than the expected bytes were there.
+    fn go_on(
+        &mut self,
+        mut stream: Stream,
+        count: usize,
+        delivery: &mut Delivery<'_>,
+        session: &dyn Session,
+    ) -> Result<Option<Stream>, Stop> {
+        match stream.advance(count, self.window, session)? {
+            Step::End => self.finish(stream, None, delivery, session).map(|()| None),
+            step => {
+                stream.may_block |= matches!(step, Step::Cold);
+                Ok(Some(stream))
+            }
+        }
+    }
+
+    /// Closes a file that lies in a buffer, whole.
+    fn hold(&mut self, file: ToRead, bytes: usize, began_ns: i64, delivery: &mut Delivery<'_>) {
+        delivery.count_bytes(bytes as u64);
+        let is_kept = self.recall.takes(&file.open);
+        let ToRead { place, open, is_first } = file;
+        let Open { file, mut found, expected } = open;
+        let id = meta::file_id_of(&found.row);
+        match status_after(&found.row, &file) {
+            Ok(status) => found.row.status = status,
+            Err(errno) => meta::fail(&mut found.row, errno),
+        }
+        drop(file);
+        let took = if self.buffers.len() > 1 { delivery.lap.restart() } else { Duration::ZERO };
+        let done = Done { place, found, is_first, id, began_ns, elapsed_ms: 0 };
+        self.held.push(Held { done, expected, is_kept, bytes, took });
+    }
+
+    /// Puts what is held through the digests, and makes rows of it.
+    pub(super) fn digest_held(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let mut all = std::mem::take(&mut self.held);
+        let whole = all.iter_mut().zip(&self.buffers).filter_map(|(held, buffer)| {
+            let row = &mut held.done.found.row;
+            let bytes = buffer.get(..held.bytes)?;
+            row.status.has_digests().then_some((bytes, &mut row.digests))
+        });
+        super::digests::of_whole(&self.plan.hashes, whole);
+        let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
+        let share = delivery.lap.restart() / count;
+        for held in all.drain(..) {
+            let Held { mut done, expected, is_kept, bytes, took } = held;
+            let row = &mut done.found.row;
+            if row.status.has_digests() {
+                row.size = bytes as u64;
+            }
+            if row.status == FileStatus::Ok && expected.is_some_and(|known| known != row.digests) {
+                row.status = FileStatus::CacheMismatch;
+            }
+            let elapsed = took.saturating_add(share);
+            done.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            self.settle(done, is_kept, delivery, session)?;
+        }
+        self.held = all;
+        Ok(())
+    }
+}

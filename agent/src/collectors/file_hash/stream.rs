@@ -1,0 +1,252 @@
+//! A file that is read piece by piece.
+
+use std::io::IoSliceMut;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use common::result::{FileStatus, Row};
+use rustix::fd::OwnedFd;
+use rustix::fs;
+use rustix::io::{self, Errno, ReadWriteFlags};
+
+use super::batch::Found;
+use super::digests::Digests;
+use super::examine::Open;
+use super::meta;
+use super::pages::Pages;
+use super::window::{Place, Window};
+use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
+
+/// Bytes of one read: at 256 KiB and beyond a copy is five times slower.
+pub(super) const BUFFER_BYTES: usize = 65_536;
+/// Bytes between two requests to the session for more.
+const SPEND_BYTES: u64 = 1 << 20;
+/// From this size on any free worker may take a file.
+const BIG_BYTES: u64 = 8 << 20;
+/// Where `preadv2` reads on from where it was.
+const HERE: u64 = u64::MAX;
+
+/// A file that is open and to be read.
+#[derive(Debug)]
+pub(super) struct ToRead {
+    pub(super) place: Place,
+    pub(super) open: Open,
+    /// Other names of it may wait.
+    pub(super) is_first: bool,
+}
+
+/// What came of reading a file.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) place: Place,
+    pub(super) found: Box<Found>,
+    pub(super) is_first: bool,
+    /// As it was when it was opened.
+    pub(super) id: FileId,
+    /// When the reading began, nanoseconds since 1970.
+    pub(super) began_ns: i64,
+    pub(super) elapsed_ms: u64,
+}
+
+/// A file that is being read.
+#[derive(Debug)]
+pub(super) struct Stream {
+    file: ToRead,
+    pub(super) digests: Digests,
+    size: u64,
+    got: u64,
+    /// The session allows to read up to here.
+    allowed: u64,
+    began: Option<Instant>,
+    /// The same by the clock, nanoseconds since 1970.
+    began_ns: i64,
+    pages: Pages,
+    is_looked_at: bool,
+    /// It is worth waiting for.
+    pub(super) may_block: bool,
+}
+
+/// What one step with a stream led to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    Got(usize),
+    /// The next bytes are not in memory.
+    Cold,
+    End,
+    Failed(Errno),
+}
+
+impl Stream {
+    pub(super) fn new(file: ToRead, digests: Digests) -> Self {
+        Self {
+            size: file.open.found.row.size,
+            file,
+            digests,
+            got: 0,
+            allowed: 0,
+            began: None,
+            began_ns: 0,
+            pages: Pages::default(),
+            is_looked_at: false,
+            may_block: false,
+        }
+    }
+
+    /// Makes a stream of a small file for which the session was asked already.
+    pub(super) fn begun(file: ToRead, digests: Digests) -> Self {
+        let mut stream = Self::new(file, digests);
+        stream.allowed = stream.size;
+        stream.note_beginning();
+        stream
+    }
+
+    pub(super) fn is_big(&self) -> bool {
+        self.size >= BIG_BYTES
+    }
+
+    pub(super) fn open(&self) -> &Open {
+        &self.file.open
+    }
+
+    /// Asks the session for the first bytes.
+    pub(super) fn begin(&mut self, session: &dyn Session) -> Result<(), Stop> {
+        if self.began.is_some() {
+            return Ok(());
+        }
+        self.allowed = self.size.min(SPEND_BYTES);
+        session.spend(Cost { files: 1, bytes: self.allowed })?;
+        self.note_beginning();
+        if self.size > BUFFER_BYTES as u64 {
+            self.look();
+        }
+        Ok(())
+    }
+
+    fn note_beginning(&mut self) {
+        self.began = Some(Instant::now());
+        self.began_ns = now_ns();
+    }
+
+    /// Finds out what is in memory, and asks for what is not.
+    fn look(&mut self) {
+        let file = &self.file.open.file;
+        if !std::mem::replace(&mut self.is_looked_at, true) {
+            self.pages = Pages::look(file, self.size);
+        }
+        self.pages.ask_ahead(file, self.got, self.size);
+    }
+
+    /// Reads into `buffer`; waits for the disk only if it may.
+    pub(super) fn pull(&mut self, buffer: &mut [u8], session: &dyn Session) -> Step {
+        loop {
+            let read = if self.may_block || self.got > 0 {
+                let file = &self.file.open.file;
+                blocking(session, Wait::Read, || io::read(file, &mut *buffer))
+            } else {
+                read_cached(&self.file.open.file, buffer)
+            };
+            match read {
+                Ok(0) => return Step::End,
+                Ok(count) => return Step::Got(count),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if !self.may_block => {
+                    self.look();
+                    return Step::Cold;
+                }
+                // This file system reads only one way.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) if !self.may_block => {
+                    self.may_block = true;
+                    self.look();
+                }
+                Err(errno) => return Step::Failed(errno),
+            }
+        }
+    }
+
+    /// Accounts for bytes that went through the digests.
+    pub(super) fn advance(
+        &mut self,
+        count: usize,
+        window: &Window,
+        session: &dyn Session,
+    ) -> Result<Step, Stop> {
+        self.got += count as u64;
+        window.count_bytes(count as u64);
+        if self.got == self.size && count < BUFFER_BYTES {
+            return Ok(Step::End);
+        }
+        if self.got < self.allowed {
+            // Half of a small file is in memory: the rest is waited for with the others.
+            let is_cut = count < BUFFER_BYTES && !self.may_block;
+            return Ok(if is_cut { self.cut() } else { Step::Got(count) });
+        }
+        let Open { file, found, .. } = &self.file.open;
+        window.pass_time(&found.row.path, session)?;
+        if self.size == 0 {
+            // It claims to be empty and is not: a file of /proc, or one that has just begun to grow.
+            self.size = meta::of_open(file).map_or(0, |now| now.stx_size);
+        }
+        if self.size > 0 && self.got > self.size.saturating_add(SPEND_BYTES) {
+            return Ok(Step::End);
+        }
+        self.pages.drop_until(file, self.got);
+        self.pages.ask_ahead(file, self.got, self.size);
+        let more = self.size.saturating_sub(self.got).clamp(BUFFER_BYTES as u64, SPEND_BYTES);
+        session.spend(Cost { files: 0, bytes: more })?;
+        self.allowed = self.got.saturating_add(more);
+        Ok(Step::Got(count))
+    }
+
+    fn cut(&mut self) -> Step {
+        self.look();
+        Step::Cold
+    }
+
+    /// Makes the row of a file that was read to its end, or could not be.
+    pub(super) fn end(mut self, problem: Option<Errno>) -> Done {
+        let ToRead { place, open, is_first } = self.file;
+        let Open { file, mut found, expected } = open;
+        self.pages.drop_rest(&file);
+        let id = meta::file_id_of(&found.row);
+        let row = &mut found.row;
+        match problem.map_or_else(|| status_after(row, &file), Err) {
+            Err(errno) => meta::fail(row, errno),
+            Ok(status) => {
+                (row.status, row.digests) = (status, self.digests.finish());
+                // Of a file of /proc, or of one that grows, the kernel's size is not that of what was read.
+                row.size = self.got;
+                if status == FileStatus::Ok && expected.is_some_and(|known| known != row.digests) {
+                    row.status = FileStatus::CacheMismatch;
+                }
+            }
+        }
+        let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        Done { place, found, is_first, id, began_ns: self.began_ns, elapsed_ms }
+    }
+}
+
+/// Reads what is in memory; `AGAIN` where that is nothing.
+pub(super) fn read_cached(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let mut buffers = [IoSliceMut::new(buffer)];
+    io::preadv2(file, &mut buffers, HERE, ReadWriteFlags::NOWAIT)
+}
+
+/// Asks the kernel once more when everything is read: `Changed` where the file is not what its row says.
+pub(super) fn status_after(row: &Row, file: &OwnedFd) -> Result<FileStatus, Errno> {
+    let after = io::retry_on_intr(|| fs::fstat(file))?;
+    let is_same = u64::try_from(after.st_size) == Ok(row.size)
+        && nanoseconds(after.st_mtime, after.st_mtime_nsec) == row.mtime_ns
+        && nanoseconds(after.st_ctime, after.st_ctime_nsec) == row.ctime_ns;
+    Ok(if is_same { FileStatus::Ok } else { FileStatus::Changed })
+}
+
+fn nanoseconds(seconds: i64, rest: u64) -> i64 {
+    let rest = i64::try_from(rest).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
+}
+
+/// Returns the clock's nanoseconds since 1970.
+pub(super) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
