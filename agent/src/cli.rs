@@ -22,9 +22,6 @@ const EXAMPLES: &str = "Examples:
 Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker,
 75 the journal cannot be used, 77 refused (key, policy, password), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
 
-/// Bytes that are written at once.
-const OUTPUT_BYTES: usize = 65_536;
-
 #[derive(Debug, Parser)]
 #[command(name = "muster-agent", version, about = "Muster's agent: runs signed hunts and profiles.", after_help = EXAMPLES)]
 struct Cli {
@@ -151,15 +148,14 @@ fn trusted(text: &str) -> anyhow::Result<([u8; 32], Option<FleetId>)> {
 fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow::Result<u8> {
     let bytes = std::fs::read(request)
         .map_err(|error| Usage(format!("cannot read {}\n  cause: {error}\n  try:   make one with `muster hunt seal … --out FILE`", request.display())))?;
-    let stdout = io::stdout();
-    let default = if stdout.is_terminal() { Output::Table } else { Output::Jsonl };
-    let mut out = io::BufWriter::with_capacity(OUTPUT_BYTES, stdout.lock());
-    let mut print = |row: &common::result::Row| match output.unwrap_or(default) {
-        Output::Jsonl => once::jsonl(row, &mut out),
-        Output::Table => once::table(row, &mut out),
+    let mut out = io::stdout().lock();
+    let default = if out.is_terminal() { Output::Table } else { Output::Jsonl };
+    let format = match output.unwrap_or(default) {
+        Output::Jsonl => once::jsonl,
+        Output::Table => once::table,
     };
     let ended = on_runtime(async {
-        Ok(Box::pin(once::once(bytes, trusted, stopped(), &mut print)).await)
+        Ok(Box::pin(once::once(bytes, trusted, stopped(), format, &mut out)).await)
     })?;
     let status = match ended {
         Err(OnceError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),

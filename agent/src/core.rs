@@ -18,6 +18,7 @@ use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
 use crate::policy::Policy;
 use crate::runner::{Run, Runner};
+use crate::session::printer::Printer;
 
 /// One agent.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub struct Core {
     pub(crate) awaited: Mutex<BTreeMap<RequestId, Timestamp>>,
     pub(crate) held: Mutex<crate::outbox::Held>,
     /// Takes the rows of every collection in the place of the outbox.
-    pub(crate) rows_to: Option<tokio::sync::mpsc::Sender<Vec<common::result::Row>>>,
+    pub(crate) printer: Option<Printer>,
     /// What is known of files that were hashed before.
     pub(crate) cache: Option<Arc<HashCache>>,
 }
@@ -104,7 +105,7 @@ impl Core {
             stuck: AtomicU64::new(0),
             awaited: Mutex::default(),
             held: Mutex::default(),
-            rows_to: None,
+            printer: None,
             cache: None,
         })
     }

@@ -193,11 +193,9 @@ impl Core {
         let stalls = watchdog::taken(collection.figures.profiles.len());
         let is_polite = matches!(task.work, Work::Hunt(_));
         let (journal, agent) = (Arc::clone(&self.journal), self.agent.clone());
-        let mut session = LiveSession::new(journal, agent, collection, limits, is_polite)
-            .with_cache(self.cache.clone());
-        if let Some(rows_to) = &self.rows_to {
-            session = session.with_rows_to(rows_to.clone());
-        }
+        let session = LiveSession::new(journal, agent, collection, limits, is_polite)
+            .with_cache(self.cache.clone())
+            .with_printer(self.printer.clone());
         if is_cancelled {
             session.halt(Stop::Cancelled);
         }

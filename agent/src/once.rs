@@ -1,6 +1,6 @@
 //! A sealed request without a broker: the offline collector, and what benches call.
 //!
-//! The same path as always (trust, journal, admission, session), with a journal in memory; rows go to a printer in the
+//! The same path as always (trust, journal, admission, session), with a journal in memory; rows are printed in the
 //! place of the outbox, without being packed for a journey that they do not make.
 
 mod jsonl;
@@ -17,7 +17,6 @@ use common::profile::Scope;
 use common::request::Bundle;
 use common::result::{Row, State, Status};
 use common::wire::{self, WireError};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::{Core, Parts, lock};
@@ -28,11 +27,9 @@ use crate::intake::Source;
 use crate::journal::{Journal, JournalError};
 use crate::policy::Policy;
 use crate::runner::Collectors;
+use crate::session::printer::{Format, Printed, printer};
 
 pub use self::jsonl::jsonl;
-
-/// Handed-over batches of rows that nobody has printed yet; the collection waits.
-const HANDED_OVER_MAX: usize = 2;
 
 /// Whom to trust, what to allow, and what to remember.
 #[derive(Debug, Clone)]
@@ -65,12 +62,13 @@ pub enum OnceError {
     Output(#[from] io::Error),
 }
 
-/// Runs the request in `bytes`, hands each row to `print`, and returns the final status.
+/// Runs the request in `bytes`, writes each row to `out`, and returns the final status.
 pub async fn once(
     bytes: Vec<u8>,
     trusted: Trusted,
     stop: impl Future<Output = ()>,
-    print: &mut dyn FnMut(&Row) -> io::Result<()>,
+    format: Format,
+    out: &mut dyn Write,
 ) -> Result<Status, OnceError> {
     let records = Bundle::records(&bytes)?;
     // With a long list that is much, and this may run for hours.
@@ -97,8 +95,8 @@ pub async fn once(
         journal: Journal::in_memory()?,
     };
     let mut core = Core::new(agent, Box::new(Collectors { scope, clock }))?;
-    let (rows_to, rows) = mpsc::channel(HANDED_OVER_MAX);
-    core.rows_to = Some(rows_to);
+    let (printer, printed) = printer(format);
+    core.printer = Some(printer);
     core.cache = cache.map(Arc::new);
     let core = Arc::new(core);
     lock(&core.admission).open();
@@ -106,21 +104,21 @@ pub async fn once(
         core.take(&request, Source::Directed)?;
     }
     let token = CancellationToken::new();
-    let printed = async {
-        // Also when printing fails: without it the lanes would go on for nobody.
+    let written = async {
+        // Also when writing fails: without it the lanes would go on for nobody.
         let _ended = token.clone().drop_guard();
-        print_all(&core, rows, stop, print).await
+        write_all(&core, printed, stop, out).await
     };
-    let (last, ()) = tokio::join!(printed, dispatch(Arc::clone(&core), token.clone()));
+    let (last, ()) = tokio::join!(written, dispatch(Arc::clone(&core), token.clone()));
     last
 }
 
-/// Prints rows as they come; returns the last word once everything before it is printed.
-async fn print_all(
+/// Writes rows as they come; returns the last word once everything before it is written.
+async fn write_all(
     core: &Core,
-    mut rows: mpsc::Receiver<Vec<Row>>,
+    mut printed: Printed,
     stop: impl Future<Output = ()>,
-    print: &mut dyn FnMut(&Row) -> io::Result<()>,
+    out: &mut dyn Write,
 ) -> Result<Status, OnceError> {
     let mut stop = std::pin::pin!(stop);
     let mut is_stopped = false;
@@ -129,8 +127,8 @@ async fn print_all(
         changes.borrow_and_update();
         if let Some(last) = last_word(core)? {
             // Whoever said it had handed over everything before.
-            while let Ok(handed) = rows.try_recv() {
-                handed.iter().try_for_each(&mut *print)?;
+            while let Ok(piece) = printed.try_next() {
+                out.write_all(&piece)?;
             }
             return Ok(last);
         }
@@ -142,7 +140,10 @@ async fn print_all(
                 }
                 is_stopped = true;
             }
-            Some(handed) = rows.recv() => handed.iter().try_for_each(&mut *print)?,
+            Some(piece) = printed.next() => {
+                out.write_all(&piece)?;
+                printed.give_back(piece);
+            }
             // The journal lives as long as the core.
             _ = changes.changed() => {}
         }
@@ -176,12 +177,12 @@ pub fn exit_code(status: &Status) -> u8 {
 }
 
 /// Writes a row as a line for people; what a file name may hold is escaped.
-pub fn table(row: &Row, out: &mut dyn Write) -> io::Result<()> {
+pub fn table(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
     let digests = row.digests.iter().map(|(_, digest)| common::hex::encode(digest));
     let digests = digests.collect::<Vec<_>>().join(" ");
     let path = String::from_utf8_lossy(&row.path);
     let path: String = path.chars().flat_map(escaped).collect();
-    writeln!(out, "{:<12} {:>12} {digests} {path}", row.status.as_str(), row.size)
+    writeln!(text, "{:<12} {:>12} {digests} {path}", row.status.as_str(), row.size)
 }
 
 /// Control and bidirectional characters as escapes, everything else as it is.

@@ -8,38 +8,37 @@ use common::result::Row;
 use serde::Serialize;
 
 /// Writes a row as one JSON object.
-pub fn jsonl(row: &Row, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = Vec::with_capacity(768);
+pub fn jsonl(row: &Row, line: &mut Vec<u8>) -> io::Result<()> {
     line.push(b'{');
-    put_path(&mut line, "path", &row.path)?;
-    put_word(&mut line, b",\"kind\":\"", row.kind.as_str());
-    put_word(&mut line, b",\"status\":\"", row.status.as_str());
-    put(&mut line, b",\"errno\":", &row.errno)?;
-    put(&mut line, b",\"size\":", &row.size)?;
-    put_times(&mut line, row)?;
+    put_path(line, "path", &row.path)?;
+    put_word(line, b",\"kind\":\"", row.kind.as_str());
+    put_word(line, b",\"status\":\"", row.status.as_str());
+    put(line, b",\"errno\":", &row.errno)?;
+    put(line, b",\"size\":", &row.size)?;
+    put_times(line, row)?;
     let numbers: [(&[u8], u32); 3] =
         [(b",\"mode\":", row.mode), (b",\"uid\":", row.uid), (b",\"gid\":", row.gid)];
     for (name, n) in numbers {
-        put(&mut line, name, &n)?;
+        put(line, name, &n)?;
     }
     let numbers: [(&[u8], u64); 3] =
         [(b",\"nlink\":", row.nlink), (b",\"dev\":", row.dev), (b",\"ino\":", row.ino)];
     for (name, n) in numbers {
-        put(&mut line, name, &n)?;
+        put(line, name, &n)?;
     }
     if let Some(target) = &row.link_target {
         line.push(b',');
-        put_path(&mut line, "link_target", target)?;
+        put_path(line, "link_target", target)?;
     }
     for (kind, digest) in &row.digests {
         line.extend_from_slice(b",\"");
         line.extend_from_slice(kind.as_str().as_bytes());
         line.extend_from_slice(b"\":\"");
-        common::hex::append(digest, &mut line);
+        common::hex::append(digest, line);
         line.push(b'"');
     }
     line.extend_from_slice(b"}\n");
-    out.write_all(&line)
+    Ok(())
 }
 
 /// Writes a value behind its name, which comes with all that JSON wants around it.
@@ -138,6 +137,23 @@ mod tests {
             "dev": 0, "ino": u64::MAX, "link_target": "to\n", "md5": "ab".repeat(16),
         });
         assert_eq!(parsed(&row), wanted);
+    }
+
+    #[test]
+    fn times_that_are_alike_and_times_that_are_not_are_those_of_the_calendar() {
+        let moments = [0, -1, 1_500_000_000_123_456_789, 1_500_000_000_123_999_999, i64::MAX];
+        for [mtime_ns, ctime_ns, atime_ns] in
+            moments.iter().flat_map(|a| moments.map(|b| [*a, b, *a]))
+        {
+            let bare = Row::bare(b"/".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+            let row =
+                parsed(&Row { mtime_ns, ctime_ns, atime_ns, btime_ns: Some(ctime_ns), ..bare });
+            let wanted = |ns: i64| json!(Timestamp(ns.div_euclid(1_000_000)).to_string());
+            for (name, ns) in [("mtime", mtime_ns), ("ctime", ctime_ns), ("atime", atime_ns)] {
+                assert_eq!(row[name], wanted(ns), "{name} of {ns}");
+            }
+            assert_eq!(row["btime"], wanted(ctime_ns));
+        }
     }
 
     #[test]

@@ -14,13 +14,13 @@ use common::profile::{Captured, Tag};
 use common::request::Limits;
 use common::request::ioc::{IocList, Parted};
 use common::result::{FilesFooter, Footer, ProfileFooter, Row, Status};
-use tokio::sync::mpsc::Sender;
 use tracing::warn;
 
 use self::chunks::row_bytes;
 use super::bucket::Buckets;
 use super::cache::Cache;
 use super::meter::{self, Meter};
+use super::printer::Printer;
 use super::stop::{StopSignal, lock};
 use super::ticks::Tick;
 use super::upload::{Content, Read, Sent};
@@ -48,7 +48,7 @@ pub struct LiveSession {
     resume: Option<Cursor>,
     is_polite: bool,
     /// Takes the rows in the place of the outbox.
-    rows_to: Option<Sender<Vec<Row>>>,
+    printer: Option<Printer>,
     cache: Option<Arc<HashCache>>,
     tag: Tag,
     stop: StopSignal,
@@ -70,6 +70,8 @@ pub struct LiveSession {
 #[derive(Debug)]
 struct Pending {
     rows: Vec<Row>,
+    /// Rows that are printed and were not handed over.
+    text: Vec<u8>,
     bytes: usize,
     cursor: Option<Cursor>,
     next_seq: u64,
@@ -126,7 +128,7 @@ impl LiveSession {
             started: collection.started,
             resume: collection.cursor,
             is_polite,
-            rows_to: None,
+            printer: None,
             cache: None,
             stop: StopSignal::default(),
             is_abandoned: AtomicBool::new(false),
@@ -138,6 +140,7 @@ impl LiveSession {
             so_far: Mutex::new(SoFar { files: footer, rows, profiles }),
             pending: Mutex::new(Pending {
                 rows: Vec::new(),
+                text: Vec::new(),
                 bytes: 0,
                 cursor: None,
                 next_seq: collection.next_seq,
@@ -150,9 +153,8 @@ impl LiveSession {
 
     /// Hands the rows to somebody in this process, in the place of chunks to the outbox.
     #[must_use]
-    pub fn with_rows_to(mut self, rows_to: Sender<Vec<Row>>) -> Self {
-        self.rows_to = Some(rows_to);
-        self
+    pub fn with_printer(self, printer: Option<Printer>) -> Self {
+        Self { printer, ..self }
     }
 
     /// Hands out what is known of files.
@@ -428,7 +430,10 @@ impl Session for LiveSession {
         so_far.files.clone_from(&cursor.footer);
         drop(so_far);
         pending.bytes += rows.iter().map(row_bytes).sum::<usize>();
-        pending.rows.extend(rows);
+        match &self.printer {
+            Some(printer) => self.print(printer, &rows, &mut pending.text)?,
+            None => pending.rows.extend(rows),
+        }
         pending.cursor = Some(cursor);
         let is_full = pending.bytes >= limits::ROW_CHUNK_BYTES_MAX
             || pending.rows.len() >= limits::ROW_CHUNK_ROWS_MAX;

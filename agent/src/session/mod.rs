@@ -11,6 +11,7 @@ pub mod fake_cache;
 mod list;
 pub mod live;
 mod meter;
+pub mod printer;
 mod stop;
 mod sys;
 mod ticks;

@@ -306,12 +306,12 @@ impl<'a> Walker<'a> {
         match resume.map(|resume| resume.after.clone()) {
             None => {
                 let outcome = self.folder_outcome(&entry, &stat, problem);
-                self.add_entered(outcome, entry.named.path().to_vec(), batch);
+                self.add_entered(outcome, entry.named.path(), batch);
             }
             // Rather said twice than not at all: names may be missing that were there before.
             Some(after) if problem.is_some() => {
                 let outcome = self.folder_outcome(&entry, &stat, problem);
-                self.add_entered(outcome, after, batch);
+                self.add_entered(outcome, &after, batch);
             }
             Some(_) => {}
         }
@@ -422,11 +422,11 @@ impl<'a> Walker<'a> {
     }
 
     /// Accounts for a folder whose entries follow after this cursor.
-    fn add_entered(&mut self, mut outcome: Outcome, after: Vec<u8>, batch: &mut Batch) {
+    fn add_entered(&mut self, mut outcome: Outcome, after: &[u8], batch: &mut Batch) {
         self.walked += 1;
         if let Outcome::Row(found) = &mut outcome {
-            found.after = Some(after.clone());
+            found.after = Some(after.to_vec());
         }
-        batch.push_done(outcome, &after);
+        batch.push_done(outcome, after);
     }
 }

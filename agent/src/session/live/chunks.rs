@@ -8,12 +8,12 @@ use common::profile::Captured;
 use common::result::rows::{pack, sha256};
 use common::result::{BlobChunk, FILE_BLOB, Row, RowChunk, Status};
 use serde_bytes::ByteBuf;
-use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use super::{LiveSession, Pending, Stop, Wait, lock};
 use crate::journal::{JournalError, Step};
+use crate::session::printer::Printer;
 use crate::session::upload::Content;
 
 /// Pause between two tries to write a journal that is full.
@@ -32,13 +32,10 @@ impl LiveSession {
     /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, last word.
     pub(super) fn flush(&self, pending: &mut Pending, last: Option<Status>) -> Result<(), Stop> {
         self.flush_at_ms.store(u64::MAX, Ordering::Relaxed);
-        let chunks = match &self.rows_to {
-            None => self.row_chunks(pending)?,
-            Some(rows_to) => {
-                self.hand_over(rows_to, std::mem::take(&mut pending.rows))?;
-                Vec::new()
-            }
-        };
+        if let Some(printer) = &self.printer {
+            self.hand_over(printer, &mut pending.text)?;
+        }
+        let chunks = self.row_chunks(pending)?;
         let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
         let next_seq = pending.next_seq.saturating_add(count);
         if next_seq > limits::SEQ_MAX && last.is_none() {
@@ -62,16 +59,36 @@ impl LiveSession {
         Ok(())
     }
 
-    /// Hands rows over; waits while there are many that nobody has taken yet.
-    fn hand_over(&self, rows_to: &Sender<Vec<Row>>, rows: Vec<Row>) -> Result<(), Stop> {
-        let gone = || Stop::Journal("nobody takes the rows any more".to_owned());
-        match rows_to.try_send(rows) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(gone()),
-            Err(TrySendError::Full(rows)) => {
-                self.meter.waiting(Wait::Outbox, || rows_to.blocking_send(rows)).map_err(|_| gone())
+    /// Prints rows behind what is printed, and hands it over as often as it is a piece.
+    pub(super) fn print(
+        &self,
+        printer: &Printer,
+        rows: &[Row],
+        text: &mut Vec<u8>,
+    ) -> Result<(), Stop> {
+        for row in rows {
+            printer.put(row, text).map_err(|error| Stop::Journal(error.to_string()))?;
+            if Printer::is_piece(text) {
+                self.hand_over(printer, text)?;
             }
         }
+        Ok(())
+    }
+
+    /// Hands over what is printed; waits while there is much that nobody has taken yet.
+    fn hand_over(&self, printer: &Printer, text: &mut Vec<u8>) -> Result<(), Stop> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let is_taken = match printer.try_pass(std::mem::take(text)) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(text)) => {
+                self.meter.waiting(Wait::Outbox, || printer.pass(text))
+            }
+        };
+        let gone = || Stop::Journal("nobody takes the rows any more".to_owned());
+        is_taken.then_some(()).ok_or_else(gone)
     }
 
     /// Cuts the pending rows into chunks. All of them go into one transaction, for only the last row of a

@@ -148,3 +148,34 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one_by_one(kinds: &[HashKind], bytes: &[u8]) -> Vec<(HashKind, Vec<u8>)> {
+        let of = |kind: &HashKind| {
+            let mut digests = Digests::new(&[*kind]);
+            digests.update(bytes);
+            digests.finish()
+        };
+        kinds.iter().flat_map(of).collect()
+    }
+
+    proptest! {
+        /// Whatever is asked for, however many streams lie there.
+        #[test]
+        fn whole_streams_have_the_digests_that_each_has_piece_by_piece(
+            kinds in prop::sample::subsequence(HashKind::ALL.to_vec(), 1..=HashKind::ALL.len()),
+            streams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..700), 0..10),
+        ) {
+            let mut places = vec![Vec::new(); streams.len()];
+            of_whole(&kinds, streams.iter().map(Vec::as_slice).zip(&mut places));
+            for (digests, bytes) in places.iter().zip(&streams) {
+                prop_assert_eq!(digests, &one_by_one(&kinds, bytes));
+            }
+        }
+    }
+}

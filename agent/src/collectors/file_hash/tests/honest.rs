@@ -1,15 +1,31 @@
 //! Rows that say what really happened: links as roots, files that lie about their size, entries that go away.
 
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Duration;
 
-use common::request::hunt::FileHash;
+use common::request::hunt::{FileHash, HashKind};
 use common::result::{FileKind, FileStatus};
+use rustix::fd::OwnedFd;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use super::super::batch::{Batch, Found, Outcome};
+use super::super::delivery::Delivery;
+use super::super::examine::Open;
+use super::super::links::Links;
+use super::super::meta;
+use super::super::plan::Plan;
+use super::super::read::Reader;
+use super::super::stream::ToRead;
+use super::super::upload::Uploads;
+use super::super::window::{Place, Window};
 use super::{names, run, spec, write};
+use crate::session::Cursor;
+use crate::session::fake::FakeSession;
 
 #[test]
 fn pseudo_file_systems_are_rows_and_are_not_entered() {
@@ -91,4 +107,71 @@ fn overlapping_roots_stay_apart_when_one_is_a_link() {
     kept.sort();
     let ok = |name: &str| (name.to_owned(), FileStatus::Ok);
     assert_eq!(kept, [ok("bin/ls"), ok("usr/bin/ls")]);
+}
+
+/// What somebody else does to a file.
+type Change = fn(&Path);
+
+const CHANGES: [(&str, Change); 6] = [
+    ("untouched", |_| {}),
+    ("grown", |path| write!(OpenOptions::new().append(true).open(path).unwrap(), "more").unwrap()),
+    ("cut", |path| OpenOptions::new().write(true).open(path).unwrap().set_len(2).unwrap()),
+    ("emptied", |path| drop(File::create(path).unwrap())),
+    ("rewritten", |path| fs::write(path, "CONTENT").unwrap()),
+    ("deleted", |path| fs::remove_file(path).unwrap()),
+];
+
+/// Opens files one after the other, changes them, and only then reads them; returns their rows.
+fn rows_of_changed(root: &Path, hashes: &[HashKind]) -> Vec<common::result::Row> {
+    let session = FakeSession::new();
+    let spec = FileHash { hashes: hashes.to_vec(), ..spec(root) };
+    let plan = Plan::new(&spec, &session).unwrap();
+    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    let links = Links::new(&plan.hashes);
+    let mut reader = Reader::new(&plan, &window, &links, &session);
+    let mut delivery = Delivery::new(&window);
+    let mut batch = Batch::new(0);
+    for (name, _) in &CHANGES {
+        batch.push_done(Outcome::Folder, name.as_bytes());
+    }
+    window.open(&batch);
+    for (index, (name, change)) in CHANGES.iter().enumerate() {
+        let path = write(root, name, b"content");
+        let file = OwnedFd::from(File::open(&path).unwrap());
+        let stat = meta::of_open(&file).unwrap();
+        let row = meta::row(name.as_bytes().to_vec(), &stat, FileStatus::Ok);
+        let open = Open { file, found: Box::new(Found::free(row)), expected: None };
+        // Some file systems tell times that lie a tick of the kernel apart, and none within.
+        std::thread::park_timeout(Duration::from_millis(20));
+        change(&path);
+        let file = ToRead { place: Place { batch: 0, index }, open, is_first: false };
+        let rest = reader.take(file, &mut delivery, &session).unwrap();
+        reader.read_group(rest, &mut delivery, &session).unwrap();
+    }
+    delivery.deliver();
+    window.close();
+    window.emit(&session).unwrap();
+    drop((reader, delivery));
+    let bytes = window.finish().unwrap().bytes_read;
+    let rows = session.seen().rows;
+    assert_eq!(bytes, rows.iter().map(|row| row.size).sum::<u64>(), "each byte is counted once");
+    rows
+}
+
+#[test]
+fn what_happens_to_a_file_between_its_opening_and_its_reading_shows() {
+    for hashes in [vec![HashKind::Sha256], vec![HashKind::Sha256, HashKind::Md5]] {
+        let folder = TempDir::new().unwrap();
+        let rows = rows_of_changed(folder.path(), &hashes);
+        let said: Vec<_> = rows.iter().map(|row| (row.status, row.size)).collect();
+        let changed = |size| (FileStatus::Changed, size);
+        let wanted =
+            [(FileStatus::Ok, 7), changed(11), changed(2), changed(0), changed(7), changed(7)];
+        assert_eq!(said, wanted, "and the size is that of what was read");
+        let read = ["content", "contentmore", "co", "", "CONTENT", "content"];
+        for (row, read) in rows.iter().zip(read) {
+            let (_, digest) = row.digests.first().unwrap();
+            assert_eq!(digest, &Sha256::digest(read).to_vec(), "{row:?}");
+        }
+    }
 }

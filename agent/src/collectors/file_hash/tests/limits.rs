@@ -8,7 +8,6 @@ use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
 use common::request::hunt::FileHash;
 use common::request::{Limits, Sealed};
-use common::result::Row;
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;
@@ -19,6 +18,7 @@ use crate::collectors::CollectError;
 use crate::journal::{Intake, Journal};
 use crate::session::Stop;
 use crate::session::live::LiveSession;
+use crate::session::printer::printer;
 
 /// Longer than any of these runs may wait for its limits, on any machine.
 const HANGS_AFTER: Duration = Duration::from_mins(2);
@@ -104,12 +104,19 @@ proptest! {
         let mut session = session(limits.clone());
         let mut taker = None;
         if let Some(pause_ms) = rows_taken_ms {
-            let (rows_to, mut rows) = tokio::sync::mpsc::channel::<Vec<Row>>(1);
-            session = session.with_rows_to(rows_to);
+            // Rows are long, so that the small tree makes many pieces.
+            let (printer, mut printed) = printer(|row, text| {
+                text.extend_from_slice(&row.path);
+                text.resize(text.len() + 10_000, b' ');
+                text.push(b'\n');
+                Ok(())
+            });
+            session = session.with_printer(Some(printer));
             taker = Some(std::thread::spawn(move || {
                 let mut taken = Vec::new();
-                while let Some(some) = rows.blocking_recv() {
-                    taken.extend(some);
+                while let Some(some) = printed.blocking_next() {
+                    taken.extend_from_slice(&some);
+                    printed.give_back(some);
                     std::thread::park_timeout(Duration::from_millis(pause_ms));
                 }
                 taken
@@ -133,9 +140,11 @@ proptest! {
         prop_assert_eq!(files.accounted(), files.seen);
         prop_assert!(limits.max_rows.is_none_or(|max| emitted <= max));
         if let Some(taken) = taker.map(|taker| taker.join().unwrap()) {
-            let paths = |rows: &[Row]| rows.iter().map(|row| row.path.clone()).collect::<Vec<_>>();
+            let lines = taken.split_inclusive(|byte| *byte == b'\n');
+            let taken: Vec<_> = lines.map(<[u8]>::trim_ascii_end).collect();
+            let wanted = whole.iter().take(taken.len()).map(|row| row.path.as_slice());
             prop_assert_eq!(taken.len() as u64, emitted);
-            prop_assert_eq!(paths(&taken), paths(&whole[..taken.len()]), "the first of all, in order");
+            prop_assert_eq!(taken, wanted.collect::<Vec<_>>(), "the first of all, in order");
         }
     }
 }
