@@ -102,6 +102,7 @@ fn help_of_every_verb_has_examples() {
         "profile top",
         "profile flame",
         "profile export",
+        "profile bundle",
         "telemetry show",
         "telemetry top",
         "who-has",

@@ -4,6 +4,7 @@ mod agent;
 mod amqp;
 mod attribution;
 mod broker;
+mod bundle;
 mod cache;
 mod controls;
 mod durable;

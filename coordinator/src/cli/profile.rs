@@ -1,5 +1,6 @@
-//! `muster profile`: take, list, show, cancel; its `views` are the rest.
+//! `muster profile`: take, list, show, cancel; its `views` and the [`bundle`] are the rest.
 
+mod bundle;
 mod compare;
 mod documents;
 mod lines;
@@ -68,6 +69,7 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
         Profile::Top(flags) => views::top(context, flags),
         Profile::Flame(flags) => views::flame(context, flags),
         Profile::Export(flags) => views::export(context, flags),
+        Profile::Bundle(flags) => bundle::run(context, flags),
         Profile::Tree(flags) => compare::tree(context, flags),
         Profile::Lines(flags) => lines::run(context, flags),
         Profile::Diff(flags) => compare::diff(context, flags),

@@ -54,6 +54,11 @@ pub enum Profile {
         muster profile export 0199 --format folded -o -\n  \
         muster profile export 0199 --kind tasks -o tasks.json")]
     Export(Export),
+    /// Put everything that was taken into one archive, for a report.
+    #[command(after_help = "Examples:\n  muster profile bundle 0199\n  \
+        muster profile bundle 0199 --agent web-1 -o report.tar.gz\n  \
+        muster profile bundle 0199 -o - | tar tzv")]
+    Bundle(Bundle),
     /// Print the call tree: callers above what they call.
     #[command(after_help = "Examples:\n  muster profile tree 0199\n  \
         muster profile tree 0199 --depth 8 --min 5%")]
@@ -316,6 +321,19 @@ pub struct Export {
     #[arg(long, value_enum)]
     pub format: Option<ExportFormat>,
     /// The file to write; `-` for stdout [default: PROFILE and the format's ending].
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Flags of `profile bundle`.
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// The profile, or the unique beginning of its id.
+    pub profile: String,
+    /// Only what this agent sent.
+    #[arg(long, value_name = "A")]
+    pub agent: Option<String>,
+    /// The file to write; `-` for stdout [default: PROFILE.tar.gz].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
