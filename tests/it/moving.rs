@@ -30,8 +30,9 @@ fn what_moves_while_it_is_read_says_so() {
     };
     let slow = file("1-slow", SLOW_BYTES);
     let rewritten = file("2-rewritten", 2_000_000);
-    // Files are opened in groups of 16: these are open when the first is read, and what is behind them is not.
-    let opened: Vec<_> = (0..14).map(|n| file(&format!("2-with-them-{n:02}"), 10)).collect();
+    // Files of more than one buffer are opened in groups of 16: these are open when the first is read, and what is behind
+    // them is not.
+    let opened: Vec<_> = (0..14).map(|n| file(&format!("2-with-them-{n:02}"), 70_000)).collect();
     let within = file("3-folder/in", 10);
     let unlinked = file("4-unlinked", 10);
     let (fifo, link, folder) = (file("5-fifo", 10), file("6-link", 10), file("7-folder", 10));
