@@ -10,12 +10,12 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::stop::lock;
 
-/// Bytes of a piece; what is larger glibc maps anew each time.
-const PIECE_BYTES: usize = 120 << 10;
+/// Bytes of a piece: a hundred rows and more, and little beside the rest of the process.
+const PIECE_BYTES: usize = 56 << 10;
 /// With so much free the piece is passed on: most rows fit, for a longer one it grows.
 const ROW_BYTES: usize = 2 << 10;
 /// Pieces that nobody has taken yet; the collection waits.
-const PIECES_MAX: usize = 4;
+const PIECES_MAX: usize = 2;
 
 /// How a row becomes text.
 pub type Format = fn(&Row, &mut Vec<u8>) -> io::Result<()>;
