@@ -143,13 +143,13 @@ fn a_hunt_that_hashes_is_seen_in_its_digests_and_not_waiting_in_open() {
 }
 
 #[test]
-fn threads_that_queue_for_one_lock_are_seen_in_wall() {
+fn threads_that_queue_for_one_lock_are_seen_in_wall_and_in_tasks() {
     let fleet = Fleet::start(1);
     let root = fleet.path("tree");
     trees::write(&root, 4_000, 3).expect("a tree");
     let slowly = ["--max-files-per-s", "200"];
     let hunts = [launch(&fleet, &root, &slowly), launch(&fleet, &root, &slowly)];
-    let profile = take(&fleet, "wall", "10");
+    let profile = take(&fleet, "wall,tasks", "10");
     // These end meanwhile, and want to write it down.
     let others = ["1", "2", "3", "4"].map(|seconds| take(&fleet, "metrics", seconds));
     await_state(&fleet, &others[3], "running");
@@ -175,6 +175,16 @@ fn threads_that_queue_for_one_lock_are_seen_in_wall() {
         is_there(stack) && stack.contains("lock_contended") && leaf(stack) == "futex"
     });
     assert!(in_front >= 500 && in_line >= 500, "{in_front}, {in_line}: {all:?}");
+    // Also while whoever would tell of the collections stands in that line, the threads are looked at.
+    let tasks = fleet.json(&["profile", "show", &profile, "--kind", "tasks"]);
+    let threads = tasks["moments"][1]["threads"].as_array().expect("threads");
+    let is_in_front = |one: &Value| {
+        let name = one["name"].as_str().unwrap_or_default();
+        let is_of_collection =
+            ["hunt", "profile", "file_hash"].iter().any(|word| name.starts_with(word));
+        is_of_collection && one["syscall"] == "clock_nanosleep"
+    };
+    assert!(threads.iter().any(is_in_front), "{threads:?}");
     for hunt in &hunts {
         let ended = fleet.await_hunt(hunt, LONG);
         assert_eq!(ended["states"]["finished"], 1, "it goes on: {ended}");

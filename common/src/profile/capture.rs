@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::clock::{Clock, Timestamp};
-use crate::profile::documents::{Figures, Logs, Metrics, Moment, Tasks};
+use crate::profile::documents::{Figures, Logs, Metrics, Moment, Tasks, Threads};
 use crate::profile::encode::encode;
 use crate::profile::{RawProfile, Sampler, SamplerError, Scope, Window, heap, sys};
 use crate::request::profile::{ProfileKind, ProfileStart};
@@ -60,8 +60,8 @@ enum Part {
 /// What a closed window yields of a kind, before it is written.
 enum Closed {
     Stacks(RawProfile),
-    Tasks(Tasks),
-    Metrics(Metrics),
+    Tasks(Moment, Threads),
+    Metrics(Figures),
     Logs(Logs),
 }
 
@@ -91,7 +91,7 @@ impl Capture {
                     let sampler = Sampler::global();
                     Part::Stacks(sampler.window(*kind, args.hertz, scope.clone(), clock)?)
                 }
-                ProfileKind::Tasks => Part::Tasks(Moment::now(said)?),
+                ProfileKind::Tasks => Part::Tasks(Moment::of(Threads::now()?, said)),
                 ProfileKind::Metrics => Part::Metrics((&said.telemetry).into()),
                 ProfileKind::Logs => Part::Logs,
             };
@@ -106,9 +106,13 @@ impl Capture {
         self.opened.elapsed()
     }
 
-    /// Closes the window; `said` is what the process tells of itself at this moment. `is_partial` when that is
-    /// before the window's time.
-    pub fn finish(self, is_partial: bool, said: &Said) -> io::Result<Vec<Captured>> {
+    /// Closes the window; then `tell` says what the process tells of itself, for which it may have to wait.
+    /// `is_partial` when the window closes before its time.
+    pub fn finish(
+        self,
+        is_partial: bool,
+        tell: impl FnOnce() -> Said,
+    ) -> io::Result<Vec<Captured>> {
         // First everything is closed, then the slow part begins.
         let cpu = sys::process_cpu().saturating_sub(self.cpu_at_start);
         let whole = ProfileFooter {
@@ -120,33 +124,32 @@ impl Capture {
         };
         let mut closed = Vec::with_capacity(self.parts.len());
         for (kind, part) in self.parts {
-            closed.push((kind, part.close(said)?));
+            closed.push((kind, part.close()?));
         }
-        closed.into_iter().map(|(kind, closed)| written(kind, &closed, whole.clone())).collect()
+        let said = tell();
+        let write = |(kind, closed)| written(kind, closed, &said, whole.clone());
+        closed.into_iter().map(write).collect()
     }
 }
 
 impl Part {
-    fn close(self, said: &Said) -> io::Result<Closed> {
+    fn close(self) -> io::Result<Closed> {
         Ok(match self {
             Self::Stacks(window) => Closed::Stacks(window.finish()),
-            Self::Tasks(first) => Closed::Tasks(Tasks { moments: vec![first, Moment::now(said)?] }),
-            Self::Metrics(first) => {
-                Closed::Metrics(Metrics { moments: vec![first, (&said.telemetry).into()] })
-            }
+            Self::Tasks(first) => Closed::Tasks(first, Threads::now()?),
+            Self::Metrics(first) => Closed::Metrics(first),
             Self::Logs => Closed::Logs(Logs::now()),
         })
     }
 }
 
-fn written(kind: ProfileKind, closed: &Closed, whole: ProfileFooter) -> io::Result<Captured> {
-    let bytes = match closed {
-        Closed::Stacks(profile) => encode(profile)?,
-        Closed::Tasks(tasks) => json(tasks)?,
-        Closed::Metrics(metrics) => json(metrics)?,
-        Closed::Logs(logs) => json(logs)?,
-    };
-    let footer = match closed {
+fn written(
+    kind: ProfileKind,
+    closed: Closed,
+    said: &Said,
+    whole: ProfileFooter,
+) -> io::Result<Captured> {
+    let figures = match &closed {
         Closed::Stacks(profile) => ProfileFooter {
             window_start: profile.start,
             window_end: profile.end,
@@ -159,13 +162,23 @@ fn written(kind: ProfileKind, closed: &Closed, whole: ProfileFooter) -> io::Resu
             cpu_ms: profile.cpu_ms,
             ..whole
         },
-        Closed::Tasks(_) | Closed::Metrics(_) | Closed::Logs(_) => whole,
+        Closed::Tasks(..) | Closed::Metrics(_) | Closed::Logs(_) => whole,
+    };
+    let bytes = match closed {
+        Closed::Stacks(profile) => encode(&profile)?,
+        Closed::Tasks(first, threads) => {
+            json(&Tasks { moments: vec![first, Moment::of(threads, said)] })?
+        }
+        Closed::Metrics(first) => {
+            json(&Metrics { moments: vec![first, (&said.telemetry).into()] })?
+        }
+        Closed::Logs(logs) => json(&logs)?,
     };
     let footer = ProfileFooter {
         kind: kind.as_str().to_owned(),
         blob_sha256: sha256(&bytes),
         blob_bytes: bytes.len() as u64,
-        ..footer
+        ..figures
     };
     Ok(Captured { kind, bytes, footer })
 }

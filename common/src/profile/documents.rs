@@ -31,6 +31,13 @@ pub(super) struct Moment {
     collections: Vec<Collection>,
 }
 
+/// The threads of this process.
+#[derive(Debug)]
+pub(super) struct Threads {
+    list: Vec<Thread>,
+    left_out: usize,
+}
+
 #[derive(Debug, Serialize)]
 struct Thread {
     tid: u32,
@@ -101,16 +108,23 @@ pub(super) struct Logs {
     forgotten: u64,
 }
 
-impl Moment {
-    /// Looks at every thread of this process.
-    pub(super) fn now(said: &Said) -> std::io::Result<Self> {
-        let Said { telemetry, tasks: running } = said;
+impl Threads {
+    /// Looks at every thread of this process. Waits for nobody.
+    pub(super) fn now() -> std::io::Result<Self> {
         let tasks = std::fs::read_dir("/proc/self/task")?;
         let tids = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
         let mut tids: Vec<u32> = tids.collect();
         tids.sort_unstable();
-        let threads_left_out = tids.len().saturating_sub(PROFILE_TASKS_THREADS_MAX);
+        let left_out = tids.len().saturating_sub(PROFILE_TASKS_THREADS_MAX);
         tids.truncate(PROFILE_TASKS_THREADS_MAX);
+        Ok(Self { list: tids.into_iter().filter_map(Thread::of).collect(), left_out })
+    }
+}
+
+impl Moment {
+    /// Puts the threads beside what the process tells of itself.
+    pub(super) fn of(threads: Threads, said: &Said) -> Self {
+        let Said { telemetry, tasks: running } = said;
         let collections = telemetry.collections.iter().map(|one| Collection {
             request: one.request.to_string(),
             state: one.state.clone(),
@@ -122,13 +136,13 @@ impl Moment {
             throttled_ms: one.throttled_ms,
             path: String::from_utf8_lossy(&one.path).into_owned(),
         });
-        Ok(Self {
+        Self {
             at: telemetry.at,
-            threads: tids.into_iter().filter_map(Thread::of).collect(),
-            threads_left_out,
+            threads: threads.list,
+            threads_left_out: threads.left_out,
             tasks: running.iter().map(Task::of).collect(),
             collections: collections.collect(),
-        })
+        }
     }
 }
 

@@ -168,8 +168,8 @@ async fn sample(
     };
     let shared = Arc::clone(core);
     let finish = move || {
-        let said = own::said(&shared, &mut meter);
-        let captured = windows.finish(partial, &said).map_err(|error| error.to_string())?;
+        let said = || own::said(&shared, &mut meter);
+        let captured = windows.finish(partial, said).map_err(|error| error.to_string())?;
         Ok((captured, partial))
     };
     tokio::task::spawn_blocking(finish).await.map_err(|error| error.to_string())?

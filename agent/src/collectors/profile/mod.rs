@@ -44,8 +44,8 @@ pub fn collect(
     let _thread = session.enter_thread();
     let waited = wait(&windows, args, session);
     // What was sampled counts, whatever keeps the agent from telling more.
-    let last = told().unwrap_or(first);
-    let captured = windows.finish(waited.is_err(), &last).map_err(|error| {
+    let last = || told().unwrap_or(first);
+    let captured = windows.finish(waited.is_err(), last).map_err(|error| {
         CollectError::failed(CollectError::SYSTEM, format!("the profile is not whole: {error}"))
     })?;
     session.blobs(captured)?;

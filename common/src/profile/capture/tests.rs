@@ -78,7 +78,8 @@ fn every_kind_comes_and_goes_while_threads_do() {
                 drop(black_box(vec![byte; BLOCK]));
             }
             thread::park_timeout(Duration::from_millis(5));
-            for Captured { kind, bytes, footer } in windows.finish(false, &said).unwrap() {
+            for Captured { kind, bytes, footer } in windows.finish(false, || said.clone()).unwrap()
+            {
                 let sum = sums.entry(kind.as_str()).or_default();
                 if kind.has_stacks() {
                     decode(&bytes).unwrap();
