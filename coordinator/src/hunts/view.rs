@@ -31,7 +31,7 @@ pub struct Whole {
     collections: Collections,
     agents: BTreeMap<AgentId, StoredAgent>,
     volume: BTreeMap<(AgentId, Attempt), Volume>,
-    blobs: Vec<StoredBlob>,
+    blobs: BTreeMap<(AgentId, Attempt), Vec<StoredBlob>>,
     is_cancelled: bool,
     now: Timestamp,
 }
@@ -66,10 +66,14 @@ impl Whole {
         }
         let volume = reader.volume(&request.id)?;
         let volume = volume.into_iter().map(|(agent, run, stored)| ((agent, run), stored));
+        let mut blobs = BTreeMap::<_, Vec<_>>::new();
+        for blob in reader.blobs(&request.id)? {
+            blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
+        }
         let (_, is_cancelled) = reader.controls(&request.id)?;
         Ok(Self {
             volume: volume.collect(),
-            blobs: reader.blobs(&request.id)?,
+            blobs,
             request,
             body,
             collections,
@@ -105,19 +109,17 @@ impl Whole {
 
     /// Tells whether all that a run says it has sent is put together.
     fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
-        let files = self.blobs_of(agent, run).filter(|blob| blob.kind == FILE_BLOB).count() as u64;
+        let blobs = self.blobs_of(agent, run);
+        let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB).count() as u64;
         let mut profiles = said.profiles().filter(|kind| !kind.blob_sha256.is_empty());
-        let is_there = |sha256: &[u8]| self.blobs_of(agent, run).any(|blob| blob.sha256 == sha256);
+        let is_there = |sha256: &[u8]| blobs.iter().any(|blob| blob.sha256 == sha256);
         files >= said.files.as_ref().map_or(0, |said| said.uploaded)
             && profiles.all(|kind| is_there(&kind.blob_sha256))
     }
 
-    fn blobs_of(
-        &self,
-        agent: &AgentId,
-        run: &Attempt,
-    ) -> impl DoubleEndedIterator<Item = &StoredBlob> {
-        self.blobs.iter().filter(move |blob| blob.agent == *agent && blob.attempt == *run)
+    /// Returns what a run has sent, in the order in which it did.
+    fn blobs_of(&self, agent: &AgentId, run: &Attempt) -> &[StoredBlob] {
+        self.blobs.get(&(agent.clone(), *run)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the runs whose rows count, one an agent.

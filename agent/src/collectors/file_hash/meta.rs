@@ -113,5 +113,11 @@ pub(super) fn birth_ns(stat: &Statx) -> Option<i64> {
 
 /// Returns a time as nanoseconds since 1970.
 pub(super) fn nanoseconds(time: &StatxTimestamp) -> i64 {
-    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(i64::from(time.tv_nsec))
+    since_1970(time.tv_sec, time.tv_nsec.into())
+}
+
+/// Returns the same of seconds and their rest.
+pub(super) fn since_1970(seconds: i64, rest_ns: u64) -> i64 {
+    let rest_ns = i64::try_from(rest_ns).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest_ns)
 }

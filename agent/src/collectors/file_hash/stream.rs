@@ -235,14 +235,9 @@ pub(super) fn read_cached(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Er
 pub(super) fn status_after(row: &Row, file: &OwnedFd) -> Result<FileStatus, Errno> {
     let after = io::retry_on_intr(|| fs::fstat(file))?;
     let is_same = u64::try_from(after.st_size) == Ok(row.size)
-        && nanoseconds(after.st_mtime, after.st_mtime_nsec) == row.mtime_ns
-        && nanoseconds(after.st_ctime, after.st_ctime_nsec) == row.ctime_ns;
+        && meta::since_1970(after.st_mtime, after.st_mtime_nsec) == row.mtime_ns
+        && meta::since_1970(after.st_ctime, after.st_ctime_nsec) == row.ctime_ns;
     Ok(if is_same { FileStatus::Ok } else { FileStatus::Changed })
-}
-
-fn nanoseconds(seconds: i64, rest: u64) -> i64 {
-    let rest = i64::try_from(rest).unwrap_or(i64::MAX);
-    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
 /// Returns the clock's nanoseconds since 1970.

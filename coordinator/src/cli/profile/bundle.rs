@@ -46,41 +46,40 @@ pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
     }
     let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.tar.gz")));
     if out == Path::new("-") {
-        let mut archive = Archive::new(Vec::new(), &id);
-        fill(&mut archive, &client, &view, &agents)?;
-        let bytes = archive.end(&view, &agents).map_err(|e| Failure::file("write", &out, &e))?;
+        let (bytes, _) = write(Vec::new(), &client, &view, &agents, &out)?;
         context.out.bytes(&bytes)?;
         return Ok(Exit::Done);
     }
-    let mut archive = Archive::new(BufWriter::new(private::create(&out)?), &id);
-    fill(&mut archive, &client, &view, &agents)?;
-    let (count, problems) = (archive.files.len(), archive.problems.len());
-    let written = archive.end(&view, &agents).and_then(|mut file| {
-        file.flush()?;
-        file.get_ref().metadata().map(|metadata| metadata.len())
-    });
-    let size = units::bytes(written.map_err(|error| Failure::file("write", &out, &error))?);
-    let missing =
-        if problems == 0 { String::new() } else { format!(", {problems} cannot be made") };
-    context.out.note(&format!("{} ({size}): {count} files{missing}", out.display()));
+    let file = BufWriter::new(private::create(&out)?);
+    let (mut file, said) = write(file, &client, &view, &agents, &out)?;
+    let size = file.flush().and_then(|()| file.get_ref().metadata());
+    let size = size.map_err(|error| Failure::file("write", &out, &error))?.len();
+    context.out.note(&format!("{} ({}): {said}", out.display(), units::bytes(size)));
     Ok(Exit::Done)
 }
 
-/// Puts in what each agent has sent.
-fn fill<W: Write>(
-    archive: &mut Archive<W>,
+/// Writes the archive; returns what it was written to, and how much it holds, for people.
+fn write<W: Write>(
+    to: W,
     client: &Client,
     view: &Value,
     agents: &[Value],
-) -> Result<(), Failure> {
+    out: &Path,
+) -> Result<(W, String), Failure> {
     let id = field(view, "id").as_str().unwrap_or_default();
+    let mut archive = Archive::new(to, id);
     for shown in agents {
         let agent = agent_part(field(shown, "agent"))?;
         for kind in kinds_of(shown) {
-            archive.take(client, id, &agent, kind)?;
+            archive.take(client, id, &agent, kind, out)?;
         }
     }
-    Ok(())
+    let said = match (archive.files.len(), archive.problems.len()) {
+        (files, 0) => format!("{files} files"),
+        (files, problems) => format!("{files} files, {problems} cannot be made"),
+    };
+    let to = archive.end(view, agents).map_err(|error| Failure::file("write", out, &error))?;
+    Ok((to, said))
 }
 
 /// An archive that is being written: one file in memory at a time.
@@ -111,6 +110,7 @@ impl<W: Write> Archive<W> {
         id: &str,
         agent: &str,
         kind: ProfileKind,
+        out: &Path,
     ) -> Result<(), Failure> {
         let of = Of::new(id, agent).with("kind", Some(kind.as_str()));
         let views = if kind.has_stacks() { &OF_STACKS[..] } else { &OF_DOCUMENT[..] };
@@ -118,8 +118,7 @@ impl<W: Write> Archive<W> {
             let name = format!("{agent}/{kind}.{ending}");
             match client.bytes(&of.view(view)) {
                 Ok(bytes) => {
-                    self.add(&name, &bytes)
-                        .map_err(|error| Failure::file("write", Path::new(&self.folder), &error))?;
+                    self.add(&name, &bytes).map_err(|error| Failure::file("write", out, &error))?;
                     self.files.push(json!({
                         "name": name,
                         "agent": agent,

@@ -8,6 +8,7 @@ use common::result::{FILE_BLOB, Row, rows};
 
 use super::Whole;
 use crate::api::types::HuntFile;
+use crate::hunts::state::Part;
 use crate::store::{Reader, StoreError};
 
 /// Names that are shown of one file.
@@ -16,8 +17,10 @@ const PATHS_MAX: usize = 100;
 impl Whole {
     /// Returns the SHA-256 of the files that an agent has sent whole.
     pub fn uploaded(&self, agent: &AgentId) -> BTreeSet<Vec<u8>> {
-        let files = self.blobs().filter(|blob| blob.kind == FILE_BLOB && blob.agent == *agent);
-        files.map(|blob| blob.sha256).collect()
+        let run = self.collections.parts.get(agent).and_then(Part::counting);
+        let blobs = run.map_or(&[][..], |(run, _)| self.blobs_of(agent, run));
+        let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB);
+        files.map(|blob| blob.sha256.clone()).collect()
     }
 
     /// Returns the size of a file that some agent has sent whole.

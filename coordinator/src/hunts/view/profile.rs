@@ -111,7 +111,7 @@ impl Whole {
         footer: &ProfileFooter,
     ) -> ProfileKindView {
         let is_its = |blob: &&StoredBlob| blob.sha256 == footer.blob_sha256.as_slice();
-        let blob = self.blobs_of(agent, run).find(is_its);
+        let blob = self.blobs_of(agent, run).iter().find(is_its);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         ProfileKindView {
             kind: footer.kind.clone(),
@@ -134,7 +134,7 @@ impl Whole {
     /// Returns the blob of one kind; the last, where an agent took several by itself.
     fn blob(&self, agent: &AgentId, run: &Attempt, kind: &str) -> Option<&StoredBlob> {
         let is_it = |blob: &&StoredBlob| blob.kind.strip_prefix("profile.") == Some(kind);
-        self.blobs_of(agent, run).rfind(is_it)
+        self.blobs_of(agent, run).iter().rfind(is_it)
     }
 
     /// Returns the blobs of all counting runs.

@@ -68,7 +68,7 @@ fn ended(state: State, footer: Footer) -> Whole {
         collections,
         agents: BTreeMap::new(),
         volume: BTreeMap::new(),
-        blobs: Vec::new(),
+        blobs: BTreeMap::new(),
         is_cancelled: false,
         now: NOW,
     }
@@ -77,6 +77,10 @@ fn ended(state: State, footer: Footer) -> Whole {
 fn blob(kind: &str, sha256: [u8; 32]) -> StoredBlob {
     let (agent, attempt) = (agent(), attempt());
     StoredBlob { agent, attempt, kind: kind.to_owned(), sha256: sha256.to_vec(), bytes: 1 }
+}
+
+fn put(whole: &mut Whole, blob: StoredBlob) {
+    whole.blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
 }
 
 fn phase(whole: &Whole) -> Phase {
@@ -93,15 +97,15 @@ fn a_hunt_is_finishing_until_its_files_are_put_together() {
     let files = FilesFooter { uploaded: 2, ..FilesFooter::default() };
     let mut whole = ended(State::Finished, Footer { files: Some(files), ..Footer::default() });
     assert_eq!(phase(&whole), Phase::Finishing);
-    whole.blobs.push(blob(FILE_BLOB, [1; 32]));
-    whole.blobs.push(blob("profile.cpu", [2; 32]));
+    put(&mut whole, blob(FILE_BLOB, [1; 32]));
+    put(&mut whole, blob("profile.cpu", [2; 32]));
     assert_eq!(phase(&whole), Phase::Finishing, "a profile is no file");
     let other = Attempt { journal: JournalId::from_bytes([7; 16]), ..attempt() };
-    whole.blobs.push(StoredBlob { attempt: other, ..blob(FILE_BLOB, [3; 32]) });
+    put(&mut whole, StoredBlob { attempt: other, ..blob(FILE_BLOB, [3; 32]) });
     assert_eq!(phase(&whole), Phase::Finishing, "nor is one of another run");
     whole.now = NOW.plus_ms(FINISHING_MS_MAX + 1);
     assert_eq!(phase(&whole), Phase::Incomplete, "nobody waits for ever");
-    whole.blobs.push(blob(FILE_BLOB, [3; 32]));
+    put(&mut whole, blob(FILE_BLOB, [3; 32]));
     assert_eq!(phase(&whole), Phase::Finished);
 }
 
@@ -116,7 +120,7 @@ fn a_profile_is_finishing_until_each_of_its_kinds_is_put_together() {
     let mut whole = ended(State::Cancelled, Footer { profiles, ..Footer::default() });
     for sha256 in [[2; 32], [1; 32]] {
         assert_eq!(phase(&whole), Phase::Finishing);
-        whole.blobs.push(blob("profile.cpu", sha256));
+        put(&mut whole, blob("profile.cpu", sha256));
     }
     assert_eq!(phase(&whole), Phase::Cancelled, "what was sampled before is delivered");
     assert_eq!(phase(&ended(State::Declined, Footer::default())), Phase::Declined);
