@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 /// The version of the tables; a file of another one is set aside.
@@ -95,6 +96,8 @@ fn connect(path: &Path, machine_id: &str) -> Result<Connection, CacheError> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     let mut db = Connection::open(path)?;
     db.busy_timeout(WAIT)?;
+    // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Exclusive before WAL: no shared memory, no lock for each question, and no second process.
     db.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

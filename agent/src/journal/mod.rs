@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use common::clock::Timestamp;
 use common::ids::JournalId;
+use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
 };
@@ -100,6 +101,8 @@ impl Journal {
 
     fn new(mut db: Connection, machine_id: &str) -> Result<Self, JournalError> {
         db.busy_timeout(Duration::from_secs(2))?;
+        // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Before the first table: it cannot be switched on later.
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

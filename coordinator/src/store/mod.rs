@@ -23,6 +23,7 @@ pub mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use ledger::{Audit, StoredAudit};
@@ -100,6 +101,8 @@ impl Place {
     fn connect(&self) -> Result<Connection, StoreError> {
         let connection = Connection::open(self.folder.join("muster.sqlite"))?;
         connection.busy_timeout(Duration::from_secs(10))?;
+        // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         Ok(connection)
     }
@@ -109,6 +112,7 @@ impl Place {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(self.folder.join("muster.sqlite"), flags)?;
         connection.busy_timeout(Duration::from_secs(10))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(Reader::new(connection))
     }
 
