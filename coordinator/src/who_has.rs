@@ -106,12 +106,14 @@ impl Scan {
         self.found.scanned_rows += rows.len() as u64;
         for row in rows {
             let mut digests = row.digests.iter().map(|(_, digest)| digest);
-            let Some(hit) = digests.find(|digest| self.wanted.contains(*digest)) else { continue };
+            let Some(hit) = digests.find(|digest| self.wanted.contains(digest.as_slice())) else {
+                continue;
+            };
             if self.found.rows.len() >= ROWS_MAX {
                 self.found.truncated = true;
                 return false;
             }
-            self.absent.remove(hit);
+            self.absent.remove(hit.as_slice());
             let row = FileRow::new(hunt.to_owned(), agent.to_string(), host.to_owned(), row);
             self.found.rows.push(row);
         }

@@ -20,7 +20,7 @@ use common::request::target::Facts;
 use common::request::trust::{Grant, Revoke};
 use common::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
 use common::result::rows::{pack, unpack};
-use common::result::{FileKind, FileStatus, Row, RowChunk, Status, Telemetry};
+use common::result::{Digest, Digests, FileKind, FileStatus, Row, RowChunk, Status, Telemetry};
 use common::wire;
 use coordinator::profiles::profile::Profile;
 use coordinator::profiles::symbols::Symbols;
@@ -382,7 +382,10 @@ fn results_as_they_come_from_an_agent() {
     });
     // Columns behind the compression.
     let row = |path: &[u8]| Row::bare(path.to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-    let hashed = Row { digests: vec![(HashKind::Md5, vec![9; 16])], ..row(b"/b") };
+    let hashed = Row {
+        digests: Digests::from_iter([(HashKind::Md5, Digest::from_elem(9, 16))]),
+        ..row(b"/b")
+    };
     let packed = pack(&[row(b"/a"), hashed]).unwrap();
     let columns = wire::decompress(&packed, RESULT_BYTES_MAX).unwrap();
     fuzz("columns", 4, &[columns], |bytes| {

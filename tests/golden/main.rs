@@ -15,8 +15,8 @@ use common::request::sign::{SigningKey, Trust};
 use common::request::trust::{Certificate, Grant};
 use common::request::{Args, Body, Bundle, Kind, Limits, Sealed, Target};
 use common::result::{
-    BlobChunk, CollectionSample, FileKind, FileStatus, FilesFooter, Footer, ProfileFooter, Row,
-    RowChunk, Spent, State, Status, Telemetry, rows,
+    BlobChunk, CollectionSample, Digest, Digests, FileKind, FileStatus, FilesFooter, Footer,
+    ProfileFooter, Row, RowChunk, Spent, State, Status, Telemetry, rows,
 };
 use common::{limits, wire};
 use serde_bytes::ByteBuf;
@@ -175,7 +175,10 @@ fn file_rows() -> Vec<Row> {
         nlink: 1,
         dev: 7,
         ino: 8,
-        digests: vec![(HashKind::Md5, vec![9; 16]), (HashKind::Sha256, vec![10; 32])],
+        digests: Digests::from_iter([
+            (HashKind::Md5, Digest::from_elem(9, 16)),
+            (HashKind::Sha256, Digest::from_elem(10, 32)),
+        ]),
         ..Row::bare(b"/srv/\xff\n".to_vec(), FileKind::Regular, FileStatus::Ok, 0)
     };
     let link = Row {
@@ -188,7 +191,8 @@ fn file_rows() -> Vec<Row> {
 
 /// A row with every digest that there is since sha512 and blake3 joined.
 fn rows_of_all_digests() -> Vec<Row> {
-    let digest = |kind: &HashKind| (*kind, vec![kind.as_str().as_bytes()[0]; kind.bytes()]);
+    let digest =
+        |kind: &HashKind| (*kind, Digest::from_elem(kind.as_str().as_bytes()[0], kind.bytes()));
     let digests = HashKind::ALL.iter().map(digest).collect();
     let bare = Row::bare(b"/srv/all".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
     vec![Row { digests, ..bare }]

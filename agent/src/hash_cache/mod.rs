@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::limits;
 use common::request::hunt::HashKind;
+use common::result::{Digest, Digests};
 use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params,
 };
@@ -18,7 +19,7 @@ use tracing::warn;
 
 use self::file::CacheError;
 use crate::session::FileId;
-use crate::session::cache::{Cache, Digests, Hashed};
+use crate::session::cache::{Cache, Hashed};
 
 const FIND: &str = "SELECT size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3 FROM files WHERE dev = ?1 AND ino = ?2";
 const ADD: &str = "INSERT OR IGNORE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
@@ -173,19 +174,19 @@ fn look_up(select: &mut CachedStatement<'_>, file: &FileId) -> rusqlite::Result<
 }
 
 fn digests(row: &Row<'_>) -> rusqlite::Result<Digests> {
-    let mut digests = Vec::new();
+    let mut digests = Digests::new();
     for (column, kind) in (DIGESTS_AT..).zip(HashKind::ALL) {
         if let Some(digest) = row.get_ref(column)?.as_blob_or_null()?
             && digest.len() == kind.bytes()
         {
-            digests.push((kind, digest.to_vec()));
+            digests.push((kind, Digest::from_slice(digest)));
         }
     }
     Ok(digests)
 }
 
 /// Returns the digests of these kinds, in this order, if all are there.
-fn pick(kinds: &[HashKind], known: &[(HashKind, Vec<u8>)]) -> Option<Digests> {
+fn pick(kinds: &[HashKind], known: &[(HashKind, Digest)]) -> Option<Digests> {
     kinds.iter().map(|kind| known.iter().find(|(known, _)| known == kind).cloned()).collect()
 }
 

@@ -21,7 +21,7 @@ fn id(ino: u64) -> FileId {
 }
 
 fn hashed(id: FileId, kinds: &[HashKind], byte: u8) -> Hashed {
-    let digests = kinds.iter().map(|kind| (*kind, vec![byte; kind.bytes()])).collect();
+    let digests = kinds.iter().map(|kind| (*kind, Digest::from_elem(byte, kind.bytes()))).collect();
     Hashed { id, began_ns: id.ctime_ns + 2 * SECOND, digests }
 }
 
@@ -70,18 +70,22 @@ fn digests_of_several_kinds_come_together_until_the_file_changes() {
     cache.keep(&[hashed(id(1), SHA256, 1)]);
     cache.keep(&[hashed(id(1), &[HashKind::Blake3, HashKind::Md5], 2)]);
     cache.keep(&[hashed(id(1), &[HashKind::Md5], 3)]);
-    let of = |kind: HashKind, byte| (kind, vec![byte; kind.bytes()]);
+    let of = |kind: HashKind, byte| (kind, Digest::from_elem(byte, kind.bytes()));
     let kinds = [HashKind::Sha256, HashKind::Md5, HashKind::Blake3];
     assert_eq!(
         one(&cache, &kinds, id(1)),
-        Some(vec![of(HashKind::Sha256, 1), of(HashKind::Md5, 3), of(HashKind::Blake3, 2)])
+        Some(
+            [of(HashKind::Sha256, 1), of(HashKind::Md5, 3), of(HashKind::Blake3, 2)]
+                .into_iter()
+                .collect()
+        )
     );
     assert_eq!(one(&cache, &HashKind::ALL, id(1)), None, "not all of them are known");
     let changed = FileId { mtime_ns: 0, ..id(1) };
     cache.keep(&[hashed(changed, &[HashKind::Md5], 4)]);
     assert_eq!(one(&cache, SHA256, changed), None);
     assert_eq!(one(&cache, SHA256, id(1)), None);
-    assert_eq!(one(&cache, &[HashKind::Md5], changed), Some(vec![of(HashKind::Md5, 4)]));
+    assert_eq!(one(&cache, &[HashKind::Md5], changed), Some([of(HashKind::Md5, 4)].into()));
 }
 
 #[test]
@@ -232,7 +236,7 @@ proptest! {
     ) {
         let folder = folder();
         let mut cache = opened(folder.path(), "");
-        let mut model: BTreeMap<u64, (FileId, BTreeMap<HashKind, Vec<u8>>)> = BTreeMap::new();
+        let mut model: BTreeMap<u64, (FileId, BTreeMap<HashKind, Digest>)> = BTreeMap::new();
         for (ino, mtime_ns, kind, byte, is_restarted) in steps {
             let kind = HashKind::ALL[kind];
             let id = FileId { mtime_ns, ..id(ino) };
@@ -241,14 +245,14 @@ proptest! {
             if known.0 != id {
                 *known = (id, BTreeMap::new());
             }
-            known.1.insert(kind, vec![byte; kind.bytes()]);
+            known.1.insert(kind, Digest::from_elem(byte, kind.bytes()));
             if is_restarted {
                 drop(cache);
                 cache = opened(folder.path(), "");
             }
             for (id, digests) in model.values() {
                 for kind in HashKind::ALL {
-                    let wanted = digests.get(&kind).map(|digest| vec![(kind, digest.clone())]);
+                    let wanted = digests.get(&kind).map(|digest| [(kind, digest.clone())].into());
                     prop_assert_eq!(one(&cache, &[kind], *id), wanted);
                 }
             }

@@ -106,7 +106,7 @@ fn put_name(line: &mut Vec<u8>, name: &str) {
 #[cfg(test)]
 mod tests {
     use common::request::hunt::HashKind;
-    use common::result::{FileKind, FileStatus};
+    use common::result::{Digest, FileKind, FileStatus};
     use serde_json::{Value, json};
 
     use super::*;
@@ -127,7 +127,7 @@ mod tests {
             nlink: 2,
             ino: u64::MAX,
             link_target: Some(b"to\n".to_vec()),
-            digests: vec![(HashKind::Md5, vec![0xab; 16])],
+            digests: [(HashKind::Md5, Digest::from_elem(0xab, 16))].into(),
             ..Row::bare(b"/a\"\n\x1b".to_vec(), FileKind::Regular, FileStatus::Denied, 13)
         };
         let wanted = json!({

@@ -6,11 +6,9 @@ use std::fmt::Debug;
 
 use common::limits;
 use common::request::hunt::HashKind;
+use common::result::Digests;
 
 use super::FileId;
-
-/// Digests of one file.
-pub type Digests = Vec<(HashKind, Vec<u8>)>;
 
 /// A file that was read to its end and did not change meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::request::hunt::HashKind;
+use common::result::Digests;
 
 use super::FileId;
-use super::cache::{Cache, Digests, Hashed};
+use super::cache::{Cache, Hashed};
 
 /// A cache that remembers.
 #[derive(Debug)]

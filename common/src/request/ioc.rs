@@ -11,6 +11,7 @@ use serde_bytes::ByteBuf;
 use super::hunt::HashKind;
 use crate::ids::RequestId;
 use crate::limits;
+use crate::result::Digest;
 
 /// Bytes that a digest of a list has at least: whatever the algorithm, nobody makes a file for given 128 bits.
 pub const WIDTH_MIN: usize = 16;
@@ -172,7 +173,7 @@ pub fn join(lists: &mut Vec<IocList>, piece: IocList) -> Result<(), String> {
 /// Returns the kinds whose digest of a file is in the lists.
 pub fn matches<'a>(
     lists: &'a [IocList],
-    digests: &'a [(HashKind, Vec<u8>)],
+    digests: &'a [(HashKind, Digest)],
 ) -> impl Iterator<Item = HashKind> + 'a {
     let is_listed = |kind: HashKind, digest: &[u8]| {
         lists.iter().any(|list| list.kind == kind && list.contains(digest))

@@ -9,6 +9,6 @@ pub mod status;
 pub mod telemetry;
 
 pub use blob::{BlobChunk, FILE_BLOB};
-pub use rows::{FileKind, FileStatus, Row, RowChunk};
+pub use rows::{Digest, Digests, FileKind, FileStatus, Row, RowChunk};
 pub use status::{FilesFooter, Footer, ProfileFooter, Spent, State, Status};
 pub use telemetry::{CollectionSample, Telemetry};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use smallvec::SmallVec;
 
 use crate::ids::{AgentId, Attempt, RequestId};
 use crate::limits;
@@ -160,8 +161,14 @@ pub struct Row {
     /// Where a symbolic link points, byte for byte.
     pub link_target: Option<Vec<u8>>,
     /// Digests, in the order of the request's `hashes`; empty where none could be made.
-    pub digests: Vec<(HashKind, Vec<u8>)>,
+    pub digests: Digests,
 }
+
+/// One digest; up to 32 bytes of it need no memory of their own.
+pub type Digest = SmallVec<[u8; 32]>;
+
+/// The digests of one file; a single one needs no memory of its own.
+pub type Digests = SmallVec<[(HashKind, Digest); 1]>;
 
 impl Row {
     /// Returns a row of which only the path and the fate are known.
@@ -183,7 +190,7 @@ impl Row {
             dev: 0,
             ino: 0,
             link_target: None,
-            digests: Vec::new(),
+            digests: Digests::new(),
         }
     }
 }
@@ -285,10 +292,10 @@ pub fn unpack(body: &[u8], count: u32) -> Result<Vec<Row>, WireError> {
         let at_i64 = |column: &[i64]| column.get(n).copied().unwrap_or_default();
         let at_u32 = |column: &[u32]| column.get(n).copied().unwrap_or_default();
         let code = |column: &[u8]| column.get(n).copied().unwrap_or(u8::MAX);
-        let mut row_digests = Vec::new();
+        let mut row_digests = Digests::new();
         if columns.hashed.get(n) == Some(&true) {
             for (kind, chunks) in &mut digests {
-                row_digests.push((*kind, chunks.next().unwrap_or_default().to_vec()));
+                row_digests.push((*kind, Digest::from_slice(chunks.next().unwrap_or_default())));
             }
         }
         rows.push(Row {

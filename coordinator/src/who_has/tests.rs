@@ -1,7 +1,7 @@
 use common::clock::Timestamp;
 use common::ids::{Attempt, JournalId, RequestId};
 use common::request::Sealed;
-use common::result::{FileKind, FileStatus, Row, RowChunk, State, Status};
+use common::result::{Digest, Digests, FileKind, FileStatus, Row, RowChunk, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -11,7 +11,10 @@ const HUNT: [u8; 16] = [1; 16];
 
 fn file(path: &str, sha256: u8) -> Row {
     let mut row = Row::bare(path.into(), FileKind::Regular, FileStatus::Ok, 0);
-    row.digests = vec![(HashKind::Sha256, vec![sha256; 32]), (HashKind::Md5, vec![sha256; 16])];
+    row.digests = Digests::from_iter([
+        (HashKind::Sha256, Digest::from_elem(sha256, 32)),
+        (HashKind::Md5, Digest::from_elem(sha256, 16)),
+    ]);
     row
 }
 

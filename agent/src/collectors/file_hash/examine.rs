@@ -1,6 +1,6 @@
 //! One entry: looked at, and opened if it is to be read.
 
-use common::result::{FileKind, FileStatus, Row};
+use common::result::{Digests, FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
@@ -8,7 +8,6 @@ use rustix::io::{Errno, retry_on_intr};
 use super::batch::{Found, Leaf, Outcome};
 use super::plan::Plan;
 use super::{meta, tally};
-use crate::session::cache::Digests;
 use crate::session::{Cost, Lap, Session, Stop, Wait, blocking};
 
 /// A file that is open and not read yet.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::limits;
 use common::request::hunt::HashKind;
-use common::result::{FileStatus, Row};
+use common::result::{Digest, Digests, FileStatus, Row};
 
 use super::batch::Found;
 use super::examine::Open;
@@ -133,11 +133,11 @@ impl Name {
     }
 }
 
-fn unpack(kinds: &[HashKind], mut digests: &[u8]) -> Vec<(HashKind, Vec<u8>)> {
-    let mut unpacked = Vec::with_capacity(kinds.len());
+fn unpack(kinds: &[HashKind], mut digests: &[u8]) -> Digests {
+    let mut unpacked = Digests::with_capacity(kinds.len());
     for kind in kinds {
         let Some((digest, rest)) = digests.split_at_checked(kind.bytes()) else { break };
-        unpacked.push((*kind, digest.to_vec()));
+        unpacked.push((*kind, Digest::from_slice(digest)));
         digests = rest;
     }
     unpacked

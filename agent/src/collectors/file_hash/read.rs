@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::batch::Outcome;
 use super::delivery::Delivery;
-use super::digests::{self, Digests};
+use super::digests::{self, Hasher};
 use super::examine::Open;
 use super::links::{Claim, Links};
 use super::plan::Plan;
@@ -26,7 +26,7 @@ pub(super) struct Reader<'a> {
     pub(super) window: &'a Window,
     links: &'a Links,
     pub(super) recall: Recall<'a>,
-    pub(super) blank: Digests,
+    pub(super) blank: Hasher,
     pub(super) buffers: Vec<Vec<u8>>,
     /// Small files that lie in the first buffers.
     pub(super) held: Vec<Held>,
@@ -47,10 +47,15 @@ impl<'a> Reader<'a> {
             window,
             links,
             recall,
-            blank: Digests::new(&plan.hashes),
+            blank: Hasher::new(&plan.hashes),
             buffers,
             held: Vec::new(),
         }
+    }
+
+    /// Tells whether several streams together are read faster than one after the other.
+    pub(super) fn is_wide(&self) -> bool {
+        self.buffers.len() > 1
     }
 
     /// Decides what to do with a file that was just opened; `None` when its digests are known by another name, or will be.

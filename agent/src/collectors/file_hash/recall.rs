@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
 use common::limits;
-use common::result::{FileStatus, Row};
+use common::result::{Digests, FileStatus, Row};
 use rustix::fs::{Statx, fstatfs};
 
 use super::examine::Open;
 use super::meta;
 use super::plan::Plan;
-use crate::session::cache::{Cache, Digests, Hashed};
+use crate::session::cache::{Cache, Hashed};
 use crate::session::{FileId, Session};
 
 /// What the cache says of a file.

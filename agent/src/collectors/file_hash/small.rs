@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use common::result::FileStatus;
+use common::result::{Digests, FileStatus};
 
 use super::delivery::Delivery;
 use super::examine::Open;
 use super::meta;
 use super::read::Reader;
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after};
-use crate::session::cache::Digests;
 use crate::session::{Cost, Session, Stop};
 
 /// A file whose bytes lie in a buffer and did not go through the digests yet.

@@ -9,7 +9,7 @@ use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};
 
 use super::batch::Found;
-use super::digests::Digests;
+use super::digests::Hasher;
 use super::examine::Open;
 use super::meta;
 use super::pages::Pages;
@@ -51,7 +51,7 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) struct Stream {
     file: ToRead,
-    pub(super) digests: Digests,
+    pub(super) digests: Hasher,
     size: u64,
     got: u64,
     /// The session allows to read up to here.
@@ -76,7 +76,7 @@ pub(super) enum Step {
 }
 
 impl Stream {
-    pub(super) fn new(file: ToRead, digests: Digests) -> Self {
+    pub(super) fn new(file: ToRead, digests: Hasher) -> Self {
         Self {
             size: file.open.found.row.size,
             file,
@@ -92,7 +92,7 @@ impl Stream {
     }
 
     /// Makes a stream of a small file for which the session was asked already.
-    pub(super) fn begun(file: ToRead, digests: Digests) -> Self {
+    pub(super) fn begun(file: ToRead, digests: Hasher) -> Self {
         let mut stream = Self::new(file, digests);
         stream.allowed = stream.size;
         stream.note_beginning();

@@ -6,9 +6,9 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use common::request::hunt::{FileHash, HashKind};
-use common::result::{FileKind, FileStatus, FilesFooter, Row};
+use common::result::{Digest, Digests, FileKind, FileStatus, FilesFooter, Row};
 use serde_bytes::ByteBuf;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::collect;
@@ -44,6 +44,11 @@ fn run(spec: &FileHash) -> (Vec<Row>, FilesFooter) {
     let (out, last) = seen.cursors.last().cloned().unwrap();
     assert_eq!((out, &last.footer), (seen.rows.len(), &footer), "the last cursor says it all");
     (seen.rows, footer)
+}
+
+/// Returns the SHA-256 of `content` as a row has it.
+fn sha256(content: &[u8]) -> (HashKind, Digest) {
+    (HashKind::Sha256, Digest::from_slice(&Sha256::digest(content)))
 }
 
 /// Returns the names below `root` with their statuses.
@@ -281,7 +286,7 @@ fn big_files_among_small_ones_keep_their_place() {
     let (rows, footer) = run(&spec(folder.path()));
     for (n, row) in rows.iter().enumerate() {
         let content = fs::read(folder.path().join(format!("{n:02}"))).unwrap();
-        assert_eq!(row.digests, [(HashKind::Sha256, Sha256::digest(content).to_vec())]);
+        assert_eq!(row.digests.as_slice(), [sha256(&content)]);
     }
     assert_eq!(footer.hashed, 40);
 }

@@ -61,7 +61,7 @@ impl Uploads {
     ) -> Result<Option<&'static str>, Stop> {
         let digest = row.digests.iter().find(|(kind, _)| *kind == HashKind::Sha256);
         let Some((_, sha256)) = digest else { return Ok(Some("changed")) };
-        if self.sent.contains(sha256) {
+        if self.sent.contains(sha256.as_slice()) {
             return Ok(None);
         }
         if row.size == 0 {
@@ -87,7 +87,7 @@ impl Uploads {
         }
         footer.upload_bytes = footer.upload_bytes.saturating_add(row.size);
         if self.sent.len() < REMEMBERED_MAX {
-            self.sent.insert(sha256.clone());
+            self.sent.insert(sha256.to_vec());
         }
         Ok(None)
     }

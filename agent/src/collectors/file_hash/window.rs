@@ -24,6 +24,8 @@ const ENTRIES_MAX: usize = 32_768;
 const UNSENT_MAX: usize = 2_048;
 /// Big files that are open and wait for a worker.
 const BIG_MAX: usize = 16;
+/// How long a big file waits for another one, where two together are read in half the time.
+pub(super) const COMPANY: Duration = Duration::from_millis(250);
 /// Rows of one emission.
 const ROWS_MAX: usize = 1_024;
 /// The session hears of us at least so often.
@@ -65,6 +67,8 @@ struct State {
     first: u64,
     entries: usize,
     big: VecDeque<Stream>,
+    /// From then on the first of them waits for no other.
+    big_due: Instant,
     is_walked: bool,
     is_emitting: bool,
     emitted: Instant,
@@ -99,6 +103,7 @@ impl Window {
             first: 0,
             entries: 0,
             big: VecDeque::new(),
+            big_due: Instant::now(),
             is_walked: false,
             is_emitting: false,
             emitted: Instant::now(),
@@ -148,13 +153,15 @@ impl Window {
         self.moved.notify_all();
     }
 
-    /// Says what there is to do.
-    pub(super) fn next(&self) -> Next {
+    /// Says what there is to do. `in_company`: big files are better read together.
+    pub(super) fn next(&self, in_company: bool) -> Next {
         let mut state = self.lock();
         if state.failure.is_some() {
             return Next::End;
         }
-        if let Some(big) = state.big.pop_front() {
+        if (!in_company || state.is_big_due())
+            && let Some(big) = state.big.pop_front()
+        {
             return Next::Read(Box::new(big));
         }
         if !state.is_walked {
@@ -183,6 +190,9 @@ impl Window {
         if state.big.len() >= BIG_MAX {
             return Some(big);
         }
+        if state.big.is_empty() {
+            state.big_due = Instant::now() + COMPANY;
+        }
         state.big.push_back(big);
         self.moved.notify_one();
         None
@@ -190,7 +200,9 @@ impl Window {
 
     /// Passes on a big file that was begun to a worker that has nothing to do.
     pub(super) fn give(&self, big: Stream) {
-        self.lock().big.push_back(big);
+        let mut state = self.lock();
+        state.big_due = Instant::now();
+        state.big.push_back(big);
         self.moved.notify_one();
     }
 
@@ -296,6 +308,12 @@ impl State {
         let oldest = self.slots.front().and_then(|slot| slot.outcomes.front());
         let is_done = oldest.is_some_and(Option::is_some);
         self.entries < if is_done { UNSENT_MAX } else { ENTRIES_MAX }
+    }
+
+    /// Tells whether a big file is to be read now, though it may be alone.
+    fn is_big_due(&self) -> bool {
+        let is_last = self.is_walked || !self.has_room();
+        is_last || self.big.len() > 1 || Instant::now() >= self.big_due
     }
 
     /// Returns where an outcome goes, if nothing was taken from there yet.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use common::result::Digests;
 use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;
@@ -18,7 +19,6 @@ use super::stream::Stream;
 use super::walk::Walker;
 use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
-use crate::session::cache::Digests;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
 
 /// Files that are opened before the first of them is read: so many a disk is asked for at once.
@@ -71,7 +71,7 @@ impl<'a, 'p> Worker<'a, 'p> {
         let window = &self.shared.window;
         loop {
             self.session.check()?;
-            match window.next() {
+            match window.next(self.reader.is_wide()) {
                 Next::End => return Ok(()),
                 Next::Wait => blocking(self.session, Wait::Peers, || window.wait()),
                 Next::Read(big) => {

@@ -119,11 +119,14 @@ fn a_list_is_named_by_whole_digests_and_by_no_more_than_there_may_be() {
 
 #[test]
 fn a_digest_matches_in_its_own_kind_only() {
-    let (same, other) = (vec![3; 32], vec![4; 32]);
+    let (same, other) = (Digest::from_elem(3, 32), Digest::from_elem(4, 32));
     let lists = [IocList::new(HashKind::Sha256, 32, [same.as_slice()])];
-    let found = |digests: &[(HashKind, Vec<u8>)]| matches(&lists, digests).collect::<Vec<_>>();
+    let found = |digests: &[(HashKind, Digest)]| matches(&lists, digests).collect::<Vec<_>>();
     let blake3 = (HashKind::Blake3, same.clone());
     assert_eq!(found(&[(HashKind::Sha256, same), blake3.clone()]), [HashKind::Sha256]);
     assert!(found(&[(HashKind::Sha256, other), blake3]).is_empty());
-    assert!(found(&[(HashKind::Sha256, vec![3; 8])]).is_empty(), "a digest that is cut is none");
+    assert!(
+        found(&[(HashKind::Sha256, Digest::from_elem(3, 8))]).is_empty(),
+        "a digest that is cut is none"
+    );
 }

@@ -12,13 +12,13 @@ prop_compose! {
         link_target in prop::option::of(prop::collection::vec(any::<u8>(), 0..20)),
         digest in prop::option::of(any::<([u8; 16], [u8; 32], [u8; 64], [u8; 32])>()),
     ) -> Row {
-        let digests = digest.map_or_else(Vec::new, |(md5, sha256, sha512, blake3)| {
-            vec![
-                (HashKind::Md5, md5.to_vec()),
-                (HashKind::Sha256, sha256.to_vec()),
-                (HashKind::Sha512, sha512.to_vec()),
-                (HashKind::Blake3, blake3.to_vec()),
-            ]
+        let digests = digest.map_or_else(Digests::new, |(md5, sha256, sha512, blake3)| {
+            Digests::from_iter([
+                (HashKind::Md5, Digest::from_slice(&md5)),
+                (HashKind::Sha256, Digest::from_slice(&sha256)),
+                (HashKind::Sha512, Digest::from_slice(&sha512)),
+                (HashKind::Blake3, Digest::from_slice(&blake3)),
+            ])
         });
         Row {
             path, kind, status, errno: numbers.0, size: numbers.1, mtime_ns: numbers.2,

@@ -170,7 +170,7 @@ fn rfc3339(ns: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use common::result::{FileKind, FileStatus};
+    use common::result::{Digest, Digests, FileKind, FileStatus};
 
     use super::*;
 
@@ -188,7 +188,7 @@ mod tests {
         let mut row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
         row.ino = 7;
         row.mtime_ns = 1_700_000_000_123_456_789;
-        row.digests = vec![(HashKind::Md5, vec![0xab; 16])];
+        row.digests = Digests::from_iter([(HashKind::Md5, Digest::from_elem(0xab, 16))]);
         let json = serde_json::to_value(FileRow::new("h".into(), "a".into(), "m".into(), &row));
         let json = json.unwrap();
         assert_eq!(json["md5"], "ab".repeat(16));
@@ -199,7 +199,10 @@ mod tests {
     #[test]
     fn a_match_is_what_is_in_the_list() {
         let mut row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-        row.digests = vec![(HashKind::Md5, vec![1; 16]), (HashKind::Sha256, vec![2; 32])];
+        row.digests = Digests::from_iter([
+            (HashKind::Md5, Digest::from_elem(1, 16)),
+            (HashKind::Sha256, Digest::from_elem(2, 32)),
+        ]);
         let judged = |listed: &[u8]| {
             let lists = [IocList::new(HashKind::Sha256, 32, [listed])];
             let shown = FileRow::new("h".into(), "a".into(), "m".into(), &row);

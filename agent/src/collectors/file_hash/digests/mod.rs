@@ -1,100 +1,115 @@
 //! Several digests of a stream of bytes, of several streams together.
 //!
-//! SHA-NI is chosen at run time by the `sha2` and `sha1` crates. MD5 is the slow one: over several streams it runs in
-//! vector lanes ([`sys`]); over one alone it alternates with the others block by block, so that the processor has
-//! something to do while it waits for the chain.
+//! MD5, SHA-1 and SHA-256 are chains ([`chain`]): over several streams they run together, each stream in a lane of its own
+//! ([`sys`]). Over one stream, which is the crates' work, they alternate block by block, so that the processor has
+//! something to do while it waits for each chain. What the processor can is found out at run time.
 
+mod chain;
 mod md5;
+mod sha1;
+mod sha256;
 mod sys;
 
-use ::sha1::Sha1;
 use common::request::hunt::HashKind;
-use sha2::{Digest, Sha256, Sha512};
+use common::result::{Digest, Digests};
+use sha2::{Digest as _, Sha512};
 
-use self::md5::{Md5, More};
+use self::chain::{Chain, Kind, More};
+use self::md5::Md5;
+use self::sha1::Sha1;
+use self::sha256::Sha256;
 
 /// Bytes after which one digest makes way for the next where they alternate.
 const TURN_BYTES: usize = 64;
 
 /// The digests that were asked for, each fed with the same bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Digests {
+pub(super) struct Hasher {
     running: Vec<Running>,
 }
 
 #[derive(Debug, Clone)]
 enum Running {
-    Md5(Md5),
-    Sha1(Sha1),
-    Sha256(Sha256),
+    Md5(Chain<Md5>),
+    Sha1(Chain<Sha1>),
+    Sha256(Chain<Sha256>),
     Sha512(Sha512),
     /// Two kilobytes of state, hence not in here.
     Blake3(Box<blake3::Hasher>),
 }
 
+/// Streams that are read at the same time where that pays: as many as the widest lanes take. Fewer lanes take one after
+/// the other, and of many some are always as long as others.
+const TOGETHER: usize = 8;
+
 /// Returns how many streams are worth reading at the same time for these digests.
 pub(super) fn width(kinds: &[HashKind]) -> usize {
-    if kinds.contains(&HashKind::Md5) { md5::width() } else { 1 }
+    let lanes = |kind: &HashKind| match kind {
+        HashKind::Md5 => Md5::lanes(),
+        HashKind::Sha1 => Sha1::lanes(),
+        HashKind::Sha256 => Sha256::lanes(),
+        HashKind::Sha512 | HashKind::Blake3 => 1,
+    };
+    if kinds.iter().any(|kind| lanes(kind) > 1) { TOGETHER } else { 1 }
 }
 
 /// Updates the digests of several streams, each with bytes of its own.
-pub(super) fn update_many<'a>(streams: impl Iterator<Item = (&'a mut Digests, &'a [u8])>) {
-    let mut md5s = Vec::new();
+pub(super) fn update_many<'a>(streams: impl Iterator<Item = (&'a mut Hasher, &'a [u8])>) {
+    let (mut md5s, mut sha1s, mut sha256s) = (Vec::new(), Vec::new(), Vec::new());
     for (digests, bytes) in streams {
         for running in &mut digests.running {
             match running {
-                Running::Md5(md5) => md5s.push(More { md5, bytes }),
+                Running::Md5(chain) => md5s.push(More { chain, bytes }),
+                Running::Sha1(chain) => sha1s.push(More { chain, bytes }),
+                Running::Sha256(chain) => sha256s.push(More { chain, bytes }),
                 other => other.update(bytes),
             }
         }
     }
-    md5::update_many(&mut md5s);
+    chain::update_many(&mut md5s);
+    chain::update_many(&mut sha1s);
+    chain::update_many(&mut sha256s);
 }
 
 /// Makes the digests of streams that lie in memory whole, each into its place.
 pub(super) fn of_whole<'a>(
     kinds: &[HashKind],
-    streams: impl Iterator<Item = (&'a [u8], &'a mut Vec<(HashKind, Vec<u8>)>)>,
+    streams: impl Iterator<Item = (&'a [u8], &'a mut Digests)>,
 ) {
-    if let [kind] = kinds
-        && *kind != HashKind::Md5
-    {
-        streams.for_each(|(bytes, place)| place.push((*kind, of_one(*kind, bytes))));
-        return;
-    }
-    let blank = Digests::new(kinds);
-    let mut all: Vec<_> = streams.map(|(bytes, place)| (blank.clone(), bytes, place)).collect();
-    if let [(digests, bytes, _)] = all.as_mut_slice() {
-        digests.update(bytes);
-    } else {
-        update_many(all.iter_mut().map(|(digests, bytes, _)| (digests, *bytes)));
-    }
-    for (digests, _, place) in all {
-        *place = digests.finish();
-    }
-}
-
-/// Returns one digest of one stream.
-fn of_one(kind: HashKind, bytes: &[u8]) -> Vec<u8> {
-    match kind {
-        HashKind::Md5 => {
-            let mut md5 = Md5::new();
-            md5.update(bytes);
-            md5.finish()
+    let (bytes, mut places): (Vec<_>, Vec<_>) = streams.unzip();
+    for kind in kinds {
+        let digests: Vec<_> = match kind {
+            HashKind::Md5 => of_chains::<Md5>(&bytes),
+            HashKind::Sha1 => of_chains::<Sha1>(&bytes),
+            HashKind::Sha256 => of_chains::<Sha256>(&bytes),
+            HashKind::Sha512 => {
+                bytes.iter().map(|bytes| Digest::from_slice(&Sha512::digest(bytes))).collect()
+            }
+            HashKind::Blake3 => bytes
+                .iter()
+                .map(|bytes| Digest::from_slice(blake3::hash(bytes).as_bytes()))
+                .collect(),
+        };
+        for (place, digest) in places.iter_mut().zip(digests) {
+            place.push((*kind, digest));
         }
-        HashKind::Sha1 => Sha1::digest(bytes).to_vec(),
-        HashKind::Sha256 => Sha256::digest(bytes).to_vec(),
-        HashKind::Sha512 => Sha512::digest(bytes).to_vec(),
-        HashKind::Blake3 => blake3::hash(bytes).as_bytes().to_vec(),
     }
 }
 
-impl Digests {
+fn of_chains<K: Kind>(streams: &[&[u8]]) -> Vec<Digest> {
+    let mut chains = vec![Chain::<K>::new(); streams.len()];
+    let mut more: Vec<_> =
+        chains.iter_mut().zip(streams).map(|(chain, bytes)| More { chain, bytes }).collect();
+    chain::update_many(&mut more);
+    chain::finish_many(chains).collect()
+}
+
+impl Hasher {
     pub(super) fn new(kinds: &[HashKind]) -> Self {
         let begin = |kind: &HashKind| match kind {
-            HashKind::Md5 => Running::Md5(Md5::new()),
-            HashKind::Sha1 => Running::Sha1(Sha1::new()),
-            HashKind::Sha256 => Running::Sha256(Sha256::new()),
+            HashKind::Md5 => Running::Md5(Chain::new()),
+            HashKind::Sha1 => Running::Sha1(Chain::new()),
+            HashKind::Sha256 => Running::Sha256(Chain::new()),
             HashKind::Sha512 => Running::Sha512(Sha512::new()),
             HashKind::Blake3 => Running::Blake3(Box::default()),
         };
@@ -115,16 +130,18 @@ impl Digests {
         }
     }
 
-    pub(super) fn finish(self) -> Vec<(HashKind, Vec<u8>)> {
+    pub(super) fn finish(self) -> Digests {
         let end = |running| match running {
             Running::Md5(digest) => (HashKind::Md5, digest.finish()),
-            Running::Sha1(digest) => (HashKind::Sha1, digest.finalize().to_vec()),
-            Running::Sha256(digest) => (HashKind::Sha256, digest.finalize().to_vec()),
-            Running::Sha512(digest) => (HashKind::Sha512, digest.finalize().to_vec()),
-            Running::Blake3(digest) => (HashKind::Blake3, digest.finalize().as_bytes().to_vec()),
+            Running::Sha1(digest) => (HashKind::Sha1, digest.finish()),
+            Running::Sha256(digest) => (HashKind::Sha256, digest.finish()),
+            Running::Sha512(digest) => (HashKind::Sha512, Digest::from_slice(&digest.finalize())),
+            Running::Blake3(digest) => {
+                (HashKind::Blake3, Digest::from_slice(digest.finalize().as_bytes()))
+            }
         };
         // Not collected in place: that would keep the memory of the running digests, many times that of the finished.
-        let mut finished = Vec::with_capacity(self.running.len());
+        let mut finished = Digests::with_capacity(self.running.len());
         finished.extend(self.running.into_iter().map(end));
         finished
     }
@@ -155,9 +172,9 @@ mod tests {
 
     use super::*;
 
-    fn one_by_one(kinds: &[HashKind], bytes: &[u8]) -> Vec<(HashKind, Vec<u8>)> {
+    fn one_by_one(kinds: &[HashKind], bytes: &[u8]) -> Digests {
         let of = |kind: &HashKind| {
-            let mut digests = Digests::new(&[*kind]);
+            let mut digests = Hasher::new(&[*kind]);
             digests.update(bytes);
             digests.finish()
         };
@@ -171,7 +188,7 @@ mod tests {
             kinds in prop::sample::subsequence(HashKind::ALL.to_vec(), 1..=HashKind::ALL.len()),
             streams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..700), 0..10),
         ) {
-            let mut places = vec![Vec::new(); streams.len()];
+            let mut places = vec![Digests::new(); streams.len()];
             of_whole(&kinds, streams.iter().map(Vec::as_slice).zip(&mut places));
             for (digests, bytes) in places.iter().zip(&streams) {
                 prop_assert_eq!(digests, &one_by_one(&kinds, bytes));

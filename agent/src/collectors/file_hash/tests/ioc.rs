@@ -20,7 +20,7 @@ use super::super::tally::Rules;
 use super::super::upload::Uploads;
 use super::super::window::{Place, Window};
 use super::resume::as_nobody;
-use super::{names, run, spec, write};
+use super::{names, run, sha256, spec, write};
 use crate::collectors::CollectError;
 use crate::session::Cursor;
 use crate::session::fake::FakeSession;
@@ -88,7 +88,7 @@ fn no_list_clears_what_changed_while_it_was_read() {
     let lists = vec![sha256_of(&[b"bad"])];
     let plan = Plan::new(&with(Path::new("/"), lists), &FakeSession::new()).unwrap();
     let verdict = |status: FileStatus, content: &[u8]| {
-        let digests = vec![(HashKind::Sha256, Sha256::digest(content).to_vec())];
+        let digests = [sha256(content)].into();
         let bare = Row::bare(b"/x".to_vec(), FileKind::Regular, status, 0);
         plan.judge(&Row { digests, ..bare })
     };

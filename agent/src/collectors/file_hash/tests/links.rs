@@ -47,7 +47,7 @@ fn a_file_is_read_once_and_a_row_under_each_of_its_names() {
                 (row.size, row.nlink),
                 (content.len() as u64, path.metadata().unwrap().nlink())
             );
-            assert_eq!(row.digests, [(HashKind::Sha256, Sha256::digest(content).to_vec())]);
+            assert_eq!(row.digests.as_slice(), [sha256(&content)]);
         }
         assert_eq!(footer.bytes_read, size, "each content once, {workers} workers");
         let behind: u64 = rows.iter().map(|row| row.size).sum();
@@ -97,14 +97,14 @@ fn what_happens_to_the_first_name_happens_to_those_that_wait() {
     };
     let place = |index| Place { batch: 0, index };
     let id = meta::file_id_of(&open("a").found.row);
-    let digests = vec![(HashKind::Sha256, vec![1; 32])];
+    let digests = Digests::from_elem((HashKind::Sha256, Digest::from_elem(1, 32)), 1);
     for (status, errno) in [
         (FileStatus::Ok, 0),
         (FileStatus::CacheMismatch, 0),
         (FileStatus::Changed, 0),
         (FileStatus::IoError, libc::EIO),
     ] {
-        let digests = if status.has_digests() { digests.clone() } else { Vec::new() };
+        let digests = if status.has_digests() { digests.clone() } else { Digests::new() };
         let links = Links::new(&[HashKind::Sha256]);
         assert!(matches!(links.claim(place(0), open("a")), Claim::ReadFirst(_)));
         assert!(matches!(links.claim(place(1), open("b")), Claim::Waits));

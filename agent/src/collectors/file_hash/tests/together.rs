@@ -1,6 +1,18 @@
 //! Files that are read several at a time have the digests that each has by itself.
 
+use std::fs::File;
+
+use rustix::fd::OwnedFd;
+
+use super::super::batch::Found;
+use super::super::digests::Hasher;
+use super::super::examine::Open;
+use super::super::plan::Plan;
+use super::super::stream::{Stream, ToRead};
+use super::super::upload::Uploads;
+use super::super::window::{self, Next, Place, Window};
 use super::*;
+use crate::session::Cursor;
 
 /// Sizes around a block, a buffer, a spending and the size from which any worker may take a file.
 const SIZES: [usize; 14] = [
@@ -18,11 +30,11 @@ fn digests_are_those_of_each_file_whatever_its_company() {
         // Each file begins somewhere else, so that no two are alike.
         let content = &bytes[n * 1_000..n * 1_000 + size];
         let path = write(folder.path(), &format!("{n:02}-{size}"), content);
-        let digests = vec![
-            (HashKind::Md5, md5::Md5::digest(content).to_vec()),
-            (HashKind::Sha1, sha1::Sha1::digest(content).to_vec()),
-            (HashKind::Sha256, Sha256::digest(content).to_vec()),
-        ];
+        let digests = Digests::from_iter([
+            (HashKind::Md5, Digest::from_slice(&md5::Md5::digest(content))),
+            (HashKind::Sha1, Digest::from_slice(&sha1::Sha1::digest(content))),
+            sha256(content),
+        ]);
         wanted.push((path.into_os_string().into_encoded_bytes(), size as u64, digests));
     }
     let hashes = vec![HashKind::Md5, HashKind::Sha1, HashKind::Sha256];
@@ -34,4 +46,36 @@ fn digests_are_those_of_each_file_whatever_its_company() {
         assert!(found.eq(wanted.iter().cloned()), "{workers} workers");
         assert_eq!(footer.bytes_read, wanted.iter().map(|(_, size, _)| size).sum::<u64>());
     }
+}
+
+#[test]
+fn a_big_file_waits_for_company_and_not_for_ever() {
+    let folder = TempDir::new().unwrap();
+    let path = write(folder.path(), "big", b"");
+    let plan = Plan::new(&spec(folder.path()), &FakeSession::new()).unwrap();
+    let window = || Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    let big = || {
+        let file = OwnedFd::from(File::open(&path).unwrap());
+        let row = Row::bare(b"big".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+        let open = Open { file, found: Box::new(Found::free(row)), expected: None };
+        let place = Place { batch: 0, index: 0 };
+        Stream::new(ToRead { place, open, is_first: false }, Hasher::new(&plan.hashes))
+    };
+    let is_walk = |next| matches!(next, Next::Walk);
+    let is_read = |next| matches!(next, Next::Read(_));
+
+    let pair = window();
+    assert!(pair.offer(big()).is_none() && is_walk(pair.next(true)), "alone");
+    assert!(pair.offer(big()).is_none() && is_read(pair.next(true)), "two");
+    pair.give(big());
+    assert!(is_read(pair.next(true)) && is_read(pair.next(true)), "what was begun goes on");
+
+    let alone = window();
+    assert!(alone.offer(big()).is_none() && is_read(alone.next(false)), "nothing is gained");
+    assert!(alone.offer(big()).is_none() && is_walk(alone.next(true)));
+    std::thread::park_timeout(window::COMPANY);
+    assert!(is_read(alone.next(true)), "it has waited");
+    assert!(alone.offer(big()).is_none() && is_walk(alone.next(true)));
+    alone.close();
+    assert!(is_read(alone.next(true)), "there will be no other");
 }

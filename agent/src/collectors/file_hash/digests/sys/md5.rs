@@ -10,14 +10,10 @@
     )
 )]
 
-/// Bytes of a block.
-pub(super) type Block = [u8; 64];
-
-/// Words of `N` states, word by word: `states[0]` holds the first word of each.
-pub(super) type States<const N: usize> = [[u32; N]; 4];
+use super::{Block, States, one_by_one};
 
 /// Returns how many streams are worth hashing at the same time.
-pub(super) fn width() -> usize {
+pub(in super::super) fn width() -> usize {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx2") { 8 } else { 4 }
@@ -27,41 +23,25 @@ pub(super) fn width() -> usize {
 }
 
 /// Puts the first `count` blocks of each of four streams through their states.
-pub(super) fn compress4(states: &mut States<4>, streams: [&[Block]; 4], count: usize) {
+pub(in super::super) fn compress4(states: &mut States<4, 4>, streams: [&[Block]; 4], count: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has SSE2, the only thing that the function asks for.
     unsafe {
         sse2::compress(states, streams, count);
     }
     #[cfg(not(target_arch = "x86_64"))]
-    one_by_one(states, streams, count);
+    one_by_one(states, streams, count, md5::block_api::compress);
 }
 
 /// The same with eight; without AVX2 in two halves.
-pub(super) fn compress8(states: &mut States<8>, streams: [&[Block]; 8], count: usize) {
+pub(in super::super) fn compress8(states: &mut States<4, 8>, streams: [&[Block]; 8], count: usize) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, the only thing that the function asks for.
         unsafe { avx2::compress(states, streams, count) };
         return;
     }
-    one_by_one(states, streams, count);
-}
-
-/// Each stream by itself.
-fn one_by_one<const N: usize>(states: &mut States<N>, streams: [&[Block]; N], count: usize) {
-    for (lane, stream) in streams.into_iter().enumerate() {
-        let mut state = [0; 4];
-        for (word, all) in state.iter_mut().zip(states.iter()) {
-            *word = all.get(lane).copied().unwrap_or_default();
-        }
-        md5::block_api::compress(&mut state, stream.get(..count).unwrap_or(stream));
-        for (word, all) in state.into_iter().zip(states.iter_mut()) {
-            if let Some(place) = all.get_mut(lane) {
-                *place = word;
-            }
-        }
-    }
+    one_by_one(states, streams, count, md5::block_api::compress);
 }
 
 /// The 64 steps of RFC 1321 on vectors: `$m` are the sixteen words of a block, a lane each.
@@ -139,13 +119,14 @@ macro_rules! rounds {
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
     ($name:ident, $feature:literal, $lanes:literal, $vector:ident, $add:ident, $and:ident, $or:ident, $xor:ident,
-     $left:ident, $right:ident, $splat:ident, $load:ident, $store:ident, $words:item) => {
+     $left:ident, $right:ident, $splat:ident, $load:ident, $store:ident, $transposed:item) => {
         mod $name {
             use std::arch::x86_64::*;
 
+            use super::super::blocks;
             use super::{Block, States};
 
-            $words
+            $transposed
 
             #[inline]
             #[target_feature(enable = $feature)]
@@ -185,12 +166,12 @@ macro_rules! lanes {
             }
 
             #[target_feature(enable = $feature)]
-            pub(super) fn compress(states: &mut States<$lanes>, streams: [&[Block]; $lanes], count: usize) {
+            pub(super) fn compress(states: &mut States<4, $lanes>, streams: [&[Block]; $lanes], count: usize) {
                 // SAFETY: each array is as long as a vector; the loads need no alignment.
                 let mut state = states.each_ref().map(|words| unsafe { $load(words.as_ptr().cast()) });
                 for n in 0..count {
                     let Some(blocks) = blocks(&streams, n) else { break };
-                    let m = words(blocks);
+                    let m = transposed(blocks);
                     let [mut a, mut b, mut c, mut d] = state;
                     rounds!(a, b, c, d, m);
                     let [a0, b0, c0, d0] = state;
@@ -200,16 +181,6 @@ macro_rules! lanes {
                     // SAFETY: as long as a vector; the store needs no alignment.
                     unsafe { $store(words.as_mut_ptr().cast(), vector) };
                 }
-            }
-
-            /// Block `n` of each stream; `None` when one is shorter.
-            #[inline]
-            fn blocks<'a>(streams: &[&'a [Block]; $lanes], n: usize) -> Option<[&'a Block; $lanes]> {
-                let mut found = [streams.first()?.get(n)?; $lanes];
-                for (place, stream) in found.iter_mut().zip(streams) {
-                    *place = stream.get(n)?;
-                }
-                Some(found)
             }
         }
     };
@@ -233,7 +204,7 @@ lanes!(
     /// Turns four blocks into sixteen vectors of one word each.
     #[inline]
     #[target_feature(enable = "sse2")]
-    fn words(blocks: [&Block; 4]) -> [__m128i; 16] {
+    fn transposed(blocks: [&Block; 4]) -> [__m128i; 16] {
         let mut m = [_mm_setzero_si128(); 16];
         for (quarter, out) in m.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             // SAFETY: a block has four times 16 bytes and `quarter` is below four; the loads need no alignment.
@@ -267,34 +238,5 @@ lanes!(
     _mm256_set1_epi32,
     _mm256_loadu_si256,
     _mm256_storeu_si256,
-    /// Turns eight blocks into sixteen vectors of one word each.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn words(blocks: [&Block; 8]) -> [__m256i; 16] {
-        let mut m = [_mm256_setzero_si256(); 16];
-        for (half, out) in m.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            // SAFETY: a block has two times 32 bytes and `half` is below two; the loads need no alignment.
-            let [r0, r1, r2, r3, r4, r5, r6, r7] = blocks
-                .map(|block| unsafe { _mm256_loadu_si256(block.as_ptr().add(32 * half).cast()) });
-            let (t0, t1) = (_mm256_unpacklo_epi32(r0, r1), _mm256_unpackhi_epi32(r0, r1));
-            let (t2, t3) = (_mm256_unpacklo_epi32(r2, r3), _mm256_unpackhi_epi32(r2, r3));
-            let (t4, t5) = (_mm256_unpacklo_epi32(r4, r5), _mm256_unpackhi_epi32(r4, r5));
-            let (t6, t7) = (_mm256_unpacklo_epi32(r6, r7), _mm256_unpackhi_epi32(r6, r7));
-            let (u0, u1) = (_mm256_unpacklo_epi64(t0, t2), _mm256_unpackhi_epi64(t0, t2));
-            let (u2, u3) = (_mm256_unpacklo_epi64(t1, t3), _mm256_unpackhi_epi64(t1, t3));
-            let (u4, u5) = (_mm256_unpacklo_epi64(t4, t6), _mm256_unpackhi_epi64(t4, t6));
-            let (u6, u7) = (_mm256_unpacklo_epi64(t5, t7), _mm256_unpackhi_epi64(t5, t7));
-            *out = [
-                _mm256_permute2x128_si256::<0x20>(u0, u4),
-                _mm256_permute2x128_si256::<0x20>(u1, u5),
-                _mm256_permute2x128_si256::<0x20>(u2, u6),
-                _mm256_permute2x128_si256::<0x20>(u3, u7),
-                _mm256_permute2x128_si256::<0x31>(u0, u4),
-                _mm256_permute2x128_si256::<0x31>(u1, u5),
-                _mm256_permute2x128_si256::<0x31>(u2, u6),
-                _mm256_permute2x128_si256::<0x31>(u3, u7),
-            ];
-        }
-        m
-    }
+    use super::super::avx2::transposed;
 );

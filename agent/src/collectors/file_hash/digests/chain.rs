@@ -1,0 +1,308 @@
+//! Digests that are a chain of 64-byte blocks (MD5, SHA-1, SHA-256): of one stream, or of several together.
+//!
+//! A block waits for the one before it, so one stream leaves most of a processor idle; several keep it busy.
+
+use std::cmp::Reverse;
+use std::fmt::Debug;
+
+use common::result::Digest;
+
+use super::sys::{Block, Compress};
+
+/// Blocks after which a stream makes way for another that is as long; few in tests, whose streams are short.
+const TURN_BLOCKS: usize = if cfg!(test) { 3 } else { 64 };
+
+/// One kind of digest.
+pub(super) trait Kind: Debug + Clone + Copy {
+    /// The words that a block changes.
+    type State: Debug + Clone + Copy + AsRef<[u32]>;
+
+    const START: Self::State;
+
+    /// How a word of the state is written.
+    fn word(word: u32) -> [u8; 4];
+
+    /// How the count of bits is written.
+    fn length(bits: u64) -> [u8; 8];
+
+    /// Returns how many streams the processor works at together; 1 when it gains nothing.
+    fn lanes() -> usize;
+
+    /// Puts blocks of one stream through its state.
+    fn compress(state: &mut Self::State, blocks: &[Block]);
+
+    /// Puts the first `count` blocks of each of two or more streams, and of no more than [`Self::lanes`], through
+    /// their states. Each has as many.
+    fn compress_together(runs: &mut [Run<'_, Self>], count: usize);
+}
+
+/// The running digest of one stream.
+#[derive(Debug, Clone)]
+pub(super) struct Chain<K: Kind> {
+    state: K::State,
+    bytes: u64,
+    /// What does not fill a block yet.
+    tail: Block,
+}
+
+/// Some more bytes of one stream.
+#[derive(Debug)]
+pub(super) struct More<'a, K: Kind> {
+    pub(super) chain: &'a mut Chain<K>,
+    pub(super) bytes: &'a [u8],
+}
+
+/// Whole blocks of one stream.
+#[derive(Debug)]
+pub(super) struct Run<'a, K: Kind> {
+    pub(super) state: &'a mut K::State,
+    pub(super) blocks: &'a [Block],
+}
+
+impl<K: Kind> Chain<K> {
+    pub(super) fn new() -> Self {
+        Self { state: K::START, bytes: 0, tail: [0; 64] }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        let run = self.begin(bytes);
+        K::compress(run.state, run.blocks);
+    }
+
+    /// Takes everything but the whole blocks, which are left to the caller.
+    fn begin<'a>(&'a mut self, bytes: &'a [u8]) -> Run<'a, K> {
+        let filled = self.filled();
+        self.bytes = self.bytes.wrapping_add(bytes.len() as u64);
+        let mut rest = bytes;
+        if filled > 0 {
+            let (fits, after) = rest.split_at(rest.len().min(64 - filled));
+            if let Some(place) = self.tail.get_mut(filled..filled + fits.len()) {
+                place.copy_from_slice(fits);
+            }
+            if filled + fits.len() < 64 {
+                return Run { state: &mut self.state, blocks: &[] };
+            }
+            K::compress(&mut self.state, &[self.tail]);
+            rest = after;
+        }
+        let (blocks, tail) = rest.as_chunks::<64>();
+        if let Some(place) = self.tail.get_mut(..tail.len()) {
+            place.copy_from_slice(tail);
+        }
+        Run { state: &mut self.state, blocks }
+    }
+
+    fn filled(&self) -> usize {
+        usize::try_from(self.bytes % 64).unwrap_or_default()
+    }
+
+    /// Makes the blocks that end the stream: its tail, a mark, its length. Returns them and how many they are.
+    fn ending(&self) -> ([Block; 2], usize) {
+        let filled = self.filled();
+        let mut end = [[0_u8; 64]; 2];
+        let flat = end.as_flattened_mut();
+        if let (Some(place), Some(tail)) = (flat.get_mut(..filled), self.tail.get(..filled)) {
+            place.copy_from_slice(tail);
+        }
+        if let Some(mark) = flat.get_mut(filled) {
+            *mark = 0x80;
+        }
+        let blocks = if filled < 56 { 1 } else { 2 };
+        if let Some(place) = flat.get_mut(64 * blocks - 8..64 * blocks) {
+            place.copy_from_slice(&K::length(self.bytes.wrapping_mul(8)));
+        }
+        (end, blocks)
+    }
+
+    pub(super) fn finish(mut self) -> Digest {
+        let (end, count) = self.ending();
+        K::compress(&mut self.state, end.get(..count).unwrap_or_default());
+        self.digest()
+    }
+
+    fn digest(&self) -> Digest {
+        self.state.as_ref().iter().flat_map(|word| K::word(*word)).collect()
+    }
+}
+
+/// Updates several streams, as many at the same time as the processor works at.
+pub(super) fn update_many<K: Kind>(more: &mut [More<'_, K>]) {
+    update_with(K::lanes(), more);
+}
+
+/// Makes the digests of several streams, of each the last.
+pub(super) fn finish_many<K: Kind>(mut chains: Vec<Chain<K>>) -> impl Iterator<Item = Digest> {
+    finish_with(K::lanes(), &mut chains);
+    chains.into_iter().map(|chain| chain.digest())
+}
+
+fn update_with<K: Kind>(lanes: usize, more: &mut [More<'_, K>]) {
+    compress_all(lanes, more.iter_mut().map(|more| more.chain.begin(more.bytes)).collect());
+}
+
+fn finish_with<K: Kind>(lanes: usize, chains: &mut [Chain<K>]) {
+    let ends: Vec<_> = chains.iter().map(Chain::ending).collect();
+    let runs = chains.iter_mut().zip(&ends).map(|(chain, (end, count))| Run::<K> {
+        state: &mut chain.state,
+        blocks: end.get(..*count).unwrap_or_default(),
+    });
+    compress_all(lanes, runs.collect());
+}
+
+/// Puts all blocks of all runs through their states.
+///
+/// The longest have the lanes, and make way for those that wait when they are no longer than these: so the lanes end
+/// together, also where there are more streams than lanes, or one more.
+fn compress_all<K: Kind>(lanes: usize, mut runs: Vec<Run<'_, K>>) {
+    loop {
+        runs.retain(|run| !run.blocks.is_empty());
+        runs.sort_unstable_by_key(|run| Reverse(run.blocks.len()));
+        let at_work = runs.len().min(lanes);
+        let (working, waiting) = runs.split_at_mut(at_work);
+        match working {
+            [] => return,
+            [one] => K::compress(one.state, std::mem::take(&mut one.blocks)),
+            [.., shortest] => {
+                let longest = waiting.first().map_or(0, |run| run.blocks.len());
+                let shortest = shortest.blocks.len();
+                let count = shortest.saturating_sub(longest).max(TURN_BLOCKS).min(shortest);
+                K::compress_together(working, count);
+                for run in working {
+                    run.blocks = run.blocks.get(count..).unwrap_or_default();
+                }
+            }
+        }
+    }
+}
+
+/// Transposes up to `N` states word by word for a function that takes them so; lanes without a run repeat the first
+/// one's work.
+pub(super) fn transposed<K: Kind<State = [u32; W]>, const W: usize, const N: usize>(
+    runs: &mut [Run<'_, K>],
+    count: usize,
+    compress: Compress<W, N>,
+) {
+    let mut states = [[0; N]; W];
+    let mut streams: [&[Block]; N] = [runs.first().map_or(&[], |run| run.blocks); N];
+    for (lane, run) in runs.iter().enumerate() {
+        if let Some(stream) = streams.get_mut(lane) {
+            *stream = run.blocks;
+        }
+        for (all, word) in states.iter_mut().zip(run.state.iter()) {
+            if let Some(place) = all.get_mut(lane) {
+                *place = *word;
+            }
+        }
+    }
+    compress(&mut states, streams, count);
+    for (lane, run) in runs.iter_mut().enumerate() {
+        for (word, all) in run.state.iter_mut().zip(&states) {
+            *word = all.get(lane).copied().unwrap_or_default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use ::md5::Digest as _;
+    use proptest::prelude::*;
+
+    use super::super::md5::Md5;
+    use super::super::sha1::Sha1;
+    use super::super::sha256::Sha256;
+    use super::*;
+
+    /// A digest of ours, and a whole stream's by the crate.
+    trait Known: Kind {
+        fn of_crate(bytes: &[u8]) -> Digest;
+    }
+
+    impl Known for Md5 {
+        fn of_crate(bytes: &[u8]) -> Digest {
+            Digest::from_slice(&::md5::Md5::digest(bytes))
+        }
+    }
+
+    impl Known for Sha1 {
+        fn of_crate(bytes: &[u8]) -> Digest {
+            Digest::from_slice(&::sha1::Sha1::digest(bytes))
+        }
+    }
+
+    impl Known for Sha256 {
+        fn of_crate(bytes: &[u8]) -> Digest {
+            Digest::from_slice(&sha2::Sha256::digest(bytes))
+        }
+    }
+
+    fn hex<K: Kind>(text: &str) -> String {
+        let mut chain = Chain::<K>::new();
+        chain.update(text.as_bytes());
+        chain.finish().iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        })
+    }
+
+    #[test]
+    fn known_digests() {
+        assert_eq!(hex::<Md5>(""), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(hex::<Md5>("message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
+        assert_eq!(hex::<Sha1>("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::<Sha256>("abc"), sha256);
+    }
+
+    fn every_length<K: Known>() {
+        let bytes: Vec<u8> = (0..200_u8).collect();
+        for len in 0..bytes.len() {
+            let mut chain = Chain::<K>::new();
+            chain.update(&bytes[..len]);
+            assert_eq!(chain.finish(), K::of_crate(&bytes[..len]), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn every_length_around_the_blocks() {
+        every_length::<Md5>();
+        every_length::<Sha1>();
+        every_length::<Sha256>();
+    }
+
+    /// Feeds the streams piece by piece, as many together as `lanes`.
+    fn digests<K: Kind>(lanes: usize, streams: &[Vec<Vec<u8>>]) -> Vec<Digest> {
+        let mut chains = vec![Chain::<K>::new(); streams.len()];
+        for turn in 0..4 {
+            let pieces = chains.iter_mut().zip(streams);
+            let mut more: Vec<_> = pieces
+                .filter_map(|(chain, pieces)| pieces.get(turn).map(|bytes| More { chain, bytes }))
+                .collect();
+            update_with(lanes, &mut more);
+        }
+        finish_with(lanes, &mut chains);
+        chains.iter().map(Chain::digest).collect()
+    }
+
+    fn check<K: Known>(lanes: &[usize], streams: &[Vec<Vec<u8>>]) -> Result<(), TestCaseError> {
+        let known: Vec<_> = streams.iter().map(|pieces| K::of_crate(&pieces.concat())).collect();
+        for lanes in lanes {
+            prop_assert_eq!(&digests::<K>(*lanes, streams), &known, "{} lanes", lanes);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        /// Streams of any length, in any pieces, any number of them together, in every width.
+        #[test]
+        fn together_as_each_by_itself(
+            streams in prop::collection::vec(
+                prop::collection::vec(prop::collection::vec(any::<u8>(), 0..700), 0..4), 1..20),
+        ) {
+            check::<Md5>(&[1, 4, 8], &streams)?;
+            check::<Sha1>(&[1, 2], &streams)?;
+            check::<Sha256>(&[1, 2, 8], &streams)?;
+        }
+    }
+}

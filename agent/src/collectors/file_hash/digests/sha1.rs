@@ -1,0 +1,46 @@
+//! SHA-1: its constants, and who works at how many streams.
+
+use super::chain::{Kind, Run};
+use super::sys::{Block, sha_ni};
+
+/// SHA-1, FIPS 180-4. One stream is the `sha1` crate's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sha1;
+
+impl Kind for Sha1 {
+    type State = [u32; 5];
+
+    const START: Self::State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+
+    fn word(word: u32) -> [u8; 4] {
+        word.to_be_bytes()
+    }
+
+    fn length(bits: u64) -> [u8; 8] {
+        bits.to_be_bytes()
+    }
+
+    fn lanes() -> usize {
+        if sha_ni::is_there() { 2 } else { 1 }
+    }
+
+    fn compress(state: &mut Self::State, blocks: &[Block]) {
+        ::sha1::block_api::compress(state, blocks);
+    }
+
+    fn compress_together(runs: &mut [Run<'_, Self>], count: usize) {
+        if let [one, other] = runs {
+            let done = sha_ni::sha1_pair(
+                [&mut *one.state, &mut *other.state],
+                [one.blocks, other.blocks],
+                count,
+            );
+            if done {
+                return;
+            }
+        }
+        for run in runs {
+            Self::compress(run.state, run.blocks.get(..count).unwrap_or_default());
+        }
+    }
+}
