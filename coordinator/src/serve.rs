@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
+use crate::hunts::lists::tidy;
 use crate::store::{Lock, Place, Reader, StoreError, Write, Writer};
 use crate::tls::{TlsError, TlsListener};
 use crate::{api, link};
@@ -99,6 +100,9 @@ pub async fn serve_at(
             }
         }
     });
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
+    tasks.spawn("lists", async move { tidy::run(&shared, until).await });
     let router = api::router(core);
     let http = match &identity {
         Some(identity) => axum::serve(TlsListener::new(listener, identity), router).into_future(),

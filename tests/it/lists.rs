@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::ids::RequestId;
+use common::request::sign::body_of;
 use common::request::{Bundle, Sealed};
 use common::wire;
 use serde_json::Value;
@@ -12,6 +14,8 @@ use tests::fleet::Fleet;
 use tests::program::{assert_three_lines, program, ran};
 use tests::swarm::trees;
 use tests::tree::sha256_of_bytes;
+
+use crate::keys::keys;
 
 const LONG: Duration = Duration::from_mins(1);
 /// More than one record takes, in two parts.
@@ -176,4 +180,67 @@ fn a_sealed_hunt_has_its_list_with_it() {
     let (code, rows, said) = once(&file);
     assert_eq!((code, rows.as_str()), (77, ""), "{said}");
     assert!(said.contains("declined: bad_signature"), "{said}");
+}
+
+/// The sizes of what a coordinator has on record of each part, the smallest first.
+fn kept_of_parts(fleet: &Fleet) -> Vec<i64> {
+    let file = fleet.path("home").join("data").join("muster.sqlite");
+    let db = rusqlite::Connection::open(file).unwrap();
+    let sql = "SELECT length(sealed) FROM request WHERE kind = 'list.part' ORDER BY length(sealed)";
+    let mut select = db.prepare(sql).unwrap();
+    let sizes = select.query_map([], |row| row.get(0)).unwrap();
+    sizes.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn the_parts_of_a_list_go_with_their_hunt_and_not_before() {
+    let mut fleet = Fleet::start(2);
+    let (root, list) = prepare(&fleet);
+    fleet.kill_agent(1);
+    let (file, bundle) = seal(&fleet, &root, &list);
+    let file = file.to_string_lossy().into_owned();
+    let hunt = fleet.json(&["hunt", "launch", "--sealed", &file])["id"].clone();
+    let hunt = hunt.as_str().unwrap().to_owned();
+    await_state(&fleet, &hunt, "finished", 1);
+    // What a coordinator tidies it tidies when it starts, too.
+    let restart = |fleet: &mut Fleet| {
+        fleet.kill_coordinator();
+        fleet.start_coordinator();
+    };
+    restart(&mut fleet);
+    let is_whole = |sizes: &[i64]| sizes.len() == 2 && sizes.iter().all(|size| *size > 40_000);
+    std::thread::park_timeout(Duration::from_secs(2));
+    assert!(is_whole(&kept_of_parts(&fleet)), "an agent has not answered yet");
+    // It comes late and finds the whole list.
+    fleet.start_agent(1);
+    await_state(&fleet, &hunt, "finished", 2);
+    await_parts(&fleet, 1, 0);
+    restart(&mut fleet);
+    eventually("the parts are gone", LONG, || {
+        let sizes = kept_of_parts(&fleet);
+        let is_gone = sizes.len() == 2 && sizes.iter().all(|size| *size < 1_000);
+        if is_gone { Ok(()) } else { Err(format!("{sizes:?} bytes")) }
+    });
+    let rows = fleet.json_lines(&["hunt", "results", &hunt]);
+    let found = rows.iter().filter(|row| row["match"] == "sha256").count();
+    assert_eq!((rows.len(), found), (4, 2), "the whole digests are there: {rows:?}");
+    // The same file again is known; another hunt cannot name what is gone.
+    let again = fleet.json(&["hunt", "launch", "--sealed", &file]);
+    assert_eq!((&again["id"], &again["published"]), (&hunt.as_str().into(), &true.into()));
+    assert_eq!(kept_of_parts(&fleet).len(), 2);
+    let keys = keys(&fleet);
+    let mut body = body_of(&bundle.start).unwrap();
+    body.id = RequestId::new();
+    let other = keys.operator.seal(&body, Some(&keys.certificate)).unwrap();
+    let refused = launch(&fleet, &wire::encode(&other).unwrap());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(64), "{said}");
+    assert_three_lines(&said, &["not complete", "is of a hunt that is over"]);
+}
+
+fn await_state(fleet: &Fleet, hunt: &str, state: &str, count: u64) {
+    eventually("the agents are in that state", LONG, || {
+        let shown = fleet.json(&["hunt", "show", hunt]);
+        if shown["states"][state] == count { Ok(()) } else { Err(shown["states"].to_string()) }
+    });
 }

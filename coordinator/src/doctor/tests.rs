@@ -131,6 +131,7 @@ fn dead_letters_and_unpublished_requests_are_counted() {
             about: None,
             expected: vec![],
             revokes: vec![],
+            names: vec![],
         };
         Write::Request(Box::new(request), Audit::default())
     };

@@ -18,6 +18,7 @@ use crate::api::types::{Launched, Route};
 use crate::core::Core;
 use crate::hunts::{lists, near};
 use crate::roster;
+use crate::store::lists::named;
 use crate::store::{
     Audit, Landed, Place, Reader, Request, StoreError, StoredAgent, StoredRequest, Write,
 };
@@ -145,6 +146,10 @@ fn plan(
         Args::TrustRevoke(revoke) => revoke.keys.clone(),
         _ => Vec::new(),
     };
+    let names = match &opened.args {
+        Args::HuntStart(start) => named(&start.file_hash.list),
+        _ => Vec::new(),
+    };
     Ok(Request {
         id: body.id,
         kind: body.kind.as_str().to_owned(),
@@ -157,6 +162,7 @@ fn plan(
         about: about.map(|(control, start)| (start.id, control.revision)),
         expected,
         revokes,
+        names,
     })
 }
 

@@ -3,8 +3,16 @@
 //! Agents get the first bytes of each digest, as signed `list.part` records before the hunt. The coordinator keeps the
 //! whole digests, in pieces that the signed hunt names by their SHA-256: what an agent takes for a match is looked up in
 //! them.
+//!
+//! * [`tidy`]: what is no longer needed goes.
+
+pub mod tidy;
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
 
 use common::ids::AgentId;
 use common::limits::{HTTP_BODY_BYTES_MAX, REQUEST_BYTES_MAX};
@@ -29,7 +37,10 @@ pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ApiError> {
     piece.check(piece.kind.bytes()).map_err(foreign)?;
     let digest = sha256(bytes);
     let path = place.list(&digest);
-    files::put(&path, bytes).map_err(|source| StoreError::File { path, source })?;
+    let held = place.hold_lists();
+    let put = files::put(&path, bytes).and_then(|()| refresh(&path));
+    put.map_err(|source| StoreError::File { path, source })?;
+    drop(held);
     let hashes = u64::try_from(piece.count()).unwrap_or(u64::MAX);
     Ok(ListPiece { sha256: common::hex::encode(&digest), hashes })
 }
@@ -70,6 +81,9 @@ pub fn check(
         let Some(known) = known else {
             return Err(refused(format!("part {} was not launched", part.id)));
         };
+        if known.is_let_go() {
+            return Err(refused(format!("part {} is of a hunt that is over, and gone", part.id)));
+        }
         let of =
             sign::body_of(&known.sealed).map_err(|error| StoreError::Broken(error.to_string()))?;
         if sha256(&of.args) != part.sha256 {
@@ -82,12 +96,22 @@ pub fn check(
     }
     for digest in &list.whole {
         let path = place.list(digest);
-        if !path.try_exists().map_err(|source| StoreError::File { path, source })? {
+        let held = place.hold_lists();
+        let is_here = path.try_exists();
+        let is_here =
+            is_here.and_then(|here| if here { refresh(&path) } else { Ok(()) }.map(|()| here));
+        drop(held);
+        if !is_here.map_err(|source| StoreError::File { path, source })? {
             let digest = common::hex::encode(digest);
             return Err(refused(format!("the piece {digest} of its whole digests is not here")));
         }
     }
     Ok(())
+}
+
+/// Has the time for which a piece is kept begin anew: nothing names it until its hunt is on record.
+fn refresh(path: &Path) -> io::Result<()> {
+    File::open(path)?.set_modified(SystemTime::now())
 }
 
 /// What must not be published yet of a hunt, for parts of its list were not.

@@ -50,8 +50,9 @@ impl Drop for Turn {
 pub async fn publish(core: &Core, publisher: &Publisher, turn: &Turn) -> Result<(), PublishError> {
     let id = turn.request;
     let known = core.read(move |reader| reader.request(&id)).await.map_err(away)?;
-    // Read with the turn in hand: whoever had it before may have done the work.
-    let Some(request) = known.filter(|request| !request.is_published && request.route != OWN)
+    // Read with the turn in hand: whoever had it before may have done the work. What was let go has expired.
+    let Some(request) =
+        known.filter(|known| !known.is_published && known.route != OWN && !known.is_let_go())
     else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`results`], [`roster`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
+//! * [`requests`], [`lists`], [`results`], [`roster`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
 //! * `schema`: the tables.
 //! * `lock`: one coordinator a store.
 //!
@@ -12,6 +12,7 @@
 pub mod curves;
 pub mod files;
 pub mod ledger;
+pub mod lists;
 mod lock;
 pub mod read;
 pub mod requests;
@@ -21,6 +22,7 @@ mod schema;
 pub mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -82,6 +84,7 @@ impl From<common::wire::WireError> for StoreError {
 #[derive(Debug, Clone)]
 pub struct Place {
     folder: PathBuf,
+    lists: Arc<Mutex<()>>,
 }
 
 impl Place {
@@ -93,7 +96,7 @@ impl Place {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| StoreError::File { path, source })?;
         }
-        let place = Self { folder: folder.to_owned() };
+        let place = Self { folder: folder.to_owned(), lists: Arc::default() };
         schema::prepare(&mut place.connect()?)?;
         Ok(place)
     }
@@ -123,7 +126,17 @@ impl Place {
 
     /// Returns the file of a piece of a list of hashes.
     pub fn list(&self, sha256: &[u8]) -> PathBuf {
-        self.folder.join("lists").join(common::hex::encode(sha256))
+        self.lists().join(common::hex::encode(sha256))
+    }
+
+    /// Returns the folder of the pieces of lists.
+    pub fn lists(&self) -> PathBuf {
+        self.folder.join("lists")
+    }
+
+    /// Holds everybody else off the pieces of lists: one must not go while it is said that it is here. Clones share it.
+    pub fn hold_lists(&self) -> MutexGuard<'_, ()> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the folder of symbol files that were added.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::ledger::{insert_audit, insert_revoked_keys};
 use super::read::{Reader, agent_id, broken, request_id};
 use super::write::signed;
-use super::{Audit, Landed, StoreError};
+use super::{Audit, Landed, StoreError, lists};
 
 /// A request as the coordinator keeps it.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Request {
     pub expected: Vec<AgentId>,
     /// Keys that it takes trust from.
     pub revokes: Vec<KeyId>,
+    /// What it names of its list of hashes ([`lists::named`]).
+    pub names: Vec<Vec<u8>>,
 }
 
 /// A request on record.
@@ -295,6 +297,7 @@ pub(super) fn insert_request(
     for agent in &request.expected {
         insert.execute(params![request.id.as_bytes(), agent.as_str()])?;
     }
+    lists::insert(tx, request)?;
     insert_revoked_keys(tx, &request.revokes)?;
     insert_audit(tx, audit, now)?;
     Ok(Landed::New)

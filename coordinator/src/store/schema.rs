@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{StoreError, curves};
+use super::{StoreError, curves, lists};
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -85,13 +85,17 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = match version {
-        0 => [TABLES, curves::TABLES],
-        2 => [FROM_2, curves::TABLES],
+        0 => [TABLES, curves::TABLES, lists::TABLES].as_slice(),
+        2 => &[FROM_2, curves::TABLES, lists::TABLES],
+        3 => &[lists::TABLES],
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
     let transaction = connection.transaction()?;
     transaction.execute_batch(&missing.concat())?;
+    if version > 0 {
+        lists::fill(&transaction)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())

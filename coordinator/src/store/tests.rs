@@ -70,7 +70,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
     let place = Place::prepare(folder.path()).unwrap();
     let old = "
         DROP TABLE curve; DROP TABLE curve_sample; DROP TABLE curve_minute; DROP TABLE curve_hour; DROP TABLE curve_done;
-        DROP INDEX status_by_agent;
+        DROP INDEX status_by_agent; DROP TABLE list_part; DROP TABLE list_named;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
@@ -135,6 +135,7 @@ fn record(n: u8) -> Request {
         about: None,
         expected: vec![AgentId::new("a-1").unwrap()],
         revokes: vec![],
+        names: vec![],
     }
 }
 

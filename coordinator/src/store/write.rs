@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
 use super::{Audit, Chunk, NewAgent, Place, Request, StoreError};
-use super::{curves, ledger, requests, results, roster};
+use super::{curves, ledger, lists, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
@@ -50,6 +50,8 @@ pub enum Write {
     Published(RequestId),
     /// A request that the broker has confirmed for this agent's queue.
     Sent(RequestId, AgentId),
+    /// Parts of lists whose signed bytes nobody needs any more.
+    PartsOver(Vec<RequestId>),
     /// Where the stream has a request.
     Offset(RequestId, u64),
     /// Enrolled agents, and who asked.
@@ -234,6 +236,13 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, Store
         }
         Write::Published(id) => requests::mark_published(tx, id)?,
         Write::Sent(id, agent) => requests::mark_sent(tx, id, agent)?,
+        Write::PartsOver(parts) => {
+            let mut gone = 0;
+            for part in parts {
+                gone += lists::let_go(tx, part)?;
+            }
+            gone
+        }
         Write::Offset(id, offset) => requests::learn_offset(tx, id, *offset)?,
         Write::Agents(agents, audit) => {
             ledger::insert_audit(tx, audit, now)?;

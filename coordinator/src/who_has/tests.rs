@@ -81,6 +81,7 @@ fn hunt() -> Write {
         about: None,
         expected: vec![],
         revokes: vec![],
+        names: vec![],
     };
     Write::Request(Box::new(request), Audit::default())
 }

@@ -54,6 +54,7 @@ fn request(kind: &str, id: RequestId, not_after: Timestamp, about: Option<Reques
         about: about.map(|about| (about, 1)),
         expected: vec![],
         revokes: vec![],
+        names: vec![],
     };
     Write::Request(Box::new(request), Audit::default())
 }

@@ -41,6 +41,7 @@ fn known(id: RequestId, expected: Vec<AgentId>) -> Request {
         about: None,
         expected,
         revokes: vec![],
+        names: vec![],
     }
 }
 

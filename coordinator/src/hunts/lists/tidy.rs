@@ -1,0 +1,84 @@
+//! What nobody needs of long lists goes: the signed bytes of parts whose hunts are over, and pieces of whole digests that
+//! no hunt came to name.
+//!
+//! The whole digests of a hunt that is on record stay: rows may come late, and each is compared with them whenever it is
+//! shown. A death at any point leaves something for the next time, never too little.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use common::clock::Timestamp;
+use common::limits::{LIST_TIDY_MS, LIST_TIDY_PIECES_MAX, LIST_UNNAMED_MS_MAX};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::core::Core;
+use crate::store::{Place, Reader, StoreError, Write};
+
+/// Tidies at once and then every minute until told to stop.
+pub async fn run(core: &Core, stop: CancellationToken) {
+    loop {
+        if let Err(problem) = tidy(core).await {
+            warn!(error = %problem, "cannot let go of what is no longer needed of lists");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_millis(LIST_TIDY_MS)) => {}
+        }
+    }
+}
+
+async fn tidy(core: &Core) -> Result<(), StoreError> {
+    let now = core.clock.now();
+    let over = core.read(move |reader| reader.list_parts_over(now)).await?;
+    if !over.is_empty() {
+        let parts = over.len();
+        core.writer.write(Write::PartsOver(over)).await?;
+        info!(parts, "parts of lists are no longer needed");
+    }
+    let place = core.place.clone();
+    let pieces = core.read(move |reader| unnamed(reader, &place, now)).await?;
+    if pieces > 0 {
+        info!(pieces, "pieces of lists that no hunt names are gone");
+    }
+    Ok(())
+}
+
+/// Deletes pieces that no hunt names, and drafts that were never finished, once they are old; returns how many.
+fn unnamed(reader: &Reader, place: &Place, now: Timestamp) -> Result<usize, StoreError> {
+    let folder = place.lists();
+    let broken = |source: io::Error| StoreError::File { path: folder.clone(), source };
+    let mut gone = 0;
+    for entry in fs::read_dir(&folder).map_err(broken)? {
+        let path = entry.map_err(broken)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(digest) = common::hex::decode(name)
+            && reader.is_named(&digest)?
+        {
+            continue;
+        }
+        let _held = place.hold_lists();
+        if is_old(&path, now).map_err(broken)? {
+            fs::remove_file(&path).map_err(broken)?;
+            gone += 1;
+        }
+        if gone >= LIST_TIDY_PIECES_MAX {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+fn is_old(path: &Path, now: Timestamp) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(of) => Ok(now.since_ms(of.modified()?.into()) > LIST_UNNAMED_MS_MAX),
+        // A draft that has got its name since.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
+use common::ids::{FleetId, RequestId};
+use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use common::request::ioc::{IocList, PartRef, Parted};
+use common::request::sign::{Draft, SigningKey};
+use common::request::{Args, Body, Limits, Sealed, Target};
+use serde_bytes::ByteBuf;
+
+use super::*;
+use crate::hunts::lists::{check, keep, whole};
+use crate::store::lists::named;
+use crate::store::{Audit, Request, Writer};
+
+const DAY: Duration = Duration::from_hours(24);
+
+struct Store {
+    _folder: tempfile::TempDir,
+    place: Place,
+}
+
+impl Store {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::prepare(folder.path()).unwrap();
+        Self { _folder: folder, place }
+    }
+
+    /// Keeps a piece; returns its digest.
+    fn piece(&self, n: u8) -> Vec<u8> {
+        let list = IocList::new(HashKind::Md5, 16, [[n; 16].as_slice()]);
+        let kept = keep(&self.place, &common::wire::encode(&list).unwrap()).unwrap();
+        common::hex::decode(&kept.sha256).unwrap()
+    }
+
+    fn age(&self, digest: &[u8], by: Duration) {
+        let file = File::open(self.place.list(digest)).unwrap();
+        file.set_modified(SystemTime::now() - by).unwrap();
+    }
+
+    fn is_here(&self, digest: &[u8]) -> bool {
+        self.place.list(digest).try_exists().unwrap()
+    }
+
+    fn tidy(&self) -> usize {
+        unnamed(&self.place.reader().unwrap(), &self.place, SystemTime::now().into()).unwrap()
+    }
+
+    fn record(&self, hunt: &HuntStart, sealed: Sealed) {
+        let request = Request {
+            id: RequestId::new(),
+            kind: "hunt.start".into(),
+            operator: "ada".into(),
+            issued: Timestamp(0),
+            not_after: Timestamp(0),
+            target: "all".into(),
+            route: 0,
+            sealed,
+            about: None,
+            expected: Vec::new(),
+            revokes: Vec::new(),
+            names: named(&hunt.file_hash.list),
+        };
+        let writer = Writer::start(&self.place).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let write = Write::Request(Box::new(request), Audit::default());
+        runtime.block_on(writer.write(write)).unwrap();
+    }
+}
+
+/// A hunt whose list has these pieces, as it is signed.
+fn hunt(pieces: &[&Vec<u8>]) -> (HuntStart, Body, Sealed) {
+    let whole = pieces.iter().map(|digest| ByteBuf::from(digest.as_slice())).collect();
+    let part = PartRef { id: RequestId::from_bytes([8; 16]), sha256: ByteBuf::from([8; 32]) };
+    let list = Parted { count: 1, parts: vec![part], whole };
+    let file_hash = FileHash { list: Box::new(list), ..FileHash::default() };
+    let start = HuntStart {
+        revision: 0,
+        artifact: FILE_HASH.to_owned(),
+        file_hash,
+        spread_s: 0,
+        progress_s: 0,
+        on_stall_s: 0,
+    };
+    let draft = Draft {
+        fleet: FleetId::from_bytes([3; 16]),
+        target: Target::all(),
+        limits: Limits::default(),
+        issued: Timestamp(0),
+        valid_ms: 1,
+    };
+    let key = SigningKey::from_seed(&[1; 32]);
+    let body = draft.body(key.id(), &Args::HuntStart(start.clone())).unwrap();
+    let sealed = key.seal(&body, None).unwrap();
+    (start, body, sealed)
+}
+
+#[test]
+fn a_piece_that_no_hunt_names_goes_after_a_day_and_one_that_is_named_never() {
+    let store = Store::new();
+    let [mine, shared, nobodys] = [1, 2, 3].map(|n| store.piece(n));
+    let (first, _, sealed) = hunt(&[&mine, &shared]);
+    store.record(&first, sealed);
+    let (second, _, sealed) = hunt(&[&shared]);
+    store.record(&second, sealed);
+    assert_eq!(store.tidy(), 0, "all are young");
+    for piece in [&mine, &shared, &nobodys] {
+        store.age(piece, DAY * 40);
+    }
+    assert_eq!(store.tidy(), 1);
+    assert_eq!([&mine, &shared, &nobodys].map(|piece| store.is_here(piece)), [true, true, false]);
+    assert_eq!(whole(&store.place, &first.file_hash.list).unwrap()[0].count(), 2);
+}
+
+#[test]
+fn a_piece_that_is_given_again_or_asked_for_by_a_launch_stays_another_day() {
+    let store = Store::new();
+    let [again, asked] = [1, 2].map(|n| store.piece(n));
+    for piece in [&again, &asked] {
+        store.age(piece, DAY * 2);
+    }
+    assert_eq!(store.piece(1), again);
+    let (mut start, body, _) = hunt(&[&asked]);
+    start.file_hash.list.parts.clear();
+    check(&store.place.reader().unwrap(), &store.place, &body, &start).unwrap();
+    assert_eq!(store.tidy(), 0, "its hunt is about to be recorded");
+    assert!(store.is_here(&again) && store.is_here(&asked));
+}
+
+#[test]
+fn a_draft_that_a_death_left_behind_goes_too() {
+    let store = Store::new();
+    let draft = store.place.lists().join(format!("{}.part", "ab".repeat(32)));
+    std::fs::write(&draft, "half").unwrap();
+    assert_eq!(store.tidy(), 0, "it may be about to get its name");
+    File::open(&draft).unwrap().set_modified(SystemTime::now() - DAY * 2).unwrap();
+    assert_eq!(store.tidy(), 1);
+}
+
+#[test]
+fn a_store_of_version_3_knows_what_its_hunts_name() {
+    let store = Store::new();
+    let piece = store.piece(1);
+    let (start, _, sealed) = hunt(&[&piece]);
+    store.record(&start, sealed);
+    let db =
+        rusqlite::Connection::open(store.place.lists().parent().unwrap().join("muster.sqlite"));
+    let older = "DROP TABLE list_part; DROP TABLE list_named; PRAGMA user_version = 3;";
+    db.unwrap().execute_batch(older).unwrap();
+    let folder = store.place.lists().parent().unwrap().to_owned();
+    let place = Place::prepare(&folder).unwrap();
+    store.age(&piece, DAY * 2);
+    assert_eq!(unnamed(&place.reader().unwrap(), &place, SystemTime::now().into()).unwrap(), 0);
+}
