@@ -23,6 +23,7 @@ mod ioc;
 mod limits;
 mod links;
 mod resume;
+mod resumed;
 mod select;
 mod together;
 mod upload;
