@@ -1,5 +1,6 @@
 //! The command line: what was typed, and what it means.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -146,7 +147,7 @@ fn trusted(text: &str) -> anyhow::Result<([u8; 32], Option<FleetId>)> {
 }
 
 fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow::Result<u8> {
-    let bytes = std::fs::read(request)
+    let file = File::open(request)
         .map_err(|error| Usage(format!("cannot read {}\n  cause: {error}\n  try:   make one with `muster hunt seal … --out FILE`", request.display())))?;
     let mut out = io::stdout().lock();
     let default = if out.is_terminal() { Output::Table } else { Output::Jsonl };
@@ -155,7 +156,7 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
         Output::Table => once::table,
     };
     let ended = on_runtime(async {
-        Ok(Box::pin(once::once(bytes, trusted, stopped(), format, &mut out)).await)
+        Ok(Box::pin(once::once(file, trusted, stopped(), format, &mut out)).await)
     })?;
     let status = match ended {
         Err(OnceError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),

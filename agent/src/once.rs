@@ -6,7 +6,7 @@
 mod jsonl;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,17 +62,15 @@ pub enum OnceError {
     Output(#[from] io::Error),
 }
 
-/// Runs the request in `bytes`, writes each row to `out`, and returns the final status.
+/// Runs the request in `file`, writes each row to `out`, and returns the final status.
 pub async fn once(
-    bytes: Vec<u8>,
+    file: impl Read,
     trusted: Trusted,
     stop: impl Future<Output = ()>,
     format: Format,
     out: &mut dyn Write,
 ) -> Result<Status, OnceError> {
-    let records = Bundle::records(&bytes)?;
-    // With a long list that is much, and this may run for hours.
-    drop(bytes);
+    let records = Bundle::records(file)?;
     let named = || {
         let start = records.last().map_or(&[][..], |start| start.body.as_slice());
         let body: Result<common::request::Body, _> = wire::decode(start, REQUEST_BYTES_MAX);

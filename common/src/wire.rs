@@ -3,7 +3,7 @@
 //! Positional encoding loses a message when a field is added, so it is never used. The strictness that
 //! requests need beyond this (`deny_unknown_fields`) stands on their types.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,10 +46,32 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], cap: usize) -> Result<T, WireEr
     let mut rest = bytes;
     let mut decoder = rmp_serde::Deserializer::new(&mut rest);
     decoder.set_max_depth(WIRE_DEPTH_MAX);
-    let value = T::deserialize(&mut decoder)
-        .map_err(|error| WireError::Malformed(error.to_string().chars().take(200).collect()))?;
+    let value = T::deserialize(&mut decoder).map_err(malformed)?;
     drop(decoder);
     if rest.is_empty() { Ok(value) } else { Err(WireError::Trailing(rest.len())) }
+}
+
+/// Decodes exactly one value from what is read while it is decoded: what the type has no use for is never held.
+pub fn decode_from<T: DeserializeOwned>(source: impl Read, cap: usize) -> Result<T, WireError> {
+    let room = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+    let mut rest = source.take(room);
+    let mut decoder = rmp_serde::Deserializer::new(&mut rest);
+    decoder.set_max_depth(WIRE_DEPTH_MAX);
+    let value = T::deserialize(&mut decoder).map_err(malformed);
+    drop(decoder);
+    let behind = io::copy(&mut rest, &mut io::sink()).map_err(malformed)?;
+    if rest.limit() == 0 {
+        return Err(WireError::TooBig { bytes: cap.saturating_add(1), cap });
+    }
+    match usize::try_from(behind).unwrap_or(usize::MAX) {
+        0 => value,
+        behind => value.and(Err(WireError::Trailing(behind))),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn malformed(error: impl ToString) -> WireError {
+    WireError::Malformed(error.to_string().chars().take(200).collect())
 }
 
 /// Compresses with zstd at level 1.

@@ -59,7 +59,7 @@ fn hunt(once: &Once, tree: &Path, is_over: &AtomicBool) -> usize {
             Ok(())
         };
         let (mut files, never) = (Vec::new(), std::future::pending());
-        let hunt = Box::pin(agent::once(sealed, trusted, never, format, &mut files));
+        let hunt = Box::pin(agent::once(sealed.as_slice(), trusted, never, format, &mut files));
         let ended = runtime.block_on(hunt).expect("its end");
         assert_eq!((ended.state, files.len()), (State::Finished, FILES), "{}", ended.reason);
         times += 1;

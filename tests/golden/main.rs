@@ -392,8 +392,8 @@ fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
     let bytes = golden("bundle-1.bin", &bundle.bytes().unwrap());
     assert_eq!(Bundle::read(&bytes).unwrap(), bundle);
     let Bundle { start, parts, .. } = bundle;
-    assert_eq!(Bundle::records(&bytes).unwrap(), [parts, vec![start.clone()]].concat());
-    assert_eq!(Bundle::records(&wire::encode(&start).unwrap()).unwrap(), [start]);
+    assert_eq!(Bundle::records(bytes.as_slice()).unwrap(), [parts, vec![start.clone()]].concat());
+    assert_eq!(Bundle::records(wire::encode(&start).unwrap().as_slice()).unwrap(), [start]);
 }
 
 #[test]

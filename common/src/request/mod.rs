@@ -4,6 +4,7 @@
 //! `sig` and `cert`, and a body: one named MessagePack [`Body`]. A field that is not known is a refusal:
 //! an unknown limit must not become "no limit".
 
+mod bundle;
 mod check;
 pub mod hunt;
 pub mod ioc;
@@ -20,8 +21,7 @@ use serde_bytes::ByteBuf;
 
 use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
-use crate::limits;
-use crate::wire::{self, WireError};
+pub use bundle::Bundle;
 pub use target::Target;
 
 /// What a request asks for. The closed list of this version.
@@ -153,56 +153,6 @@ pub struct Control {
     pub request: RequestId,
     /// Grows with each control of one request; agents apply only a higher one than they have seen.
     pub revision: u64,
-}
-
-/// A hunt with the list that is too long for one record: what `hunt seal` writes then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bundle {
-    /// The `hunt.start`, which names the parts.
-    pub start: Sealed,
-    /// The `list.part` records, which travel before it.
-    pub parts: Vec<Sealed>,
-    /// The whole digests of the list, for the coordinator: [`ioc::IocList`]s.
-    pub whole: Vec<ByteBuf>,
-}
-
-impl Bundle {
-    /// Reads a file of `hunt seal`: a bundle, or a sealed request alone.
-    pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        match wire::decode(bytes, limits::SEALED_BYTES_MAX) {
-            Ok(start) => Ok(Self { start, parts: Vec::new(), whole: Vec::new() }),
-            // What is no bundle either is complained about as what it most probably was meant to be.
-            Err(error) => wire::decode(bytes, limits::BUNDLE_BYTES_MAX).map_err(|_| error),
-        }
-    }
-
-    /// Reads the same for an agent, which has no use for the whole digests: they are skipped, not held. Returns the parts
-    /// and the hunt, in the order in which they travel.
-    pub fn records(bytes: &[u8]) -> Result<Vec<Sealed>, WireError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Records {
-            start: Sealed,
-            parts: Vec<Sealed>,
-            #[serde(rename = "whole")]
-            _whole: serde::de::IgnoredAny,
-        }
-        match wire::decode(bytes, limits::SEALED_BYTES_MAX) {
-            Ok(start) => Ok(vec![start]),
-            Err(error) => {
-                let bundle: Result<Records, _> = wire::decode(bytes, limits::BUNDLE_BYTES_MAX);
-                let Records { start, mut parts, .. } = bundle.map_err(|_| error)?;
-                parts.push(start);
-                Ok(parts)
-            }
-        }
-    }
-
-    /// Returns the bytes of the file: of a hunt that needs no parts, those of the sealed request.
-    pub fn bytes(&self) -> Result<Vec<u8>, WireError> {
-        if self.parts.is_empty() { wire::encode(&self.start) } else { wire::encode(self) }
-    }
 }
 
 /// A request as it travels and as `hunt seal` writes it: the signed bytes, exactly.
