@@ -12,6 +12,8 @@
 
 pub mod admission;
 pub mod cli;
+#[cfg(test)]
+mod codes;
 pub mod collectors;
 pub mod config;
 pub mod core;

@@ -338,3 +338,6 @@ pub struct Doctor {
     #[arg(long)]
     pub limits: bool,
 }
+
+#[cfg(test)]
+mod tests;

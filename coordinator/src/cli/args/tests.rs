@@ -1,0 +1,27 @@
+use clap::CommandFactory;
+
+use super::*;
+
+/// Tells whether a page has a flag, and not only a longer one that begins like it.
+fn has(page: &str, flag: &str) -> bool {
+    page.match_indices(flag).any(|(at, _)| {
+        let behind = page.get(at + flag.len()..).and_then(|rest| rest.chars().next());
+        behind.is_none_or(|c| c != '-' && !c.is_ascii_alphanumeric())
+    })
+}
+
+#[test]
+fn every_flag_of_a_hunt_is_in_the_reference() {
+    let page = include_str!("../../../../docs/reference/cli.md");
+    let command = Typed::command();
+    let hunt = command.find_subcommand("hunt").unwrap();
+    let mut flags = 0;
+    for verb in ["run", "launch", "seal", "watch", "results", "files"] {
+        for arg in hunt.find_subcommand(verb).unwrap().get_arguments() {
+            let Some(long) = arg.get_long() else { continue };
+            flags += 1;
+            assert!(has(page, &format!("--{long}")), "--{long} is not in docs/reference/cli.md");
+        }
+    }
+    assert!(flags > 80, "{flags} flags");
+}
