@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The sampler under valgrind: all kinds are switched on and off a hundred times while threads come and go, and the allocator
-# is watched while it samples. A minute or two. It does not see what its own scheduler prevents: threads run one at a time.
+# The sampler under valgrind: all kinds are switched on and off a hundred times while threads come and go; memory and
+# threads a thousand times, and by twenty at once, while hunts run. Some minutes. It does not see what its own scheduler
+# prevents: threads run one at a time.
 #   tests/steps/valgrind.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -8,13 +9,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . compose/lib/base.sh
 has valgrind || install_packages valgrind
 has jq || install_packages jq
-# A package alone has other features, and would be built once more.
-program=$(cargo test --quiet --locked --profile quick --workspace --lib --no-run --message-format json |
-  jq -r 'select(.executable != null and .target.name == "common") | .executable')
-[[ -x $program ]] || fail 1 "no test program of the crate common" "cargo named '$program'" "cargo test -p common --lib"
-tests=(profile::capture::tests profile::heap::tests)
-valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes \
-  "$program" --test-threads=1 "${tests[@]}" | tee target/valgrind.log
-# Names that fit no test would pass, so what ran is counted.
-passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed;.*/\1/p' target/valgrind.log)
-((${passed:-0} >= 4)) || fail 1 "only ${passed:-0} tests ran" "they have other names now" "tests/steps/valgrind.sh"
+
+# watch TARGET COUNT TEST…: so many tests of a test program. Names that fit no test would pass, so what ran is counted.
+watch() {
+  local target=$1 count=$2 program passed
+  shift 2
+  # A package alone has other features, and would be built once more.
+  program=$(cargo test --quiet --locked --profile quick --workspace --lib --test faults --no-run --message-format json |
+    jq -r --arg name "$target" 'select(.executable != null and .target.name == $name and .profile.test) | .executable')
+  [[ -x $program ]] || fail 1 "no test program $target" "cargo named '$program'" "cargo test --workspace --lib --test faults"
+  valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+    --fair-sched=yes "$program" --test-threads=1 "$@" | tee target/valgrind.log
+  passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed;.*/\1/p' target/valgrind.log)
+  ((${passed:-0} >= count)) || fail 1 "only ${passed:-0} tests of $target ran" "they have other names now" "tests/steps/valgrind.sh"
+}
+
+watch common 4 profile::capture::tests profile::heap::tests
+watch faults 1 cycles::memory_and_threads
