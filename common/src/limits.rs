@@ -148,7 +148,7 @@ limits! {
     /// Threads times samples a second of a wall-clock profile.
     PROFILE_WALL_LOOKS_PER_S_MAX: u64 = 25_000, "the profile fails with fewer hertz as the way out; threads that come later make every look rarer";
     /// Threads of which a file stays open while a wall-clock profile is taken.
-    PROFILE_WALL_FILES_MAX: usize = 128, "the files of further threads are opened for each look";
+    PROFILE_WALL_OPEN_THREADS_MAX: usize = 64, "threads whose two files in `/proc` stay open; those of others are opened for each look";
     /// How long the end of a wall-clock profile waits for threads that are asked where they are.
     PROFILE_ANSWER_MS_MAX: u64 = 20, "their time counts where they were last, and is marked as unanswered";
     /// Frames of one stack.

@@ -6,11 +6,10 @@
 //! that waits is read at the same moment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use crate::limits::{PROFILE_WALL_FILES_MAX, PROFILE_WALL_LOOKS_PER_S_MAX};
+use self::kernel::{Files, Place};
+use crate::limits::{PROFILE_WALL_LOOKS_PER_S_MAX, PROFILE_WALL_OPEN_THREADS_MAX};
 use crate::profile::sys;
 use crate::profile::tag::Owner;
 use crate::profile::window::{Spent, Wait};
@@ -34,8 +33,8 @@ pub(super) struct Wall {
 
 #[derive(Debug)]
 struct Thread {
-    /// Tells how long it has run.
-    ran: Option<File>,
+    /// Where the kernel tells of it.
+    files: Option<Files>,
     /// Until when its time is accounted for.
     until: Instant,
     known: Option<Known>,
@@ -64,10 +63,6 @@ struct Asked {
     looks: u32,
     place: Option<Place>,
 }
-
-/// Where a thread waits, as the kernel tells: system call, arguments, stack and instruction pointer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place(String);
 
 impl Wall {
     pub(super) const fn new() -> Self {
@@ -103,9 +98,9 @@ impl Wall {
         }
         self.threads.retain(|tid, _| tids.contains(tid));
         for tid in tids.iter().filter(|tid| **tid != own_tid) {
-            let has_room = self.threads.len() < PROFILE_WALL_FILES_MAX;
+            let has_room = self.threads.len() < PROFILE_WALL_OPEN_THREADS_MAX;
             self.threads.entry(*tid).or_insert_with(|| Thread {
-                ran: has_room.then(|| schedstat(*tid)).flatten(),
+                files: has_room.then(|| Files::of(*tid)),
                 until: now,
                 known: None,
                 asked: None,
@@ -160,7 +155,7 @@ impl Wall {
     pub(super) fn unanswered(&self, say: &mut impl FnMut(&Spent<'_>)) {
         for (tid, thread) in &self.threads {
             let Some(asked) = &thread.asked else { continue };
-            let waits = |place: &Place| Wait { syscall: place.syscall(), is_unanswered: true };
+            let waits = |place: &Place| Wait { syscall: place.call, is_unanswered: true };
             let known = thread.known.as_ref();
             say(&Spent {
                 tid: *tid,
@@ -177,25 +172,27 @@ impl Thread {
     fn look(&mut self, tid: u32, now: Instant, say: &mut impl FnMut(&Spent<'_>)) {
         let spent = now.saturating_duration_since(self.until);
         self.until = now;
+        let opened = if self.files.is_none() { Some(Files::of(tid)) } else { None };
+        let files = self.files.as_ref().or(opened.as_ref());
         if let Some(asked) = &mut self.asked {
             asked.spent += spent;
             asked.looks += 1;
             if asked.place.is_none() {
-                asked.place = Place::of(tid);
+                asked.place = files.and_then(Files::place);
             }
             if asked.looks % ASK_AGAIN == 0 {
                 ask(tid);
             }
             return;
         }
-        let ran_ns = self.ran_ns(tid);
+        let ran_ns = files.and_then(Files::ran_ns);
         if let Some(known) = &self.known
             && ran_ns.is_some()
             && ran_ns == self.ran_ns
         {
             return known.say(tid, spent, say);
         }
-        let place = Place::of(tid);
+        let place = files.and_then(Files::place);
         if let (Some(place), Some(known)) = (&place, &mut self.known)
             && let Some(before) = &known.place
         {
@@ -213,54 +210,14 @@ impl Thread {
         self.asked_at = now;
         self.asked = Some(Asked { spent, looks: 0, place });
     }
-
-    /// Returns how long it has run on a CPU.
-    fn ran_ns(&self, tid: u32) -> Option<u64> {
-        let opened = if self.ran.is_none() { schedstat(tid) } else { None };
-        let file = self.ran.as_ref().or(opened.as_ref())?;
-        let text = read(file)?;
-        // A kernel that does not count says 0.
-        text.split(' ').next()?.parse().ok().filter(|ns| *ns > 0)
-    }
 }
 
 impl Known {
     fn say(&self, tid: u32, spent: Duration, say: &mut impl FnMut(&Spent<'_>)) {
         let wait = self.place.as_ref();
-        let wait = wait.map(|place| Wait { syscall: place.syscall(), is_unanswered: false });
+        let wait = wait.map(|place| Wait { syscall: place.call, is_unanswered: false });
         let owner = self.owner.as_ref();
         say(&Spent { tid, frames: &self.frames, owner, wait, ns: nanoseconds(spent) });
-    }
-}
-
-impl Place {
-    /// Returns where a thread waits; `None` when it runs, is gone, or the kernel does not tell.
-    fn of(tid: u32) -> Option<Self> {
-        let text = read(&File::open(format!("/proc/self/task/{tid}/syscall")).ok()?)?;
-        (text.trim_end() != "running").then_some(Self(text))
-    }
-
-    /// Returns whether the same call waits at the same depth of the stack, whatever its arguments are.
-    fn is_same_stack(&self, other: &Self) -> bool {
-        let ends = |place: &Self| {
-            let mut words = place.0.split_whitespace();
-            let call = words.next().map(str::to_owned);
-            (call, words.next_back().map(str::to_owned), words.next_back().map(str::to_owned))
-        };
-        ends(self) == ends(other)
-    }
-
-    fn syscall(&self) -> Option<u32> {
-        // -1: it waits, and not in a system call.
-        self.0.split(' ').next()?.parse().ok()
-    }
-
-    /// Returns whether a leaf is this place: the instruction behind the system call, or the call itself when
-    /// it is to be made again.
-    fn is_at(&self, leaf: u64) -> bool {
-        let last = self.0.split_whitespace().last().and_then(|word| word.strip_prefix("0x"));
-        let pointer = last.and_then(|word| u64::from_str_radix(word, 16).ok());
-        pointer.is_some_and(|pointer| (pointer.saturating_sub(4)..=pointer).contains(&leaf))
     }
 }
 
@@ -270,19 +227,10 @@ fn ask(tid: u32) {
     }
 }
 
-fn schedstat(tid: u32) -> Option<File> {
-    File::open(format!("/proc/self/task/{tid}/schedstat")).ok()
-}
-
-fn read(file: &File) -> Option<String> {
-    let mut buffer = [0; 256];
-    let len = file.read_at(&mut buffer, 0).ok()?;
-    std::str::from_utf8(buffer.get(..len)?).ok().map(str::to_owned)
-}
-
 fn nanoseconds(spent: Duration) -> u64 {
     u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX)
 }
 
+mod kernel;
 #[cfg(test)]
 mod tests;
