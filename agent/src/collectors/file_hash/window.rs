@@ -18,10 +18,11 @@ use super::upload::Uploads;
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Progress, Session, Stop};
 
-/// Entries between the oldest that is not done and the newest that is taken.
-const ENTRIES_MAX: usize = 32_768;
+/// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
+/// the oldest in hand gets no processor for a while.
+const ENTRIES_MAX: usize = 8_192;
 /// The same when the oldest is done: it waits for nothing but the session.
-const UNSENT_MAX: usize = 2_048;
+const UNSENT_MAX: usize = 1_024;
 /// Big files that are open and wait for a worker.
 const BIG_MAX: usize = 16;
 /// How long a big file waits for another one, where two together are read in half the time.

@@ -16,7 +16,7 @@ pub enum Telemetry {
         muster telemetry show web-1 --since 2026-01-31T10:00:00Z --until 2026-01-31T11:00:00Z\n  \
         muster telemetry show --coordinator --since 1d --output csv\n\n\
         Kept: every sample for 2 hours, minutes for 2 days, hours for 90 days, each with its least, mean and greatest.\n\
-        A picture for a mail: rsvg-convert web-1.svg -o web-1.png (package librsvg2-bin)")]
+        A picture for a mail: -o web-1.png, where the package librsvg2-bin is installed")]
     Show(Show),
     /// List agents by what they cost now, with the fleet's median and its worst.
     #[command(after_help = "Examples:\n  muster telemetry top\n  \
@@ -40,7 +40,7 @@ pub struct Show {
     /// Until when, likewise [default: now].
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
-    /// Write a picture, SVG; `-` for stdout.
+    /// Write a picture, `.svg` or `.png`; `-` for stdout, as SVG.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

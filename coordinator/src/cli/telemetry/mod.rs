@@ -1,5 +1,6 @@
 //! `muster telemetry`: what agents cost.
 
+mod picture;
 mod show;
 mod top;
 

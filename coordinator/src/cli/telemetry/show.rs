@@ -11,6 +11,7 @@ use crate::cli::Context;
 use crate::cli::args::telemetry::Show;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::private;
+use crate::cli::telemetry::picture::Picture;
 use crate::moment::Moment;
 use crate::output::{self, Column, Format, Show as As, curve, units};
 
@@ -39,9 +40,7 @@ const POINT: &[Column] = &[
 ];
 
 pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
-    if let Some(path) = &flags.out {
-        check(path)?;
-    }
+    let picture = flags.out.as_deref().map(Picture::of).transpose()?;
     let client = context.client()?;
     let id = match &flags.agent {
         Some(agent) => client.agent_id(agent)?,
@@ -52,9 +51,9 @@ pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
     let answer = client.get(&format!("/api/v1/telemetry/{id}?since={since}{until}"))?;
     let view: CurveView = serde_json::from_value(answer.clone())
         .map_err(|e| Failure::bug("the coordinator sent a broken curve", e))?;
-    match &flags.out {
-        Some(path) => put(context, path, curve::svg(&view).as_bytes())?,
-        None => print(context, &view, &answer)?,
+    match (&flags.out, picture) {
+        (Some(path), Some(picture)) => put(context, path, &picture.draw(curve::svg(&view))?)?,
+        _ => print(context, &view, &answer)?,
     }
     if view.points.is_empty() {
         let next = "a wider --since, or: muster agents show";
@@ -86,17 +85,6 @@ fn encoded(moment: Moment) -> String {
     moment.to_string().replace('+', "%2B")
 }
 
-/// Says no to what would not be what its name says.
-fn check(path: &Path) -> Result<(), Failure> {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    if !["png", "jpg", "jpeg", "pdf"].contains(&ending.as_str()) {
-        return Ok(());
-    }
-    let svg = path.with_extension("svg");
-    let next = format!("-o {0}, then: rsvg-convert {0} -o {1}", svg.display(), path.display());
-    Err(Failure::usage(format!("cannot draw {ending}"), "a curve is drawn as SVG", &next))
-}
-
 fn put(context: &Context, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") {
         return context.out.bytes(bytes);
@@ -106,17 +94,4 @@ fn put(context: &Context, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     context.out.note(&format!("{} ({size}): open it in a browser", path.display()));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_that_cannot_be_drawn_is_refused_with_the_way_to_it() {
-        let refused = check(Path::new("/tmp/a.PNG")).unwrap_err();
-        assert_eq!(refused.exit, Exit::Usage);
-        assert!(refused.next.contains("rsvg-convert /tmp/a.svg -o /tmp/a.PNG"), "{refused:?}");
-        assert!(check(Path::new("a.svg")).is_ok() && check(Path::new("-")).is_ok());
-    }
 }
