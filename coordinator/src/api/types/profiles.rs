@@ -66,34 +66,9 @@ pub struct ProfileAgentView {
     pub own_cpu_ms: Option<u64>,
     /// Each kind that was taken, in the order of the request.
     pub profiles: Vec<ProfileKindView>,
-    /// Of what the next figures are: `cpu` where it was taken, else the first kind.
-    pub kind: String,
-    /// First moment of the window, by the agent's clock.
-    pub window_start: Option<Time>,
-    /// Last moment of the window.
-    pub window_end: Option<Time>,
-    /// Samples a second.
-    pub hertz: u32,
-    /// Samples in the profile.
-    pub samples: u64,
-    /// Samples that were lost.
-    pub lost: u64,
-    /// CPU time of the process over the window.
-    pub cpu_ms: u64,
-    /// How often a thread took a sample of itself, in its signal handler or, of memory, in the allocator.
-    pub handler_runs: u64,
-    /// CPU time of these, by a counter of the sampler's own.
-    pub handler_us: u64,
-    /// CPU time of the sampler's own thread; profiles of the same time share it.
-    pub sweeper_us: u64,
-    /// Both together, in percent of a core over the window.
-    pub sampling_percent: f64,
-    /// Whether the window was cut short.
-    pub partial: bool,
-    /// Size of the blob, 0 while it is not stored.
-    pub bytes: u64,
-    /// SHA-256 of the blob, once it is stored.
-    pub sha256: Option<String>,
+    /// The figures of one of them once more: of `cpu` where it was taken, else of the first.
+    #[serde(flatten)]
+    pub shown: ProfileKindView,
 }
 
 /// One kind of an agent's profile.

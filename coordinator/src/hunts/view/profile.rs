@@ -35,7 +35,7 @@ impl Whole {
                 kinds.push(kind.kind.clone());
             }
         }
-        let hertz = agents.first().map_or(0, |agent| agent.hertz);
+        let hertz = agents.first().map_or(0, |agent| agent.shown.hertz);
         let view = self.of_profiles(kinds, agents);
         ProfileView { seconds: STALL_SECONDS, hertz, on_stall: true, ..view }
     }
@@ -87,20 +87,7 @@ impl Whole {
             reason,
             own_cpu_ms,
             profiles,
-            kind: shown.kind,
-            window_start: shown.window_start,
-            window_end: shown.window_end,
-            hertz: shown.hertz,
-            samples: shown.samples,
-            lost: shown.lost,
-            cpu_ms: shown.cpu_ms,
-            handler_runs: shown.handler_runs,
-            handler_us: shown.handler_us,
-            sweeper_us: shown.sweeper_us,
-            sampling_percent: shown.sampling_percent,
-            partial: shown.partial,
-            bytes: shown.bytes,
-            sha256: shown.sha256,
+            shown,
         }
     }
 
