@@ -1,34 +1,27 @@
 //! Puts what the workers found back into walk order and hands it to the session.
 //!
-//! Bounded by entries, not by batches: behind a huge file many small ones may be done, but not more than
-//! [`ENTRIES_MAX`]. Where only the session is slow, [`UNSENT_MAX`] are enough.
+//! [`State`] is the order; here is who may touch it when, and who waits for whom.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::result::{FilesFooter, Row};
+use common::result::FilesFooter;
 
-use super::batch::{Batch, Outcome, Verdict};
-use super::resume::done_with;
+use self::state::{Ready, State};
+use super::batch::{Batch, Outcome};
 use super::stream::Stream;
 use super::tally;
 use super::upload::Uploads;
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Progress, Session, Stop};
 
-/// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
-/// the oldest in hand gets no processor for a while.
-const ENTRIES_MAX: usize = 8_192;
-/// The same when the oldest is done: it waits for nothing but the session.
-const UNSENT_MAX: usize = 1_024;
+mod state;
+
 /// Big files that are open and wait for a worker.
 const BIG_MAX: usize = 16;
 /// How long a big file waits for another one, where two together are read in half the time.
 pub(super) const COMPANY: Duration = Duration::from_millis(250);
-/// Rows of one emission.
-const ROWS_MAX: usize = 1_024;
 /// The session hears of us at least so often.
 const SILENCE_MAX: Duration = Duration::from_millis(500);
 /// How long a worker that has nothing to do sleeps before it looks whether it must stop.
@@ -61,58 +54,10 @@ pub(super) struct Window {
     idle: AtomicUsize,
 }
 
-#[derive(Debug)]
-struct State {
-    slots: VecDeque<Slot>,
-    /// Number of the first slot.
-    first: u64,
-    entries: usize,
-    big: VecDeque<Stream>,
-    /// From then on the first of them waits for no other.
-    big_due: Instant,
-    is_walked: bool,
-    is_emitting: bool,
-    emitted: Instant,
-    is_cursor_new: bool,
-    cursor: Cursor,
-    rules: tally::Rules,
-    failure: Option<CollectError>,
-}
-
-/// Rows that may leave.
-#[derive(Debug)]
-struct Ready {
-    rows: Vec<Row>,
-    /// Which of them are in the hunt's list.
-    matched: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    root: u32,
-    after: Vec<u8>,
-    outcomes: VecDeque<Option<Outcome>>,
-    /// Outcomes that were taken from the front.
-    taken: usize,
-}
-
 impl Window {
     pub(super) fn new(cursor: Cursor, rules: tally::Rules, uploads: Uploads) -> Self {
         let bytes_read = AtomicU64::new(cursor.footer.bytes_read);
-        let state = State {
-            slots: VecDeque::new(),
-            first: 0,
-            entries: 0,
-            big: VecDeque::new(),
-            big_due: Instant::now(),
-            is_walked: false,
-            is_emitting: false,
-            emitted: Instant::now(),
-            is_cursor_new: false,
-            cursor,
-            rules,
-            failure: None,
-        };
+        let state = State::new(cursor, rules);
         Self {
             state: Mutex::new(state),
             moved: Condvar::new(),
@@ -132,14 +77,7 @@ impl Window {
 
     /// Makes room for a batch; to be called in walk order.
     pub(super) fn open(&self, batch: &Batch) {
-        let mut state = self.lock();
-        state.entries += batch.items.len();
-        state.slots.push_back(Slot {
-            root: batch.root,
-            after: batch.after.clone(),
-            outcomes: std::iter::repeat_with(|| None).take(batch.items.len()).collect(),
-            taken: 0,
-        });
+        self.lock().open(batch);
     }
 
     /// Notes that nothing more will be opened.
@@ -168,7 +106,7 @@ impl Window {
         if !state.is_walked {
             return if state.has_room() { Next::Walk } else { Next::Wait };
         }
-        if state.slots.is_empty() { Next::End } else { Next::Wait }
+        if state.is_empty() { Next::End } else { Next::Wait }
     }
 
     /// Sleeps until something happened, but not long.
@@ -176,7 +114,7 @@ impl Window {
         let state = self.lock();
         let is_idle = state.failure.is_none()
             && state.big.is_empty()
-            && !state.slots.is_empty()
+            && !state.is_empty()
             && (state.is_walked || !state.has_room());
         if is_idle {
             self.idle.fetch_add(1, Ordering::Relaxed);
@@ -234,7 +172,7 @@ impl Window {
         while !state.is_emitting {
             let ready = state.take_ready();
             let is_due = state.emitted.elapsed() >= SILENCE_MAX;
-            let is_last = state.is_walked && state.slots.is_empty() && state.is_cursor_new;
+            let is_last = state.is_walked && state.is_empty() && state.is_cursor_new;
             if ready.rows.is_empty() && !is_due && !is_last {
                 break;
             }
@@ -294,91 +232,11 @@ impl Window {
         if let Some(failure) = state.failure {
             return Err(failure);
         }
-        if !state.slots.is_empty() || !state.is_walked {
+        if !state.is_empty() || !state.is_walked {
             let reason = "the workers ended before the work";
             return Err(CollectError::failed(CollectError::BUG, reason));
         }
         let bytes_read = self.bytes_read.into_inner();
         Ok(FilesFooter { bytes_read, ..state.cursor.footer })
-    }
-}
-
-impl State {
-    /// Tells whether another batch may be taken.
-    fn has_room(&self) -> bool {
-        let oldest = self.slots.front().and_then(|slot| slot.outcomes.front());
-        let is_done = oldest.is_some_and(Option::is_some);
-        self.entries < if is_done { UNSENT_MAX } else { ENTRIES_MAX }
-    }
-
-    /// Tells whether a big file is to be read now, though it may be alone.
-    fn is_big_due(&self) -> bool {
-        let is_last = self.is_walked || !self.has_room();
-        is_last || self.big.len() > 1 || Instant::now() >= self.big_due
-    }
-
-    /// Returns where an outcome goes, if nothing was taken from there yet.
-    fn place(&mut self, place: Place) -> Option<&mut Option<Outcome>> {
-        let slot = usize::try_from(place.batch.checked_sub(self.first)?).ok()?;
-        let slot = self.slots.get_mut(slot)?;
-        slot.outcomes.get_mut(place.index.checked_sub(slot.taken)?)
-    }
-
-    /// Takes the rows that are complete from the front on, and moves the cursor behind them.
-    ///
-    /// Within a batch the cursor can only stand on a row, though it be one that does not leave: the counted entries after it have no path left.
-    fn take_ready(&mut self) -> Ready {
-        let (mut rows, mut matched) = (Vec::new(), Vec::new());
-        while let Some(slot) = self.slots.front_mut() {
-            if rows.len() >= ROWS_MAX {
-                break;
-            }
-            let ready = slot.outcomes.iter().take_while(|outcome| outcome.is_some()).count();
-            let is_whole = ready == slot.outcomes.len();
-            let until = if is_whole { ready } else { slot.last_row(ready) };
-            let mut after = None;
-            // The path of the last entry with one, where its row does not leave.
-            let mut kept_back = None;
-            for outcome in slot.outcomes.drain(..until).flatten() {
-                tally::add(&mut self.cursor.footer, &outcome, &self.rules);
-                if let Outcome::Row(found) = outcome {
-                    after = found.after;
-                    if found.verdict == Verdict::Unmatched {
-                        kept_back = Some(found.row.path);
-                    } else {
-                        kept_back = None;
-                        if found.verdict == Verdict::Matched {
-                            matched.push(rows.len());
-                        }
-                        rows.push(found.row);
-                    }
-                }
-            }
-            slot.taken += until;
-            self.entries = self.entries.saturating_sub(until);
-            self.is_cursor_new |= until > 0;
-            if !is_whole {
-                let last = kept_back.as_ref().or_else(|| rows.last().map(|row| &row.path));
-                if let (true, Some(path)) = (until > 0, last) {
-                    self.cursor.root = slot.root;
-                    self.cursor.after = after.unwrap_or_else(|| done_with(path));
-                }
-                break;
-            }
-            self.is_cursor_new = true;
-            self.cursor.root = slot.root;
-            self.cursor.after = std::mem::take(&mut slot.after);
-            self.slots.pop_front();
-            self.first += 1;
-        }
-        Ready { rows, matched }
-    }
-}
-
-impl Slot {
-    /// Returns how many of the first `ready` outcomes end with a row.
-    fn last_row(&self, ready: usize) -> usize {
-        let is_row = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Row(_)));
-        self.outcomes.iter().take(ready).rposition(is_row).map_or(0, |at| at + 1)
     }
 }

@@ -1,0 +1,175 @@
+//! What is open and what is done, in walk order.
+//!
+//! Bounded by entries, not by batches: behind a huge file many small ones may be done, but not more than
+//! [`ENTRIES_MAX`]. Where only the session is slow, [`UNSENT_MAX`] are enough.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use common::result::Row;
+
+use super::Place;
+use crate::collectors::CollectError;
+use crate::collectors::file_hash::batch::{Batch, Outcome, Verdict};
+use crate::collectors::file_hash::resume::done_with;
+use crate::collectors::file_hash::stream::Stream;
+use crate::collectors::file_hash::tally;
+use crate::session::Cursor;
+
+/// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
+/// the oldest in hand gets no processor for a while.
+const ENTRIES_MAX: usize = 8_192;
+/// The same when the oldest is done: it waits for nothing but the session.
+const UNSENT_MAX: usize = 1_024;
+/// Rows of one emission.
+const ROWS_MAX: usize = 1_024;
+
+/// Everything between the oldest that is not done and the newest that is taken.
+#[derive(Debug)]
+pub(super) struct State {
+    slots: VecDeque<Slot>,
+    /// Number of the first slot.
+    first: u64,
+    entries: usize,
+    pub(super) big: VecDeque<Stream>,
+    /// From then on the first of them waits for no other.
+    pub(super) big_due: Instant,
+    pub(super) is_walked: bool,
+    pub(super) is_emitting: bool,
+    pub(super) emitted: Instant,
+    pub(super) is_cursor_new: bool,
+    pub(super) cursor: Cursor,
+    rules: tally::Rules,
+    pub(super) failure: Option<CollectError>,
+}
+
+/// Rows that may leave.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) rows: Vec<Row>,
+    /// Which of them are in the hunt's list.
+    pub(super) matched: Vec<usize>,
+}
+
+/// The entries of one batch.
+#[derive(Debug)]
+struct Slot {
+    root: u32,
+    after: Vec<u8>,
+    outcomes: VecDeque<Option<Outcome>>,
+    /// Outcomes that were taken from the front.
+    taken: usize,
+}
+
+impl State {
+    pub(super) fn new(cursor: Cursor, rules: tally::Rules) -> Self {
+        Self {
+            slots: VecDeque::new(),
+            first: 0,
+            entries: 0,
+            big: VecDeque::new(),
+            big_due: Instant::now(),
+            is_walked: false,
+            is_emitting: false,
+            emitted: Instant::now(),
+            is_cursor_new: false,
+            cursor,
+            rules,
+            failure: None,
+        }
+    }
+
+    /// Makes room for a batch.
+    pub(super) fn open(&mut self, batch: &Batch) {
+        self.entries += batch.items.len();
+        self.slots.push_back(Slot {
+            root: batch.root,
+            after: batch.after.clone(),
+            outcomes: std::iter::repeat_with(|| None).take(batch.items.len()).collect(),
+            taken: 0,
+        });
+    }
+
+    /// Tells whether everything that was opened has left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Tells whether another batch may be taken.
+    pub(super) fn has_room(&self) -> bool {
+        let oldest = self.slots.front().and_then(|slot| slot.outcomes.front());
+        let is_done = oldest.is_some_and(Option::is_some);
+        self.entries < if is_done { UNSENT_MAX } else { ENTRIES_MAX }
+    }
+
+    /// Tells whether a big file is to be read now, though it may be alone.
+    pub(super) fn is_big_due(&self) -> bool {
+        let is_last = self.is_walked || !self.has_room();
+        is_last || self.big.len() > 1 || Instant::now() >= self.big_due
+    }
+
+    /// Returns where an outcome goes, if nothing was taken from there yet.
+    pub(super) fn place(&mut self, place: Place) -> Option<&mut Option<Outcome>> {
+        let slot = usize::try_from(place.batch.checked_sub(self.first)?).ok()?;
+        let slot = self.slots.get_mut(slot)?;
+        slot.outcomes.get_mut(place.index.checked_sub(slot.taken)?)
+    }
+
+    /// Takes the rows that are complete from the front on, and moves the cursor behind them.
+    ///
+    /// Within a batch the cursor can only stand on a row, though it be one that does not leave: the counted entries after it have no path left.
+    pub(super) fn take_ready(&mut self) -> Ready {
+        let (mut rows, mut matched) = (Vec::new(), Vec::new());
+        while let Some(slot) = self.slots.front_mut() {
+            if rows.len() >= ROWS_MAX {
+                break;
+            }
+            let ready = slot.outcomes.iter().take_while(|outcome| outcome.is_some()).count();
+            let is_whole = ready == slot.outcomes.len();
+            let until = if is_whole { ready } else { slot.last_row(ready) };
+            let mut after = None;
+            // The path of the last entry with one, where its row does not leave.
+            let mut kept_back = None;
+            for outcome in slot.outcomes.drain(..until).flatten() {
+                tally::add(&mut self.cursor.footer, &outcome, &self.rules);
+                if let Outcome::Row(found) = outcome {
+                    after = found.after;
+                    if found.verdict == Verdict::Unmatched {
+                        kept_back = Some(found.row.path);
+                    } else {
+                        kept_back = None;
+                        if found.verdict == Verdict::Matched {
+                            matched.push(rows.len());
+                        }
+                        rows.push(found.row);
+                    }
+                }
+            }
+            slot.taken += until;
+            self.entries = self.entries.saturating_sub(until);
+            self.is_cursor_new |= until > 0;
+            if !is_whole {
+                let last = kept_back.as_ref().or_else(|| rows.last().map(|row| &row.path));
+                if let (true, Some(path)) = (until > 0, last) {
+                    self.cursor.root = slot.root;
+                    self.cursor.after = after.unwrap_or_else(|| done_with(path));
+                }
+                break;
+            }
+            self.is_cursor_new = true;
+            self.cursor.root = slot.root;
+            self.cursor.after = std::mem::take(&mut slot.after);
+            self.slots.pop_front();
+            self.first += 1;
+        }
+        Ready { rows, matched }
+    }
+}
+
+impl Slot {
+    /// Returns how many of the first `ready` outcomes end with a row.
+    fn last_row(&self, ready: usize) -> usize {
+        let is_row = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Row(_)));
+        self.outcomes.iter().take(ready).rposition(is_row).map_or(0, |at| at + 1)
+    }
+}
