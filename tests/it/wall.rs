@@ -127,13 +127,8 @@ fn a_hunt_that_hashes_is_seen_in_its_digests_and_not_waiting_in_open() {
     fleet.muster_ok(["hunt", "cancel", &hunt]);
     fleet.await_hunt(&hunt, LONG);
 
-    let top = fleet.json(&["profile", "top", &profile, "--kind", "cpu"]);
-    // One stream is the crates' work, several together are ours, and one function calls either.
-    let digests = "agent::collectors::file_hash::digests::update_many";
-    let functions = top["functions"].as_array().expect("functions");
-    let row = functions.iter().find(|row| row["function"] == digests).expect(digests);
-    assert!(row["cum_percent"].as_f64() > Some(50.0), "what the digests cost in sum: {top}");
-    let is_digest = |stack: &str| stack.contains(digests);
+    // One file alone and several together go different ways, all of them below this folder's functions.
+    let is_digest = |stack: &str| stack.contains("agent::collectors::file_hash::digests::");
     // The kernel makes the pages of a sparse file when it is read, and on a busy machine that takes its time.
     let is_reading = |stack: &str| stack.contains(";rustix::");
     let cpu = stacks(&fleet, &profile, &["--hunt", &hunt], "cpu");
