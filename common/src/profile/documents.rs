@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::limits::PROFILE_TASKS_THREADS_MAX;
 use crate::profile::capture::Said;
 use crate::profile::encode::FAULT;
+use crate::profile::wall::Place;
 use crate::profile::{sys, syscalls};
 use crate::result::Telemetry;
 use crate::tasks::Running;
@@ -157,19 +158,15 @@ impl Thread {
         let fields: Vec<&str> = fields.split(' ').collect();
         let ticks = |at: usize| fields.get(at).and_then(|word| word.parse::<u64>().ok());
         let ticks = ticks(11)?.saturating_add(ticks(12)?);
-        let waits = read("syscall").unwrap_or_default();
-        let call = waits.split_whitespace().next().unwrap_or_default();
-        let syscall = match call {
-            "" | "running" => String::new(),
-            number => number.parse().map_or(FAULT.into(), |n| syscalls::name(n).into_owned()),
-        };
+        let place = read("syscall").and_then(|line| line.parse::<Place>().ok());
+        let syscall = place.map(|place| place.call.map_or(FAULT.into(), syscalls::name));
         let stack = read("stack").unwrap_or_default();
         let wchan = read("wchan").filter(|wchan| wchan != "0").unwrap_or_default();
         Some(Self {
             tid,
             name: read("comm")?.trim_end().to_owned(),
             state: (*fields.first()?).to_owned(),
-            syscall,
+            syscall: syscall.unwrap_or_default().into_owned(),
             wchan,
             stack: stack.lines().filter_map(kernel_function).collect(),
             cpu_ms: ticks.saturating_mul(1_000) / sys::ticks_per_second().max(1),

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use self::kernel::{Files, Place};
+use self::kernel::Files;
+pub(super) use self::kernel::Place;
 use crate::limits::{PROFILE_WALL_LOOKS_PER_S_MAX, PROFILE_WALL_OPEN_THREADS_MAX};
 use crate::profile::sys;
 use crate::profile::tag::Owner;
@@ -34,7 +35,7 @@ pub(super) struct Wall {
 #[derive(Debug)]
 struct Thread {
     /// Where the kernel tells of it.
-    files: Option<Files>,
+    files: Files,
     /// Until when its time is accounted for.
     until: Instant,
     known: Option<Known>,
@@ -100,7 +101,7 @@ impl Wall {
         for tid in tids.iter().filter(|tid| **tid != own_tid) {
             let has_room = self.threads.len() < PROFILE_WALL_OPEN_THREADS_MAX;
             self.threads.entry(*tid).or_insert_with(|| Thread {
-                files: has_room.then(|| Files::of(*tid)),
+                files: Files::of(*tid, has_room),
                 until: now,
                 known: None,
                 asked: None,
@@ -172,27 +173,25 @@ impl Thread {
     fn look(&mut self, tid: u32, now: Instant, say: &mut impl FnMut(&Spent<'_>)) {
         let spent = now.saturating_duration_since(self.until);
         self.until = now;
-        let opened = if self.files.is_none() { Some(Files::of(tid)) } else { None };
-        let files = self.files.as_ref().or(opened.as_ref());
         if let Some(asked) = &mut self.asked {
             asked.spent += spent;
             asked.looks += 1;
             if asked.place.is_none() {
-                asked.place = files.and_then(Files::place);
+                asked.place = self.files.place();
             }
             if asked.looks % ASK_AGAIN == 0 {
                 ask(tid);
             }
             return;
         }
-        let ran_ns = files.and_then(Files::ran_ns);
+        let ran_ns = self.files.ran_ns();
         if let Some(known) = &self.known
             && ran_ns.is_some()
             && ran_ns == self.ran_ns
         {
             return known.say(tid, spent, say);
         }
-        let place = files.and_then(Files::place);
+        let place = self.files.place();
         if let (Some(place), Some(known)) = (&place, &mut self.known)
             && let Some(before) = &known.place
         {

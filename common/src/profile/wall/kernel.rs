@@ -4,9 +4,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::str::FromStr;
 
-/// What the kernel tells of one thread, kept open: to find a file by its path costs more than to read it.
+/// What the kernel tells of one thread. A file that is not kept open is opened when it is asked for: to find it by its
+/// path costs more than to read it.
 #[derive(Debug)]
 pub(super) struct Files {
+    tid: u32,
     /// How long it has run.
     schedstat: Option<File>,
     /// Where it waits.
@@ -15,25 +17,25 @@ pub(super) struct Files {
 
 /// Where a thread waits, as the kernel tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in super::super) struct Place {
     /// `None`: it waits, and not in a system call.
-    pub(super) call: Option<u32>,
+    pub(in super::super) call: Option<u32>,
     arguments: [u64; 6],
     stack: u64,
     instruction: u64,
 }
 
 impl Files {
-    /// Opens what this kernel has of it.
-    pub(super) fn of(tid: u32) -> Self {
-        let open = |name| File::open(format!("/proc/self/task/{tid}/{name}")).ok();
-        Self { schedstat: open("schedstat"), syscall: open("syscall") }
+    /// Keeps them open when `are_kept`.
+    pub(super) fn of(tid: u32, are_kept: bool) -> Self {
+        let keep = |name| are_kept.then(|| open(tid, name)).flatten();
+        Self { tid, schedstat: keep("schedstat"), syscall: keep("syscall") }
     }
 
     /// Returns how long the thread has run on a CPU.
     pub(super) fn ran_ns(&self) -> Option<u64> {
         let mut buffer = [0; 64];
-        let text = read(self.schedstat.as_ref()?, &mut buffer)?;
+        let text = self.read(self.schedstat.as_ref(), "schedstat", &mut buffer)?;
         // A kernel that does not count says 0.
         text.split(' ').next()?.parse().ok().filter(|ns| *ns > 0)
     }
@@ -41,8 +43,18 @@ impl Files {
     /// Returns where the thread waits; `None` when it runs, is gone, or the kernel does not tell.
     pub(super) fn place(&self) -> Option<Place> {
         let mut buffer = [0; 256];
-        read(self.syscall.as_ref()?, &mut buffer)?.parse().ok()
+        self.read(self.syscall.as_ref(), "syscall", &mut buffer)?.parse().ok()
     }
+
+    fn read<'a>(&self, kept: Option<&File>, name: &str, buffer: &'a mut [u8]) -> Option<&'a str> {
+        let opened = if kept.is_none() { open(self.tid, name) } else { None };
+        let len = kept.or(opened.as_ref())?.read_at(buffer, 0).ok()?;
+        std::str::from_utf8(buffer.get(..len)?).ok()
+    }
+}
+
+fn open(tid: u32, name: &str) -> Option<File> {
+    File::open(format!("/proc/self/task/{tid}/{name}")).ok()
 }
 
 /// The kernel's line: the call's number (-1 outside of a call, where nothing is said of arguments), six arguments,
@@ -80,11 +92,6 @@ impl Place {
     pub(super) fn is_at(&self, leaf: u64) -> bool {
         (self.instruction.saturating_sub(4)..=self.instruction).contains(&leaf)
     }
-}
-
-fn read<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
-    let len = file.read_at(buffer, 0).ok()?;
-    std::str::from_utf8(buffer.get(..len)?).ok()
 }
 
 #[cfg(test)]
@@ -130,7 +137,8 @@ mod tests {
             tell.send(crate::profile::sys::own_tid()).unwrap();
             wait.recv().unwrap_err();
         });
-        let files = Files::of(told.recv().unwrap());
+        let tid = told.recv().unwrap();
+        let files = Files::of(tid, true);
         let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
         let place = loop {
             let place = files.place();
@@ -141,8 +149,12 @@ mod tests {
         };
         assert_eq!(place.unwrap().call, u32::try_from(libc::SYS_futex).ok());
         assert!(files.ran_ns().is_some());
+        let opened = Files::of(tid, false);
+        assert_eq!((opened.place(), opened.ran_ns()), (place, files.ran_ns()));
         drop(give);
         waits.join().unwrap();
-        assert_eq!((files.place(), files.ran_ns()), (None, None));
+        for files in [files, opened] {
+            assert_eq!((files.place(), files.ran_ns()), (None, None));
+        }
     }
 }
