@@ -2,7 +2,7 @@
 //! And it comes through being asked.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -113,29 +113,30 @@ fn a_hunt_on_a_slow_file_system_is_seen_waiting_in_open_and_its_rows_are_right()
 #[test]
 fn a_hunt_that_hashes_is_seen_in_its_digests_and_not_waiting_in_open() {
     let fleet = Fleet::start(1);
-    let root = fleet.path("busy");
-    fs::create_dir(&root).expect("a folder");
+    // In memory, where a hole is read as it is; a disk's file system makes pages of it, which on a busy machine costs a
+    // third of what the digests do.
+    let busy = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let root = busy.path();
     // One for each worker of a small machine, and too long to come to their end.
     for name in ["a", "b", "c", "d"] {
         let file = File::create(root.join(name));
         file.and_then(|file| file.set_len(1 << 38)).expect("a sparse file");
     }
-    let hunt = launch(&fleet, &root, &["--hash", "md5,sha1,sha256,sha512,blake3"]);
+    let hunt = launch(&fleet, root, &["--hash", "sha256,sha512"]);
     let profile = take(&fleet, "cpu,wall", "3");
     await_state(&fleet, &profile, "finished");
     assert_eq!(fleet.json(&["hunt", "show", &hunt])["states"]["running"], 1, "it outlasts that");
     fleet.muster_ok(["hunt", "cancel", &hunt]);
     fleet.await_hunt(&hunt, LONG);
 
-    // One file alone and several together go different ways, all of them below this folder's functions.
-    let is_digest = |stack: &str| stack.contains("agent::collectors::file_hash::digests::");
-    // The kernel makes the pages of a sparse file when it is read, and on a busy machine that takes its time.
-    let is_reading = |stack: &str| stack.contains(";rustix::");
+    let top = fleet.json(&["profile", "top", &profile, "--kind", "cpu"]);
+    let first = top["functions"][0]["function"].as_str().expect("a function");
+    assert!(first.contains("sha"), "a digest is on top: {top}");
+    // One stream is the crate's work, several together are ours.
+    let is_digest = |stack: &str| stack.contains("sha2::") || stack.contains("::digests::sys::");
     let cpu = stacks(&fleet, &profile, &["--hunt", &hunt], "cpu");
     let (all, digests) = (sum(&cpu, |_| true), sum(&cpu, is_digest));
-    let reading = sum(&cpu, is_reading);
-    assert!(digests * 2 > all && all > 100, "{digests} of {all}: {cpu:?}");
-    assert!(digests * 100 >= (all - reading) * 80, "{digests} of {all} - {reading}: {cpu:?}");
+    assert!(all > 100 && digests * 100 >= all * 80, "{digests} of {all}: {cpu:?}");
     // By the wall clock, too: that is what takes most of the time of those that do not wait for each other.
     let wall = stacks(&fleet, &profile, &["--hunt", &hunt], "wall");
     let works = sum(&wall, |stack| leaf(stack) != "futex");
