@@ -10,13 +10,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 has valgrind || install_packages valgrind
 has jq || install_packages jq
 
+# A package alone has other features, and would be built once more.
+built=$(cargo test --quiet --locked --profile quick --workspace --lib --test faults --no-run --message-format json)
+
 # watch TARGET COUNT TEST…: so many tests of a test program. Names that fit no test would pass, so what ran is counted.
 watch() {
   local target=$1 count=$2 program passed
   shift 2
-  # A package alone has other features, and would be built once more.
-  program=$(cargo test --quiet --locked --profile quick --workspace --lib --test faults --no-run --message-format json |
-    jq -r --arg name "$target" 'select(.executable != null and .target.name == $name and .profile.test) | .executable')
+  program=$(jq -r --arg name "$target" 'select(.executable != null and .target.name == $name and .profile.test) | .executable' <<<"$built")
   [[ -x $program ]] || fail 1 "no test program $target" "cargo named '$program'" "cargo test --workspace --lib --test faults"
   valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
     --fair-sched=yes "$program" --test-threads=1 "$@" | tee target/valgrind.log

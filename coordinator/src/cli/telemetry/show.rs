@@ -40,7 +40,8 @@ const POINT: &[Column] = &[
 ];
 
 pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
-    let picture = flags.out.as_deref().map(Picture::of).transpose()?;
+    let picture = |path| Ok((path, Picture::of(path)?));
+    let picture = flags.out.as_deref().map(picture).transpose()?;
     let client = context.client()?;
     let id = match &flags.agent {
         Some(agent) => client.agent_id(agent)?,
@@ -51,9 +52,9 @@ pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
     let answer = client.get(&format!("/api/v1/telemetry/{id}?since={since}{until}"))?;
     let view: CurveView = serde_json::from_value(answer.clone())
         .map_err(|e| Failure::bug("the coordinator sent a broken curve", e))?;
-    match (&flags.out, picture) {
-        (Some(path), Some(picture)) => put(context, path, &picture.draw(curve::svg(&view))?)?,
-        _ => print(context, &view, &answer)?,
+    match picture {
+        Some((path, picture)) => put(context, path, &picture.draw(curve::svg(&view))?)?,
+        None => print(context, &view, &answer)?,
     }
     if view.points.is_empty() {
         let next = "a wider --since, or: muster agents show";
