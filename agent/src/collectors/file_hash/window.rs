@@ -20,7 +20,7 @@ mod state;
 
 /// Big files that are open and wait for a worker.
 const BIG_MAX: usize = 16;
-/// How long a big file waits for another one, where two together are read in half the time.
+/// How long a big file waits for another one, where two together take two thirds of the time.
 pub(super) const COMPANY: Duration = Duration::from_millis(250);
 /// The session hears of us at least so often.
 const SILENCE_MAX: Duration = Duration::from_millis(500);
