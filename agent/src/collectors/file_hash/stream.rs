@@ -103,6 +103,10 @@ impl Stream {
         self.size >= BIG_BYTES
     }
 
+    pub(super) fn place(&self) -> Place {
+        self.file.place
+    }
+
     pub(super) fn open(&self) -> &Open {
         &self.file.open
     }

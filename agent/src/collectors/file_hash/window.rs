@@ -126,6 +126,7 @@ impl Window {
     /// Puts a big file up for whoever is free; gives it back when too many wait.
     pub(super) fn offer(&self, big: Stream) -> Option<Stream> {
         let mut state = self.lock();
+        state.note_big(big.place());
         if state.big.len() >= BIG_MAX {
             return Some(big);
         }

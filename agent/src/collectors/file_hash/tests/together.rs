@@ -4,7 +4,7 @@ use std::fs::File;
 
 use rustix::fd::OwnedFd;
 
-use super::super::batch::Found;
+use super::super::batch::{Batch, Found, Outcome};
 use super::super::digests::Hasher;
 use super::super::examine::Open;
 use super::super::plan::Plan;
@@ -48,21 +48,54 @@ fn digests_are_those_of_each_file_whatever_its_company() {
     }
 }
 
+/// Makes what stands for a big file, the first entry of the first batch.
+fn big(plan: &Plan, path: &Path) -> Stream {
+    let file = OwnedFd::from(File::open(path).unwrap());
+    let row = Row::bare(b"big".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+    let open = Open { file, found: Box::new(Found::free(row)), expected: None };
+    let place = Place { batch: 0, index: 0 };
+    Stream::new(ToRead { place, open, is_first: false }, Hasher::new(&plan.hashes))
+}
+
+fn is_walk(next: Next) -> bool {
+    matches!(next, Next::Walk)
+}
+
+fn is_read(next: Next) -> bool {
+    matches!(next, Next::Read(_))
+}
+
+#[test]
+fn behind_a_big_file_more_may_be_done_than_behind_another() {
+    let folder = TempDir::new().unwrap();
+    let path = write(folder.path(), "big", b"");
+    let plan = Plan::new(&spec(folder.path()), &FakeSession::new()).unwrap();
+    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    let mut opened = 0;
+    let mut fill = || loop {
+        match window.next(true) {
+            Next::Walk => {}
+            other => return (opened * 64, other),
+        }
+        let mut batch = Batch::new(opened);
+        (0..64).for_each(|_| batch.push_done(Outcome::Folder, b""));
+        window.open(&batch);
+        opened += 1;
+    };
+    assert!(matches!(fill(), (8_192, Next::Wait)));
+    assert!(window.offer(big(&plan, &path)).is_none());
+    assert!(matches!(fill(), (20_480, Next::Read(_))), "then it waits for no other");
+    window.put([(Place { batch: 0, index: 0 }, Outcome::Folder)], 0);
+    assert!(matches!(fill(), (20_480, Next::Wait)), "it is done");
+}
+
 #[test]
 fn a_big_file_waits_for_company_and_not_for_ever() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "big", b"");
     let plan = Plan::new(&spec(folder.path()), &FakeSession::new()).unwrap();
     let window = || Window::new(Cursor::default(), plan.rules(), Uploads::default());
-    let big = || {
-        let file = OwnedFd::from(File::open(&path).unwrap());
-        let row = Row::bare(b"big".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-        let open = Open { file, found: Box::new(Found::free(row)), expected: None };
-        let place = Place { batch: 0, index: 0 };
-        Stream::new(ToRead { place, open, is_first: false }, Hasher::new(&plan.hashes))
-    };
-    let is_walk = |next| matches!(next, Next::Walk);
-    let is_read = |next| matches!(next, Next::Read(_));
+    let big = || big(&plan, &path);
 
     let pair = window();
     assert!(pair.offer(big()).is_none() && is_walk(pair.next(true)), "alone");

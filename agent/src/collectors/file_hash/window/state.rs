@@ -1,7 +1,7 @@
 //! What is open and what is done, in walk order.
 //!
-//! Bounded by entries, not by batches: behind a huge file many small ones may be done, but not more than
-//! [`ENTRIES_MAX`]. Where only the session is slow, [`UNSENT_MAX`] are enough.
+//! Bounded by entries, not by batches: [`ENTRIES_MAX`]. Behind a big file [`BEHIND_BIG_MAX`] small ones may be done, so that
+//! the other threads have work while it is read; where only the session is slow, [`UNSENT_MAX`] are enough.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -19,6 +19,9 @@ use crate::session::Cursor;
 /// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
 /// the oldest in hand gets no processor for a while.
 const ENTRIES_MAX: usize = 8_192;
+/// The same while the oldest is a big file, or next to one: a third of a second's work of another thread, some 8 MB. With
+/// less a tree of big files among small ones takes twice as long: one thread waits, and no two big files meet.
+const BEHIND_BIG_MAX: usize = 20_480;
 /// The same when the oldest is done: it waits for nothing but the session.
 const UNSENT_MAX: usize = 1_024;
 /// Rows of one emission.
@@ -59,6 +62,8 @@ struct Slot {
     outcomes: VecDeque<Option<Outcome>>,
     /// Outcomes that were taken from the front.
     taken: usize,
+    /// One of them is a big file.
+    has_big: bool,
 }
 
 impl State {
@@ -87,6 +92,7 @@ impl State {
             after: batch.after.clone(),
             outcomes: std::iter::repeat_with(|| None).take(batch.items.len()).collect(),
             taken: 0,
+            has_big: false,
         });
     }
 
@@ -97,9 +103,19 @@ impl State {
 
     /// Tells whether another batch may be taken.
     pub(super) fn has_room(&self) -> bool {
-        let oldest = self.slots.front().and_then(|slot| slot.outcomes.front());
-        let is_done = oldest.is_some_and(Option::is_some);
-        self.entries < if is_done { UNSENT_MAX } else { ENTRIES_MAX }
+        let most = match self.slots.front() {
+            Some(slot) if slot.outcomes.front().is_some_and(Option::is_some) => UNSENT_MAX,
+            Some(slot) if slot.has_big => BEHIND_BIG_MAX,
+            _ => ENTRIES_MAX,
+        };
+        self.entries < most
+    }
+
+    /// Notes that a big file belongs there.
+    pub(super) fn note_big(&mut self, place: Place) {
+        if let Some(slot) = self.slot(place) {
+            slot.has_big = true;
+        }
     }
 
     /// Tells whether a big file is to be read now, though it may be alone.
@@ -110,9 +126,13 @@ impl State {
 
     /// Returns where an outcome goes, if nothing was taken from there yet.
     pub(super) fn place(&mut self, place: Place) -> Option<&mut Option<Outcome>> {
-        let slot = usize::try_from(place.batch.checked_sub(self.first)?).ok()?;
-        let slot = self.slots.get_mut(slot)?;
+        let slot = self.slot(place)?;
         slot.outcomes.get_mut(place.index.checked_sub(slot.taken)?)
+    }
+
+    fn slot(&mut self, place: Place) -> Option<&mut Slot> {
+        let slot = usize::try_from(place.batch.checked_sub(self.first)?).ok()?;
+        self.slots.get_mut(slot)
     }
 
     /// Takes the rows that are complete from the front on, and moves the cursor behind them.
