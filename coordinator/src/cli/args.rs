@@ -5,6 +5,7 @@
 
 pub mod hunt;
 pub mod profile;
+mod profile_kind;
 pub mod select;
 pub mod telemetry;
 

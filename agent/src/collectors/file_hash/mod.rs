@@ -2,8 +2,8 @@
 //!
 //! * [`plan`], [`filter`], [`select`], [`mounts`]: the arguments, made ready.
 //! * [`root`], [`names`], [`named`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
-//! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`digests`], [`pages`]:
-//!   files, read once.
+//! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`ahead`], [`digests`],
+//!   [`pages`]: files, read once.
 //! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
 //! * [`worker`], [`delivery`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor. [`upload`]: files
 //!   that match, before their rows.
@@ -18,6 +18,7 @@
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
 //! carry the path as it was asked for; links below a root are rows and are not followed.
 
+mod ahead;
 mod batch;
 mod delivery;
 mod digests;

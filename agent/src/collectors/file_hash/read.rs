@@ -121,6 +121,7 @@ impl<'a> Reader<'a> {
         self.digest_held(delivery, session)?;
         let mut active = vec![first];
         let mut cold = VecDeque::new();
+        let mut asked = None;
         while !active.is_empty() {
             while active.len() < self.buffers.len()
                 && let Some(stream) = self.window.take_big()
@@ -136,7 +137,11 @@ impl<'a> Reader<'a> {
                 stream.may_block = true;
                 stream.begin(session)?;
             }
-            self.round(&mut active, &mut cold, delivery, session)?;
+            asked = self.ask_ahead(&active, asked);
+            match asked.take_if(|asked| asked.ahead.has_reader()) {
+                Some(asked) => self.read_ahead(&mut active, &asked.ahead, delivery, session)?,
+                None => self.round(&mut active, &mut cold, delivery, session)?,
+            }
         }
         Ok(())
     }

@@ -103,6 +103,11 @@ impl Stream {
         self.size >= BIG_BYTES
     }
 
+    /// Tells whether what is left is worth the time of another thread.
+    pub(super) fn is_long(&self) -> bool {
+        self.size.saturating_sub(self.got) >= BIG_BYTES
+    }
+
     pub(super) fn place(&self) -> Place {
         self.file.place
     }

@@ -16,6 +16,7 @@ use crate::collectors::CollectError;
 use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
+mod ahead;
 mod cache;
 mod follow;
 mod honest;

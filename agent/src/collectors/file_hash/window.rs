@@ -3,12 +3,14 @@
 //! [`State`] is the order; here is who may touch it when, and who waits for whom.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::result::FilesFooter;
+use rustix::fd::OwnedFd;
 
 use self::state::{Ready, State};
+use super::ahead::{Ahead, Asked};
 use super::batch::{Batch, Outcome};
 use super::stream::Stream;
 use super::tally;
@@ -38,6 +40,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) enum Next {
     Read(Box<Stream>),
+    /// Read a big file for whoever puts it through the digests.
+    ReadAhead(Arc<Ahead>),
     Walk,
     Wait,
     End,
@@ -103,20 +107,42 @@ impl Window {
         {
             return Next::Read(Box::new(big));
         }
-        if !state.is_walked {
-            return if state.has_room() { Next::Walk } else { Next::Wait };
+        if !state.is_walked && state.has_room() {
+            return Next::Walk;
         }
-        if state.is_empty() { Next::End } else { Next::Wait }
+        if state.is_walked && state.is_empty() {
+            return Next::End;
+        }
+        state.asked.take().map_or(Next::Wait, Next::ReadAhead)
+    }
+
+    /// Tells whether there is more to do than to read ahead for another.
+    pub(super) fn has_work(&self) -> bool {
+        self.lock().has_work()
+    }
+
+    /// Asks whoever has nothing to do to read a file ahead; `None` where another one is asked for.
+    pub(super) fn ask_ahead(&self, file: OwnedFd) -> Option<Asked<'_>> {
+        let mut state = self.lock();
+        if state.asked.is_some() {
+            return None;
+        }
+        let ahead = Arc::new(Ahead::new(file));
+        state.asked = Some(Arc::clone(&ahead));
+        self.moved.notify_one();
+        Some(Asked { ahead, window: self })
+    }
+
+    /// Asks no more.
+    pub(super) fn withdraw(&self, ahead: &Arc<Ahead>) {
+        self.lock().asked.take_if(|asked| Arc::ptr_eq(asked, ahead));
     }
 
     /// Sleeps until something happened, but not long.
     pub(super) fn wait(&self) {
         let state = self.lock();
-        let is_idle = state.failure.is_none()
-            && state.big.is_empty()
-            && !state.is_empty()
-            && (state.is_walked || !state.has_room());
-        if is_idle {
+        let is_over = state.is_walked && state.is_empty();
+        if !state.has_work() && state.asked.is_none() && !is_over {
             self.idle.fetch_add(1, Ordering::Relaxed);
             drop(self.moved.wait_timeout(state, WAIT));
             self.idle.fetch_sub(1, Ordering::Relaxed);

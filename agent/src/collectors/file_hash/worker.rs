@@ -79,6 +79,7 @@ impl<'a, 'p> Worker<'a, 'p> {
                     self.reader.read_big(*big, &mut self.delivery, self.session)?;
                     self.delivery.deliver();
                 }
+                Next::ReadAhead(ahead) => ahead.read(window, self.session)?,
                 Next::Walk => match self.pull()? {
                     Some(batch) => self.take(batch)?,
                     None => window.close(),

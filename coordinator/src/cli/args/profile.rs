@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use common::limits::{PROFILE_HERTZ_MAX, PROFILE_SECONDS_MAX};
 use common::request::profile::ProfileKind;
 
+use super::profile_kind;
 use crate::cli::parse;
 use crate::profiles::views::top::By;
 
@@ -102,7 +103,8 @@ pub struct Take {
         visible_alias = "kinds",
         value_name = "KIND,…",
         value_delimiter = ',',
-        default_value = "cpu"
+        default_value = "cpu",
+        value_parser = profile_kind::parser()
     )]
     pub kinds: Vec<ProfileKind>,
     /// Length of the window [default: 10, with --while 600].
@@ -149,7 +151,7 @@ pub struct Show {
     /// The profile, or the unique beginning of its id.
     pub profile: String,
     /// What an agent told: `tasks`, `metrics` or `logs`.
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = profile_kind::parser())]
     pub kind: Option<ProfileKind>,
     /// Of this agent [default: the first].
     #[arg(long, value_name = "A", requires = "kind")]
@@ -165,7 +167,7 @@ pub struct Blob {
     #[arg(long, value_name = "A")]
     pub agent: Option<String>,
     /// Of this kind [default: cpu, else the first that was taken].
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = profile_kind::parser())]
     pub kind: Option<ProfileKind>,
     /// By this value, where a sample has several: `cpu`, `samples`, `inuse_space`.
     #[arg(long, value_name = "TYPE")]
@@ -239,7 +241,7 @@ pub struct Diff {
     #[arg(long, value_name = "H", value_delimiter = ',')]
     pub hunt: Vec<String>,
     /// Of this kind [default: cpu].
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = profile_kind::parser())]
     pub kind: Option<ProfileKind>,
     /// By this value, where a sample has several.
     #[arg(long, value_name = "TYPE")]
@@ -275,7 +277,7 @@ pub struct Merge {
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub since: Option<u32>,
     /// Of this kind [default: cpu].
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = profile_kind::parser())]
     pub kind: Option<ProfileKind>,
     /// By this value, where a sample has several.
     #[arg(long, value_name = "TYPE")]

@@ -57,11 +57,11 @@ fn big(plan: &Plan, path: &Path) -> Stream {
     Stream::new(ToRead { place, open, is_first: false }, Hasher::new(&plan.hashes))
 }
 
-fn is_walk(next: Next) -> bool {
+fn is_walk(next: &Next) -> bool {
     matches!(next, Next::Walk)
 }
 
-fn is_read(next: Next) -> bool {
+fn is_read(next: &Next) -> bool {
     matches!(next, Next::Read(_))
 }
 
@@ -98,17 +98,17 @@ fn a_big_file_waits_for_company_and_not_for_ever() {
     let big = || big(&plan, &path);
 
     let pair = window();
-    assert!(pair.offer(big()).is_none() && is_walk(pair.next(true)), "alone");
-    assert!(pair.offer(big()).is_none() && is_read(pair.next(true)), "two");
+    assert!(pair.offer(big()).is_none() && is_walk(&pair.next(true)), "alone");
+    assert!(pair.offer(big()).is_none() && is_read(&pair.next(true)), "two");
     pair.give(big());
-    assert!(is_read(pair.next(true)) && is_read(pair.next(true)), "what was begun goes on");
+    assert!(is_read(&pair.next(true)) && is_read(&pair.next(true)), "what was begun goes on");
 
     let alone = window();
-    assert!(alone.offer(big()).is_none() && is_read(alone.next(false)), "nothing is gained");
-    assert!(alone.offer(big()).is_none() && is_walk(alone.next(true)));
+    assert!(alone.offer(big()).is_none() && is_read(&alone.next(false)), "nothing is gained");
+    assert!(alone.offer(big()).is_none() && is_walk(&alone.next(true)));
     std::thread::park_timeout(window::COMPANY);
-    assert!(is_read(alone.next(true)), "it has waited");
-    assert!(alone.offer(big()).is_none() && is_walk(alone.next(true)));
+    assert!(is_read(&alone.next(true)), "it has waited");
+    assert!(alone.offer(big()).is_none() && is_walk(&alone.next(true)));
     alone.close();
-    assert!(is_read(alone.next(true)), "there will be no other");
+    assert!(is_read(&alone.next(true)), "there will be no other");
 }

@@ -4,12 +4,14 @@
 //! the other threads have work while it is read; where only the session is slow, [`UNSENT_MAX`] are enough.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use common::result::Row;
 
 use super::Place;
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::ahead::Ahead;
 use crate::collectors::file_hash::batch::{Batch, Outcome, Verdict};
 use crate::collectors::file_hash::resume::done_with;
 use crate::collectors::file_hash::stream::Stream;
@@ -37,6 +39,8 @@ pub(super) struct State {
     pub(super) big: VecDeque<Stream>,
     /// From then on the first of them waits for no other.
     pub(super) big_due: Instant,
+    /// One that somebody else puts through the digests, and that is to be read by whoever has nothing to do.
+    pub(super) asked: Option<Arc<Ahead>>,
     pub(super) is_walked: bool,
     pub(super) is_emitting: bool,
     pub(super) emitted: Instant,
@@ -74,6 +78,7 @@ impl State {
             entries: 0,
             big: VecDeque::new(),
             big_due: Instant::now(),
+            asked: None,
             is_walked: false,
             is_emitting: false,
             emitted: Instant::now(),
@@ -109,6 +114,11 @@ impl State {
             _ => ENTRIES_MAX,
         };
         self.entries < most
+    }
+
+    /// Tells whether somebody without work should look again: there is some, or all of it has failed.
+    pub(super) fn has_work(&self) -> bool {
+        self.failure.is_some() || !self.big.is_empty() || (!self.is_walked && self.has_room())
     }
 
     /// Notes that a big file belongs there.

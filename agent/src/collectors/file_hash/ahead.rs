@@ -1,0 +1,220 @@
+//! A big file that one thread reads and another puts through the digests, while the first has nothing else to do.
+//!
+//! The bytes of one file go through a digest one after the other; reading them is another fifth of the time, and that
+//! another thread can take over. Whoever has the file in hand asks for it ([`super::window::Window::ask_ahead`]), goes on by
+//! itself until somebody has come, and only then lets go of the descriptor's position.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::fd::OwnedFd;
+use rustix::io::{self, Errno};
+
+use super::delivery::Delivery;
+use super::read::Reader;
+use super::stream::{BUFFER_BYTES, Step, Stream};
+use super::window::Window;
+use crate::session::{Session, Stop, Wait, blocking};
+
+/// Buffers between the two: a megabyte, that the processors share in a cache.
+const BUFFERS: usize = 16;
+/// How long one waits for the other before it looks whether it must stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Buffers after which the reader looks whether there is other work.
+const LOOK_EVERY: usize = 16;
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Got {
+    Bytes(Vec<u8>, usize),
+    /// There is no more, or the kernel refuses it.
+    Over(Result<(), Errno>),
+    /// The reader has other work: the rest is to be read from where the descriptor stands.
+    Left,
+}
+
+/// What the two share.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    file: OwnedFd,
+    has_reader: AtomicBool,
+    lane: Mutex<Lane>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    free: Vec<Vec<u8>>,
+    full: VecDeque<Got>,
+    /// Nobody wants what is read.
+    is_closed: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Asks for somebody who reads ahead, where one file is alone and a worker has nothing to do.
+    pub(super) fn ask_ahead(
+        &self,
+        active: &[Stream],
+        asked: Option<Asked<'a>>,
+    ) -> Option<Asked<'a>> {
+        let [alone] = active else { return None };
+        if asked.is_some() || !alone.is_long() || !self.window.has_idle() {
+            return asked;
+        }
+        let file = alone.open().file.try_clone().ok()?;
+        self.window.ask_ahead(file)
+    }
+
+    /// Puts a file through the digests that another worker reads, until that has other work.
+    pub(super) fn read_ahead(
+        &mut self,
+        active: &mut Vec<Stream>,
+        ahead: &Ahead,
+        delivery: &mut Delivery<'_>,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let Some(mut stream) = active.pop() else { return Ok(()) };
+        ahead.begin();
+        loop {
+            session.check()?;
+            let step = match blocking(session, Wait::Peers, || ahead.take()) {
+                None => continue,
+                Some(Got::Bytes(buffer, count)) => {
+                    stream.digests.update(buffer.get(..count).unwrap_or_default());
+                    ahead.recycle(buffer);
+                    stream.advance(count, self.window, session)?
+                }
+                Some(Got::Over(Ok(()))) => Step::End,
+                Some(Got::Over(Err(errno))) => Step::Failed(errno),
+                Some(Got::Left) => {
+                    active.push(stream);
+                    return Ok(());
+                }
+            };
+            match step {
+                Step::Got(_) | Step::Cold => {}
+                Step::End => return self.finish(stream, None, delivery, session),
+                Step::Failed(errno) => return self.finish(stream, Some(errno), delivery, session),
+            }
+        }
+    }
+}
+
+impl Ahead {
+    /// `file` shares its position with the descriptor of whoever asks.
+    pub(super) fn new(file: OwnedFd) -> Self {
+        Self { file, has_reader: false.into(), lane: Mutex::default(), moved: Condvar::new() }
+    }
+
+    /// Tells whether somebody has come to read.
+    pub(super) fn has_reader(&self) -> bool {
+        self.has_reader.load(Ordering::Acquire)
+    }
+
+    /// Hands over the descriptor's position: from now on only the reader reads.
+    pub(super) fn begin(&self) {
+        let buffers = std::iter::repeat_with(|| vec![0; BUFFER_BYTES]).take(BUFFERS);
+        self.lock().free.extend(buffers);
+        self.moved.notify_all();
+    }
+
+    /// Returns what comes next, `None` if that takes long.
+    pub(super) fn take(&self) -> Option<Got> {
+        let is_empty = |lane: &mut Lane| lane.full.is_empty();
+        let waited = self.moved.wait_timeout_while(self.lock(), PATIENCE, is_empty);
+        waited.unwrap_or_else(PoisonError::into_inner).0.full.pop_front()
+    }
+
+    /// Gives a buffer back; the reader is woken for several.
+    pub(super) fn recycle(&self, buffer: Vec<u8>) {
+        let mut lane = self.lock();
+        lane.free.push(buffer);
+        if lane.free.len() == BUFFERS / 2 {
+            self.moved.notify_all();
+        }
+    }
+
+    /// Ends the reading.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.moved.notify_all();
+    }
+
+    /// Reads until the end, until nobody wants it, or until there is other work.
+    pub(super) fn read(&self, window: &Window, session: &dyn Session) -> Result<(), Stop> {
+        self.has_reader.store(true, Ordering::Release);
+        // Also when this ends by a stop or a panic, the other one learns of it.
+        let leaving = Leaving(self);
+        for count in 1.. {
+            let Some(mut buffer) = self.free(session)? else { return Ok(()) };
+            let read = || io::retry_on_intr(|| io::read(&self.file, buffer.as_mut_slice()));
+            let read = blocking(session, Wait::Read, read);
+            let is_over = !matches!(read, Ok(1..));
+            self.put(match read {
+                Ok(0) => Got::Over(Ok(())),
+                Ok(bytes) => Got::Bytes(buffer, bytes),
+                Err(errno) => Got::Over(Err(errno)),
+            });
+            if is_over || (count % LOOK_EVERY == 0 && window.has_work()) {
+                break;
+            }
+        }
+        drop(leaving);
+        Ok(())
+    }
+
+    /// Waits for a buffer; `None` when nobody wants more.
+    fn free(&self, session: &dyn Session) -> Result<Option<Vec<u8>>, Stop> {
+        loop {
+            session.check()?;
+            let mut lane = blocking(session, Wait::Peers, || {
+                let must_wait = |lane: &mut Lane| lane.free.is_empty() && !lane.is_closed;
+                let waited = self.moved.wait_timeout_while(self.lock(), PATIENCE, must_wait);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            });
+            if lane.is_closed {
+                return Ok(None);
+            }
+            if let Some(buffer) = lane.free.pop() {
+                return Ok(Some(buffer));
+            }
+        }
+    }
+
+    fn put(&self, got: Got) {
+        let mut lane = self.lock();
+        lane.full.push_back(got);
+        if lane.full.len() == 1 {
+            self.moved.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lane> {
+        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says at the end that the reader has left; behind [`Got::Over`] nobody reads that.
+struct Leaving<'a>(&'a Ahead);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.put(Got::Left);
+    }
+}
+
+/// What was asked for, as long as it is wanted.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) ahead: Arc<Ahead>,
+    pub(super) window: &'a Window,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.ahead.close();
+        self.window.withdraw(&self.ahead);
+    }
+}

@@ -1,0 +1,138 @@
+//! A file that one thread reads and another puts through the digests.
+
+use std::fs::File;
+use std::io::Seek;
+use std::sync::Arc;
+use std::thread;
+
+use rustix::io::Errno;
+
+use super::super::ahead::{Ahead, Asked, Got};
+use super::super::batch::{Batch, Outcome};
+use super::super::plan::Plan;
+use super::super::upload::Uploads;
+use super::super::window::{Next, Window};
+use super::*;
+use crate::session::Cursor;
+
+/// Has a file read ahead by another thread; gives what comes of it to `consume` until that wants no more. Returns
+/// where the file's position is then.
+fn read(
+    path: &Path,
+    session: &FakeSession,
+    mut consume: impl FnMut(Got, &Asked<'_>) -> bool,
+) -> u64 {
+    let plan = Plan::new(&spec(path), &FakeSession::new()).unwrap();
+    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    // One entry is not done, and nothing is left to walk.
+    let mut batch = Batch::new(0);
+    batch.push_done(Outcome::Folder, b"");
+    window.open(&batch);
+    window.close();
+    let mut file = File::open(path).unwrap();
+    let asked = window.ask_ahead(file.try_clone().unwrap().into()).unwrap();
+    assert!(window.ask_ahead(file.try_clone().unwrap().into()).is_none(), "one at a time");
+    let reader = || -> Arc<Ahead> {
+        match window.next(false) {
+            Next::ReadAhead(ahead) => ahead,
+            other => panic!("{other:?}"),
+        }
+    };
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| reader().read(&window, session));
+        asked.ahead.begin();
+        loop {
+            let got = asked.ahead.take();
+            if got.is_some_and(|got| !consume(got, &asked)) {
+                break;
+            }
+        }
+        drop(asked);
+        // It ends here, or this test does not.
+        drop(reading.join().unwrap());
+    });
+    file.stream_position().unwrap()
+}
+
+fn content() -> Vec<u8> {
+    (0..3_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect()
+}
+
+#[test]
+fn all_bytes_come_in_their_order_and_then_the_end() {
+    let folder = TempDir::new().unwrap();
+    let path = write(folder.path(), "big", &content());
+    let mut found = Vec::new();
+    let until = read(&path, &FakeSession::new(), |got, asked| match got {
+        Got::Bytes(buffer, count) => {
+            found.extend_from_slice(&buffer[..count]);
+            asked.ahead.recycle(buffer);
+            true
+        }
+        Got::Over(Ok(())) => false,
+        other => panic!("{other:?}"),
+    });
+    assert!(found == content() && until == 3_000_000);
+}
+
+#[test]
+fn what_the_kernel_refuses_is_told() {
+    let folder = TempDir::new().unwrap();
+    read(folder.path(), &FakeSession::new(), |got, _| {
+        assert!(matches!(got, Got::Over(Err(Errno::ISDIR))), "{got:?}");
+        false
+    });
+}
+
+#[test]
+fn a_reader_leaves_when_nobody_wants_more_or_it_has_to_stop() {
+    let folder = TempDir::new().unwrap();
+    let path = write(folder.path(), "big", &content());
+    // The buffers are not given back: it waits for one when this ends.
+    read(&path, &FakeSession::new(), |got, _| {
+        assert!(matches!(got, Got::Bytes(..)), "{got:?}");
+        false
+    });
+    let stopped = FakeSession::new();
+    stopped.stop(Stop::Cancelled);
+    let until = read(&path, &stopped, |got, _| {
+        assert!(matches!(got, Got::Left), "{got:?}");
+        false
+    });
+    assert_eq!(until, 0);
+}
+
+#[test]
+fn where_a_reader_has_other_work_the_file_stands_behind_what_it_gave() {
+    let folder = TempDir::new().unwrap();
+    let path = write(folder.path(), "big", &content());
+    let mut given = 0;
+    let until = read(&path, &FakeSession::new(), |got, asked| match got {
+        Got::Bytes(buffer, count) => {
+            given += count as u64;
+            asked.ahead.recycle(buffer);
+            asked.window.fail(CollectError::failed(CollectError::BUG, "all ends"));
+            true
+        }
+        Got::Left => false,
+        other @ Got::Over(_) => panic!("{other:?}"),
+    });
+    assert!(until == given && until < 3_000_000, "{until}");
+}
+
+#[test]
+fn a_big_file_alone_has_its_digests_whoever_reads_it() {
+    let folder = TempDir::new().unwrap();
+    let content = content().repeat(15);
+    write(folder.path(), "big", &content);
+    for hashes in [vec![HashKind::Sha256], vec![HashKind::Sha256, HashKind::Blake3]] {
+        for workers in [1, 2, 3] {
+            let session = FakeSession::new();
+            let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
+            let footer = super::super::collect_on(&spec, &session, workers).unwrap();
+            let rows = session.seen().rows;
+            assert_eq!(rows[0].digests[0], sha256(&content), "{workers} workers");
+            assert_eq!((rows[0].status, footer.bytes_read), (FileStatus::Ok, 45_000_000));
+        }
+    }
+}
