@@ -126,7 +126,11 @@ fn what_was_sampled_is_delivered_when_the_agent_or_the_coordinator_is_told_to_en
 fn the_coordinators_own_profile_is_cancelled_and_what_it_has_is_kept() {
     let mut fleet = Fleet::start(0);
     let take = ["profile", "take", "--coordinator", "--seconds", "600", "--detach"];
-    let profile = text(&fleet.json(&take)["id"]);
+    let output = fleet.muster(take);
+    let profile = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let next = format!("meant for 1 agent; go on with: muster profile show {profile}\n");
+    assert_eq!(said, next, "a person is told how to go on");
     let runs = |profile: &str| {
         eventually("it runs", LONG, || {
             let shown = fleet.json(&["profile", "show", profile]);

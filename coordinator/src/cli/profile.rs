@@ -90,7 +90,7 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     let launched = launch()?;
     let id = id_of(&launched)?;
     if flags.detach {
-        hunt::print_launched(context, &launched)?;
+        hunt::print_launched(context, &launched, Some("muster profile show"))?;
         return Ok(Exit::Done);
     }
     let kinds: Vec<_> = flags.kinds.iter().map(|kind| kind.as_str()).collect();

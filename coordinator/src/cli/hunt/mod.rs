@@ -81,20 +81,26 @@ pub(super) fn id_part(text: &str) -> Result<String, Failure> {
 /// Gives a sealed request to the coordinator and prints its id.
 pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> {
     let launched = context.client()?.submit(sealed)?;
-    print_launched(context, &launched)
+    print_launched(context, &launched, None)
 }
 
-pub(super) fn print_launched(context: &Context, launched: &Value) -> Result<(), Failure> {
+/// Prints the id of what was launched; `next` is the command that shows what becomes of it.
+pub(super) fn print_launched(
+    context: &Context,
+    launched: &Value,
+    next: Option<&str>,
+) -> Result<(), Failure> {
     let targeted = field(launched, "targeted").as_u64().unwrap_or(0);
     if field(launched, "published") == &Value::Bool(false) {
         context.out.note(BROKER_AWAY);
     }
-    if context.out.format == Format::Table {
-        let text = format!("meant for {}; go on with: muster hunt watch ID", agents(targeted));
-        context.out.note(&text);
-        return context.out.line(field(launched, "id").as_str().unwrap_or("-"));
+    if context.out.format != Format::Table {
+        return context.out.record(LAUNCHED, launched);
     }
-    context.out.record(LAUNCHED, launched)
+    let id = field(launched, "id").as_str().unwrap_or("-");
+    let next = next.map(|next| format!("; go on with: {next} {id}")).unwrap_or_default();
+    context.out.note(&format!("meant for {}{next}", agents(targeted)));
+    context.out.line(id)
 }
 
 fn agents(count: u64) -> String {
@@ -149,7 +155,7 @@ fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
         bundle::seal(&context.settings.operator()?, plan)?
     };
     ioc::weigh(context, &client, &bundle, flags.yes)?;
-    print_launched(context, &bundle::launch(&client, &bundle)?)?;
+    print_launched(context, &bundle::launch(&client, &bundle)?, Some("muster hunt watch"))?;
     Ok(Exit::Done)
 }
 
