@@ -28,7 +28,7 @@ const LOOK_EVERY: usize = 16;
 /// What was read.
 #[derive(Debug)]
 pub(super) enum Got {
-    Bytes(Vec<u8>, usize),
+    Bytes(Vec<u8>),
     /// There is no more, or the kernel refuses it.
     Over(Result<(), Errno>),
     /// The reader has other work: the rest is to be read from where the descriptor stands.
@@ -79,24 +79,23 @@ impl<'a> Reader<'a> {
         ahead.begin();
         loop {
             session.check()?;
-            let step = match blocking(session, Wait::Peers, || ahead.take()) {
-                None => continue,
-                Some(Got::Bytes(buffer, count)) => {
-                    stream.digests.update(buffer.get(..count).unwrap_or_default());
-                    ahead.recycle(buffer);
-                    stream.advance(count, self.window, session)?
+            match blocking(session, Wait::Peers, || ahead.take()) {
+                None => {}
+                Some(Got::Bytes(bytes)) => {
+                    stream.digests.update(&bytes);
+                    let count = bytes.len();
+                    ahead.recycle(bytes);
+                    if matches!(stream.advance(count, self.window, session)?, Step::End) {
+                        return self.finish(stream, None, delivery, session);
+                    }
                 }
-                Some(Got::Over(Ok(()))) => Step::End,
-                Some(Got::Over(Err(errno))) => Step::Failed(errno),
+                Some(Got::Over(end)) => {
+                    return self.finish(stream, end.err(), delivery, session);
+                }
                 Some(Got::Left) => {
                     active.push(stream);
                     return Ok(());
                 }
-            };
-            match step {
-                Step::Got(_) | Step::Cold => {}
-                Step::End => return self.finish(stream, None, delivery, session),
-                Step::Failed(errno) => return self.finish(stream, Some(errno), delivery, session),
             }
         }
     }
@@ -128,7 +127,8 @@ impl Ahead {
     }
 
     /// Gives a buffer back; the reader is woken for several.
-    pub(super) fn recycle(&self, buffer: Vec<u8>) {
+    pub(super) fn recycle(&self, mut buffer: Vec<u8>) {
+        buffer.resize(BUFFER_BYTES, 0);
         let mut lane = self.lock();
         lane.free.push(buffer);
         if lane.free.len() == BUFFERS / 2 {
@@ -154,7 +154,10 @@ impl Ahead {
             let is_over = !matches!(read, Ok(1..));
             self.put(match read {
                 Ok(0) => Got::Over(Ok(())),
-                Ok(bytes) => Got::Bytes(buffer, bytes),
+                Ok(count) => {
+                    buffer.truncate(count);
+                    Got::Bytes(buffer)
+                }
                 Err(errno) => Got::Over(Err(errno)),
             });
             if is_over || (count % LOOK_EVERY == 0 && window.has_work()) {

@@ -64,9 +64,9 @@ fn all_bytes_come_in_their_order_and_then_the_end() {
     let path = write(folder.path(), "big", &content());
     let mut found = Vec::new();
     let until = read(&path, &FakeSession::new(), |got, asked| match got {
-        Got::Bytes(buffer, count) => {
-            found.extend_from_slice(&buffer[..count]);
-            asked.ahead.recycle(buffer);
+        Got::Bytes(bytes) => {
+            found.extend_from_slice(&bytes);
+            asked.ahead.recycle(bytes);
             true
         }
         Got::Over(Ok(())) => false,
@@ -108,9 +108,9 @@ fn where_a_reader_has_other_work_the_file_stands_behind_what_it_gave() {
     let path = write(folder.path(), "big", &content());
     let mut given = 0;
     let until = read(&path, &FakeSession::new(), |got, asked| match got {
-        Got::Bytes(buffer, count) => {
-            given += count as u64;
-            asked.ahead.recycle(buffer);
+        Got::Bytes(bytes) => {
+            given += bytes.len() as u64;
+            asked.ahead.recycle(bytes);
             asked.window.fail(CollectError::failed(CollectError::BUG, "all ends"));
             true
         }
