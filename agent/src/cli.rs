@@ -14,6 +14,9 @@ use common::topology::{REQUESTS, directed_queue};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Files that may be open at a time, as the systemd unit says; a hunt takes some 400.
+const OPEN_FILES: u64 = 4_096;
+
 const EXAMPLES: &str = "Examples:
   muster-agent run --config /etc/muster/agent.toml
   muster-agent doctor --config /etc/muster/agent.toml
@@ -88,6 +91,7 @@ pub fn run(log_filter: &str) -> anyhow::Result<u8> {
         }
     };
     crate::memory::bound();
+    common::process::allow_open_files(OPEN_FILES);
     common::trace::start(log_filter, common::trace::Format::Text);
     match cli.verb {
         Verb::Run { config } => {

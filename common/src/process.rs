@@ -123,6 +123,18 @@ pub fn fds_max() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(0)
 }
 
+/// Lets this process have `wanted` files open, or as many as its hard limit allows; most systems start it with 1,024.
+/// What select(2) cannot count is no matter here: nothing of ours calls it.
+pub fn allow_open_files(wanted: u64) {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let allowed = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
+    if limit.current.is_some_and(|soft| soft < allowed) {
+        let raised = rustix::process::Rlimit { current: Some(allowed), ..limit };
+        // Below the hard limit nobody is refused; and if so, it is as it was.
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap_or(());
+    }
+}
+
 /// A file of `/proc`, empty where it may not be read (`io` needs rights that a hardened unit takes away).
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()

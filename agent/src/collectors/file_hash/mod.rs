@@ -32,6 +32,7 @@ mod named;
 mod names;
 mod pages;
 mod plan;
+mod prefetch;
 mod read;
 mod recall;
 mod resume;
@@ -88,7 +89,7 @@ fn collect_on(
     let uploads = Uploads::new(spec.upload.as_deref().copied());
     let window = Window::new(cursor.unwrap_or_default(), plan.rules(), uploads);
     let links = Links::new(&plan.hashes);
-    let shared = Shared { plan: &plan, walker, window, links };
+    let shared = Shared { plan: &plan, walker, window, links, workers };
     std::thread::scope(|scope| -> Result<(), CollectError> {
         let mut threads = Vec::new();
         for number in 1..workers {

@@ -1,7 +1,7 @@
 //! Reads files to their end through all digests: several at a time where that pays, the cold ones last.
 //!
-//! What is in memory is read at once ([`super::small`]). What is not is asked for (`WILLNEED`) and read when everything
-//! else of its group is done: by then the disk has worked at all of them, not at one after another.
+//! What is in memory is read at once ([`super::small`]). What is not is asked for (`WILLNEED`) and read when the disk was
+//! asked for many more ([`super::prefetch`]): it works at all of them, not at one after another.
 
 use std::collections::VecDeque;
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use common::result::{Digests, FileStatus};
+use rustix::io::Errno;
 
 use super::delivery::Delivery;
 use super::examine::Open;
@@ -40,8 +41,15 @@ impl Reader<'_> {
         delivery.lap.restart();
         let began_ns = if self.recall.is_on() { now_ns() } else { 0 };
         let Some(buffer) = self.buffers.get_mut(self.held.len()) else { return Ok(None) };
-        let Ok(count) = read_cached(&file.open.file, buffer) else {
-            return Ok(Some(Stream::begun(file, self.blank.clone())));
+        let count = match read_cached(&file.open.file, buffer) {
+            Ok(count) => count,
+            Err(errno) => {
+                let mut stream = Stream::begun(file, self.blank.clone());
+                if errno == Errno::AGAIN {
+                    stream.ask();
+                }
+                return Ok(Some(stream));
+            }
         };
         if count as u64 != size && count > 0 {
             let mut stream = Stream::begun(file, self.blank.clone());

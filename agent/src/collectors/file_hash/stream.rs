@@ -108,6 +108,10 @@ impl Stream {
         self.size.saturating_sub(self.got) >= BIG_BYTES
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     pub(super) fn place(&self) -> Place {
         self.file.place
     }
@@ -128,6 +132,15 @@ impl Stream {
             self.look();
         }
         Ok(())
+    }
+
+    /// Asks the disk for a file whose beginning is not in memory; from then on it is worth waiting for.
+    pub(super) fn ask(&mut self) {
+        if self.size <= BUFFER_BYTES as u64 && !std::mem::replace(&mut self.is_looked_at, true) {
+            self.pages = Pages::absent();
+        }
+        self.look();
+        self.may_block = true;
     }
 
     fn note_beginning(&mut self) {
@@ -158,7 +171,7 @@ impl Stream {
                 Ok(count) => return Step::Got(count),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if !self.may_block => {
-                    self.look();
+                    self.ask();
                     return Step::Cold;
                 }
                 // This file system reads only one way.

@@ -18,6 +18,7 @@ use crate::session::fake::FakeSession;
 
 mod ahead;
 mod cache;
+mod cold;
 mod follow;
 mod honest;
 mod ioc;

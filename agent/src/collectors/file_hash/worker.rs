@@ -13,16 +13,13 @@ use super::examine::{Examiner, Looked, Opened};
 use super::links::Links;
 use super::meta;
 use super::plan::Plan;
+use super::prefetch::Prefetch;
 use super::read::Reader;
 use super::recall::{self, Answer};
-use super::stream::Stream;
 use super::walk::Walker;
 use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
-
-/// Files that are opened before the first of them is read: so many a disk is asked for at once.
-const GROUP: usize = 16;
 
 /// What the workers share.
 #[derive(Debug)]
@@ -31,6 +28,8 @@ pub(super) struct Shared<'a> {
     pub(super) walker: Mutex<Walker<'a>>,
     pub(super) window: Window,
     pub(super) links: Links,
+    /// How many share the work.
+    pub(super) workers: usize,
 }
 
 /// Works until everything is done or something fails.
@@ -49,8 +48,8 @@ struct Worker<'a, 'p> {
     session: &'a dyn Session,
     examiner: Examiner<'a>,
     reader: Reader<'a>,
-    /// Files that are open and not read yet: those that are not in memory, or not small.
-    group: Vec<Stream>,
+    /// Files that are not in memory, or not small.
+    prefetch: Prefetch,
     delivery: Delivery<'a>,
 }
 
@@ -62,7 +61,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             session,
             examiner: Examiner::new(plan, recall::answering(plan, session).is_some()),
             reader: Reader::new(plan, &shared.window, &shared.links, session),
-            group: Vec::with_capacity(GROUP),
+            prefetch: Prefetch::new(shared.workers),
             delivery: Delivery::new(&shared.window),
         }
     }
@@ -73,17 +72,26 @@ impl<'a, 'p> Worker<'a, 'p> {
             self.session.check()?;
             match window.next(self.reader.is_wide()) {
                 Next::End => return Ok(()),
+                Next::Walk => {
+                    if let Some(batch) = self.pull()? {
+                        self.take(batch)?;
+                    } else {
+                        self.read_oldest(self.prefetch.len())?;
+                        window.close();
+                    }
+                }
+                Next::Wait if self.prefetch.len() > 0 => self.read_oldest(self.prefetch.len())?,
                 Next::Wait => blocking(self.session, Wait::Peers, || window.wait()),
                 Next::Read(big) => {
+                    self.read_oldest(self.prefetch.len())?;
                     self.delivery.begin();
                     self.reader.read_big(*big, &mut self.delivery, self.session)?;
                     self.delivery.deliver();
                 }
-                Next::ReadAhead(ahead) => ahead.read(window, self.session)?,
-                Next::Walk => match self.pull()? {
-                    Some(batch) => self.take(batch)?,
-                    None => window.close(),
-                },
+                Next::ReadAhead(ahead) => {
+                    self.read_oldest(self.prefetch.len())?;
+                    ahead.read(window, self.session)?;
+                }
             }
             window.emit(self.session)?;
         }
@@ -120,7 +128,20 @@ impl<'a, 'p> Worker<'a, 'p> {
             }
         }
         self.recall(asked, &folders)?;
-        self.reader.read_group(self.group.drain(..), &mut self.delivery, self.session)?;
+        self.reader.digest_held(&mut self.delivery, self.session)?;
+        // Those of this batch come while the next one is looked at.
+        self.read_oldest(self.prefetch.before(number))?;
+        self.delivery.deliver();
+        Ok(())
+    }
+
+    /// Reads the oldest of the files that the disk was asked for.
+    fn read_oldest(&mut self, count: usize) -> Result<(), Stop> {
+        if count == 0 {
+            return Ok(());
+        }
+        let oldest = self.prefetch.take(count);
+        self.reader.read_group(oldest, &mut self.delivery, self.session)?;
         self.delivery.deliver();
         Ok(())
     }
@@ -177,7 +198,10 @@ impl<'a, 'p> Worker<'a, 'p> {
         }
         let Some(file) = reader.claim(place, open, delivery, *session)? else { return Ok(()) };
         match reader.take(file, delivery, *session)? {
-            Some(stream) if !stream.is_big() => self.group.push(stream),
+            Some(mut stream) if !stream.is_big() => {
+                stream.begin(*session)?;
+                self.prefetch.push(stream);
+            }
             Some(stream) => {
                 if let Some(big) = self.shared.window.offer(stream) {
                     reader.read_big(big, delivery, *session)?;
@@ -185,10 +209,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             }
             None => {}
         }
-        if self.group.len() >= GROUP {
-            reader.read_group(self.group.drain(..), delivery, *session)?;
-        }
-        Ok(())
+        self.read_oldest(self.prefetch.due())
     }
 }
 

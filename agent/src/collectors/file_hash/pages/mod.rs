@@ -2,6 +2,10 @@
 //!
 //! Dropping what was read costs the next reader a hundred times what it saves us, so only what was *not* cached before is
 //! dropped again: what `cachestat(2)` (Linux 6.5) says. Where it says nothing, nothing is dropped.
+//!
+//! A small file is not looked at before it is read: that would be a system call for each. Of one whose beginning cannot
+//! be had without waiting nothing was cached, as far as we can tell: by then the kernel has asked the disk, and
+//! `cachestat` counts what it asked for.
 
 mod sys;
 
@@ -10,12 +14,15 @@ use std::num::NonZeroU64;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Advice, fadvise};
 
+#[cfg(test)]
+pub(super) use self::sys::cached_pages;
+
 /// Bytes of the smallest part that is judged by itself.
 const PART_BYTES_MIN: u64 = 1 << 20;
 /// Parts of one file; those of a huge one are larger.
 const PARTS_MAX: u64 = 256;
 /// Bytes that are asked for ahead of the reader.
-const AHEAD_BYTES: u64 = 2 << 20;
+const AHEAD_BYTES: u64 = if cfg!(test) { 2 << 20 } else { 8 << 20 };
 const PAGE_BYTES: u64 = 4_096;
 
 /// What of one file was not in memory before it was read.
@@ -47,6 +54,12 @@ impl Pages {
         };
         let was_absent = (0..size.div_ceil(part_bytes)).map(is_absent).collect();
         Self { part_bytes, was_absent, dropped: 0, is_cold: true, asked: 0 }
+    }
+
+    /// Says of a small file that none of it was in memory.
+    pub(super) fn absent() -> Self {
+        let was_absent = vec![true];
+        Self { part_bytes: PART_BYTES_MIN, was_absent, is_cold: true, ..Self::default() }
     }
 
     /// Asks the system to read what comes next, and does not wait for it.

@@ -24,7 +24,7 @@ struct Cached {
 }
 
 /// Returns how many pages of a range are in memory; `None` where the kernel cannot tell.
-pub(super) fn cached_pages(file: &OwnedFd, offset: u64, len: u64) -> Option<u64> {
+pub(in super::super) fn cached_pages(file: &OwnedFd, offset: u64, len: u64) -> Option<u64> {
     let range = Range { offset, len };
     let mut cached = Cached::default();
     // SAFETY: both pointers are to whole structures of the layout that the call documents; it reads the first and
