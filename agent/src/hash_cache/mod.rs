@@ -21,7 +21,6 @@ use self::file::CacheError;
 use crate::session::FileId;
 use crate::session::cache::{Cache, Hashed};
 
-const FIND: &str = "SELECT size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3 FROM files WHERE dev = ?1 AND ino = ?2";
 const ADD: &str = "INSERT OR IGNORE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const REPLACE: &str = "INSERT OR REPLACE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
@@ -29,7 +28,7 @@ const REPLACE: &str = "INSERT OR REPLACE INTO files (dev, ino, size, mtime_ns, c
 const FORGET: &str = "DELETE FROM files WHERE n IN (SELECT n FROM files ORDER BY n LIMIT ?1)";
 /// Rows that go at once where there is no more room; more than come at once.
 const FORGET_ROWS: i64 = 4_096;
-/// Columns of [`FIND`] before the digests.
+/// Columns of [`find_sql`] before the digests.
 const DIGESTS_AT: usize = 3;
 
 /// The cache of one agent. Its file is open while a collection runs.
@@ -128,10 +127,11 @@ impl Cache for HashCache {
     fn find(&self, kinds: &[HashKind], files: &[FileId]) -> Vec<Option<Digests>> {
         let find = |db: &mut Connection| {
             let tx = db.transaction()?;
-            let mut select = tx.prepare_cached(FIND)?;
+            let mut select = tx.prepare_cached(&find_sql(kinds))?;
             let mut found = Vec::with_capacity(files.len());
             for file in files {
-                found.push(look_up(&mut select, file)?.and_then(|known| pick(kinds, &known)));
+                let known = look_up(&mut select, kinds, file)?;
+                found.push(known.filter(|known| known.len() == kinds.len()));
             }
             drop(select);
             tx.commit()?;
@@ -164,18 +164,30 @@ fn is_racy(file: &Hashed) -> bool {
     file.began_ns.saturating_sub(file.id.ctime_ns) < limits::HASH_CACHE_AGE_NS_MIN
 }
 
-fn look_up(select: &mut CachedStatement<'_>, file: &FileId) -> rusqlite::Result<Option<Digests>> {
+/// Finds a file and its digests of these kinds, and no others: each column costs as much as half a seek.
+fn find_sql(kinds: &[HashKind]) -> String {
+    let columns = ["size", "mtime_ns", "ctime_ns"].into_iter();
+    let columns: Vec<_> = columns.chain(kinds.iter().map(|kind| kind.as_str())).collect();
+    format!("SELECT {} FROM files WHERE dev = ?1 AND ino = ?2", columns.join(", "))
+}
+
+/// Returns those of the digests that are known, in the order of [`find_sql`].
+fn look_up(
+    select: &mut CachedStatement<'_>,
+    kinds: &[HashKind],
+    file: &FileId,
+) -> rusqlite::Result<Option<Digests>> {
     let mut rows = select.query((file.dev.cast_signed(), file.ino.cast_signed()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (size, mtime_ns, ctime_ns): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
     let is_same =
         (size.cast_unsigned(), mtime_ns, ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns);
-    if is_same { digests(row).map(Some) } else { Ok(None) }
+    if is_same { digests(row, kinds).map(Some) } else { Ok(None) }
 }
 
-fn digests(row: &Row<'_>) -> rusqlite::Result<Digests> {
+fn digests(row: &Row<'_>, kinds: &[HashKind]) -> rusqlite::Result<Digests> {
     let mut digests = Digests::new();
-    for (column, kind) in (DIGESTS_AT..).zip(HashKind::ALL) {
+    for (column, kind) in (DIGESTS_AT..).zip(kinds.iter().copied()) {
         if let Some(digest) = row.get_ref(column)?.as_blob_or_null()?
             && digest.len() == kind.bytes()
         {
@@ -185,16 +197,12 @@ fn digests(row: &Row<'_>) -> rusqlite::Result<Digests> {
     Ok(digests)
 }
 
-/// Returns the digests of these kinds, in this order, if all are there.
-fn pick(kinds: &[HashKind], known: &[(HashKind, Digest)]) -> Option<Digests> {
-    kinds.iter().map(|kind| known.iter().find(|(known, _)| known == kind).cloned()).collect()
-}
-
 fn keep(tx: &Transaction<'_>, file: &Hashed) -> rusqlite::Result<()> {
     if add(tx, ADD, file)? > 0 {
         return Ok(());
     }
-    let known = look_up(&mut tx.prepare_cached(FIND)?, &file.id)?.unwrap_or_default();
+    let mut select = tx.prepare_cached(&find_sql(&HashKind::ALL))?;
+    let known = look_up(&mut select, &HashKind::ALL, &file.id)?.unwrap_or_default();
     let is_new = |kind: HashKind| file.digests.iter().any(|(new, _)| *new == kind);
     let others = known.into_iter().filter(|(kind, _)| !is_new(*kind));
     let digests = file.digests.iter().cloned().chain(others).collect();

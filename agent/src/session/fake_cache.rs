@@ -16,12 +16,14 @@ pub struct FakeCache {
     known: Mutex<HashMap<FileId, Digests>>,
     recheck_one_in: u64,
     asked: AtomicU64,
+    kept: AtomicU64,
 }
 
 impl FakeCache {
     /// Makes an empty one of which nothing is read again.
     pub fn new() -> Self {
-        Self { known: Mutex::default(), recheck_one_in: u64::MAX, asked: AtomicU64::new(0) }
+        let (asked, kept) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { known: Mutex::default(), recheck_one_in: u64::MAX, asked, kept }
     }
 
     /// Has one in so many of the known files read again.
@@ -47,6 +49,11 @@ impl FakeCache {
     /// Returns how many files were asked for.
     pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many files were handed over.
+    pub fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Digests>> {
@@ -77,6 +84,7 @@ impl Cache for FakeCache {
     }
 
     fn keep(&self, files: &[Hashed]) {
+        self.kept.fetch_add(files.len() as u64, Ordering::Relaxed);
         let mut known = self.lock();
         for file in files {
             let digests = known.entry(file.id).or_default();

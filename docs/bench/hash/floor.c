@@ -1,6 +1,7 @@
 /* The least that reading a tree costs on this machine: N threads open, stat, read and close every file and do
- * nothing with the bytes. A folder is a unit of work, and so is a file of 8 MiB or more.
- *   floor THREADS TREE        prints: files bytes */
+ * nothing with the bytes. A folder is a unit of work, and so is a file of 8 MiB or more. With `row` it asks what a row
+ * has to say: statx instead of stat, a read that does not wait for the disk, and fstat again when all is read.
+ *   floor THREADS TREE [row]  prints: files bytes */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define BUFFER 65536
@@ -20,7 +22,7 @@ struct unit { struct unit *next; char path[]; };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static struct unit *todo;
-static int busy;
+static int busy, is_row;
 static atomic_long files, bytes;
 
 static void put(const char *folder, const char *name) {
@@ -49,23 +51,35 @@ static struct unit *take(int had_one) {
 }
 
 static void read_to_end(int fd, char *buffer) {
-  long got = 0, n;
+  struct iovec all = {buffer, BUFFER};
+  long got = is_row ? preadv2(fd, &all, 1, -1, RWF_NOWAIT) : 0, n;
+  if (got < 0) got = 0;
+  if (is_row && got < BUFFER && got > 0) goto end;
   do {
     n = read(fd, buffer, BUFFER);
     if (n > 0) got += n;
   } while (n == BUFFER);
+end:
   files++;
   bytes += got;
 }
 
 static void one(const char *folder_path, int folder, const char *name, int is_unit, char *buffer) {
   struct stat stat;
+  struct statx row;
   int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOATIME);
   if (fd < 0) fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
-  if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
+  if (is_row && statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &row) == 0) {
+    stat.st_mode = row.stx_mode;
+    stat.st_size = row.stx_size;
+  } else if (fstat(fd, &stat) != 0) {
+    stat.st_mode = 0;
+  }
+  if (S_ISREG(stat.st_mode)) {
     if (stat.st_size >= BIG && !is_unit) put(folder_path, name);
     else read_to_end(fd, buffer);
+    if (is_row) fstat(fd, &stat);
   }
   close(fd);
 }
@@ -97,7 +111,8 @@ static void *work(void *unused) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 64;
+  if (argc != 3 && argc != 4) return 64;
+  is_row = argc == 4;
   int threads = atoi(argv[1]);
   put(argv[2], ".");
   pthread_t all[64];

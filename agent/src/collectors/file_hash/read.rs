@@ -197,8 +197,10 @@ impl<'a> Reader<'a> {
         delivery: &mut Delivery<'_>,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        let is_kept = self.recall.takes(stream.open());
+        let is_taken = self.recall.takes(stream.open());
+        let is_expected = stream.open().expected.is_some();
         let done = stream.end(problem);
+        let is_kept = is_taken && Recall::is_news(is_expected, &done.found.row);
         delivery.lap.restart();
         self.settle(done, is_kept, delivery, session)
     }

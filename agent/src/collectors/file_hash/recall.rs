@@ -93,6 +93,12 @@ impl<'a> Recall<'a> {
         })
     }
 
+    /// Tells whether what came of a file is news to the cache, which `expected` something or nothing of it. Writing
+    /// down once more what is known would cost a commit, and nothing is gained.
+    pub(super) fn is_news(expected: bool, row: &Row) -> bool {
+        !expected || row.status != FileStatus::Ok
+    }
+
     /// Keeps what came of a file, if that is certain.
     pub(super) fn keep(&mut self, id: FileId, began_ns: i64, row: &Row) {
         let is_mismatch = row.status == FileStatus::CacheMismatch;

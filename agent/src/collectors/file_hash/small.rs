@@ -11,6 +11,7 @@ use super::delivery::Delivery;
 use super::examine::Open;
 use super::meta;
 use super::read::Reader;
+use super::recall::Recall;
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after};
 use crate::session::{Cost, Session, Stop};
 
@@ -118,9 +119,11 @@ impl Reader<'_> {
             if row.status.has_digests() {
                 row.size = bytes as u64;
             }
+            let is_expected = expected.is_some();
             if row.status == FileStatus::Ok && expected.is_some_and(|known| known != row.digests) {
                 row.status = FileStatus::CacheMismatch;
             }
+            let is_kept = is_kept && Recall::is_news(is_expected, row);
             let elapsed = took.saturating_add(share);
             done.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             self.settle(done, is_kept, delivery, session)?;

@@ -78,13 +78,13 @@ fn a_fresh_hunt_reads_everything_and_what_it_reads_is_kept() {
 #[test]
 fn a_wrong_digest_is_found_by_reading_again() {
     let folder = TempDir::new().unwrap();
-    for name in ["a", "b"] {
-        write(folder.path(), name, name.as_bytes());
-    }
+    write(folder.path(), "a", b"a");
+    write(folder.path(), "b", &vec![b'b'; 100_000]);
     let cache = Arc::new(FakeCache::new().rechecking_one_in(1));
     let spec = spec(folder.path());
     let (first, _) = run_with(&spec, &cache, 1);
     assert_eq!(statuses(&run_with(&spec, &cache, 1).0), [FileStatus::Ok; 2], "they agree");
+    assert_eq!(cache.kept(), 2, "what is known already is not written again");
     cache.corrupt();
     // A list that the file is not in does not clear it.
     let listed = FileHash { ioc: vec![sha256_of(&[b"x"])], ..spec.clone() };
@@ -94,6 +94,7 @@ fn a_wrong_digest_is_found_by_reading_again() {
     for (row, right) in rows.iter().zip(&first) {
         assert_eq!(row.digests, right.digests, "what was read counts");
     }
+    assert_eq!(cache.kept(), 4);
     assert_eq!(statuses(&run_with(&spec, &cache, 1).0), [FileStatus::Ok; 2], "and is kept");
 }
 
