@@ -28,7 +28,7 @@ const REPLACE: &str = "INSERT OR REPLACE INTO files (dev, ino, size, mtime_ns, c
 const FORGET: &str = "DELETE FROM files WHERE n IN (SELECT n FROM files ORDER BY n LIMIT ?1)";
 /// Rows that go at once where there is no more room; more than come at once.
 const FORGET_ROWS: i64 = 4_096;
-/// Columns of [`find_sql`] before the digests.
+/// Columns of a [`Lookup`] before the digests.
 const DIGESTS_AT: usize = 3;
 
 /// The cache of one agent. Its file is open while a collection runs.
@@ -127,13 +127,13 @@ impl Cache for HashCache {
     fn find(&self, kinds: &[HashKind], files: &[FileId]) -> Vec<Option<Digests>> {
         let find = |db: &mut Connection| {
             let tx = db.transaction()?;
-            let mut select = tx.prepare_cached(&find_sql(kinds))?;
+            let mut lookup = Lookup::new(&tx, kinds)?;
             let mut found = Vec::with_capacity(files.len());
             for file in files {
-                let known = look_up(&mut select, kinds, file)?;
+                let known = lookup.find(file)?;
                 found.push(known.filter(|known| known.len() == kinds.len()));
             }
-            drop(select);
+            drop(lookup);
             tx.commit()?;
             Ok(found)
         };
@@ -164,25 +164,30 @@ fn is_racy(file: &Hashed) -> bool {
     file.began_ns.saturating_sub(file.id.ctime_ns) < limits::HASH_CACHE_AGE_NS_MIN
 }
 
-/// Finds a file and its digests of these kinds, and no others: each column costs as much as half a seek.
-fn find_sql(kinds: &[HashKind]) -> String {
-    let columns = ["size", "mtime_ns", "ctime_ns"].into_iter();
-    let columns: Vec<_> = columns.chain(kinds.iter().map(|kind| kind.as_str())).collect();
-    format!("SELECT {} FROM files WHERE dev = ?1 AND ino = ?2", columns.join(", "))
+/// Finds files and their digests of some kinds; no others are read from the row.
+struct Lookup<'tx, 'kinds> {
+    select: CachedStatement<'tx>,
+    kinds: &'kinds [HashKind],
 }
 
-/// Returns those of the digests that are known, in the order of [`find_sql`].
-fn look_up(
-    select: &mut CachedStatement<'_>,
-    kinds: &[HashKind],
-    file: &FileId,
-) -> rusqlite::Result<Option<Digests>> {
-    let mut rows = select.query((file.dev.cast_signed(), file.ino.cast_signed()))?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let (size, mtime_ns, ctime_ns): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let is_same =
-        (size.cast_unsigned(), mtime_ns, ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns);
-    if is_same { digests(row, kinds).map(Some) } else { Ok(None) }
+impl<'tx, 'kinds> Lookup<'tx, 'kinds> {
+    fn new(tx: &'tx Transaction<'_>, kinds: &'kinds [HashKind]) -> rusqlite::Result<Self> {
+        let columns = ["size", "mtime_ns", "ctime_ns"].into_iter();
+        let columns: Vec<_> = columns.chain(kinds.iter().map(|kind| kind.as_str())).collect();
+        let columns = columns.join(", ");
+        let sql = format!("SELECT {columns} FROM files WHERE dev = ?1 AND ino = ?2");
+        Ok(Self { select: tx.prepare_cached(&sql)?, kinds })
+    }
+
+    /// Returns those of the digests that are known of a file as it is.
+    fn find(&mut self, file: &FileId) -> rusqlite::Result<Option<Digests>> {
+        let mut rows = self.select.query((file.dev.cast_signed(), file.ino.cast_signed()))?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (size, mtime_ns, ctime_ns): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let is_same =
+            (size.cast_unsigned(), mtime_ns, ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns);
+        if is_same { digests(row, self.kinds).map(Some) } else { Ok(None) }
+    }
 }
 
 fn digests(row: &Row<'_>, kinds: &[HashKind]) -> rusqlite::Result<Digests> {
@@ -201,8 +206,7 @@ fn keep(tx: &Transaction<'_>, file: &Hashed) -> rusqlite::Result<()> {
     if add(tx, ADD, file)? > 0 {
         return Ok(());
     }
-    let mut select = tx.prepare_cached(&find_sql(&HashKind::ALL))?;
-    let known = look_up(&mut select, &HashKind::ALL, &file.id)?.unwrap_or_default();
+    let known = Lookup::new(tx, &HashKind::ALL)?.find(&file.id)?.unwrap_or_default();
     let is_new = |kind: HashKind| file.digests.iter().any(|(new, _)| *new == kind);
     let others = known.into_iter().filter(|(kind, _)| !is_new(*kind));
     let digests = file.digests.iter().cloned().chain(others).collect();

@@ -52,14 +52,12 @@ static struct unit *take(int had_one) {
 
 static void read_to_end(int fd, char *buffer) {
   struct iovec all = {buffer, BUFFER};
-  long got = is_row ? preadv2(fd, &all, 1, -1, RWF_NOWAIT) : 0, n;
-  if (got < 0) got = 0;
-  if (is_row && got < BUFFER && got > 0) goto end;
-  do {
-    n = read(fd, buffer, BUFFER);
-    if (n > 0) got += n;
-  } while (n == BUFFER);
-end:
+  long got = 0, n = is_row ? preadv2(fd, &all, 1, -1, RWF_NOWAIT) : -1;
+  if (n < 0) n = read(fd, buffer, BUFFER);
+  while (n > 0) {
+    got += n;
+    n = n == BUFFER ? read(fd, buffer, BUFFER) : 0;
+  }
   files++;
   bytes += got;
 }

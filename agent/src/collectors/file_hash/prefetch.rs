@@ -50,8 +50,9 @@ impl Prefetch {
     }
 
     /// Takes the oldest.
-    pub(super) fn take(&mut self, count: usize) -> Vec<Stream> {
-        let oldest: Vec<_> = self.streams.drain(..count.min(self.streams.len())).collect();
+    pub(super) fn take(&mut self, count: usize) -> VecDeque<Stream> {
+        let rest = self.streams.split_off(count.min(self.streams.len()));
+        let oldest = std::mem::replace(&mut self.streams, rest);
         let bytes = oldest.iter().fold(0_u64, |sum, stream| sum.saturating_add(stream.size()));
         self.bytes = self.bytes.saturating_sub(bytes);
         oldest

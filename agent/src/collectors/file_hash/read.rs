@@ -13,7 +13,7 @@ use super::digests::{self, Hasher};
 use super::examine::Open;
 use super::links::{Claim, Links};
 use super::plan::Plan;
-use super::recall::Recall;
+use super::recall::{self, Recall};
 use super::small::Held;
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead};
 use super::window::{Place, Window};
@@ -84,12 +84,11 @@ impl<'a> Reader<'a> {
     /// Reads a group of small files.
     pub(super) fn read_group(
         &mut self,
-        group: impl IntoIterator<Item = Stream>,
+        mut waiting: VecDeque<Stream>,
         delivery: &mut Delivery<'_>,
         session: &dyn Session,
     ) -> Result<(), Stop> {
         self.digest_held(delivery, session)?;
-        let mut waiting: VecDeque<_> = group.into_iter().collect();
         let mut cold = VecDeque::new();
         let mut active = Vec::with_capacity(self.buffers.len());
         loop {
@@ -197,10 +196,8 @@ impl<'a> Reader<'a> {
         delivery: &mut Delivery<'_>,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        let is_taken = self.recall.takes(stream.open());
-        let is_expected = stream.open().expected.is_some();
+        let is_kept = self.recall.takes(stream.open());
         let done = stream.end(problem);
-        let is_kept = is_taken && Recall::is_news(is_expected, &done.found.row);
         delivery.lap.restart();
         self.settle(done, is_kept, delivery, session)
     }
@@ -213,8 +210,9 @@ impl<'a> Reader<'a> {
         delivery: &mut Delivery<'_>,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        let Done { place, found, is_first, id, began_ns, elapsed_ms } = done;
-        if is_kept {
+        let Done { place, mut found, is_first, expected, id, began_ns, elapsed_ms } = done;
+        let is_news = recall::compare(&mut found.row, expected.as_ref());
+        if is_kept && is_news {
             self.recall.keep(id, began_ns, &found.row);
         }
         let others = if is_first { self.links.finish(id, &found.row) } else { Vec::new() };

@@ -93,12 +93,6 @@ impl<'a> Recall<'a> {
         })
     }
 
-    /// Tells whether what came of a file is news to the cache, which `expected` something or nothing of it. Writing
-    /// down once more what is known would cost a commit, and nothing is gained.
-    pub(super) fn is_news(expected: bool, row: &Row) -> bool {
-        !expected || row.status != FileStatus::Ok
-    }
-
     /// Keeps what came of a file, if that is certain.
     pub(super) fn keep(&mut self, id: FileId, began_ns: i64, row: &Row) {
         let is_mismatch = row.status == FileStatus::CacheMismatch;
@@ -131,6 +125,20 @@ impl Drop for Recall<'_> {
             self.hand_over();
         }
     }
+}
+
+/// Compares what was read with what the cache `expected`, and says in the row where it was wrong. Returns whether the
+/// cache is to hear of it: to write down what it knows would cost a commit, and nothing is gained.
+pub(super) fn compare(row: &mut Row, expected: Option<&Digests>) -> bool {
+    if row.status == FileStatus::Ok
+        && let Some(known) = expected
+    {
+        if *known == row.digests {
+            return false;
+        }
+        row.status = FileStatus::CacheMismatch;
+    }
+    true
 }
 
 /// Makes the row of a file that is not read.

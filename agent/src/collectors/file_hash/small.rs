@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use common::result::{Digests, FileStatus};
 use rustix::io::Errno;
 
 use super::delivery::Delivery;
 use super::examine::Open;
 use super::meta;
 use super::read::Reader;
-use super::recall::Recall;
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after};
 use crate::session::{Cost, Session, Stop};
 
@@ -19,8 +17,6 @@ use crate::session::{Cost, Session, Stop};
 #[derive(Debug)]
 pub(super) struct Held {
     done: Done,
-    /// What the cache says its digests are.
-    expected: Option<Digests>,
     is_kept: bool,
     bytes: usize,
     took: Duration,
@@ -94,8 +90,8 @@ impl Reader<'_> {
         }
         drop(file);
         let took = if self.buffers.len() > 1 { delivery.lap.restart() } else { Duration::ZERO };
-        let done = Done { place, found, is_first, id, began_ns, elapsed_ms: 0 };
-        self.held.push(Held { done, expected, is_kept, bytes, took });
+        let done = Done { place, found, is_first, expected, id, began_ns, elapsed_ms: 0 };
+        self.held.push(Held { done, is_kept, bytes, took });
     }
 
     /// Puts what is held through the digests, and makes rows of it.
@@ -114,16 +110,11 @@ impl Reader<'_> {
         let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
         let share = delivery.lap.restart() / count;
         for held in all.drain(..) {
-            let Held { mut done, expected, is_kept, bytes, took } = held;
+            let Held { mut done, is_kept, bytes, took } = held;
             let row = &mut done.found.row;
             if row.status.has_digests() {
                 row.size = bytes as u64;
             }
-            let is_expected = expected.is_some();
-            if row.status == FileStatus::Ok && expected.is_some_and(|known| known != row.digests) {
-                row.status = FileStatus::CacheMismatch;
-            }
-            let is_kept = is_kept && Recall::is_news(is_expected, row);
             let elapsed = took.saturating_add(share);
             done.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             self.settle(done, is_kept, delivery, session)?;

@@ -3,7 +3,7 @@
 use std::io::IoSliceMut;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use common::result::{FileStatus, Row};
+use common::result::{Digests, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};
@@ -40,6 +40,8 @@ pub(super) struct Done {
     pub(super) place: Place,
     pub(super) found: Box<Found>,
     pub(super) is_first: bool,
+    /// What the cache says its digests are.
+    pub(super) expected: Option<Digests>,
     /// As it was when it was opened.
     pub(super) id: FileId,
     /// When the reading began, nanoseconds since 1970.
@@ -134,9 +136,10 @@ impl Stream {
         Ok(())
     }
 
-    /// Asks the disk for a file whose beginning is not in memory; from then on it is worth waiting for.
+    /// Asks the disk for a file whose beginning is not in memory; from then on it is worth waiting for. One that was not
+    /// looked at before is small.
     pub(super) fn ask(&mut self) {
-        if self.size <= BUFFER_BYTES as u64 && !std::mem::replace(&mut self.is_looked_at, true) {
+        if !std::mem::replace(&mut self.is_looked_at, true) {
             self.pages = Pages::absent();
         }
         self.look();
@@ -236,14 +239,11 @@ impl Stream {
                 (row.status, row.digests) = (status, self.digests.finish());
                 // Of a file of /proc, or of one that grows, the kernel's size is not that of what was read.
                 row.size = self.got;
-                if status == FileStatus::Ok && expected.is_some_and(|known| known != row.digests) {
-                    row.status = FileStatus::CacheMismatch;
-                }
             }
         }
         let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default();
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        Done { place, found, is_first, id, began_ns: self.began_ns, elapsed_ms }
+        Done { place, found, is_first, expected, id, began_ns: self.began_ns, elapsed_ms }
     }
 }
 

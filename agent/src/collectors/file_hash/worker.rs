@@ -76,20 +76,20 @@ impl<'a, 'p> Worker<'a, 'p> {
                     if let Some(batch) = self.pull()? {
                         self.take(batch)?;
                     } else {
-                        self.read_oldest(self.prefetch.len())?;
+                        self.read_rest()?;
                         window.close();
                     }
                 }
-                Next::Wait if self.prefetch.len() > 0 => self.read_oldest(self.prefetch.len())?,
+                Next::Wait if self.prefetch.len() > 0 => self.read_rest()?,
                 Next::Wait => blocking(self.session, Wait::Peers, || window.wait()),
                 Next::Read(big) => {
-                    self.read_oldest(self.prefetch.len())?;
+                    self.read_rest()?;
                     self.delivery.begin();
                     self.reader.read_big(*big, &mut self.delivery, self.session)?;
                     self.delivery.deliver();
                 }
                 Next::ReadAhead(ahead) => {
-                    self.read_oldest(self.prefetch.len())?;
+                    self.read_rest()?;
                     ahead.read(window, self.session)?;
                 }
             }
@@ -144,6 +144,11 @@ impl<'a, 'p> Worker<'a, 'p> {
         self.reader.read_group(oldest, &mut self.delivery, self.session)?;
         self.delivery.deliver();
         Ok(())
+    }
+
+    /// Reads all files that the disk was asked for.
+    fn read_rest(&mut self) -> Result<(), Stop> {
+        self.read_oldest(self.prefetch.len())
     }
 
     /// Makes rows of the files that the cache knows, and reads the others.

@@ -144,7 +144,7 @@ fn rows_of_changed(root: &Path, hashes: &[HashKind]) -> Vec<common::result::Row>
         change(&path);
         let file = ToRead { place: Place { batch: 0, index }, open, is_first: false };
         let rest = reader.take(file, &mut delivery, &session).unwrap();
-        reader.read_group(rest, &mut delivery, &session).unwrap();
+        reader.read_group(rest.into_iter().collect(), &mut delivery, &session).unwrap();
     }
     delivery.deliver();
     window.close();
