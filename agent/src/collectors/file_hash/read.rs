@@ -14,7 +14,7 @@ use super::examine::Open;
 use super::links::{Claim, Links};
 use super::plan::Plan;
 use super::recall::{self, Recall};
-use super::small::Held;
+use super::small::{Held, LOOK_AT};
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead};
 use super::window::{Place, Window};
 use crate::session::{Cost, Session, Stop};
@@ -30,6 +30,8 @@ pub(super) struct Reader<'a> {
     pub(super) buffers: Vec<Vec<u8>>,
     /// Small files that lie in the first buffers.
     pub(super) held: Vec<Held>,
+    /// So many small files more are looked at before they are read.
+    pub(super) to_look_at: u32,
 }
 
 impl<'a> Reader<'a> {
@@ -50,6 +52,7 @@ impl<'a> Reader<'a> {
             blank: Hasher::new(&plan.hashes),
             buffers,
             held: Vec::new(),
+            to_look_at: LOOK_AT,
         }
     }
 

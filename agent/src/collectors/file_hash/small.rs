@@ -9,9 +9,14 @@ use rustix::io::Errno;
 use super::delivery::Delivery;
 use super::examine::Open;
 use super::meta;
+use super::pages::Pages;
 use super::read::Reader;
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after};
 use crate::session::{Cost, Session, Stop};
+
+/// Small files that are looked at before they are read, at the beginning and after each one that was not in memory. Where
+/// the kernel has a file from the disk before it would have to say that one must wait, nothing else tells.
+pub(super) const LOOK_AT: u32 = 64;
 
 /// A file whose bytes lie in a buffer and did not go through the digests yet.
 #[derive(Debug)]
@@ -37,16 +42,18 @@ impl Reader<'_> {
         session.spend(Cost { files: 1, bytes: size })?;
         delivery.lap.restart();
         let began_ns = if self.recall.is_on() { now_ns() } else { 0 };
+        if self.to_look_at > 0 {
+            self.to_look_at -= 1;
+            let pages = Pages::look(&file.open.file, size);
+            if pages.are_missing() {
+                return Ok(Some(self.ask(file, pages)));
+            }
+        }
         let Some(buffer) = self.buffers.get_mut(self.held.len()) else { return Ok(None) };
         let count = match read_cached(&file.open.file, buffer) {
             Ok(count) => count,
-            Err(errno) => {
-                let mut stream = Stream::begun(file, self.blank.clone());
-                if errno == Errno::AGAIN {
-                    stream.ask();
-                }
-                return Ok(Some(stream));
-            }
+            Err(Errno::AGAIN) => return Ok(Some(self.ask(file, Pages::absent()))),
+            Err(_) => return Ok(Some(Stream::begun(file, self.blank.clone()))),
         };
         if count as u64 != size && count > 0 {
             let mut stream = Stream::begun(file, self.blank.clone());
@@ -58,6 +65,14 @@ impl Reader<'_> {
             self.digest_held(delivery, session)?;
         }
         Ok(None)
+    }
+
+    /// Asks the disk for a file that is not in memory, or not whole; others like it may follow.
+    fn ask(&mut self, file: ToRead, pages: Pages) -> Stream {
+        self.to_look_at = LOOK_AT;
+        let mut stream = Stream::begun(file, self.blank.clone());
+        stream.ask(pages);
+        stream
     }
 
     /// Goes on with a file of which other than the expected bytes were there.

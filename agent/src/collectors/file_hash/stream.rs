@@ -130,20 +130,16 @@ impl Stream {
         self.allowed = self.size.min(SPEND_BYTES);
         session.spend(Cost { files: 1, bytes: self.allowed })?;
         self.note_beginning();
-        if self.size > BUFFER_BYTES as u64 {
+        if self.size >= BUFFER_BYTES as u64 {
             self.look();
         }
         Ok(())
     }
 
-    /// Asks the disk for a file whose beginning is not in memory; from then on it is worth waiting for. One that was not
-    /// looked at before is small.
-    pub(super) fn ask(&mut self) {
-        if !std::mem::replace(&mut self.is_looked_at, true) {
-            self.pages = Pages::absent();
-        }
+    /// Asks the disk for what is not in memory of a file, as `pages` have it; from then on it is worth waiting for.
+    pub(super) fn ask(&mut self, pages: Pages) {
+        (self.pages, self.is_looked_at, self.may_block) = (pages, true, true);
         self.look();
-        self.may_block = true;
     }
 
     fn note_beginning(&mut self) {
@@ -174,7 +170,7 @@ impl Stream {
                 Ok(count) => return Step::Got(count),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if !self.may_block => {
-                    self.ask();
+                    self.look();
                     return Step::Cold;
                 }
                 // This file system reads only one way.

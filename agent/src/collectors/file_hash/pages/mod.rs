@@ -3,9 +3,9 @@
 //! Dropping what was read costs the next reader a hundred times what it saves us, so only what was *not* cached before is
 //! dropped again: what `cachestat(2)` (Linux 6.5) says. Where it says nothing, nothing is dropped.
 //!
-//! A small file is not looked at before it is read: that would be a system call for each. Of one whose beginning cannot
-//! be had without waiting nothing was cached, as far as we can tell: by then the kernel has asked the disk, and
-//! `cachestat` counts what it asked for.
+//! Where small files are in memory they are not looked at before they are read: that would be a system call for each. Of
+//! one whose beginning cannot be had without waiting nothing was cached, as far as we can tell: by then the kernel has
+//! asked the disk, and `cachestat` counts what it asked for.
 
 mod sys;
 
@@ -60,6 +60,11 @@ impl Pages {
     pub(super) fn absent() -> Self {
         let was_absent = vec![true];
         Self { part_bytes: PART_BYTES_MIN, was_absent, is_cold: true, ..Self::default() }
+    }
+
+    /// Tells whether something of the file is known not to be in memory.
+    pub(super) fn are_missing(&self) -> bool {
+        !self.was_absent.is_empty()
     }
 
     /// Asks the system to read what comes next, and does not wait for it.
