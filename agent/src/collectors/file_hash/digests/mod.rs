@@ -19,8 +19,11 @@ use self::md5::Md5;
 use self::sha1::Sha1;
 use self::sha256::Sha256;
 
-/// Bytes after which one digest makes way for the next where they alternate.
-const TURN_BYTES: usize = 64;
+/// Bytes after which one digest makes way for the next where they alternate: a block, or two where SHA-256 is made of
+/// two at a time.
+fn turn_bytes() -> usize {
+    if sys::sha_ni::is_there() { 64 } else { 128 }
+}
 
 /// The digests that were asked for, each fed with the same bytes.
 #[derive(Debug, Clone)]
@@ -122,7 +125,7 @@ impl Hasher {
         for running in &mut self.running {
             if running.takes_turns() { alternating.push(running) } else { running.update(bytes) }
         }
-        let turn = if alternating.len() > 1 { TURN_BYTES } else { bytes.len() };
+        let turn = if alternating.len() > 1 { turn_bytes() } else { bytes.len() };
         for bytes in bytes.chunks(turn.max(1)) {
             for running in &mut alternating {
                 running.update(bytes);

@@ -1,7 +1,7 @@
 //! SHA-1: its constants, and who works at how many streams.
 
-use super::chain::{Kind, Run};
-use super::sys::{Block, sha_ni};
+use super::chain::{self, Kind, Run};
+use super::sys::{self, Block, sha_ni};
 
 /// SHA-1, FIPS 180-4. One stream is the `sha1` crate's.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +20,9 @@ impl Kind for Sha1 {
         bits.to_be_bytes()
     }
 
+    /// Two with SHA-NI, which are nearly as fast as eight in vectors.
     fn lanes() -> usize {
-        if sha_ni::is_there() { 2 } else { 1 }
+        if sha_ni::is_there() { 2 } else { sys::sha1::width() }
     }
 
     fn compress(state: &mut Self::State, blocks: &[Block]) {
@@ -38,6 +39,9 @@ impl Kind for Sha1 {
             if done {
                 return;
             }
+        }
+        if runs.len() >= sys::sha1::width_min() {
+            return chain::transposed(runs, count, sys::sha1::compress8);
         }
         for run in runs {
             Self::compress(run.state, run.blocks.get(..count).unwrap_or_default());

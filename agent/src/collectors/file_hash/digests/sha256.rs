@@ -3,7 +3,7 @@
 use super::chain::{self, Kind, Run};
 use super::sys::{self, Block, sha_ni};
 
-/// SHA-256, FIPS 180-4. One stream is the `sha2` crate's.
+/// SHA-256, FIPS 180-4. One stream is the `sha2` crate's where the processor has SHA-NI.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sha256;
 
@@ -35,7 +35,11 @@ impl Kind for Sha256 {
     }
 
     fn compress(state: &mut Self::State, blocks: &[Block]) {
-        sha2::block_api::compress256(state, blocks);
+        if sha_ni::is_there() {
+            sha2::block_api::compress256(state, blocks);
+        } else {
+            sys::sha256::compress(state, blocks);
+        }
     }
 
     fn compress_together(runs: &mut [Run<'_, Self>], count: usize) {
@@ -49,6 +53,11 @@ impl Kind for Sha256 {
                 return;
             }
         }
-        chain::transposed(runs, count, sys::sha256::compress8);
+        if runs.len() >= sys::sha256::width_min() {
+            return chain::transposed(runs, count, sys::sha256::compress8);
+        }
+        for run in runs {
+            Self::compress(run.state, run.blocks.get(..count).unwrap_or_default());
+        }
     }
 }

@@ -87,14 +87,14 @@ fn check<K: Known>(lanes: &[usize], streams: &[Vec<Vec<u8>>]) -> Result<(), Test
     Ok(())
 }
 
-/// Bytes a second of each digest: one stream by its crate, and as many together as each way takes.
+/// Bytes a second of each digest: one stream, and as many together as each way takes.
 ///
 /// `cargo test --release -p agent digest_rates -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, not a check"]
 fn digest_rates() {
     rates::<Md5>(&[1, 4, 8]);
-    rates::<Sha1>(&[1, 2]);
+    rates::<Sha1>(&[1, 2, 8]);
     rates::<Sha256>(&[1, 2, 8]);
 }
 
@@ -124,7 +124,7 @@ proptest! {
             prop::collection::vec(prop::collection::vec(any::<u8>(), 0..700), 0..4), 1..20),
     ) {
         check::<Md5>(&[1, 4, 8], &streams)?;
-        check::<Sha1>(&[1, 2], &streams)?;
+        check::<Sha1>(&[1, 2, 8], &streams)?;
         check::<Sha256>(&[1, 2, 8], &streams)?;
     }
 }

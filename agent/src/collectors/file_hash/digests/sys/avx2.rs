@@ -1,10 +1,73 @@
-//! What the AVX2 compressions share.
+//! What the compressions of eight lanes share.
 #![expect(unsafe_code, reason = "vector loads through pointers")]
 
 #[allow(clippy::wildcard_imports, reason = "the names say whose they are")]
 use std::arch::x86_64::*;
 
-use super::Block;
+use super::{Block, States};
+
+/// Does something with each number below sixteen. Written out, because in a loop words do not stay in registers.
+macro_rules! sixteen {
+    ($step:ident) => {
+        $step!(0);
+        $step!(1);
+        $step!(2);
+        $step!(3);
+        $step!(4);
+        $step!(5);
+        $step!(6);
+        $step!(7);
+        $step!(8);
+        $step!(9);
+        $step!(10);
+        $step!(11);
+        $step!(12);
+        $step!(13);
+        $step!(14);
+        $step!(15);
+    };
+}
+pub(super) use sixteen;
+
+/// Rotates by `R` bits to the right; `L` is what is missing to 32.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn right<const R: i32, const L: i32>(word: __m256i) -> __m256i {
+    _mm256_or_si256(_mm256_srli_epi32::<R>(word), _mm256_slli_epi32::<L>(word))
+}
+
+/// Combines three by exclusive or.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn xor3(one: __m256i, two: __m256i, three: __m256i) -> __m256i {
+    _mm256_xor_si256(_mm256_xor_si256(one, two), three)
+}
+
+/// Says which byte goes where for words whose bytes are the other way round in a block.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn big_endian() -> __m256i {
+    let half = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
+    _mm256_broadcastsi128_si256(half)
+}
+
+/// Turns the words of eight states into vectors.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load<const W: usize>(states: &States<W, 8>) -> [__m256i; W] {
+    // SAFETY: each array is as long as a vector; the loads need no alignment.
+    states.each_ref().map(|words| unsafe { _mm256_loadu_si256(words.as_ptr().cast()) })
+}
+
+/// The other way round.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store<const W: usize>(vectors: [__m256i; W], states: &mut States<W, 8>) {
+    for (words, vector) in states.iter_mut().zip(vectors) {
+        // SAFETY: as long as a vector; the store needs no alignment.
+        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), vector) };
+    }
+}
 
 /// Turns eight blocks into sixteen vectors of one word each.
 #[inline]

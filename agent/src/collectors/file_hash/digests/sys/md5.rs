@@ -1,25 +1,24 @@
 //! MD5 of several independent streams at once: one 32-bit lane of a vector each.
 //!
 //! One stream is a chain of 64 steps a block, each of which waits for the one before: 0.5 GB/s whatever the processor.
-//! Four streams in SSE2 are four times that, eight in AVX2 nearly six times.
+//! Four streams in SSE2 are four times that, eight in AVX2 nearly six times, and more where rotating is one instruction.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(
         unsafe_code,
-        reason = "vector loads through pointers; AVX2 is called when the processor has it"
+        reason = "vector loads through pointers; what a processor has is called where it has it"
     )
 )]
 
-use super::{Block, States, one_by_one};
+use super::{Block, Lanes, States, lanes, one_by_one};
 
 /// Returns how many streams are worth hashing at the same time.
 pub(in super::super) fn width() -> usize {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx2") { 8 } else { 4 }
+    match lanes() {
+        Lanes::Avx2 | Lanes::Avx512 => 8,
+        Lanes::None if cfg!(target_arch = "x86_64") => 4,
+        Lanes::None => 1,
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    1
 }
 
 /// Puts the first `count` blocks of each of four streams through their states.
@@ -33,15 +32,17 @@ pub(in super::super) fn compress4(states: &mut States<4, 4>, streams: [&[Block];
     one_by_one(states, streams, count, md5::block_api::compress);
 }
 
-/// The same with eight; without AVX2 in two halves.
+/// The same with eight; without lanes for so many one after the other.
 pub(in super::super) fn compress8(states: &mut States<4, 8>, streams: [&[Block]; 8], count: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    match lanes() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX-512F and AVX-512VL, and AVX2 with them, all that the function asks for.
+        Lanes::Avx512 => unsafe { avx512::compress(states, streams, count) },
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: the processor has AVX2, the only thing that the function asks for.
-        unsafe { avx2::compress(states, streams, count) };
-        return;
+        Lanes::Avx2 => unsafe { avx2::compress(states, streams, count) },
+        _ => one_by_one(states, streams, count, md5::block_api::compress),
     }
-    one_by_one(states, streams, count, md5::block_api::compress);
 }
 
 /// The 64 steps of RFC 1321 on vectors: `$m` are the sixteen words of a block, a lane each.
@@ -120,7 +121,7 @@ macro_rules! rounds {
 macro_rules! lanes {
     ($name:ident, $feature:literal, $lanes:literal, $vector:ident, $add:ident, $and:ident, $or:ident, $xor:ident,
      $left:ident, $right:ident, $splat:ident, $load:ident, $store:ident, $transposed:item) => {
-        mod $name {
+        pub(super) mod $name {
             use std::arch::x86_64::*;
 
             use super::super::blocks;
@@ -166,7 +167,7 @@ macro_rules! lanes {
             }
 
             #[target_feature(enable = $feature)]
-            pub(super) fn compress(states: &mut States<4, $lanes>, streams: [&[Block]; $lanes], count: usize) {
+            pub(in super::super) fn compress(states: &mut States<4, $lanes>, streams: [&[Block]; $lanes], count: usize) {
                 // SAFETY: each array is as long as a vector; the loads need no alignment.
                 let mut state = states.each_ref().map(|words| unsafe { $load(words.as_ptr().cast()) });
                 for n in 0..count {
@@ -227,6 +228,24 @@ lanes!(
 lanes!(
     avx2,
     "avx2",
+    8,
+    __m256i,
+    _mm256_add_epi32,
+    _mm256_and_si256,
+    _mm256_or_si256,
+    _mm256_xor_si256,
+    _mm256_slli_epi32,
+    _mm256_srli_epi32,
+    _mm256_set1_epi32,
+    _mm256_loadu_si256,
+    _mm256_storeu_si256,
+    use super::super::avx2::transposed;
+);
+
+#[cfg(target_arch = "x86_64")]
+lanes!(
+    avx512,
+    "avx2,avx512f,avx512vl",
     8,
     __m256i,
     _mm256_add_epi32,

@@ -1,8 +1,9 @@
-//! Compression of several independent streams at once, in vectors.
+//! Compression of several independent streams at once, in vectors; of one where the crate leaves much to gain.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 pub(super) mod md5;
+pub(super) mod sha1;
 pub(super) mod sha256;
 pub(super) mod sha_ni;
 
@@ -15,6 +16,28 @@ pub(super) type States<const W: usize, const N: usize> = [[u32; N]; W];
 /// Puts the first blocks of `N` streams, so many of each, through their states.
 pub(super) type Compress<const W: usize, const N: usize> =
     fn(&mut States<W, N>, [&[Block]; N], usize);
+
+/// What a processor has for eight lanes, the best of it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lanes {
+    /// No lanes for eight.
+    None,
+    /// Vectors of eight words.
+    Avx2,
+    /// The same, with instructions that rotate, and that combine three vectors.
+    Avx512,
+}
+
+/// Finds out what this processor has.
+fn lanes() -> Lanes {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        let has_more = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vl");
+        return if has_more { Lanes::Avx512 } else { Lanes::Avx2 };
+    }
+    Lanes::None
+}
 
 /// Returns block `n` of each stream; `None` when one is shorter.
 #[inline]
@@ -46,3 +69,6 @@ fn one_by_one<const W: usize, const N: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,15 @@
-//! SHA-256 of eight independent streams at once: one 32-bit lane of an AVX2 vector each.
-//!
-//! For processors without SHA-NI, on which one stream has 0.2 to 0.4 GB/s.
+//! SHA-256 for processors without SHA-NI: of eight independent streams at once, a 32-bit lane of a vector each, and of one.
 #![cfg_attr(
     target_arch = "x86_64",
-    expect(
-        unsafe_code,
-        reason = "vector loads through pointers; AVX2 is called when the processor has it"
-    )
+    expect(unsafe_code, reason = "what a processor has is called where it has it")
 )]
 
-use super::{Block, States};
+#[cfg(target_arch = "x86_64")]
+pub(super) mod eight;
+#[cfg(target_arch = "x86_64")]
+mod one;
+
+use super::{Block, Lanes, States, lanes};
 
 /// The constants of the 64 rounds, FIPS 180-4.
 #[rustfmt::skip]
@@ -26,105 +26,41 @@ pub(super) const K: [u32; 64] = [
 
 /// Returns how many streams are worth hashing at the same time.
 pub(in super::super) fn width() -> usize {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        return 8;
+    if lanes() == Lanes::None { 1 } else { 8 }
+}
+
+/// Returns how many streams are faster in eight lanes than one after the other.
+pub(in super::super) fn width_min() -> usize {
+    match lanes() {
+        Lanes::None => usize::MAX,
+        Lanes::Avx2 => 3,
+        Lanes::Avx512 => 2,
     }
-    1
+}
+
+/// Puts blocks of one stream through its state.
+pub(in super::super) fn compress(state: &mut [u32; 8], blocks: &[Block]) {
+    #[cfg(target_arch = "x86_64")]
+    if lanes() != Lanes::None
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+    {
+        // SAFETY: the processor has AVX2, BMI1 and BMI2, all that the function asks for.
+        unsafe { one::compress(state, blocks) };
+        return;
+    }
+    sha2::block_api::compress256(state, blocks);
 }
 
 /// Puts the first `count` blocks of each of eight streams through their states.
 pub(in super::super) fn compress8(states: &mut States<8, 8>, streams: [&[Block]; 8], count: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    match lanes() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX-512F and AVX-512VL, and AVX2 with them, all that the function asks for.
+        Lanes::Avx512 => unsafe { eight::avx512(states, streams, count) },
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: the processor has AVX2, the only thing that the function asks for.
-        unsafe { avx2::compress(states, streams, count) };
-        return;
-    }
-    super::one_by_one(states, streams, count, sha2::block_api::compress256);
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    #[allow(clippy::wildcard_imports, reason = "the names say whose they are")]
-    use std::arch::x86_64::*;
-
-    use super::super::avx2::transposed;
-    use super::super::blocks;
-    use super::{Block, K, States};
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn compress(states: &mut States<8, 8>, streams: [&[Block]; 8], count: usize) {
-        // SAFETY: each array is as long as a vector; the loads need no alignment.
-        let mut state =
-            states.each_ref().map(|words| unsafe { _mm256_loadu_si256(words.as_ptr().cast()) });
-        // A word's bytes are the other way round in a block.
-        let order = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
-        let order = _mm256_broadcastsi128_si256(order);
-        for n in 0..count {
-            let Some(blocks) = blocks(&streams, n) else { break };
-            let mut w = transposed(blocks).map(|words| _mm256_shuffle_epi8(words, order));
-            let before = state;
-            for (sixteen, constants) in K.as_chunks::<16>().0.iter().enumerate() {
-                if sixteen > 0 {
-                    schedule(&mut w);
-                }
-                for (word, constant) in w.iter().zip(constants) {
-                    let added = _mm256_add_epi32(*word, _mm256_set1_epi32(constant.cast_signed()));
-                    state = round(state, added);
-                }
-            }
-            for (word, before) in state.iter_mut().zip(before) {
-                *word = _mm256_add_epi32(*word, before);
-            }
-        }
-        for (words, vector) in states.iter_mut().zip(state) {
-            // SAFETY: as long as a vector; the store needs no alignment.
-            unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), vector) };
-        }
-    }
-
-    /// One round; `added` is the word and the constant.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    #[expect(clippy::many_single_char_names, reason = "as FIPS 180-4 names them")]
-    fn round([a, b, c, d, e, f, g, h]: [__m256i; 8], added: __m256i) -> [__m256i; 8] {
-        let chosen = _mm256_xor_si256(g, _mm256_and_si256(e, _mm256_xor_si256(f, g)));
-        let turned = three(right::<6, 26>(e), right::<11, 21>(e), right::<25, 7>(e));
-        let first = _mm256_add_epi32(_mm256_add_epi32(h, added), _mm256_add_epi32(chosen, turned));
-        let both = _mm256_and_si256(_mm256_xor_si256(a, b), c);
-        let majority = _mm256_xor_si256(_mm256_and_si256(a, b), both);
-        let turned = three(right::<2, 30>(a), right::<13, 19>(a), right::<22, 10>(a));
-        let second = _mm256_add_epi32(majority, turned);
-        [_mm256_add_epi32(first, second), a, b, c, _mm256_add_epi32(d, first), e, f, g]
-    }
-
-    /// Makes the next sixteen words of sixteen.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    #[expect(clippy::indexing_slicing, reason = "each index is below sixteen")]
-    fn schedule(w: &mut [__m256i; 16]) {
-        for at in 0..16 {
-            let (near, far) = (w[(at + 14) % 16], w[(at + 1) % 16]);
-            let shifted = _mm256_srli_epi32::<10>(near);
-            let near = three(right::<17, 15>(near), right::<19, 13>(near), shifted);
-            let shifted = _mm256_srli_epi32::<3>(far);
-            let far = three(right::<7, 25>(far), right::<18, 14>(far), shifted);
-            let sum = _mm256_add_epi32(w[at], w[(at + 9) % 16]);
-            w[at] = _mm256_add_epi32(sum, _mm256_add_epi32(near, far));
-        }
-    }
-
-    /// Rotates by `R` bits to the right; `L` is what is missing to 32.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn right<const R: i32, const L: i32>(word: __m256i) -> __m256i {
-        _mm256_or_si256(_mm256_srli_epi32::<R>(word), _mm256_slli_epi32::<L>(word))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn three(one: __m256i, two: __m256i, three: __m256i) -> __m256i {
-        _mm256_xor_si256(_mm256_xor_si256(one, two), three)
+        Lanes::Avx2 => unsafe { eight::avx2(states, streams, count) },
+        _ => super::one_by_one(states, streams, count, compress),
     }
 }
