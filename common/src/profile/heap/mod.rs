@@ -34,6 +34,8 @@ pub(super) struct Heap {
     live: BTreeMap<u64, Allocation>,
     /// The number of the next allocation.
     next: u64,
+    /// What is left of whole allocations.
+    rest: f64,
     is_on: bool,
 }
 
@@ -51,7 +53,7 @@ pub(super) struct Allocation {
 
 impl Heap {
     pub(super) const fn new() -> Self {
-        Self { live: BTreeMap::new(), next: 0, is_on: false }
+        Self { live: BTreeMap::new(), next: 0, rest: 0.0, is_on: false }
     }
 
     /// Turns the sampling on, unless it is.
@@ -93,6 +95,7 @@ impl Heap {
         for fresh in batch.fresh {
             let owner = owners.entry(fresh.tag).or_insert_with(|| tag::owner(fresh.tag));
             let (objects, bytes) = stands_for(fresh.size, PROFILE_HEAP_SAMPLE_BYTES);
+            let objects = whole(objects, &mut self.rest);
             let (tid, frames, owner) = (fresh.tid, fresh.frames, owner.clone());
             let allocation = Allocation { tid, frames, owner, objects, bytes };
             let name = fresh.name.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -120,8 +123,21 @@ impl Heap {
     clippy::cast_sign_loss,
     reason = "an estimate of a positive number"
 )]
-fn stands_for(size: usize, interval: usize) -> (u64, u64) {
+fn stands_for(size: usize, interval: usize) -> (f64, u64) {
     let size = size.max(1) as f64;
     let objects = 1.0 / -(-size / interval as f64).exp_m1();
-    (objects.round() as u64, (objects * size).round() as u64)
+    (objects, (objects * size).round() as u64)
+}
+
+/// Returns whole allocations, and leaves the rest to the next ones. Each rounded by itself, two and a half would be three
+/// every time.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate of a positive number"
+)]
+fn whole(objects: f64, rest: &mut f64) -> u64 {
+    let sum = objects + *rest;
+    *rest = sum.fract();
+    sum as u64
 }

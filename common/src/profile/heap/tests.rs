@@ -158,9 +158,17 @@ fn what_finds_no_room_is_counted() {
 fn a_sample_stands_for_what_was_not_met() {
     let interval = 131_072;
     // A large one is always met, and stands for itself.
-    assert_eq!(stands_for(interval * 100, interval), (1, 100 * interval as u64));
+    assert_eq!(stands_for(interval * 100, interval), (1.0, 100 * interval as u64));
     // Of tiny ones, one in so many.
     let (objects, bytes) = stands_for(128, interval);
-    assert!((1_024..=1_026).contains(&objects), "{objects}");
+    assert!((1_024.0..=1_026.0).contains(&objects), "{objects}");
     assert!(bytes.abs_diff(interval as u64) < 100, "{bytes}");
+}
+
+#[test]
+fn many_samples_stand_for_as_many_as_there_were() {
+    let (objects, _) = stands_for(65_536, 131_072);
+    let mut rest = 0.0;
+    let sum: u64 = (0..1_000).map(|_| whole(objects, &mut rest)).sum();
+    assert!((2_540..=2_542).contains(&sum), "{sum} for a thousand times {objects}");
 }
