@@ -94,7 +94,7 @@ limits! {
     /// Files with several names of which a collection knows the digests, until it has met all their names.
     HARD_LINKED_FILES_MAX: usize = 100_000, "further files are hashed under each of their names";
     /// What the cache of digests of one agent may take on disk; about a million files of one digest.
-    HASH_CACHE_BYTES_MAX: u64 = 134_217_728, "what was hashed longest ago is forgotten and will be read again";
+    HASH_CACHE_BYTES_MAX: u64 = 134_217_728, "some of it is forgotten, in turn, and will be read again";
     /// One in so many of the files that the cache knows is read all the same.
     HASH_CACHE_RECHECK_ONE_IN: u64 = 1_000, "not a bound: the share; what disagrees is a row with cache_mismatch";
     /// A file that changed later than so long before it was read may change again without its times showing it.

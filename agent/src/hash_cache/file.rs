@@ -10,12 +10,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 /// The version of the tables; a file of another one is set aside.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// A table that is its own index: what is looked up is found at once, and written once. The inode's number comes first: the
+/// device is nearly always the same, and would be compared in vain. `hand_ino` and `hand_dev` are what was forgotten last.
 const SCHEMA: &str = "
-CREATE TABLE meta (machine_id TEXT NOT NULL);
-CREATE TABLE files (n INTEGER PRIMARY KEY, dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, md5 BLOB, sha1 BLOB, sha256 BLOB, sha512 BLOB, blake3 BLOB);
-CREATE UNIQUE INDEX files_by_inode ON files (dev, ino);
+CREATE TABLE meta (machine_id TEXT NOT NULL, hand_ino INTEGER NOT NULL, hand_dev INTEGER NOT NULL);
+CREATE TABLE files (dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, md5 BLOB, sha1 BLOB, sha256 BLOB, sha512 BLOB, blake3 BLOB,
+  PRIMARY KEY (ino, dev)) WITHOUT ROWID;
 ";
 const NAME: &str = "hashes.sqlite";
 /// How long another process is waited for.
@@ -105,7 +107,7 @@ fn connect(path: &Path, machine_id: &str) -> Result<Connection, CacheError> {
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", -1_024)?;
     db.pragma_update_and_check(None, "journal_size_limit", 4 << 20, |_| Ok(()))?;
-    db.set_prepared_statement_cache_capacity(8);
+    db.set_prepared_statement_cache_capacity(12);
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match version {
@@ -120,7 +122,7 @@ fn connect(path: &Path, machine_id: &str) -> Result<Connection, CacheError> {
         tx.query_row("SELECT machine_id FROM meta", [], |row| row.get(0)).optional()?;
     if of.as_deref() != Some(machine_id) {
         tx.execute_batch("DELETE FROM meta; DELETE FROM files;")?;
-        tx.execute("INSERT INTO meta VALUES (?1)", [machine_id])?;
+        tx.execute("INSERT INTO meta VALUES (?1, ?2, ?2)", (machine_id, i64::MIN))?;
     }
     tx.commit()?;
     Ok(db)

@@ -1,7 +1,8 @@
 //! Digests of files that were hashed before, on disk: one SQLite file that is worth nothing but time.
 //!
 //! Whatever is wrong with it is said once, and from then on it is as if nothing were known. It holds one state of each
-//! inode; when it is full, what was hashed longest ago goes. One process at a time has it.
+//! inode. When it is full a hand goes round the inodes and forgets: of a tree that it cannot hold it knows a part each time,
+//! where the oldest would always be what is asked for next. One process at a time has it.
 
 mod file;
 
@@ -25,7 +26,12 @@ const ADD: &str = "INSERT OR IGNORE INTO files (dev, ino, size, mtime_ns, ctime_
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const REPLACE: &str = "INSERT OR REPLACE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-const FORGET: &str = "DELETE FROM files WHERE n IN (SELECT n FROM files ORDER BY n LIMIT ?1)";
+const HAND: &str = "SELECT hand_ino, hand_dev FROM meta";
+/// The inode that is so many behind the hand.
+const REACH: &str =
+    "SELECT ino, dev FROM files WHERE (ino, dev) > (?1, ?2) ORDER BY ino, dev LIMIT 1 OFFSET ?3";
+const FORGET: &str = "DELETE FROM files WHERE (ino, dev) > (?1, ?2) AND (ino, dev) <= (?3, ?4)";
+const MOVE: &str = "UPDATE meta SET hand_ino = ?1, hand_dev = ?2";
 /// Rows that go at once where there is no more room; more than come at once.
 const FORGET_ROWS: i64 = 4_096;
 /// Columns of a [`Lookup`] before the digests.
@@ -119,7 +125,7 @@ impl HashCache {
 impl Cache for HashCache {
     fn is_empty(&self) -> bool {
         let first = |db: &mut Connection| {
-            db.query_row("SELECT n FROM files LIMIT 1", [], |_| Ok(())).optional()
+            db.query_row("SELECT 1 FROM files LIMIT 1", [], |_| Ok(())).optional()
         };
         self.with(first).flatten().is_none()
     }
@@ -151,7 +157,7 @@ impl Cache for HashCache {
                 keep(&tx, file)?;
             }
             if bytes(&tx)? > self.bytes_max {
-                tx.prepare_cached(FORGET)?.execute([FORGET_ROWS])?;
+                forget(&tx)?;
             }
             tx.commit()
         });
@@ -175,13 +181,13 @@ impl<'tx, 'kinds> Lookup<'tx, 'kinds> {
         let columns = ["size", "mtime_ns", "ctime_ns"].into_iter();
         let columns: Vec<_> = columns.chain(kinds.iter().map(|kind| kind.as_str())).collect();
         let columns = columns.join(", ");
-        let sql = format!("SELECT {columns} FROM files WHERE dev = ?1 AND ino = ?2");
+        let sql = format!("SELECT {columns} FROM files WHERE ino = ?1 AND dev = ?2");
         Ok(Self { select: tx.prepare_cached(&sql)?, kinds })
     }
 
     /// Returns those of the digests that are known of a file as it is.
     fn find(&mut self, file: &FileId) -> rusqlite::Result<Option<Digests>> {
-        let mut rows = self.select.query((file.dev.cast_signed(), file.ino.cast_signed()))?;
+        let mut rows = self.select.query((file.ino.cast_signed(), file.dev.cast_signed()))?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (size, mtime_ns, ctime_ns): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let is_same =
@@ -230,6 +236,19 @@ fn add(tx: &Transaction<'_>, sql: &str, file: &Hashed) -> rusqlite::Result<usize
         of(HashKind::Sha512),
         of(HashKind::Blake3),
     ])
+}
+
+/// Forgets some of the files, those after the ones that were forgotten last.
+fn forget(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (ino, dev): (i64, i64) = tx.prepare_cached(HAND)?.query_row([], key)?;
+    let mut reach = tx.prepare_cached(REACH)?;
+    let reached = reach.query_row((ino, dev, FORGET_ROWS - 1), key).optional()?;
+    let (to_ino, to_dev) = reached.unwrap_or((i64::MAX, i64::MAX));
+    tx.prepare_cached(FORGET)?.execute((ino, dev, to_ino, to_dev))?;
+    // At the end it begins anew.
+    let hand = reached.unwrap_or((i64::MIN, i64::MIN));
+    tx.prepare_cached(MOVE)?.execute(hand).map(drop)
 }
 
 /// Returns what the rows take on disk.
