@@ -175,6 +175,21 @@ fn compress_all<K: Kind>(lanes: usize, mut runs: Vec<Run<'_, K>>) {
     }
 }
 
+/// Takes eight lanes where there are `width_min` streams or more, and else one stream after the other.
+pub(super) fn in_lanes<K: Kind<State = [u32; W]>, const W: usize>(
+    runs: &mut [Run<'_, K>],
+    count: usize,
+    width_min: usize,
+    compress8: Compress<W, 8>,
+) {
+    if runs.len() >= width_min {
+        return transposed(runs, count, compress8);
+    }
+    for run in runs {
+        K::compress(run.state, run.blocks.get(..count).unwrap_or_default());
+    }
+}
+
 /// Transposes up to `N` states word by word for a function that takes them so; lanes without a run repeat the first
 /// one's work.
 pub(super) fn transposed<K: Kind<State = [u32; W]>, const W: usize, const N: usize>(

@@ -22,7 +22,7 @@ impl Kind for Sha1 {
 
     /// Two with SHA-NI, which are nearly as fast as eight in vectors.
     fn lanes() -> usize {
-        if sha_ni::is_there() { 2 } else { sys::sha1::width() }
+        if sha_ni::is_there() { 2 } else { sys::width() }
     }
 
     fn compress(state: &mut Self::State, blocks: &[Block]) {
@@ -40,11 +40,6 @@ impl Kind for Sha1 {
                 return;
             }
         }
-        if runs.len() >= sys::sha1::width_min() {
-            return chain::transposed(runs, count, sys::sha1::compress8);
-        }
-        for run in runs {
-            Self::compress(run.state, run.blocks.get(..count).unwrap_or_default());
-        }
+        chain::in_lanes(runs, count, sys::sha1::width_min(), sys::sha1::compress8);
     }
 }

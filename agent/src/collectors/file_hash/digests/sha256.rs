@@ -31,7 +31,7 @@ impl Kind for Sha256 {
 
     /// Two with SHA-NI; without it eight in AVX2, which are nearly as fast.
     fn lanes() -> usize {
-        if sha_ni::is_there() { 2 } else { sys::sha256::width() }
+        if sha_ni::is_there() { 2 } else { sys::width() }
     }
 
     fn compress(state: &mut Self::State, blocks: &[Block]) {
@@ -53,11 +53,6 @@ impl Kind for Sha256 {
                 return;
             }
         }
-        if runs.len() >= sys::sha256::width_min() {
-            return chain::transposed(runs, count, sys::sha256::compress8);
-        }
-        for run in runs {
-            Self::compress(run.state, run.blocks.get(..count).unwrap_or_default());
-        }
+        chain::in_lanes(runs, count, sys::sha256::width_min(), sys::sha256::compress8);
     }
 }

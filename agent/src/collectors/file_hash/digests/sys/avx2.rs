@@ -29,6 +29,33 @@ macro_rules! sixteen {
 }
 pub(super) use sixteen;
 
+/// A compression of big-endian words, for processors that have `$features`: of `$words` words of state, by the macro
+/// `$rounds`, which is given a state and the words of a block. Not a function, which would be compiled for AVX2 alone.
+macro_rules! compression {
+    ($name:ident, $features:literal, $words:literal, $rounds:ident) => {
+        #[target_feature(enable = $features)]
+        pub(in super::super) fn $name(
+            states: &mut States<$words, 8>,
+            streams: [&[Block]; 8],
+            count: usize,
+        ) {
+            let mut state = load(states);
+            let order = big_endian();
+            for n in 0..count {
+                let Some(blocks) = blocks(&streams, n) else { break };
+                let mut w = transposed(blocks).map(|words| _mm256_shuffle_epi8(words, order));
+                let before = state;
+                $rounds!(state, w);
+                for (word, before) in state.iter_mut().zip(before) {
+                    *word = _mm256_add_epi32(*word, before);
+                }
+            }
+            store(state, states);
+        }
+    };
+}
+pub(super) use compression;
+
 /// Rotates by `R` bits to the right; `L` is what is missing to 32.
 #[inline]
 #[target_feature(enable = "avx2")]

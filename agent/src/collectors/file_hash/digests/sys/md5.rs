@@ -10,15 +10,14 @@
     )
 )]
 
-use super::{Block, Lanes, States, lanes, one_by_one};
+#[cfg(target_arch = "x86_64")]
+use super::eight_lanes;
+use super::{Block, States, one_by_one};
 
 /// Returns how many streams are worth hashing at the same time.
 pub(in super::super) fn width() -> usize {
-    match lanes() {
-        Lanes::Avx2 | Lanes::Avx512 => 8,
-        Lanes::None if cfg!(target_arch = "x86_64") => 4,
-        Lanes::None => 1,
-    }
+    let least = if cfg!(target_arch = "x86_64") { 4 } else { 1 };
+    super::width().max(least)
 }
 
 /// Puts the first `count` blocks of each of four streams through their states.
@@ -34,15 +33,11 @@ pub(in super::super) fn compress4(states: &mut States<4, 4>, streams: [&[Block];
 
 /// The same with eight; without lanes for so many one after the other.
 pub(in super::super) fn compress8(states: &mut States<4, 8>, streams: [&[Block]; 8], count: usize) {
-    match lanes() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the processor has AVX-512F and AVX-512VL, and AVX2 with them, all that the function asks for.
-        Lanes::Avx512 => unsafe { avx512::compress(states, streams, count) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the processor has AVX2, the only thing that the function asks for.
-        Lanes::Avx2 => unsafe { avx2::compress(states, streams, count) },
-        _ => one_by_one(states, streams, count, md5::block_api::compress),
+    #[cfg(target_arch = "x86_64")]
+    if eight_lanes(states, streams, count, [avx2::compress, avx512::compress]) {
+        return;
     }
+    one_by_one(states, streams, count, md5::block_api::compress);
 }
 
 /// The 64 steps of RFC 1321 on vectors: `$m` are the sixteen words of a block, a lane each.
@@ -224,38 +219,31 @@ lanes!(
     }
 );
 
+/// Eight lanes, for processors that have `$features`.
 #[cfg(target_arch = "x86_64")]
-lanes!(
-    avx2,
-    "avx2",
-    8,
-    __m256i,
-    _mm256_add_epi32,
-    _mm256_and_si256,
-    _mm256_or_si256,
-    _mm256_xor_si256,
-    _mm256_slli_epi32,
-    _mm256_srli_epi32,
-    _mm256_set1_epi32,
-    _mm256_loadu_si256,
-    _mm256_storeu_si256,
-    use super::super::avx2::transposed;
-);
+macro_rules! eight_lanes_of {
+    ($name:ident, $features:literal) => {
+        lanes!(
+            $name,
+            $features,
+            8,
+            __m256i,
+            _mm256_add_epi32,
+            _mm256_and_si256,
+            _mm256_or_si256,
+            _mm256_xor_si256,
+            _mm256_slli_epi32,
+            _mm256_srli_epi32,
+            _mm256_set1_epi32,
+            _mm256_loadu_si256,
+            _mm256_storeu_si256,
+            use super::super::avx2::transposed;
+        );
+    };
+}
 
 #[cfg(target_arch = "x86_64")]
-lanes!(
-    avx512,
-    "avx2,avx512f,avx512vl",
-    8,
-    __m256i,
-    _mm256_add_epi32,
-    _mm256_and_si256,
-    _mm256_or_si256,
-    _mm256_xor_si256,
-    _mm256_slli_epi32,
-    _mm256_srli_epi32,
-    _mm256_set1_epi32,
-    _mm256_loadu_si256,
-    _mm256_storeu_si256,
-    use super::super::avx2::transposed;
-);
+eight_lanes_of!(avx2, "avx2");
+// The same in fewer instructions: the compiler finds those that rotate, and those that combine three.
+#[cfg(target_arch = "x86_64")]
+eight_lanes_of!(avx512, "avx2,avx512f,avx512vl");

@@ -17,6 +17,10 @@ pub(super) type States<const W: usize, const N: usize> = [[u32; N]; W];
 pub(super) type Compress<const W: usize, const N: usize> =
     fn(&mut States<W, N>, [&[Block]; N], usize);
 
+/// The same, to be called only where the processor has what the function asks for.
+#[cfg(target_arch = "x86_64")]
+type Needing<const W: usize, const N: usize> = unsafe fn(&mut States<W, N>, [&[Block]; N], usize);
+
 /// What a processor has for eight lanes, the best of it last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lanes {
@@ -37,6 +41,30 @@ fn lanes() -> Lanes {
         return if has_more { Lanes::Avx512 } else { Lanes::Avx2 };
     }
     Lanes::None
+}
+
+/// Returns how many streams have a lane each in the vectors of this processor: eight or one.
+pub(super) fn width() -> usize {
+    if lanes() == Lanes::None { 1 } else { 8 }
+}
+
+/// Puts blocks through eight states by the better of two ways; `false` when the processor has neither and nothing was done.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "what a processor has is called where it has it")]
+fn eight_lanes<const W: usize>(
+    states: &mut States<W, 8>,
+    streams: [&[Block]; 8],
+    count: usize,
+    [avx2, avx512]: [Needing<W, 8>; 2],
+) -> bool {
+    match lanes() {
+        Lanes::None => return false,
+        // SAFETY: the processor has AVX2, the only thing that the function asks for.
+        Lanes::Avx2 => unsafe { avx2(states, streams, count) },
+        // SAFETY: the processor has AVX2, AVX-512F and AVX-512VL, all that the function asks for.
+        Lanes::Avx512 => unsafe { avx512(states, streams, count) },
+    }
+    true
 }
 
 /// Returns block `n` of each stream; `None` when one is shorter.

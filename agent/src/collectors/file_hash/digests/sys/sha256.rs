@@ -9,7 +9,9 @@ pub(super) mod eight;
 #[cfg(target_arch = "x86_64")]
 mod one;
 
-use super::{Block, Lanes, States, lanes};
+#[cfg(target_arch = "x86_64")]
+use super::eight_lanes;
+use super::{Block, Lanes, States, lanes, one_by_one};
 
 /// The constants of the 64 rounds, FIPS 180-4.
 #[rustfmt::skip]
@@ -23,11 +25,6 @@ pub(super) const K: [u32; 64] = [
     0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
-
-/// Returns how many streams are worth hashing at the same time.
-pub(in super::super) fn width() -> usize {
-    if lanes() == Lanes::None { 1 } else { 8 }
-}
 
 /// Returns how many streams are faster in eight lanes than one after the other.
 pub(in super::super) fn width_min() -> usize {
@@ -54,13 +51,9 @@ pub(in super::super) fn compress(state: &mut [u32; 8], blocks: &[Block]) {
 
 /// Puts the first `count` blocks of each of eight streams through their states.
 pub(in super::super) fn compress8(states: &mut States<8, 8>, streams: [&[Block]; 8], count: usize) {
-    match lanes() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the processor has AVX-512F and AVX-512VL, and AVX2 with them, all that the function asks for.
-        Lanes::Avx512 => unsafe { eight::avx512(states, streams, count) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the processor has AVX2, the only thing that the function asks for.
-        Lanes::Avx2 => unsafe { eight::avx2(states, streams, count) },
-        _ => super::one_by_one(states, streams, count, compress),
+    #[cfg(target_arch = "x86_64")]
+    if eight_lanes(states, streams, count, [eight::avx2, eight::avx512]) {
+        return;
     }
+    one_by_one(states, streams, count, compress);
 }

@@ -3,7 +3,7 @@
 #[allow(clippy::wildcard_imports, reason = "the names say whose they are")]
 use std::arch::x86_64::*;
 
-use super::super::avx2::{big_endian, load, right, store, transposed, xor3};
+use super::super::avx2::{big_endian, compression, load, right, store, transposed, xor3};
 use super::super::blocks;
 use super::{Block, States};
 
@@ -25,38 +25,20 @@ macro_rules! later {
     };
 }
 
-/// The compression, for processors that have `$features`.
-macro_rules! compression {
-    ($name:ident, $features:literal) => {
-        #[target_feature(enable = $features)]
-        pub(in super::super) fn $name(
-            states: &mut States<5, 8>,
-            streams: [&[Block]; 8],
-            count: usize,
-        ) {
-            let mut state = load(states);
-            let order = big_endian();
-            for n in 0..count {
-                let Some(blocks) = blocks(&streams, n) else { break };
-                let mut w = transposed(blocks).map(|words| _mm256_shuffle_epi8(words, order));
-                let before = state;
-                rounds!(state, w, chosen, 0x5a82_7999, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-                later!(state, w, chosen, 0x5a82_7999, 0 1 2 3);
-                later!(state, w, parity, 0x6ed9_eba1, 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7);
-                later!(state, w, majority, 0x8f1b_bcdc, 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11);
-                later!(state, w, parity, 0xca62_c1d6, 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-                for (word, before) in state.iter_mut().zip(before) {
-                    *word = _mm256_add_epi32(*word, before);
-                }
-            }
-            store(state, states);
-        }
+/// The 80 rounds of a block.
+macro_rules! eighty {
+    ($state:ident, $w:ident) => {
+        rounds!($state, $w, chosen, 0x5a82_7999, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        later!($state, $w, chosen, 0x5a82_7999, 0 1 2 3);
+        later!($state, $w, parity, 0x6ed9_eba1, 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7);
+        later!($state, $w, majority, 0x8f1b_bcdc, 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11);
+        later!($state, $w, parity, 0xca62_c1d6, 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     };
 }
 
-compression!(avx2, "avx2");
+compression!(avx2, "avx2", 5, eighty);
 // The same in fewer instructions: the compiler finds those that rotate, and those that combine three.
-compression!(avx512, "avx2,avx512f,avx512vl");
+compression!(avx512, "avx2,avx512f,avx512vl", 5, eighty);
 
 /// One round, of which the function of three words is `mixed` already.
 #[inline]

@@ -3,55 +3,37 @@
 #[allow(clippy::wildcard_imports, reason = "the names say whose they are")]
 use std::arch::x86_64::*;
 
-use super::super::avx2::{big_endian, load, right, sixteen, store, transposed, xor3};
+use super::super::avx2::{big_endian, compression, load, right, sixteen, store, transposed, xor3};
 use super::super::blocks;
 use super::{Block, K, States};
 
-/// The compression, for processors that have `$features`.
-macro_rules! compression {
-    ($name:ident, $features:literal) => {
-        #[target_feature(enable = $features)]
-        pub(in super::super) fn $name(
-            states: &mut States<8, 8>,
-            streams: [&[Block]; 8],
-            count: usize,
-        ) {
-            let mut state = load(states);
-            let order = big_endian();
-            for n in 0..count {
-                let Some(blocks) = blocks(&streams, n) else { break };
-                let mut w = transposed(blocks).map(|words| _mm256_shuffle_epi8(words, order));
-                let before = state;
-                for (turn, constants) in K.as_chunks::<16>().0.iter().enumerate() {
-                    macro_rules! schedule {
-                        ($at:literal) => {
-                            let sum = _mm256_add_epi32(w[$at], w[($at + 9) % 16]);
-                            w[$at] = next(sum, w[($at + 1) % 16], w[($at + 14) % 16]);
-                        };
-                    }
-                    macro_rules! round {
-                        ($at:literal) => {
-                            let constant = _mm256_set1_epi32(constants[$at].cast_signed());
-                            state = round(state, _mm256_add_epi32(w[$at], constant));
-                        };
-                    }
-                    if turn > 0 {
-                        sixteen!(schedule);
-                    }
-                    sixteen!(round);
-                }
-                for (word, before) in state.iter_mut().zip(before) {
-                    *word = _mm256_add_epi32(*word, before);
-                }
+/// The 64 rounds of a block.
+macro_rules! rounds {
+    ($state:ident, $w:ident) => {
+        for (turn, constants) in K.as_chunks::<16>().0.iter().enumerate() {
+            macro_rules! schedule {
+                ($at:literal) => {
+                    let sum = _mm256_add_epi32($w[$at], $w[($at + 9) % 16]);
+                    $w[$at] = next(sum, $w[($at + 1) % 16], $w[($at + 14) % 16]);
+                };
             }
-            store(state, states);
+            macro_rules! round {
+                ($at:literal) => {
+                    let constant = _mm256_set1_epi32(constants[$at].cast_signed());
+                    $state = round($state, _mm256_add_epi32($w[$at], constant));
+                };
+            }
+            if turn > 0 {
+                sixteen!(schedule);
+            }
+            sixteen!(round);
         }
     };
 }
 
-compression!(avx2, "avx2");
+compression!(avx2, "avx2", 8, rounds);
 // The same in half of the instructions: the compiler finds those that rotate, and those that combine three.
-compression!(avx512, "avx2,avx512f,avx512vl");
+compression!(avx512, "avx2,avx512f,avx512vl", 8, rounds);
 
 /// One round; `added` is the word and the constant.
 #[inline]
