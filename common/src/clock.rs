@@ -75,13 +75,23 @@ impl Timestamp {
             (20, in_day % 1_000 / 10),
         ];
         for (at, number) in pairs {
-            let [tens, ones] = text.get_mut(at..at + 2)?.as_mut_array()?;
-            (*tens, *ones) = (digit(number / 10), digit(number % 10));
+            let pair = PAIRS.get(usize::try_from(number).ok()?)?;
+            *text.get_mut(at..at + 2)?.as_mut_array()? = *pair;
         }
         *text.get_mut(22)? = digit(in_day % 10);
         Some(text)
     }
 }
+
+/// The numbers below 100 as text.
+const PAIRS: &[[u8; 2]] = b"\
+    0001020304050607080910111213141516171819\
+    2021222324252627282930313233343536373839\
+    4041424344454647484950515253545556575859\
+    6061626364656667686970717273747576777879\
+    8081828384858687888990919293949596979899"
+    .as_chunks()
+    .0;
 
 /// Returns a number below 10 as text.
 fn digit(number: u64) -> u8 {

@@ -16,16 +16,12 @@ pub fn jsonl(row: &Row, line: &mut Vec<u8>) -> io::Result<()> {
     put(line, b",\"errno\":", &row.errno)?;
     put(line, b",\"size\":", &row.size)?;
     put_times(line, row)?;
-    let numbers: [(&[u8], u32); 3] =
-        [(b",\"mode\":", row.mode), (b",\"uid\":", row.uid), (b",\"gid\":", row.gid)];
-    for (name, n) in numbers {
-        put(line, name, &n)?;
-    }
-    let numbers: [(&[u8], u64); 3] =
-        [(b",\"nlink\":", row.nlink), (b",\"dev\":", row.dev), (b",\"ino\":", row.ino)];
-    for (name, n) in numbers {
-        put(line, name, &n)?;
-    }
+    put(line, b",\"mode\":", &row.mode)?;
+    put(line, b",\"uid\":", &row.uid)?;
+    put(line, b",\"gid\":", &row.gid)?;
+    put(line, b",\"nlink\":", &row.nlink)?;
+    put(line, b",\"dev\":", &row.dev)?;
+    put(line, b",\"ino\":", &row.ino)?;
     if let Some(target) = &row.link_target {
         line.push(b',');
         put_path(line, "link_target", target)?;
@@ -41,14 +37,19 @@ pub fn jsonl(row: &Row, line: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a value behind its name, which comes with all that JSON wants around it.
-fn put<T: Serialize + ?Sized>(line: &mut Vec<u8>, name: &[u8], value: &T) -> io::Result<()> {
+/// Writes a value behind its name, which comes with all that JSON wants around it. A name whose length the compiler knows
+/// is copied in place, any other by a call.
+fn put<const N: usize, T: Serialize + ?Sized>(
+    line: &mut Vec<u8>,
+    name: &[u8; N],
+    value: &T,
+) -> io::Result<()> {
     line.extend_from_slice(name);
     Ok(serde_json::to_writer(line, value)?)
 }
 
 /// A word of ours has nothing to escape.
-fn put_word(line: &mut Vec<u8>, name: &[u8], word: &str) {
+fn put_word<const N: usize>(line: &mut Vec<u8>, name: &[u8; N], word: &str) {
     line.extend_from_slice(name);
     line.extend_from_slice(word.as_bytes());
     line.push(b'"');
@@ -56,7 +57,7 @@ fn put_word(line: &mut Vec<u8>, name: &[u8], word: &str) {
 
 /// Neither has a time. Of the four some mostly are the same moment.
 fn put_times(line: &mut Vec<u8>, row: &Row) -> io::Result<()> {
-    let times: [(&[u8], Option<i64>); 4] = [
+    let times = [
         (b",\"mtime\":", Some(row.mtime_ns)),
         (b",\"ctime\":", Some(row.ctime_ns)),
         (b",\"atime\":", Some(row.atime_ns)),
