@@ -23,6 +23,7 @@ type Needing<const W: usize, const N: usize> = unsafe fn(&mut States<W, N>, [&[B
 
 /// What a processor has for eight lanes, the best of it last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no other kind has them"))]
 pub(super) enum Lanes {
     /// No lanes for eight.
     None,
@@ -68,6 +69,7 @@ fn eight_lanes<const W: usize>(
 }
 
 /// Returns block `n` of each stream; `None` when one is shorter.
+#[cfg(target_arch = "x86_64")]
 #[inline]
 fn blocks<'a, const N: usize>(streams: &[&'a [Block]; N], n: usize) -> Option<[&'a Block; N]> {
     let mut found = [streams.first()?.get(n)?; N];
