@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::result::{FileKind, Row};
+use common::result::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 
 use super::named::Named;
@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::resume::put_done_with;
 
 /// Leaves of one batch; few in tests, so that small trees are interrupted within.
-const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
+pub(super) const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
 /// Entries of one batch, counted ones included.
 const ENTRIES_MAX: usize = if cfg!(test) { 5 } else { 512 };
 /// Folders whose descriptors one batch holds open.
@@ -71,6 +71,13 @@ impl Found {
     /// Makes a row that cost nothing to speak of.
     pub(super) fn free(row: Row) -> Self {
         Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None, verdict: Verdict::None }
+    }
+}
+
+/// Holds nothing, and no memory of its own.
+impl Default for Found {
+    fn default() -> Self {
+        Self::free(Row::bare(Vec::new(), FileKind::Unknown, FileStatus::Ok, 0))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::batch::Outcome;
+use super::batch::{LEAVES_MAX, Outcome};
+use super::boxes::Boxes;
 use super::window::{Place, Window};
 use crate::session::{Lap, Session, Stop};
 
@@ -16,6 +17,8 @@ pub(super) struct Delivery<'a> {
     outcomes: Vec<(Place, Outcome)>,
     /// Bytes that were read for them and are not counted yet.
     bytes: u64,
+    /// For the rows of the next batch.
+    pub(super) boxes: Boxes,
     began: Instant,
     /// Restarted at the end of each entry.
     pub(super) lap: Lap,
@@ -24,7 +27,14 @@ pub(super) struct Delivery<'a> {
 impl<'a> Delivery<'a> {
     pub(super) fn new(window: &'a Window) -> Self {
         let lap = Lap::begin();
-        Self { window, outcomes: Vec::new(), bytes: 0, began: lap.at(), lap }
+        Self {
+            window,
+            outcomes: Vec::new(),
+            bytes: 0,
+            boxes: Boxes::default(),
+            began: lap.at(),
+            lap,
+        }
     }
 
     /// Begins with the next batch.
@@ -59,5 +69,6 @@ impl<'a> Delivery<'a> {
     /// Puts everything into the window.
     pub(super) fn deliver(&mut self) {
         self.window.put(self.outcomes.drain(..), std::mem::take(&mut self.bytes));
+        self.window.refill(&mut self.boxes, LEAVES_MAX);
     }
 }

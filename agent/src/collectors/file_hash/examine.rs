@@ -6,9 +6,10 @@ use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::batch::{Found, Leaf, Outcome};
+use super::delivery::Delivery;
 use super::plan::Plan;
 use super::{meta, tally};
-use crate::session::{Cost, Lap, Session, Stop, Wait, blocking};
+use crate::session::{Cost, Session, Stop, Wait, blocking};
 
 /// A file that is open and not read yet.
 #[derive(Debug)]
@@ -87,18 +88,18 @@ impl<'a> Examiner<'a> {
         Ok(if self.can_ask { Looked::Ask(leaf, Box::new(stat)) } else { Looked::Read(leaf) })
     }
 
-    /// Opens a file that is to be read. It takes the time since the last lap.
+    /// Opens a file that is to be read. It takes the time since the delivery's last lap.
     pub(super) fn open(
         &self,
         folder: &OwnedFd,
         leaf: Leaf,
-        lap: &mut Lap,
+        delivery: &mut Delivery<'_>,
         session: &dyn Session,
     ) -> Opened {
         session.take_in_hand(leaf.named.path());
         let opened = open_file(folder, leaf.named.name());
         let opened = opened.and_then(|file| Ok((meta::of_open(&file)?, file)));
-        lap.ends(session, Wait::Open);
+        delivery.lap.ends(session, Wait::Open);
         let (before, file) = match opened {
             Ok(opened) => opened,
             Err(errno) => {
@@ -123,7 +124,7 @@ impl<'a> Examiner<'a> {
             return done(self.unread(folder, leaf, &before));
         }
         let row = meta::row(leaf.named.into_path(), &before, FileStatus::Ok);
-        Opened::Open(Open { file, found: Box::new(Found::free(row)), expected: None })
+        Opened::Open(Open { file, found: delivery.boxes.pack(row), expected: None })
     }
 
     fn filtered(&self, leaf: &Leaf, stat: &Statx) -> Option<&'static str> {

@@ -20,6 +20,7 @@
 
 mod ahead;
 mod batch;
+mod boxes;
 mod delivery;
 mod digests;
 mod examine;

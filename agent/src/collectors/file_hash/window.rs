@@ -12,6 +12,7 @@ use rustix::fd::OwnedFd;
 use self::state::{Ready, State};
 use super::ahead::{Ahead, Asked};
 use super::batch::{Batch, Outcome};
+use super::boxes::Boxes;
 use super::stream::Stream;
 use super::tally;
 use super::upload::Uploads;
@@ -191,6 +192,11 @@ impl Window {
                 *found = Some(outcome);
             }
         }
+    }
+
+    /// Gives a worker boxes of rows that left, until it has `count`.
+    pub(super) fn refill(&self, boxes: &mut Boxes, count: usize) {
+        boxes.refill(&mut self.lock().boxes, count);
     }
 
     /// Emits what is complete from the front on. One thread emits, the others go on.

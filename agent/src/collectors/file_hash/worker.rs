@@ -7,7 +7,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;
 
-use super::batch::{Batch, Found, Item, Leaf, Outcome};
+use super::batch::{Batch, Item, Leaf, Outcome};
 use super::delivery::Delivery;
 use super::examine::{Examiner, Looked, Opened};
 use super::links::Links;
@@ -169,7 +169,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             match answer {
                 Answer::Known(digests) => {
                     let row = recall::row(leaf.named.into_path(), &stat, digests);
-                    let found = Box::new(Found::free(row));
+                    let found = self.delivery.boxes.pack(row);
                     let outcome = Outcome::judged(self.shared.plan, found, 0);
                     self.delivery.add(place, outcome, self.session)?;
                 }
@@ -192,7 +192,7 @@ impl<'a, 'p> Worker<'a, 'p> {
         let Some(folder) = folders.get(leaf.folder) else {
             return delivery.add(place, without_folder(leaf), *session);
         };
-        let mut open = match self.examiner.open(folder, leaf, &mut delivery.lap, *session) {
+        let mut open = match self.examiner.open(folder, leaf, delivery, *session) {
             Opened::Done(outcome) => return delivery.add(place, outcome, *session),
             Opened::Open(open) => open,
         };

@@ -13,6 +13,7 @@ use super::Place;
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::ahead::Ahead;
 use crate::collectors::file_hash::batch::{Batch, Outcome, Verdict};
+use crate::collectors::file_hash::boxes::Boxes;
 use crate::collectors::file_hash::resume::done_with;
 use crate::collectors::file_hash::stream::Stream;
 use crate::collectors::file_hash::tally;
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) cursor: Cursor,
     rules: tally::Rules,
     pub(super) failure: Option<CollectError>,
+    /// Those of rows that left.
+    pub(super) boxes: Boxes,
 }
 
 /// Rows that may leave.
@@ -86,6 +89,7 @@ impl State {
             cursor,
             rules,
             failure: None,
+            boxes: Boxes::default(),
         }
     }
 
@@ -163,6 +167,7 @@ impl State {
             for outcome in slot.outcomes.drain(..until).flatten() {
                 tally::add(&mut self.cursor.footer, &outcome, &self.rules);
                 if let Outcome::Row(found) = outcome {
+                    let found = self.boxes.unpack(found);
                     after = found.after;
                     if found.verdict == Verdict::Unmatched {
                         kept_back = Some(found.row.path);
