@@ -121,7 +121,12 @@ impl<K: Kind> Chain<K> {
     }
 
     fn digest(&self) -> Digest {
-        self.state.as_ref().iter().flat_map(|word| K::word(*word)).collect()
+        let words = self.state.as_ref();
+        let mut digest = Digest::from_elem(0, 4 * words.len());
+        for (place, word) in digest.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = K::word(*word);
+        }
+        digest
     }
 }
 
