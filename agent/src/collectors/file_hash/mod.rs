@@ -5,8 +5,8 @@
 //! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`ahead`], [`digests`],
 //!   [`pages`]: files, read once.
 //! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
-//! * [`worker`], [`delivery`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor. [`upload`]: files
-//!   that match, before their rows.
+//! * [`worker`], [`delivery`], [`boxes`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
+//!   [`upload`]: files that match, before their rows.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
