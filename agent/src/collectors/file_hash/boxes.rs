@@ -16,9 +16,14 @@ pub(super) struct Boxes(Vec<Box<Found>>);
 impl Boxes {
     /// Puts a row that cost nothing to speak of into a box.
     pub(super) fn pack(&mut self, row: Row) -> Box<Found> {
-        let mut found = self.0.pop().unwrap_or_default();
-        *found = Found::free(row);
-        found
+        let found = Found::free(row);
+        match self.0.pop() {
+            Some(mut kept) => {
+                *kept = found;
+                kept
+            }
+            None => Box::new(found),
+        }
     }
 
     /// Returns what is in a box, and keeps the box.
