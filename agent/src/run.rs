@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::amqp::{AmqpError, Link, Session};
-use common::process::Meter;
+use common::process::{CostSource, Meter};
 use common::profile::{Scope, Tag, tag};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -124,10 +124,11 @@ async fn connected(
     is_idle: &CancellationToken,
 ) {
     let mut link = Link::new(config.link.clone());
-    let mut meter = Meter::default();
+    let mut cost =
+        if config.shares_process { CostSource::Shared } else { CostSource::Own(Meter::default()) };
     while let Some(session) = link.connect(stop).await {
         info!(agent = %core.agent, "connected");
-        match serve(core, config, &session, &mut meter, is_idle).await {
+        match serve(core, config, &session, &mut cost, is_idle).await {
             Ok(()) => return session.close().await,
             Err(error) => warn!(agent = %core.agent, %error, "connection lost"),
         }
@@ -144,7 +145,7 @@ async fn serve(
     core: &Core,
     config: &Config,
     session: &Session,
-    meter: &mut Meter,
+    cost: &mut CostSource,
     is_idle: &CancellationToken,
 ) -> Result<(), AmqpError> {
     let publisher = session.publisher().await?;
@@ -155,7 +156,7 @@ async fn serve(
         () = session.closed() => Err(AmqpError::Gone("the broker closed it".to_owned())),
         error = core.tasks.watch("outbox", outbox::publish(core, &publisher)) => Err(error),
         error = core.tasks.watch("reader", reader::read(core, session, quiet)) => Err(error),
-        error = core.tasks.watch("telemetry", telemetry::publish(core, &publisher, meter, interval)) => Err(error),
+        error = core.tasks.watch("telemetry", telemetry::publish(core, &publisher, cost, interval)) => Err(error),
         () = core.tasks.watch("prune", prune(core)) => Ok(()),
     }
 }

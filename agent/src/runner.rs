@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
-use common::process::Meter;
+use common::process::{CostSource, Meter};
 use common::profile::{Said, Scope};
 use common::result::{FilesFooter, State};
 use tokio::sync::mpsc;
@@ -201,9 +201,9 @@ impl Runner for Collectors {
         match &task.work {
             Work::Hunt(hunt) => file_hash::collect(&hunt.file_hash, session).map(Some),
             Work::Profile(args) => {
-                let mut meter = Meter::default();
+                let mut cost = CostSource::Own(Meter::default());
                 let mut told = || {
-                    let telemetry = telemetry::sample(core, &mut meter);
+                    let telemetry = telemetry::sample(core, &mut cost);
                     let telemetry = telemetry.map_err(|problem| problem.to_string())?;
                     Ok(Said { telemetry, tasks: core.tasks.running() })
                 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::amqp::{AmqpError, Message, PublishError, Publisher};
 use common::ids::RequestId;
 use common::limits::TELEMETRY_WAITING_MAX;
-use common::process::Meter;
+use common::process::CostSource;
 use common::profile::capture;
 use common::request::hunt::FILE_HASH;
 use common::request::profile::ProfileKind;
@@ -29,14 +29,14 @@ pub fn capabilities() -> Vec<String> {
 pub(crate) async fn publish(
     core: &Core,
     publisher: &Publisher,
-    meter: &mut Meter,
+    cost: &mut CostSource,
     interval: Duration,
 ) -> AmqpError {
     let mut beat = tokio::time::interval(interval.max(Duration::from_millis(1)));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        match sample(core, meter) {
+        match sample(core, cost) {
             Ok(sample) => match publisher.publish(message(core, &sample)).await {
                 Ok(()) => {}
                 Err(PublishError::Refused(why)) => debug!(error = why, "telemetry not taken"),
@@ -49,10 +49,10 @@ pub(crate) async fn publish(
 }
 
 /// Takes one sample.
-pub fn sample(core: &Core, meter: &mut Meter) -> Result<Telemetry, JournalError> {
+pub fn sample(core: &Core, cost: &mut CostSource) -> Result<Telemetry, JournalError> {
     let place = core.journal.stream_place()?;
     let (outbox_messages, outbox_bytes) = core.journal.outbox_size();
-    let cost = meter.read();
+    let cost = cost.read();
     Ok(Telemetry {
         agent: core.agent.clone(),
         at: core.now(),
