@@ -171,6 +171,14 @@ limits! {
     PROFILE_LOCATIONS_MAX: usize = 262_144, "the profile is refused";
     /// Mappings of one profile.
     PROFILE_MAPPINGS_MAX: usize = 4_096, "further mappings are left out; from an endpoint: the profile is refused";
+    /// Text of a label in a profile from an endpoint.
+    PROFILE_LABEL_BYTES_MAX: usize = 256, "the profile is refused";
+    /// Names and files of all places of a profile, once they are known, inlined functions included.
+    PROFILE_NAMED_BYTES_MAX: usize = 67_108_864, "the view is refused";
+    /// Frames of all stacks of a profile, or of many as one, inlined functions included.
+    PROFILE_STEPS_MAX: usize = 4_000_000, "the view is refused";
+    /// Views of profiles that are made at once.
+    PROFILE_VIEWS_MAX: usize = 2, "the next view waits";
     /// Values of a sample in a profile from an endpoint.
     PROFILE_VALUES_MAX: usize = 4, "the profile is refused";
     /// Strings of a profile from an endpoint.
@@ -257,12 +265,20 @@ limits! {
     TEXT_BYTES_MAX: usize = 1_024, "the text is cut";
     /// The handshake of a connection to the API over TLS.
     TLS_HANDSHAKE_MS_MAX: u64 = 10_000, "the connection is closed";
-    /// Handshakes that are open at once.
-    TLS_HANDSHAKES_MAX: usize = 256, "the oldest is given up";
+    /// Connections to the API that are open at once, also at most a quarter of the descriptors that the process may have.
+    HTTP_CONNECTIONS_MAX: usize = 512, "the oldest one without a token is closed, else the oldest";
+    /// Those from one address that is not loopback.
+    HTTP_CONNECTIONS_PER_PEER_MAX: usize = 64, "the oldest of that address is closed";
+    /// How long the header of a request may take, and a connection be idle between two requests.
+    HTTP_HEADER_MS_MAX: u64 = 20_000, "the connection is closed";
+    /// What is held of a request before its handler reads it: headers included.
+    HTTP_BUFFER_BYTES_MAX: usize = 65_536, "431, and the connection is closed";
     /// Size of one program, or its debug companion, that is added to the symbols.
     SYMBOLS_FILE_BYTES_MAX: u64 = 2 << 30, "the file is refused";
     /// Size of all symbols that were added.
     SYMBOLS_BYTES_MAX: u64 = 16 << 30, "further files are refused until some are deleted from the folder `symbols`";
+    /// Readers of the store that stay open between two questions.
+    STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
     /// Size of the queue of one agent.

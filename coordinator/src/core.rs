@@ -1,12 +1,12 @@
 //! What every part of the running coordinator shares.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use common::amqp::Publisher;
 use common::clock::Clock;
 use common::ids::{JournalId, RequestId};
-use common::limits::PROFILE_LANES;
+use common::limits::{PROFILE_LANES, PROFILE_VIEWS_MAX, STORE_READERS_IDLE_MAX};
 use common::request::sign::Trust;
 use common::tasks::Tasks;
 use tokio::sync::{Notify, Semaphore};
@@ -45,12 +45,15 @@ pub struct Core {
     pub scans: Semaphore,
     /// Profiles of the coordinator itself: few at once.
     pub profiles: Semaphore,
+    /// Views of profiles: few at once. Held by the work itself, which goes on when its client has gone.
+    pub views: Arc<Semaphore>,
     /// Requests that are being published.
     pub turns: Turns,
     /// Requests to the coordinator itself that it carries out, and how each is cancelled.
     pub own: Mutex<BTreeMap<RequestId, CancellationToken>>,
     /// The life of this process, under which its own results and telemetry go.
     pub journal: JournalId,
+    readers: Arc<Mutex<Vec<Reader>>>,
     trust: RwLock<Trust>,
     publisher: Mutex<Option<Publisher>>,
     health: Mutex<BrokerHealth>,
@@ -84,9 +87,11 @@ impl Core {
             changed: Notify::new(),
             scans: Semaphore::new(SCANS_MAX),
             profiles: Semaphore::new(PROFILE_LANES),
+            views: Arc::new(Semaphore::new(PROFILE_VIEWS_MAX)),
             turns: Turns::default(),
             own: Mutex::default(),
             journal: JournalId::new(),
+            readers: Arc::default(),
             trust: RwLock::new(trust),
             publisher: Mutex::new(None),
             health: Mutex::new(health),
@@ -103,11 +108,38 @@ impl Core {
         E: From<StoreError> + Send + 'static,
     {
         let place = self.place.clone();
-        let read = move || function(&place.reader()?);
+        let readers = Arc::clone(&self.readers);
+        let read = move || {
+            // A reader that is open needs no descriptors: questions are answered though none is left.
+            let open = lock(&readers).pop();
+            let reader = open.map_or_else(|| place.reader(), Ok)?;
+            let answer = function(&reader);
+            let mut readers = lock(&readers);
+            if readers.len() < STORE_READERS_IDLE_MAX {
+                readers.push(reader);
+            }
+            answer
+        };
         match tokio::task::spawn_blocking(read).await {
             Ok(result) => result,
             Err(problem) => Err(StoreError::Broken(format!("a reader died: {problem}")).into()),
         }
+    }
+
+    /// Runs the making of a view on a thread that may block, a few at once.
+    pub async fn view<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.views).acquire_owned().await;
+        let permit = permit.map_err(|_| StoreError::Ended)?;
+        let work = move || {
+            let made = work();
+            drop(permit);
+            made
+        };
+        let made = tokio::task::spawn_blocking(work).await;
+        made.map_err(|problem| StoreError::Broken(format!("a view died: {problem}")))
     }
 
     /// Returns what is trusted now.
@@ -140,4 +172,8 @@ impl Core {
     pub fn health(&self) -> BrokerHealth {
         self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,9 +10,9 @@ use flate2::read::GzDecoder;
 use prost::Message;
 
 use crate::limits::{
-    PROFILE_FRAMES_MAX, PROFILE_LOCATIONS_MAX, PROFILE_MAPPINGS_MAX, PROFILE_SAMPLE_BYTES_MAX,
-    PROFILE_STACKS_MAX, PROFILE_STRINGS_MAX, PROFILE_UNPACKED_BYTES_MAX, PROFILE_VALUES_MAX,
-    TEXT_BYTES_MAX,
+    PROFILE_FRAMES_MAX, PROFILE_LABEL_BYTES_MAX, PROFILE_LOCATIONS_MAX, PROFILE_MAPPINGS_MAX,
+    PROFILE_SAMPLE_BYTES_MAX, PROFILE_STACKS_MAX, PROFILE_STRINGS_MAX, PROFILE_UNPACKED_BYTES_MAX,
+    PROFILE_VALUES_MAX, TEXT_BYTES_MAX,
 };
 use crate::profile::protos;
 
@@ -30,9 +30,16 @@ pub enum DecodeError {
     /// Not the wire format.
     #[error("not a pprof message: {0}")]
     Wire(String),
-    /// More than the limit of it.
-    #[error("too much: {0}")]
-    TooMuch(&'static str),
+    /// More of something than its bound.
+    #[error("too much: {found} {what}, at most {max}")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// How much there is; the count stops where the bound is passed.
+        found: usize,
+        /// The bound.
+        max: usize,
+    },
     /// A reference to what is not there, or a value that cannot be.
     #[error("inconsistent: {0}")]
     Inconsistent(&'static str),
@@ -45,7 +52,7 @@ pub fn decode(gzip: &[u8]) -> Result<protos::Profile, DecodeError> {
     let unpacked = GzDecoder::new(gzip).take(limit).read_to_end(&mut bytes);
     unpacked.map_err(|error| DecodeError::Gzip(error.to_string()))?;
     if bytes.len() > PROFILE_UNPACKED_BYTES_MAX {
-        return Err(DecodeError::TooMuch("unpacked bytes"));
+        return Err(too_much("unpacked bytes", bytes.len(), PROFILE_UNPACKED_BYTES_MAX));
     }
     count(&bytes)?;
     let profile = protos::Profile::decode(bytes.as_slice())
@@ -54,49 +61,74 @@ pub fn decode(gzip: &[u8]) -> Result<protos::Profile, DecodeError> {
     Ok(profile)
 }
 
+fn too_much(what: &'static str, found: usize, max: usize) -> DecodeError {
+    DecodeError::TooMuch { what, found, max }
+}
+
 /// Counts the parts of the message, without building anything.
 fn count(bytes: &[u8]) -> Result<(), DecodeError> {
-    let mut room = [
-        (1, PROFILE_VALUES_MAX, "sample types"),
-        (2, PROFILE_STACKS_MAX, "samples"),
-        (3, PROFILE_MAPPINGS_MAX, "mappings"),
-        (4, PROFILE_LOCATIONS_MAX, "locations"),
-        (5, 0, "functions"),
-        (6, PROFILE_STRINGS_MAX, "strings"),
-        (13, 0, "comments"),
+    let mut counted = [
+        (1, 0, PROFILE_VALUES_MAX, "sample types"),
+        (2, 0, PROFILE_STACKS_MAX, "samples"),
+        (3, 0, PROFILE_MAPPINGS_MAX, "mappings"),
+        (4, 0, PROFILE_LOCATIONS_MAX, "locations"),
+        (5, 0, 0, "functions"),
+        (6, 0, PROFILE_STRINGS_MAX, "strings"),
+        (13, 0, 0, "comments"),
     ];
     let mut rest = bytes;
     while let Some((number, body)) = field(&mut rest)? {
-        let entry = room.iter_mut().find(|(field, ..)| *field == number);
-        if let Some((_, left, name)) = entry {
-            *left = left.checked_sub(1).ok_or(DecodeError::TooMuch(name))?;
+        let entry = counted.iter_mut().find(|(field, ..)| *field == number);
+        if let Some((_, found, max, name)) = entry {
+            *found += 1;
+            within(name, *found, *max)?;
         }
         match number {
-            2 if body.len() > PROFILE_SAMPLE_BYTES_MAX => {
-                return Err(DecodeError::TooMuch("bytes of a sample"));
+            2 => {
+                within("bytes of a sample", body.len(), PROFILE_SAMPLE_BYTES_MAX)?;
+                count_numbers(body, 1, PROFILE_FRAMES_MAX, "frames of a sample")?;
+                count_numbers(body, 2, PROFILE_VALUES_MAX, "values of a sample")?;
+                count_inner(body, 3, 4, "labels of a sample")?;
             }
-            2 => count_inner(body, 3, 4, "labels of a sample")?,
             4 => count_inner(body, 4, 0, "lines")?,
-            6 if body.len() > TEXT_BYTES_MAX * 4 => {
-                return Err(DecodeError::TooMuch("bytes of a string"));
-            }
+            6 => within("bytes of a string", body.len(), TEXT_BYTES_MAX * 4)?,
             _ => {}
         }
     }
     Ok(())
 }
 
+fn within(what: &'static str, found: usize, max: usize) -> Result<(), DecodeError> {
+    if found > max { Err(too_much(what, found, max)) } else { Ok(()) }
+}
+
 fn count_inner(
     mut rest: &[u8],
     counted: u64,
-    limit: usize,
+    max: usize,
     name: &'static str,
 ) -> Result<(), DecodeError> {
-    let mut seen = 0;
+    let mut found = 0;
     while let Some((number, _)) = field(&mut rest)? {
-        seen += usize::from(number == counted);
-        if seen > limit {
-            return Err(DecodeError::TooMuch(name));
+        found += usize::from(number == counted);
+        within(name, found, max)?;
+    }
+    Ok(())
+}
+
+/// Counts the numbers of a repeated field. A packed one is a byte each on the wire and eight in memory.
+fn count_numbers(
+    mut rest: &[u8],
+    counted: u64,
+    max: usize,
+    name: &'static str,
+) -> Result<(), DecodeError> {
+    let mut found = 0;
+    while let Some((number, packed)) = field(&mut rest)? {
+        if number == counted {
+            let ends = packed.iter().filter(|byte| **byte < 0x80).count();
+            found += if packed.is_empty() { 1 } else { ends };
+            within(name, found, max)?;
         }
     }
     Ok(())
@@ -158,9 +190,11 @@ fn check(profile: &protos::Profile) -> Result<(), DecodeError> {
         sure(mapping.memory_start <= mapping.memory_limit, "mapping range")?;
         sure(is_text(mapping.filename) && is_text(mapping.build_id), "mapping text")?;
     }
-    let mut locations = HashSet::new();
+    let (mut locations, mut places) = (HashSet::new(), HashSet::new());
     for location in &profile.location {
         sure(location.id != 0 && locations.insert(location.id), "location id")?;
+        // One address under many ids would be named as often.
+        sure(places.insert((location.mapping_id, location.address)), "location repeated")?;
         sure(mappings.contains(&location.mapping_id), "mapping of a location")?;
     }
     let mut totals = vec![0_i64; types.len()];
@@ -175,8 +209,14 @@ fn check(profile: &protos::Profile) -> Result<(), DecodeError> {
         if let ([count, cpu_ns], true) = (sample.value.as_slice(), is_counted) {
             sure(count.checked_mul(profile.period) == Some(*cpu_ns), "values of a sample")?;
         }
-        let is_label = |label: &protos::Label| is_text(label.key) && is_text(label.str);
-        sure(sample.label.iter().all(is_label), "label")?;
+        for label in &sample.label {
+            sure(is_text(label.key) && is_text(label.str), "label")?;
+            // Each sample has a copy of its own.
+            for index in [label.key, label.str] {
+                let bytes = text(profile, index).map_or(0, str::len);
+                within("bytes of a label", bytes, PROFILE_LABEL_BYTES_MAX)?;
+            }
+        }
     }
     Ok(())
 }

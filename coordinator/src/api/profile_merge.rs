@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
-use common::limits::PROFILE_MERGE_MAX;
+use common::limits::{PROFILE_MERGE_MAX, PROFILE_STEPS_MAX};
 use common::request::{Kind, Target};
 use serde::Deserialize;
 
@@ -87,8 +87,7 @@ pub async fn view(
             }
         }
     };
-    let rendered = tokio::task::spawn_blocking(work).await;
-    rendered.map_err(|problem| ApiError::bug(problem.to_string()))?
+    core.view(work).await?
 }
 
 /// The blobs that are meant.
@@ -225,7 +224,7 @@ struct Files {
 impl Files {
     /// Reads profiles, names their addresses, and makes one of them.
     fn merged(&self, blobs: &[StoredBlob], hunt: Option<RequestId>) -> Result<Profile, ApiError> {
-        let mut profiles = Vec::new();
+        let (mut profiles, mut steps) = (Vec::new(), 0);
         for blob in blobs {
             let path = self.place.blob(&blob.sha256);
             let raw =
@@ -234,11 +233,15 @@ impl Files {
             if let Some(hunt) = &hunt {
                 profile.keep_hunt(&hunt.to_string());
             }
+            steps += profile.steps_count();
             profiles.push(profile);
+            // Equal stacks become one: memory holds the result and what one bound allows beside it.
+            if steps > PROFILE_STEPS_MAX {
+                profiles = vec![merged(&profiles)?];
+                steps = profiles.iter().map(Profile::steps_count).sum();
+            }
         }
-        let merged = merge(&profiles).map_err(|error| {
-            ApiError::usage("these profiles are not one", error.to_string(), "muster profile show")
-        })?;
+        let merged = merged(&profiles)?;
         match &hunt {
             Some(hunt) if merged.samples.is_empty() => {
                 let cause = format!("no sample was taken on behalf of {hunt}");
@@ -248,6 +251,20 @@ impl Files {
             _ => Ok(merged),
         }
     }
+}
+
+/// Makes one of profiles; refused where it is too large for a view.
+fn merged(profiles: &[Profile]) -> Result<Profile, ApiError> {
+    let merged = merge(profiles).map_err(|error| {
+        ApiError::usage("these profiles are not one", error.to_string(), "muster profile show")
+    })?;
+    let steps = merged.steps_count();
+    if steps > PROFILE_STEPS_MAX {
+        let cause = format!("their stacks have {steps} frames, at most {PROFILE_STEPS_MAX}");
+        let next = "name fewer: --since 1h, --agent A, --label k=v";
+        return Err(ApiError::usage("these profiles are too large for one view", cause, next));
+    }
+    Ok(merged)
 }
 
 fn differ(

@@ -87,8 +87,7 @@ pub async fn view(
         let resolved = resolve(&raw, &symbols, agent)?;
         render(resolved, &view, &look, &Heading::new(kind, agent, how(&profile)))
     };
-    let rendered = tokio::task::spawn_blocking(work).await;
-    rendered.map_err(|problem| ApiError::bug(problem.to_string()))?
+    core.view(work).await?
 }
 
 /// Names the addresses of a profile as it came.

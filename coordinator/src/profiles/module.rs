@@ -40,6 +40,11 @@ impl Frame {
         Self { function: format!("[{module}+{offset:#x}]"), file: String::new(), line: 0 }
     }
 
+    /// Returns the size of its texts.
+    pub fn bytes(&self) -> usize {
+        self.function.len() + self.file.len()
+    }
+
     /// Tells whether it says no more than that.
     pub fn is_nameless(&self) -> bool {
         let Self { function, file, line } = self;

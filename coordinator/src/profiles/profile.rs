@@ -110,6 +110,12 @@ impl Profile {
         self.steps(sample).map(|step| step.frame)
     }
 
+    /// Returns how many frames all stacks have together, inlined functions expanded: what a view costs.
+    pub fn steps_count(&self) -> usize {
+        let stacks = self.samples.iter().flat_map(|sample| &sample.stack);
+        stacks.filter_map(|index| Some(self.locations.get(*index)?.frames.len())).sum()
+    }
+
     /// Returns a sample's value of the type that is shown.
     pub fn value(&self, sample: &Sample) -> i64 {
         sample.values.get(self.shown).copied().unwrap_or(0)

@@ -1,7 +1,9 @@
-//! From an endpoint's profile to one with names. Nothing is a failure but a profile that does not decode.
+//! From an endpoint's profile to one with names. Two things fail: a profile that does not decode, and one whose
+//! names or stacks are over their bounds: some kilobytes from an endpoint must not cost its reader gigabytes.
 
 use std::collections::HashMap;
 
+use common::limits::{PROFILE_NAMED_BYTES_MAX, PROFILE_STEPS_MAX};
 use common::profile::decode::{self, DecodeError, text};
 use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, SYSCALL_LABEL, THREAD_LABEL};
 use common::profile::protos;
@@ -28,13 +30,20 @@ impl Profile {
         let mut modules = Modules { symbols, open: HashMap::new() };
         let mut index = HashMap::new();
         let mut locations = Vec::with_capacity(raw.location.len());
+        let mut named_bytes = 0;
         for location in &raw.location {
             let Some(mapping) = by_id.get(&location.mapping_id) else { continue };
             index.insert(location.id, locations.len());
             let frames = modules.frames(mapping, location.address);
+            named_bytes += frames.iter().map(Frame::bytes).sum::<usize>();
+            within("bytes of names", named_bytes, PROFILE_NAMED_BYTES_MAX)?;
             let address = location.address;
             locations.push(Location { mapping: mapping.id, address, frames });
         }
+        let steps = raw.sample.iter().flat_map(|sample| &sample.location_id);
+        let steps = steps.filter_map(|id| locations.get(*index.get(id)?));
+        let steps = steps.map(|location: &Location| location.frames.len()).sum();
+        within("frames of all stacks", steps, PROFILE_STEPS_MAX)?;
         let last = mappings.iter().map(|mapping| mapping.id).max().unwrap_or(0);
         let mut kernel = Kernel { mapping: last.wrapping_add(1), calls: HashMap::new() };
         let samples = raw.sample.iter().map(|item| {
@@ -70,6 +79,10 @@ impl Profile {
         }
         self
     }
+}
+
+fn within(what: &'static str, found: usize, max: usize) -> Result<(), DecodeError> {
+    if found > max { Err(DecodeError::TooMuch { what, found, max }) } else { Ok(()) }
 }
 
 /// The files that were opened for one profile.

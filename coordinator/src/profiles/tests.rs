@@ -1,5 +1,6 @@
 //! This process, sampled, named, and read by others.
 
+mod bounds;
 mod callgrind;
 mod made;
 mod merge;
