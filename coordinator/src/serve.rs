@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::amqp::{AmqpError, LinkConfig};
 use common::limits::TELEMETRY_CONDENSE_MS;
+use common::process::allow_open_files;
 use common::request::sign::Trust;
 use common::tasks::Tasks;
 use tokio::net::TcpListener;
@@ -18,8 +19,11 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::hunts::lists::tidy;
 use crate::store::{Lock, Place, Reader, StoreError, Write, Writer};
-use crate::tls::{TlsError, TlsListener};
+use crate::tls::TlsError;
 use crate::{api, link};
+
+/// Files that may be open, where the hard limit allows: the store, the broker, connections of the API.
+const OPEN_FILES: u64 = 65_536;
 
 /// Why the coordinator cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +51,6 @@ pub enum ServeError {
     /// The broker's part of the configuration cannot be used.
     #[error(transparent)]
     Broker(#[from] AmqpError),
-    /// The server ended by itself.
-    #[error("the HTTP server ended: {0}")]
-    Http(io::Error),
 }
 
 /// Runs until `stop` resolves.
@@ -65,6 +66,7 @@ pub async fn serve_at(
 ) -> Result<(), ServeError> {
     // Before anything else: a second coordinator must not touch the store of the first. Dropped last.
     let _lock = Lock::take(&config.data_dir)?;
+    allow_open_files(OPEN_FILES);
     let identity = config.identity()?;
     let listener = listen(&config.file.listen).await?;
     let core = Arc::new(assemble(&config)?);
@@ -72,7 +74,9 @@ pub async fn serve_at(
     let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;
     link_config.frame_max = LinkConfig::FRAME_MAX_COORDINATOR;
     link_config.backoff = config.backoff;
-    let address = listener.local_addr().map_err(ServeError::Http)?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| ServeError::Listen { address: config.file.listen.clone(), source })?;
     info!(%address, tls = identity.is_some(), "listening");
     if identity.is_none() && !address.ip().is_loopback() {
         warn!(%address, next = "set cert and key in [tls]", "tokens and results travel in the clear");
@@ -104,17 +108,13 @@ pub async fn serve_at(
     let until = signal.clone();
     tasks.spawn("lists", async move { tidy::run(&shared, until).await });
     let router = api::router(core);
-    let http = match &identity {
-        Some(identity) => axum::serve(TlsListener::new(listener, identity), router).into_future(),
-        None => axum::serve(listener, router).into_future(),
-    };
-    let ended = tokio::select! {
-        () = stop => Ok(()),
-        () = signal.cancelled() => Ok(()),
-        ended = http => ended.map_err(ServeError::Http),
-    };
+    tokio::select! {
+        () = stop => {}
+        () = signal.cancelled() => {}
+        () = api::listen::serve(listener, identity.as_ref(), router) => {}
+    }
     tasks.finish().await;
-    ended
+    Ok(())
 }
 
 async fn listen(address: &str) -> Result<TcpListener, ServeError> {

@@ -1,28 +1,18 @@
-//! TLS of the coordinator and its CLI: whom their clients trust, and the listener of the API.
+//! TLS of the coordinator and its CLI: which authorities their clients trust, and the identity of the API.
 //!
-//! With `common::tls` the only door to rustls. One slow handshake never holds up another connection: each is a
-//! task of the listener's own, bounded in time and number.
+//! With `common::tls` the only door to rustls.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::serve::Listener;
+use common::tls;
 use common::tls::{Authorities, AuthoritiesError, Trouble};
-use common::{limits, tls};
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-use tracing::debug;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Why certificate and key cannot be served.
@@ -127,79 +117,9 @@ impl Identity {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config)))
     }
-}
 
-/// A connection that has shaken hands; none for one that failed.
-type Shaken = Option<(TlsStream<TcpStream>, SocketAddr)>;
-
-/// Accepts connections over TLS. Its handshakes end with it.
-pub struct TlsListener {
-    tcp: TcpListener,
-    acceptor: TlsAcceptor,
-    handshakes: JoinSet<Shaken>,
-    /// The same, oldest first; some have ended.
-    order: VecDeque<AbortHandle>,
-}
-
-impl fmt::Debug for TlsListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsListener").field("tcp", &self.tcp).finish_non_exhaustive()
-    }
-}
-
-impl TlsListener {
-    /// Speaks TLS on what a listener accepts.
-    pub fn new(tcp: TcpListener, identity: &Identity) -> Self {
-        let acceptor = TlsAcceptor::from(Arc::clone(&identity.0));
-        Self { tcp, acceptor, handshakes: JoinSet::new(), order: VecDeque::new() }
-    }
-
-    /// Begins a handshake. Where there are too many, the oldest is given up: who connects and says nothing does not
-    /// keep out who speaks.
-    fn begin(&mut self, tcp: TcpStream, from: SocketAddr) {
-        self.order.retain(|handshake| !handshake.is_finished());
-        while self.order.len() >= limits::TLS_HANDSHAKES_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                oldest.abort();
-            }
-        }
-        let handshake = self.acceptor.accept(tcp);
-        let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);
-        let begun = self.handshakes.spawn(async move {
-            match tokio::time::timeout(limit, handshake).await {
-                Ok(Ok(stream)) => Some((stream, from)),
-                Ok(Err(error)) => {
-                    debug!(%from, %error, "no TLS handshake");
-                    None
-                }
-                Err(_) => {
-                    debug!(%from, "the TLS handshake took too long");
-                    None
-                }
-            }
-        });
-        self.order.push_back(begun);
-    }
-}
-
-impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            tokio::select! {
-                (tcp, from) = Listener::accept(&mut self.tcp) => self.begin(tcp, from),
-                Some(ended) = self.handshakes.join_next() => match ended {
-                    Ok(Some(shaken)) => return shaken,
-                    Ok(None) => {}
-                    Err(error) => debug!(%error, "a TLS handshake was given up"),
-                },
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+    /// Returns what shakes hands with clients.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0))
     }
 }

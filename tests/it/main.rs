@@ -6,6 +6,7 @@ mod attribution;
 mod broker;
 mod bundle;
 mod cache;
+mod connections;
 mod controls;
 mod durable;
 mod full;

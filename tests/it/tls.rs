@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use common::limits::TLS_HANDSHAKES_MAX;
+use common::limits::HTTP_CONNECTIONS_MAX;
 use serde_json::json;
 use tests::authority::Authority;
 use tests::eventually::eventually;
@@ -63,7 +63,7 @@ fn a_hunt_over_tls_with_an_authority_of_ones_own() {
     let tree = tree.to_string_lossy().into_owned();
     // Whoever connects and says nothing holds nobody up, however many they are.
     let address = fleet.url().replace("https://localhost", "127.0.0.1");
-    let silent: Vec<_> = (0..TLS_HANDSHAKES_MAX + 8)
+    let silent: Vec<_> = (0..HTTP_CONNECTIONS_MAX + 8)
         .map(|_| TcpStream::connect(&address).expect("a port"))
         .collect();
     let rows = fleet.json_lines(&["hunt", "run", "--target", "all", "--root", &tree]);

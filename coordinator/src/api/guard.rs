@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 use super::error::ApiError;
+use super::listen::Standing;
 use crate::config::Only;
 
 /// What the guard knows: digests of tokens, names of hosts.
@@ -77,6 +78,13 @@ pub async fn host(State(guard): State<Arc<Guard>>, request: Request, next: Next)
     error.into_response()
 }
 
+/// Notes that the client has shown a token: its connection is not the first to give way.
+fn show_token(request: &Request) {
+    if let Some(standing) = request.extensions().get::<Arc<Standing>>() {
+        standing.show_token();
+    }
+}
+
 fn authorization(request: &Request) -> Option<&str> {
     request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok())
 }
@@ -84,7 +92,10 @@ fn authorization(request: &Request) -> Option<&str> {
 /// Lets whoever has any token read.
 pub async fn any_token(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     match guard.known(authorization(&request)) {
-        Ok(_) => next.run(request).await,
+        Ok(_) => {
+            show_token(&request);
+            next.run(request).await
+        }
         Err(error) => error.into_response(),
     }
 }
@@ -93,6 +104,7 @@ pub async fn any_token(State(guard): State<Arc<Guard>>, request: Request, next: 
 pub async fn token(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     match guard.caller(authorization(&request)) {
         Ok(caller) => {
+            show_token(&request);
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

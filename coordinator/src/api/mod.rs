@@ -4,6 +4,7 @@ pub mod agents;
 pub mod error;
 pub mod guard;
 pub mod hunts;
+pub mod listen;
 pub mod metrics;
 #[cfg(test)]
 mod openapi;

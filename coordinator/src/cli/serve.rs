@@ -57,7 +57,6 @@ fn failed(error: ServeError) -> Failure {
         ServeError::Broker(_) => {
             ("the broker's configuration cannot be used", "see [broker] in coordinator.toml")
         }
-        ServeError::Http(_) => ("the coordinator ended", "see its log"),
     };
     let exit = match &error {
         ServeError::Tls(_) | ServeError::Broker(_) => Exit::Usage,
