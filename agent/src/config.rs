@@ -126,6 +126,7 @@ impl Config {
             )
         })?;
         link.backoff.base_ms = file.tuning.reconnect_base_ms;
+        check_labels(path, &file.labels)?;
         Ok(Self {
             agent: file.agent,
             fleet: file.fleet,
@@ -140,6 +141,24 @@ impl Config {
             quiet_ms: file.tuning.quiet_ms.max(10),
             shares_process: false,
         })
+    }
+}
+
+/// Refuses labels that no sample could carry.
+fn check_labels(path: &Path, labels: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+    let (most, bytes) = (limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX);
+    let what = || format!("the labels in {} cannot be used", path.display());
+    if labels.len() > most {
+        let cause = format!("{} labels, at most {most} are allowed", labels.len());
+        return Err(ConfigError::new(what(), cause, "remove some of them"));
+    }
+    match labels.iter().find(|(name, value)| name.len() > bytes || value.len() > bytes) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let start: String = name.chars().take(60).collect();
+            let cause = format!("label {start:?} or its value is longer than {bytes} bytes");
+            Err(ConfigError::new(what(), cause, "shorten it"))
+        }
     }
 }
 
@@ -190,6 +209,18 @@ password_file = "broker.password"
         let path = folder.path().join("agent.toml");
         std::fs::write(&path, text).unwrap();
         Config::load(&path)
+    }
+
+    #[test]
+    fn labels_that_no_sample_could_carry_are_refused() {
+        let good = GOOD.replace("ROOT", &"ab".repeat(32));
+        let with = |labels: &str| load(&good.replace("tier = \"front\"\n", labels)).unwrap_err();
+        let many: Vec<_> =
+            (0..=limits::RESULT_ENTRIES_MAX).map(|n| format!("l{n} = \"x\"\n")).collect();
+        let many = many.concat();
+        assert!(with(&many).to_string().contains("65 labels, at most 64"), "{}", with(&many));
+        let long = format!("tier = \"{}\"\n", "x".repeat(limits::RESULT_NAME_BYTES_MAX + 1));
+        assert!(with(&long).to_string().contains("\"tier\""), "{}", with(&long));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use common::process::CostSource;
 use common::profile::capture;
 use common::request::hunt::FILE_HASH;
 use common::request::profile::ProfileKind;
-use common::result::{CollectionSample, Telemetry};
+use common::result::{Bounded, CollectionSample, Telemetry};
 use common::topology::{Class, RESULTS, RoutingKey};
 use common::wire;
 use serde_bytes::ByteBuf;
@@ -48,12 +48,12 @@ pub(crate) async fn publish(
     }
 }
 
-/// Takes one sample.
+/// Takes one sample, cut to what the coordinator takes.
 pub fn sample(core: &Core, cost: &mut CostSource) -> Result<Telemetry, JournalError> {
     let place = core.journal.stream_place()?;
     let (outbox_messages, outbox_bytes) = core.journal.outbox_size();
     let cost = cost.read();
-    Ok(Telemetry {
+    let mut sample = Telemetry {
         agent: core.agent.clone(),
         at: core.now(),
         journal: core.journal.id(),
@@ -79,7 +79,9 @@ pub fn sample(core: &Core, cost: &mut CostSource) -> Result<Telemetry, JournalEr
         outbox_bytes,
         journal_full: core.journal.is_full(),
         collections: collections(core),
-    })
+    };
+    sample.cut();
+    Ok(sample)
 }
 
 fn collections(core: &Core) -> Vec<CollectionSample> {

@@ -263,6 +263,34 @@ limits! {
     FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
     /// Text of a reason, message or name from an endpoint.
     TEXT_BYTES_MAX: usize = 1_024, "the text is cut";
+    /// Entries that one map or list of a status or sample names.
+    RESULT_ENTRIES_MAX: usize = 64, "an agent sums the others under `more`; what comes with more goes to results.dead";
+    /// Length of a name in such a map or list.
+    RESULT_NAME_BYTES_MAX: usize = 512, "an agent cuts the name; what comes longer goes to results.dead";
+    /// Length of a path in a status or sample.
+    RESULT_PATH_BYTES_MAX: usize = 4_096, "an agent cuts the path; what comes longer goes to results.dead";
+    /// Collections that one sample names, waiting and running.
+    TELEMETRY_COLLECTIONS_MAX: usize = 96, "the sample goes to results.dead";
+    /// A row chunk as it travels, after compression.
+    ROW_CHUNK_PACKED_BYTES_MAX: usize = 393_216, "the chunk goes to results.dead and its attempt fails: rejected";
+    /// Attempts of one agent at one request.
+    ATTEMPTS_MAX: usize = 16, "results of further attempts go to results.dead";
+    /// Chunks of one attempt that contradict stored ones, as they are recorded.
+    CONFLICTS_MAX: usize = 16, "further ones are not recorded; the attempt has failed";
+    /// Journals of one agent whose last sample is kept.
+    JOURNALS_HEARD_MAX: usize = 8, "the one that was not heard for the longest time is forgotten";
+    /// Chunks of one agent's answer to one request, all attempts together.
+    COLLECTION_BYTES_MAX: u64 = 8 << 30, "the attempt fails: quota; what is stored stays, further chunks are acked and counted";
+    /// Chunks of one agent that are stored on one day, in UTC.
+    AGENT_BYTES_PER_DAY_MAX: u64 = 32 << 30, "the attempt fails: quota; what is stored stays, further chunks are acked and counted";
+    /// What a chunk costs the store beside its bytes; it counts against both.
+    CHUNK_BYTES_EXTRA: u64 = 512, "not a bound: the charge";
+    /// Days for which the bytes of an agent are remembered.
+    USAGE_DAYS_MAX: i64 = 7, "the day is forgotten";
+    /// Unreadable records that the coordinator names.
+    UNREADABLE_NAMED_MAX: usize = 1_000, "further ones are left out of the count, which says so";
+    /// Tries of a write that fails for a cause that is not known, while others succeed.
+    STORE_TRIES_MAX: usize = 3, "the write is set aside: results go to results.dead";
     /// The handshake of a connection to the API over TLS.
     TLS_HANDSHAKE_MS_MAX: u64 = 10_000, "the connection is closed";
     /// Connections to the API that are open at once, also at most a quarter of the descriptors that the process may have.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use common::ids::RequestId;
-use common::result::Status;
+use common::result::{Bounded, Status};
 use common::topology::{Class, RoutingKey};
 use common::wire;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -32,9 +32,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Makes the entry of a status.
+    /// Makes the entry of a status, cut to what the coordinator takes.
     pub(super) fn status(status: &Status) -> Result<Self, JournalError> {
-        Ok(Self::new(Class::Status, "status", &status.agent, status.request, encode(status)?))
+        let mut status = status.clone();
+        status.cut();
+        Ok(Self::new(Class::Status, "status", &status.agent, status.request, encode(&status)?))
     }
 
     /// Makes an entry.

@@ -4,11 +4,13 @@
 //! untrusted until `coordinator::ingest` has held it against its routing key and its limits.
 
 pub mod blob;
+pub mod bounds;
 pub mod rows;
 pub mod status;
 pub mod telemetry;
 
 pub use blob::{BlobChunk, FILE_BLOB};
+pub use bounds::Bounded;
 pub use rows::{Digest, Digests, FileKind, FileStatus, Row, RowChunk};
 pub use status::{FilesFooter, Footer, ProfileFooter, Spent, State, Status};
 pub use telemetry::{CollectionSample, Telemetry};

@@ -183,7 +183,7 @@ pub struct FilesFooter {
     /// birth. They count above as well.
     pub unjudged: BTreeMap<String, u64>,
     /// File systems that were not entered, by policy or for `one_file_system`: mount point, a blank, type. At most 64,
-    /// the others under `more`.
+    /// the others under `more` ([`super::bounds`]).
     pub mounts_skipped: BTreeMap<String, u64>,
     /// Files that matched and whose content was sent, or had been sent for another name of it.
     pub uploaded: u64,

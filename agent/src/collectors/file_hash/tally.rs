@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use common::limits::{RESULT_ENTRIES_MAX, RESULT_NAME_BYTES_MAX};
+use common::result::bounds::{MORE, cut_path, cut_text};
 use common::result::{FileStatus, FilesFooter};
 use serde_bytes::ByteBuf;
 
@@ -30,14 +32,8 @@ pub(super) const SIZE: &str = "size";
 /// Left out by the operator's `one_file_system`.
 pub(super) const FILE_SYSTEM: &str = "file_system";
 
-/// Mounts that a footer names; the rest are summed under [`MORE_MOUNTS`].
-const MOUNTS_NAMED_MAX: usize = 64;
 /// Roots that a reason names.
 const ROOTS_NAMED_MAX: usize = 3;
-/// What a footer holds of a root's name: all of them fit a status.
-const ROOT_CHARS_MAX: usize = 512;
-/// Stands for the mounts that are not named.
-const MORE_MOUNTS: &str = "more";
 
 /// What the figures depend on besides the entries.
 #[derive(Debug, Default)]
@@ -85,8 +81,8 @@ fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
         FileStatus::Ok | FileStatus::Cached | FileStatus::Changed | FileStatus::CacheMismatch
     );
     if !is_judged && rules.roots.contains(&found.row.path) {
-        let name = String::from_utf8_lossy(&found.row.path);
-        let name = name.chars().take(ROOT_CHARS_MAX).collect();
+        let mut name = String::from_utf8_lossy(&found.row.path).into_owned();
+        cut_text(&mut name, RESULT_NAME_BYTES_MAX);
         footer.roots_failed.insert(name, status.as_str().to_owned());
     }
     match status {
@@ -126,13 +122,16 @@ fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
     if found.elapsed_ms > footer.slowest_ms {
         footer.slowest_ms = found.elapsed_ms;
         footer.slowest_path = ByteBuf::from(found.row.path.clone());
+        cut_path(&mut footer.slowest_path);
     }
 }
 
 fn count_mount(footer: &mut FilesFooter, mount: &str) {
-    let is_named =
-        footer.mounts_skipped.len() < MOUNTS_NAMED_MAX || footer.mounts_skipped.contains_key(mount);
-    count(&mut footer.mounts_skipped, if is_named { mount } else { MORE_MOUNTS });
+    let mut name = mount.to_owned();
+    cut_text(&mut name, RESULT_NAME_BYTES_MAX);
+    let mounts = &mut footer.mounts_skipped;
+    let is_named = mounts.len() < RESULT_ENTRIES_MAX || mounts.contains_key(&name);
+    count(mounts, if is_named { &name } else { MORE });
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, key: &str) {
