@@ -6,7 +6,7 @@ use common::limits::CLOCK_SKEW_MS_MAX;
 use crate::api::types::{AgentState, BrokerHealth, Check, Doctor, Verdict};
 use crate::roster;
 use crate::store::StoredAgent;
-use crate::store::{Reader, StoreError};
+use crate::store::{Reader, StoreError, Unreadable};
 
 /// Two journals under one id within this time are two machines: telemetry comes every ten seconds.
 const CLONE_MS: i64 = 60_000;
@@ -26,6 +26,7 @@ pub fn doctor(
         link(broker),
         store(trouble),
         dead_letters(&reader.dead()?),
+        unreadable(reader.unreadable()),
         unpublished(reader, now)?,
         silent(&enrolled, now),
         clones(reader, &enrolled, now)?,
@@ -90,6 +91,27 @@ fn dead_letters(dead: &[(String, String, u64, Timestamp)]) -> Check {
     let last = dead.iter().map(|(_, _, _, last)| *last).max().unwrap_or_default();
     let message = format!("{all} results were refused, the last at {last}: {}", named.join(", "));
     ill("dead_letters", Verdict::Warn, message, "look into the queue results.dead")
+}
+
+/// Names what of the store cannot be read, by table and agent.
+fn unreadable(records: &Unreadable) -> Check {
+    let counts = records.counts();
+    let all: u64 = counts.values().sum();
+    if all == 0 {
+        return well("unreadable_records", "none");
+    }
+    let named = counts.iter().take(NAMED_MAX).map(|((table, agent), count)| match agent.as_str() {
+        "" => format!("{count} of {}", table.as_str()),
+        agent => format!("{count} of {} ({agent})", table.as_str()),
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = if counts.len() > NAMED_MAX { ", …" } else { "" };
+    let least = if records.is_full() { "at least " } else { "" };
+    let message =
+        format!("{least}{all} stored records cannot be read and are left out: {named}{more}");
+    let next =
+        "the coordinator's log names the cause of each; keep a copy of muster.sqlite and report it";
+    ill("unreadable_records", Verdict::Warn, message, next)
 }
 
 fn unpublished(reader: &Reader, now: Timestamp) -> Result<Check, StoreError> {

@@ -6,10 +6,8 @@ use common::hex;
 use common::ids::AgentId;
 use common::request::Kind;
 use common::request::hunt::HashKind;
-use common::result::rows;
 
 use crate::api::types::{FileRow, WhoHas};
-use crate::hunts::state::Collections;
 use crate::store::{Reader, StoreError};
 
 /// Digests of one question.
@@ -51,10 +49,7 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
     };
     let machines = reader.agents()?;
     for request in reader.requests(Kind::HuntStart.as_str())? {
-        let mut collections = Collections::default();
-        for event in reader.events(&request.id)? {
-            collections.apply(&event);
-        }
+        let collections = reader.collections(&request.id)?;
         for (agent, part) in &collections.parts {
             let Some((run, _)) = part.counting() else { continue };
             let machine = machines.iter().find(|machine| machine.id == *agent);
@@ -62,10 +57,12 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
             let host = host.map(|(_, sample)| sample.host.as_str()).unwrap_or_default();
             let hunt = request.id.to_string();
             scan.agents.insert(agent.clone());
-            reader.row_chunks(&request.id, agent, run, |chunk| {
-                let rows = rows::unpack(&chunk.body, chunk.rows)?;
-                Ok(scan.look(&hunt, agent, host, &rows))
-            })?;
+            reader.rows(
+                &request.id,
+                agent,
+                run,
+                |rows| Ok(scan.look(&hunt, agent, host, &rows)),
+            )?;
             if scan.found.truncated {
                 return Ok(scan.end());
             }

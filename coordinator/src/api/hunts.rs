@@ -10,8 +10,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use common::clock::Timestamp;
 use common::request::Kind;
-use common::result::rows;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
@@ -77,10 +77,26 @@ pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<HuntView>>, 
     let now = core.clock.now();
     let read = move |reader: &Reader| {
         let requests = reader.requests(Kind::HuntStart.as_str())?;
-        requests.into_iter().map(|request| Whole::read(reader, request, now)?.hunt()).collect()
+        listed(reader, requests, now, Whole::hunt)
     };
     let hunts: Result<_, StoreError> = core.read(read).await;
     Ok(Json(hunts?))
+}
+
+/// Shows the requests that can be read.
+pub fn listed<T>(
+    reader: &Reader,
+    requests: Vec<StoredRequest>,
+    now: Timestamp,
+    show: impl Fn(&Whole) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut shown = Vec::with_capacity(requests.len());
+    for request in requests {
+        let id = request.id;
+        let one = Whole::read(reader, request, now).and_then(|whole| show(&whole));
+        shown.extend(reader.readable_request(&id, one)?);
+    }
+    Ok(shown)
 }
 
 async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
@@ -217,9 +233,9 @@ fn stream_rows(
             continue;
         }
         let uploaded = whole.uploaded(&agent);
-        reader.row_chunks(&request, &agent, &run, |chunk| {
+        reader.rows(&request, &agent, &run, |rows| {
             let mut text = Vec::new();
-            for row in rows::unpack(&chunk.body, chunk.rows)? {
+            for row in rows {
                 if left == 0 {
                     break;
                 }

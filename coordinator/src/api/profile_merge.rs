@@ -184,8 +184,11 @@ impl Choosing<'_> {
             if since.is_some_and(|since| request.issued.0 < since.0) {
                 continue;
             }
-            let whole = Whole::read(self.reader, request, self.now)?;
-            blobs.extend(self.fitting(&whole));
+            let id = request.id;
+            let whole = Whole::read(self.reader, request, self.now);
+            if let Some(whole) = self.reader.readable_request(&id, whole)? {
+                blobs.extend(self.fitting(&whole));
+            }
             if blobs.len() > PROFILE_MERGE_MAX {
                 break;
             }

@@ -12,7 +12,7 @@ use common::request::Kind;
 use common::request::profile::ProfileKind;
 
 use super::error::ApiError;
-use super::hunts::find_profiled;
+use super::hunts::{find_profiled, listed};
 use super::profile_views::{Heading, Look, render};
 use super::types::ProfileView;
 use crate::core::Core;
@@ -29,7 +29,7 @@ pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<ProfileView>
         requests.extend(reader.hunts_with_profiles()?);
         // Ids begin with their time.
         requests.sort_by_key(|request| std::cmp::Reverse(request.id));
-        requests.into_iter().map(|request| Whole::read(reader, request, now)?.profile()).collect()
+        listed(reader, requests, now, Whole::profile)
     };
     let profiles: Result<_, StoreError> = core.read(read).await;
     Ok(Json(profiles?))

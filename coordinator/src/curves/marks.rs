@@ -30,9 +30,10 @@ pub fn marks(
     // Samples of an agent whose clock is wrong lie where they arrived; what ran must lie beside them.
     let offset = heard.map_or(0, |(received, said)| received.since_ms(said.at));
     let offset = if offset.abs() > TELEMETRY_LATE_MS_MAX { offset } else { 0 };
+    // What ended within the span came after its beginning.
     let mut runs: BTreeMap<(RequestId, Attempt), MarkView> = BTreeMap::new();
     // The latest comes first, and it is the one that knows most.
-    for (kind, status) in reader.statuses_of(agent, since.plus_ms(-offset))? {
+    for (kind, status) in reader.statuses_of(agent, since)? {
         if let Some(mark) = of_status(&kind, &status, offset) {
             runs.entry((status.request, status.attempt)).or_insert(mark);
         }

@@ -107,13 +107,11 @@ async fn hand_over(core: &Arc<Core>, turn: Turn) -> Option<Result<(), PublishErr
 /// The same signed bytes a second time: nothing new happens.
 async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, ApiError> {
     let id = known.id;
-    let events = core.read(move |reader| reader.events(&id)).await.map_err(broken)?;
-    let is_expected =
-        |event: &&super::state::Event| matches!(event, super::state::Event::Expected(_));
+    let expected = core.read(move |reader| reader.expected(&id)).await.map_err(broken)?;
     Ok(Launched {
         id: id.to_string(),
         kind: known.kind,
-        targeted: events.iter().filter(is_expected).count() as u64,
+        targeted: expected.len() as u64,
         route: route(known.route),
         published: known.is_published,
     })

@@ -16,7 +16,7 @@ use common::ids::{AgentId, Attempt};
 use common::result::Status;
 
 pub use part::{Part, Phase};
-pub use run::{Run, replaces};
+pub use run::{Fault, Heard, Run, replaces};
 
 use crate::api::types::States;
 
@@ -40,13 +40,18 @@ pub enum Event {
     Sampled {
         /// Whose.
         agent: AgentId,
-        /// When, by the agent's clock.
+        /// When the sample came, by the coordinator's clock.
         at: Timestamp,
         /// Whether it has left the queue.
         is_running: bool,
     },
     /// A status is stored.
-    Status(Box<Status>),
+    Status {
+        /// What the agent said.
+        status: Box<Status>,
+        /// When it came, by the coordinator's clock.
+        received: Timestamp,
+    },
     /// A chunk is stored.
     Chunk {
         /// Of whom.
@@ -62,6 +67,15 @@ pub enum Event {
         agent: AgentId,
         /// Of which run.
         attempt: Attempt,
+    },
+    /// The coordinator has failed a run.
+    Fault {
+        /// Of whom.
+        agent: AgentId,
+        /// Which.
+        attempt: Attempt,
+        /// Why.
+        fault: Fault,
     },
 }
 
@@ -89,10 +103,10 @@ impl Collections {
                 part.sampled = part.sampled.max(Some((*at, *is_running)));
                 part.is_seen = true;
             }
-            Event::Status(status) => {
+            Event::Status { status, received } => {
                 let part = self.part(&status.agent);
                 part.is_seen = true;
-                part.runs.entry(status.attempt).or_default().apply(status);
+                part.runs.entry(status.attempt).or_default().apply(status, *received);
             }
             Event::Chunk { agent, attempt, seq } => {
                 let part = self.part(agent);
@@ -101,6 +115,11 @@ impl Collections {
             }
             Event::Conflict { agent, attempt } => {
                 self.part(agent).runs.entry(*attempt).or_default().has_conflict = true;
+            }
+            Event::Fault { agent, attempt, fault } => {
+                let part = self.part(agent);
+                part.is_seen = true;
+                part.runs.entry(*attempt).or_default().fail(fault);
             }
         }
     }

@@ -45,10 +45,7 @@ impl Whole {
     ) -> Result<Self, StoreError> {
         let body = sign::body_of(&request.sealed)
             .map_err(|error| StoreError::Broken(error.to_string()))?;
-        let mut collections = Collections::default();
-        for event in reader.events(&request.id)? {
-            collections.apply(&event);
-        }
+        let mut collections = reader.collections(&request.id)?;
         let mut agents = BTreeMap::new();
         for agent in reader.agents()? {
             if !collections.parts.contains_key(&agent.id) {
@@ -58,7 +55,7 @@ impl Whole {
                 collections.apply(&Event::Revoked(agent.id.clone()));
             }
             if let Some(sample) = sample(&agent, &request) {
-                let at = agent.heard.as_ref().map_or(now, |(_, said)| said.at);
+                let at = agent.heard.as_ref().map_or(now, |(received, _)| *received);
                 let is_running = sample.state == "running";
                 collections.apply(&Event::Sampled { agent: agent.id.clone(), at, is_running });
             }
@@ -100,7 +97,7 @@ impl Whole {
             return phase;
         };
         let is_whole = last.footer.as_ref().is_none_or(|said| self.has_blobs(agent, run, said));
-        match self.now.since_ms(last.at) > FINISHING_MS_MAX {
+        match self.now.since_ms(last.received) > FINISHING_MS_MAX {
             _ if is_whole => phase,
             true => Phase::Incomplete,
             false => Phase::Finishing,
@@ -156,6 +153,9 @@ impl Whole {
         let words = |code: &str, reason: &str| (code.to_owned(), reason.to_owned());
         if run.is_some_and(|run| run.has_conflict) {
             return words("conflict", "the agent sent two different things for one place");
+        }
+        if let Some(fault) = run.and_then(|run| run.fault.as_ref()) {
+            return words(&fault.code, &fault.reason);
         }
         if part.is_revoked && matches!(self.phase(agent, part), Phase::Expired | Phase::Incomplete)
         {

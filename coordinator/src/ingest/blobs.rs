@@ -21,8 +21,8 @@ pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
             if reader.blob_bytes(&of.request, &of.agent, &of.attempt, blob)? < total {
                 return Ok(Joined::Partly);
             }
-            let messages = reader.blob_chunks(&of.request, &of.agent, &of.attempt, blob)?;
-            join(&messages, &place)
+            let pieces = reader.blob_chunks(&of.request, &of.agent, &of.attempt, blob)?;
+            join(pieces, &place)
         })
         .await?;
     let write = match whole {
@@ -35,7 +35,13 @@ pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
             Write::Contradiction(chunk.clone())
         }
     };
-    core.writer.write(write).await.map(drop)
+    match core.writer.write(write).await {
+        // The chunks are stored; their blob never will be.
+        Err(StoreError::Refused(why)) => {
+            core.writer.write(Write::Rejected(Box::new(chunk.run()), why)).await.map(drop)
+        }
+        landed => landed.map(drop),
+    }
 }
 
 /// What the pieces make that are there.
@@ -49,11 +55,7 @@ enum Joined {
     Wrong,
 }
 
-fn join(messages: &[Vec<u8>], place: &Place) -> Result<Joined, StoreError> {
-    let mut pieces = Vec::with_capacity(messages.len());
-    for message in messages {
-        pieces.push(wire::decode::<BlobChunk>(message, RESULT_BYTES_MAX)?);
-    }
+fn join(mut pieces: Vec<BlobChunk>, place: &Place) -> Result<Joined, StoreError> {
     pieces.sort_by_key(|piece| piece.offset);
     let Some(first) = pieces.first() else { return Ok(Joined::Partly) };
     let (kind, sha256, total) = (first.kind.clone(), first.blob_sha256.to_vec(), first.total);
@@ -86,10 +88,10 @@ mod tests {
 
     use super::*;
 
-    fn piece(offset: u64, data: &[u8], whole: &[u8]) -> Vec<u8> {
+    fn piece(offset: u64, data: &[u8], whole: &[u8]) -> BlobChunk {
         let request = RequestId::from_bytes([1; 16]);
         let journal = JournalId::from_bytes([2; 16]);
-        let chunk = BlobChunk {
+        BlobChunk {
             agent: AgentId::new("a-1").unwrap(),
             request,
             attempt: Attempt { origin: request, journal },
@@ -101,14 +103,13 @@ mod tests {
             blob_sha256: rows::sha256(whole),
             sha256: rows::sha256(data),
             data: ByteBuf::from(data),
-        };
-        wire::encode(&chunk).unwrap()
+        }
     }
 
-    fn joined(pieces: &[Vec<u8>]) -> (Joined, Option<Vec<u8>>) {
+    fn joined(pieces: &[BlobChunk]) -> (Joined, Option<Vec<u8>>) {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::prepare(folder.path()).unwrap();
-        let joined = join(pieces, &place).unwrap();
+        let joined = join(pieces.to_vec(), &place).unwrap();
         let file = match &joined {
             Joined::Whole { sha256, .. } => Some(fs::read(place.blob(sha256)).unwrap()),
             _ => None,

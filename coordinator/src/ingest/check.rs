@@ -4,12 +4,14 @@ use common::ids::{AgentId, Attempt, RequestId};
 use common::limits;
 use common::request::hunt::HuntStart;
 use common::request::{Kind, sign};
-use common::result::{BlobChunk, FILE_BLOB, RowChunk, Status, Telemetry, rows};
+use common::result::bounds::cut_text;
+use common::result::{BlobChunk, Bounded, FILE_BLOB, RowChunk, Status, Telemetry, rows};
 use common::topology::{Class, RoutingKey};
 use common::wire;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{Chunk, Write};
+use crate::store::{Chunk, Run, Write};
 use crate::store::{Reader, StoreError};
 
 /// Why a message goes to the dead letters; the word is counted.
@@ -18,6 +20,9 @@ pub enum Refused {
     /// The message is not what it must be.
     #[error("{0}")]
     Dead(&'static str),
+    /// The same of a chunk of this attempt, which can never be complete without it.
+    #[error("{0}")]
+    Rejected(&'static str, Box<Run>),
     /// The store could not be asked; the message stays with the broker.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -55,17 +60,23 @@ pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write
     }
     match (outside.class, outside.kind) {
         (Class::Telemetry, "telemetry") => {
-            let sample: Telemetry = decode(body)?;
+            let mut sample: Telemetry = decode(body)?;
             if sample.agent != key.agent || key.request.is_some() {
                 return Err(Refused::Dead("key_differs"));
+            }
+            if sample.cut() {
+                return Err(Refused::Dead("over_bound"));
             }
             Ok(Write::Telemetry(Box::new(sample)))
         }
         (Class::Status, "status") => {
             let mut status: Status = decode(body)?;
             belongs(&key, &status.agent, status.request, &status.attempt, reader)?;
-            cut(&mut status.reason);
-            cut(&mut status.code);
+            cut_text(&mut status.reason, limits::TEXT_BYTES_MAX);
+            cut_text(&mut status.code, limits::TEXT_BYTES_MAX);
+            if status.cut() {
+                return Err(Refused::Dead("over_bound"));
+            }
             if status.chunks.is_some_and(|chunks| chunks > limits::SEQ_MAX) {
                 return Err(Refused::Dead("seq_over_limit"));
             }
@@ -107,15 +118,23 @@ fn belongs(
 fn rows_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
     let chunk: RowChunk = decode(body)?;
     belongs(key, &chunk.agent, chunk.request, &chunk.attempt, reader)?;
+    let run = || Run { request: chunk.request, agent: chunk.agent.clone(), attempt: chunk.attempt };
+    let reject = |reason| Err(Refused::Rejected(reason, Box::new(run())));
     if chunk.seq >= limits::SEQ_MAX {
-        return Err(Refused::Dead("seq_over_limit"));
+        return reject("seq_over_limit");
+    }
+    if chunk.body.len() > limits::ROW_CHUNK_PACKED_BYTES_MAX {
+        return reject("over_bound");
     }
     if rows::sha256(&chunk.body) != chunk.sha256 {
-        return Err(Refused::Dead("sha256_differs"));
+        return reject("sha256_differs");
     }
-    // Decoded once to check it; stored as sent.
-    rows::unpack(&chunk.body, chunk.rows).map_err(|_| Refused::Dead("malformed_rows"))?;
+    // Decoded once to check it; stored packed.
+    if rows::unpack(&chunk.body, chunk.rows).is_err() {
+        return reject("malformed_rows");
+    }
     Ok(Write::Chunk(Chunk {
+        body: encode(&chunk)?,
         request: chunk.request,
         agent: chunk.agent,
         attempt: chunk.attempt,
@@ -123,15 +142,19 @@ fn rows_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
         rows: chunk.rows,
         blob: None,
         sha256: chunk.sha256.into_vec(),
-        body: body.to_vec(),
     }))
 }
 
 fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
     let chunk: BlobChunk = decode(body)?;
     belongs(key, &chunk.agent, chunk.request, &chunk.attempt, reader)?;
+    let run = || Run { request: chunk.request, agent: chunk.agent.clone(), attempt: chunk.attempt };
+    let reject = |reason| Err(Refused::Rejected(reason, Box::new(run())));
     if chunk.seq >= limits::SEQ_MAX {
-        return Err(Refused::Dead("seq_over_limit"));
+        return reject("seq_over_limit");
+    }
+    if chunk.kind.len() > limits::RESULT_NAME_BYTES_MAX {
+        return reject("over_bound");
     }
     let bytes = chunk.data.len();
     let end = chunk.offset.checked_add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -140,15 +163,16 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
         || end.is_none_or(|end| end > chunk.total)
         || chunk.blob_sha256.len() != 32
     {
-        return Err(Refused::Dead("blob_over_limit"));
+        return reject("blob_over_limit");
     }
     if rows::sha256(&chunk.data) != chunk.sha256 {
-        return Err(Refused::Dead("sha256_differs"));
+        return reject("sha256_differs");
     }
-    if chunk.kind == FILE_BLOB {
-        asked_for(&chunk, reader)?;
+    if chunk.kind == FILE_BLOB && !is_asked_for(&chunk, reader)? {
+        return reject("file_not_asked_for");
     }
     Ok(Write::Chunk(Chunk {
+        body: encode(&chunk)?,
         request: chunk.request,
         agent: chunk.agent,
         attempt: chunk.attempt,
@@ -156,31 +180,23 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
         rows: 0,
         blob: Some(chunk.blob),
         sha256: chunk.sha256.into_vec(),
-        body: body.to_vec(),
     }))
 }
 
-/// A file comes only where the signed hunt asks for files, and not bigger than it says.
-fn asked_for(chunk: &BlobChunk, reader: &Reader) -> Result<(), Refused> {
+/// Encodes what is known of a message: what it holds beside that is not stored.
+fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, Refused> {
+    wire::encode(message).map_err(|_| Refused::Dead("malformed"))
+}
+
+/// Returns whether the signed hunt asks for a file of this size.
+fn is_asked_for(chunk: &BlobChunk, reader: &Reader) -> Result<bool, StoreError> {
     let request = reader.request(&chunk.request)?;
     let body = request.and_then(|request| sign::body_of(&request.sealed).ok());
     let start = body.filter(|body| body.kind == Kind::HuntStart);
     let start = start
         .and_then(|body| wire::decode::<HuntStart>(&body.args, limits::REQUEST_BYTES_MAX).ok());
     let asked = start.and_then(|start| start.file_hash.upload);
-    match asked {
-        Some(asked) if chunk.total <= asked.max_file_bytes => Ok(()),
-        _ => Err(Refused::Dead("file_not_asked_for")),
-    }
-}
-
-/// Cuts text from an endpoint to its bound, at a character.
-fn cut(text: &mut String) {
-    let mut end = limits::TEXT_BYTES_MAX.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
+    Ok(asked.is_some_and(|asked| chunk.total <= asked.max_file_bytes))
 }
 
 #[cfg(test)]

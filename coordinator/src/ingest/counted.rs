@@ -11,7 +11,7 @@ use common::topology::Class;
 use crate::store::{Landed, Write};
 
 /// What can become of a message that passed the checks.
-pub const OUTCOMES: [&str; 3] = ["stored", "known", "conflict"];
+pub const OUTCOMES: [&str; 5] = ["stored", "known", "conflict", "over_quota", "refused"];
 
 /// How a collection can end.
 pub const ENDS: [State; 4] = [State::Finished, State::Failed, State::Cancelled, State::Declined];
@@ -61,6 +61,8 @@ impl Counted {
             Landed::New => "stored",
             Landed::Known | Landed::Overtaken => "known",
             Landed::Conflict => "conflict",
+            Landed::OverQuota => "over_quota",
+            Landed::Refused(_) => "refused",
         };
         let class = came.class.as_str();
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ pub mod counted;
 
 use std::collections::VecDeque;
 
-use common::amqp::{AmqpError, Delivery, Message, Publisher, Session, Settle, Start};
+use common::amqp::{AmqpError, Delivery, Message, Publisher, Session, Start};
 use common::limits::RESULT_PREFETCH;
 use common::topology::{Class, DEAD};
 use tokio::sync::oneshot;
@@ -38,7 +38,7 @@ pub enum IngestError {
 
 /// A delivery whose write is on its way.
 struct Pending {
-    settle: Settle,
+    delivery: Delivery,
     landed: oneshot::Receiver<Landed>,
     blob: Option<Box<Chunk>>,
     came: Came,
@@ -59,7 +59,7 @@ pub async fn run(
         tokio::select! {
             biased;
             landed = next_landed(&mut pending), if !pending.is_empty() => {
-                settle(core, &mut pending, landed?).await?;
+                settle(core, publisher, class, &mut pending, landed?).await?;
             }
             delivery = consumer.next(), if pending.len() < room => {
                 let delivery = delivery?;
@@ -77,14 +77,21 @@ async fn next_landed(pending: &mut VecDeque<Pending>) -> Result<Landed, StoreErr
     }
 }
 
-/// Acks the first of those that wait: its commit is durable.
+/// Acks the first of those that wait: its commit is durable. What can never be stored becomes a dead letter.
 async fn settle(
     core: &Core,
+    publisher: &Publisher,
+    class: Class,
     pending: &mut VecDeque<Pending>,
     landed: Landed,
 ) -> Result<(), IngestError> {
     let Some(first) = pending.pop_front() else { return Ok(()) };
-    if let Some(chunk) = &first.blob {
+    if let Landed::Refused(why) = landed {
+        core.counted.add(first.came, landed);
+        core.changed.notify_waiters();
+        return bury(core, publisher, class, first.delivery, why).await;
+    }
+    if let Some(chunk) = first.blob.as_ref().filter(|_| landed != Landed::OverQuota) {
         // Before the ack: after a crash the redelivered chunk brings us here again.
         blobs::assemble(core, chunk).await?;
     }
@@ -92,7 +99,7 @@ async fn settle(
     if landed == Landed::Conflict {
         warn!("two different chunks claim one position; the later one is kept as a conflict");
     }
-    first.settle.ack().await?;
+    first.delivery.settle.ack().await?;
     core.changed.notify_waiters();
     Ok(())
 }
@@ -118,6 +125,10 @@ async fn take(
     let write = match checked {
         Ok(write) => write,
         Err(Refused::Dead(reason)) => return bury(core, publisher, class, delivery, reason).await,
+        Err(Refused::Rejected(reason, run)) => {
+            core.writer.write(Write::Rejected(run, reason)).await?;
+            return bury(core, publisher, class, delivery, reason).await;
+        }
         Err(Refused::Store(problem)) => {
             delivery.settle.leave();
             return Err(problem.into());
@@ -129,7 +140,7 @@ async fn take(
     };
     let came = Came::of(class, delivery.body.len(), &write);
     let landed = core.writer.begin(write).await?;
-    pending.push_back(Pending { settle: delivery.settle, landed, blob, came });
+    pending.push_back(Pending { delivery, landed, blob, came });
     Ok(())
 }
 

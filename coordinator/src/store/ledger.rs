@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::StoreError;
 use super::read::{Reader, broken};
+use super::unreadable::{Query, Reads, Table};
 
 /// A line of the audit log.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +37,7 @@ pub struct StoredAudit {
 }
 
 impl Reader {
-    /// Returns the keys that are never trusted again.
+    /// Returns the keys that are never trusted again. One that cannot be read is an error: left out, it would be trusted.
     pub fn revoked_keys(&self) -> Result<BTreeSet<KeyId>, StoreError> {
         let mut select = self.connection.prepare_cached("SELECT id FROM revoked_key")?;
         let keys: Vec<String> =
@@ -46,33 +47,26 @@ impl Reader {
 
     /// Returns dead letters: class, reason, count, when the last one came.
     pub fn dead(&self) -> Result<Vec<(String, String, u64, Timestamp)>, StoreError> {
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT class, reason, count, last FROM dead ORDER BY count DESC")?;
-        let rows = select.query_map([], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get::<_, i64>(2)?.unsigned_abs(),
-                Timestamp(row.get(3)?),
-            ))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = "SELECT class, reason, count, last FROM dead ORDER BY count DESC";
+        let query = Query { table: Table::Dead, reads: Reads::All, of: &[], keys: 2, sql };
+        self.all(query, [], |row| {
+            let count = row.get::<_, i64>(2)?.unsigned_abs();
+            Ok((row.get(0)?, row.get(1)?, count, Timestamp(row.get(3)?)))
+        })
     }
 
     /// Returns the last lines of the audit log, the newest first.
     pub fn audit(&self, lines: u32) -> Result<Vec<StoredAudit>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT id, at, token, operator, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1",
-        )?;
-        let rows = select.query_map([lines], |row| {
+        let sql = "SELECT id, at, token, operator, action, subject, detail FROM audit
+             ORDER BY id DESC LIMIT ?1";
+        let query = Query { table: Table::Audit, reads: Reads::All, of: &[], keys: 1, sql };
+        self.all(query, [lines], |row| {
             Ok(StoredAudit {
                 id: row.get(0)?,
                 at: Timestamp(row.get(1)?),
                 words: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?],
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 }
 

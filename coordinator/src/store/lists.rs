@@ -10,7 +10,7 @@ use common::request::hunt::HuntStart;
 use common::request::ioc::Parted;
 use common::request::{Kind, Sealed, sign};
 use common::wire;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::read::{Reader, broken, request_id};
 use super::{Request, StoreError, StoredRequest};
@@ -62,12 +62,10 @@ impl Reader {
         let mut select = self.connection.prepare_cached(OVER)?;
         let end = now.plus_ms(-CLOCK_SKEW_MS_MAX).0;
         let most = i64::try_from(LIST_TIDY_PARTS_MAX).unwrap_or(i64::MAX);
-        let mut rows = select.query(params![end, most])?;
-        let mut parts = Vec::new();
-        while let Some(row) = rows.next()? {
-            parts.push(request_id(row, 0)?);
-        }
-        Ok(parts)
+        let rows = select.query_map(params![end, most], |row| Ok(request_id(row, 0)))?;
+        let parts: Vec<_> = rows.collect::<Result<_, _>>()?;
+        // What is no id is kept: it belongs to no part.
+        Ok(parts.into_iter().flatten().collect())
     }
 
     /// Tells whether a hunt that is on record names a part or a piece of a list.
@@ -114,18 +112,25 @@ pub(super) fn fill(tx: &Connection) -> Result<(), StoreError> {
     let mut parts = tx.prepare("SELECT id, not_after FROM request WHERE kind = 'list.part'")?;
     let mut rows = parts.query([])?;
     while let Some(row) = rows.next()? {
-        hold(tx, &request_id(row, 0)?, Timestamp(row.get(1)?))?;
+        let Ok(part) = request_id(row, 0) else { continue };
+        hold(tx, &part, Timestamp(row.get(1)?))?;
     }
     let mut hunts = tx.prepare("SELECT id, sealed FROM request WHERE kind = 'hunt.start'")?;
     let mut rows = hunts.query([])?;
     while let Some(row) = rows.next()? {
-        let sealed: Sealed =
-            wire::decode(row.get_ref(1)?.as_blob().map_err(broken)?, REQUEST_BYTES_MAX * 2)?;
-        let body = sign::body_of(&sealed).map_err(broken)?;
-        let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
-        name(tx, &request_id(row, 0)?, &named(&start.file_hash.list))?;
+        // A hunt that cannot be read names nothing that could be used.
+        let Ok((hunt, list)) = named_by(row) else { continue };
+        name(tx, &hunt, &named(&list))?;
     }
     Ok(())
+}
+
+fn named_by(row: &Row<'_>) -> Result<(RequestId, Parted), StoreError> {
+    let sealed: Sealed =
+        wire::decode(row.get_ref(1)?.as_blob().map_err(broken)?, REQUEST_BYTES_MAX * 2)?;
+    let body = sign::body_of(&sealed).map_err(broken)?;
+    let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
+    Ok((request_id(row, 0)?, *start.file_hash.list))
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`lists`], [`results`], [`roster`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
+//! * [`requests`], [`lists`], [`results`], [`attempts`], [`roster`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
+//! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
 //! * `lock`: one coordinator a store.
 //!
 //! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
 //! whole and verified before they are listed ([`files`]); so do the long lists of hashes, in `lists/`.
 
+pub mod attempts;
 pub mod curves;
 pub mod files;
 pub mod ledger;
@@ -19,6 +21,7 @@ pub mod requests;
 pub mod results;
 pub mod roster;
 mod schema;
+pub mod unreadable;
 pub mod write;
 
 use std::path::{Path, PathBuf};
@@ -28,12 +31,14 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+pub use attempts::Run;
 pub use ledger::{Audit, StoredAudit};
 pub use lock::Lock;
 pub use read::Reader;
 pub use requests::{Found, Request, StoredRequest};
 pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
+pub use unreadable::{Table, Unreadable};
 pub use write::{Landed, Write, Writer};
 
 /// What the store cannot do.
@@ -69,6 +74,9 @@ pub enum StoreError {
     /// Something that was stored by us does not decode: our bug or a broken disk.
     #[error("store: {0}")]
     Broken(String),
+    /// This one write can never succeed; others do.
+    #[error("store: the write was refused: {0}")]
+    Refused(&'static str),
     /// The writer has ended.
     #[error("store: the writer has ended")]
     Ended,
@@ -85,6 +93,7 @@ impl From<common::wire::WireError> for StoreError {
 pub struct Place {
     folder: PathBuf,
     lists: Arc<Mutex<()>>,
+    unreadable: Arc<Unreadable>,
 }
 
 impl Place {
@@ -96,7 +105,8 @@ impl Place {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| StoreError::File { path, source })?;
         }
-        let place = Self { folder: folder.to_owned(), lists: Arc::default() };
+        let place =
+            Self { folder: folder.to_owned(), lists: Arc::default(), unreadable: Arc::default() };
         schema::prepare(&mut place.connect()?)?;
         Ok(place)
     }
@@ -116,7 +126,7 @@ impl Place {
         let connection = Connection::open_with_flags(self.folder.join("muster.sqlite"), flags)?;
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Reader::new(connection))
+        Ok(Reader::new(connection, Arc::clone(&self.unreadable)))
     }
 
     /// Returns the file of a blob.

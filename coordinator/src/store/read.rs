@@ -1,21 +1,26 @@
 //! Reading, on a connection of its own: what is committed and nothing else.
 
+use std::sync::Arc;
+
 use common::ids::{AgentId, Attempt, JournalId, RequestId};
 use common::limits::RESULT_BYTES_MAX;
+use common::result::Bounded;
 use common::wire;
 use rusqlite::{Connection, Row};
 
 use super::StoreError;
+use super::unreadable::Unreadable;
 
 /// A reader; cheap to open.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: Connection,
+    pub(super) unreadable: Arc<Unreadable>,
 }
 
 impl Reader {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: Connection, unreadable: Arc<Unreadable>) -> Self {
+        Self { connection, unreadable }
     }
 
     /// Returns the size of the database; blobs lie beside it.
@@ -29,6 +34,25 @@ impl Reader {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn broken(error: impl ToString) -> StoreError {
     StoreError::Broken(error.to_string())
+}
+
+/// Encodes a record; what could not be read again is not stored.
+pub(super) fn encode<T: serde::Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    let bytes = wire::encode(record)?;
+    if bytes.len() > RESULT_BYTES_MAX {
+        return Err(StoreError::Broken(format!("a record of {} bytes", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// Decodes a result that an older version may have stored without its present bounds.
+pub(super) fn bounded<T: serde::de::DeserializeOwned + Bounded>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<T, StoreError> {
+    let mut result: T = decode(row, column)?;
+    result.cut();
+    Ok(result)
 }
 
 pub(super) fn decode<T: serde::de::DeserializeOwned>(

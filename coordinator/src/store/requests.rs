@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::ledger::{insert_audit, insert_revoked_keys};
 use super::read::{Reader, agent_id, broken, request_id};
+use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
 use super::{Audit, Landed, StoreError, lists};
 
@@ -84,23 +85,16 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.exists([id.as_bytes()])?)
     }
 
-    /// Returns one request.
+    /// Returns one request, `None` when it is not on record or its record cannot be read.
     pub fn request(&self, id: &RequestId) -> Result<Option<StoredRequest>, StoreError> {
-        let mut select = self.connection.prepare_cached(&format!("{REQUEST} WHERE id = ?1"))?;
-        let mut rows = select.query([id.as_bytes()])?;
-        rows.next()?.map(request).transpose()
+        let sql = format!("{REQUEST} WHERE id = ?1");
+        Ok(self.all(of_request(&sql, Reads::All), [id.as_bytes()], request)?.pop())
     }
 
     /// Returns the requests of a kind, the newest first.
     pub fn requests(&self, kind: &str) -> Result<Vec<StoredRequest>, StoreError> {
         let sql = format!("{REQUEST} WHERE kind = ?1 ORDER BY id DESC LIMIT 10000");
-        let mut select = self.connection.prepare_cached(&sql)?;
-        let mut rows = select.query([kind])?;
-        let mut requests = Vec::new();
-        while let Some(row) = rows.next()? {
-            requests.push(request(row)?);
-        }
-        Ok(requests)
+        self.all(of_request(&sql, Reads::All), [kind], request)
     }
 
     /// Returns the hunts of which an agent has sent a profile by itself, the newest first.
@@ -108,13 +102,7 @@ impl Reader {
         let sql = format!(
             "{REQUEST} WHERE kind = ?1 AND id IN (SELECT request FROM blob) ORDER BY id DESC LIMIT 10000"
         );
-        let mut select = self.connection.prepare_cached(&sql)?;
-        let mut rows = select.query([Kind::HuntStart.as_str()])?;
-        let mut requests = Vec::new();
-        while let Some(row) = rows.next()? {
-            requests.push(request(row)?);
-        }
-        Ok(requests)
+        self.all(of_request(&sql, Reads::All), [Kind::HuntStart.as_str()], request)
     }
 
     /// Returns the requests that are owed to the broker, oldest first: not confirmed, and of use to somebody yet.
@@ -122,13 +110,7 @@ impl Reader {
         let sql = format!(
             "{REQUEST} WHERE is_published = 0 AND route <> 2 AND not_after >= ?1 ORDER BY id"
         );
-        let mut select = self.connection.prepare_cached(&sql)?;
-        let mut rows = select.query([now.plus_ms(-CLOCK_SKEW_MS_MAX).0])?;
-        let mut requests = Vec::new();
-        while let Some(row) = rows.next()? {
-            requests.push(request(row)?);
-        }
-        Ok(requests)
+        self.all(of_request(&sql, Reads::All), [now.plus_ms(-CLOCK_SKEW_MS_MAX).0], request)
     }
 
     /// Finds the one request of a kind whose id begins so.
@@ -155,55 +137,39 @@ impl Reader {
 
     /// Returns the offset of the last request whose place on the stream is known.
     pub fn last_offset(&self) -> Result<Option<(RequestId, u64)>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT id, stream_offset FROM request WHERE stream_offset IS NOT NULL
-             ORDER BY stream_offset DESC LIMIT 1",
-        )?;
-        let mut rows = select.query([])?;
-        match rows.next()? {
-            Some(row) => Ok(Some((request_id(row, 0)?, row.get::<_, i64>(1)?.unsigned_abs()))),
-            None => Ok(None),
-        }
+        let sql = "SELECT id, stream_offset FROM request WHERE stream_offset IS NOT NULL
+             ORDER BY stream_offset DESC";
+        let read = |row: &Row<'_>| Ok((request_id(row, 0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+        let mut last = None;
+        self.each(of_request(sql, Reads::Some), [], read, |found| {
+            last = Some(found);
+            Ok(false)
+        })?;
+        Ok(last)
     }
 
     /// Returns the profiles of the coordinator itself that have no end.
     pub fn own_unfinished(&self) -> Result<Vec<RequestId>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT id FROM request WHERE route = 2 AND kind = 'profile.start' AND NOT EXISTS
-             (SELECT 1 FROM status WHERE status.request = request.id AND is_final)",
-        )?;
-        let mut rows = select.query([])?;
-        let mut requests = Vec::new();
-        while let Some(row) = rows.next()? {
-            requests.push(request_id(row, 0)?);
-        }
-        Ok(requests)
+        let sql = "SELECT id FROM request WHERE route = 2 AND kind = 'profile.start' AND NOT EXISTS
+             (SELECT 1 FROM status WHERE status.request = request.id AND is_final)";
+        self.all(of_request(sql, Reads::Some), [], |row| request_id(row, 0))
     }
 
     /// Returns the agents whose own queue still lacks a request. A revoked agent has no queue any more.
     pub fn unsent(&self, id: &RequestId) -> Result<Vec<AgentId>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT agent FROM expected WHERE request = ?1 AND is_sent = 0 AND NOT EXISTS
-             (SELECT 1 FROM agent WHERE id = expected.agent AND revoked IS NOT NULL)",
-        )?;
-        let mut rows = select.query([id.as_bytes()])?;
-        let mut agents = Vec::new();
-        while let Some(row) = rows.next()? {
-            agents.push(agent_id(row, 0)?);
-        }
-        Ok(agents)
+        let sql = "SELECT agent FROM expected WHERE request = ?1 AND is_sent = 0 AND NOT EXISTS
+             (SELECT 1 FROM agent WHERE id = expected.agent AND revoked IS NOT NULL)";
+        let query =
+            Query { table: Table::Expected, reads: Reads::Some, of: id.as_bytes(), keys: 1, sql };
+        self.all(query, [id.as_bytes()], |row| agent_id(row, 0))
     }
 
     /// Returns the agents that are expected to answer a request.
     pub fn expected(&self, id: &RequestId) -> Result<Vec<AgentId>, StoreError> {
-        let mut select =
-            self.connection.prepare_cached("SELECT agent FROM expected WHERE request = ?1")?;
-        let mut rows = select.query([id.as_bytes()])?;
-        let mut agents = Vec::new();
-        while let Some(row) = rows.next()? {
-            agents.push(agent_id(row, 0)?);
-        }
-        Ok(agents)
+        let sql = "SELECT agent FROM expected WHERE request = ?1";
+        let query =
+            Query { table: Table::Expected, reads: Reads::Some, of: id.as_bytes(), keys: 1, sql };
+        self.all(query, [id.as_bytes()], |row| agent_id(row, 0))
     }
 
     /// Tells whether an agent is expected to answer a request.
@@ -217,17 +183,12 @@ impl Reader {
     /// Returns of every request of a kind until when work may begin, and whether a control cancels it.
     pub fn lives(&self, kind: &str) -> Result<Vec<(RequestId, Timestamp, bool)>, StoreError> {
         // Only columns before the signed bytes: SQLite would have to read through those to what comes after.
-        let mut select = self.connection.prepare_cached(
-            "SELECT id, not_after, id IN
+        let sql = "SELECT id, not_after, id IN
              (SELECT about FROM request WHERE about IS NOT NULL AND kind LIKE '%.cancel')
-             FROM request WHERE kind = ?1",
-        )?;
-        let mut rows = select.query([kind])?;
-        let mut lives = Vec::new();
-        while let Some(row) = rows.next()? {
-            lives.push((request_id(row, 0)?, Timestamp(row.get(1)?), row.get(2)?));
-        }
-        Ok(lives)
+             FROM request WHERE kind = ?1";
+        self.all(of_request(sql, Reads::Some), [kind], |row| {
+            Ok((request_id(row, 0)?, Timestamp(row.get(1)?), row.get(2)?))
+        })
     }
 
     /// Counts requests of a kind.
@@ -237,6 +198,11 @@ impl Reader {
         let count: Option<i64> = select.query_row([kind], |row| row.get(0)).optional()?;
         Ok(count.unwrap_or(0).unsigned_abs())
     }
+}
+
+/// Returns a query of requests whose first column is the id.
+fn of_request(sql: &str, reads: Reads) -> Query<'_> {
+    Query { table: Table::Request, reads, of: &[], keys: 1, sql }
 }
 
 fn request(row: &Row<'_>) -> Result<StoredRequest, StoreError> {

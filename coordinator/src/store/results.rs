@@ -2,14 +2,19 @@
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, RequestId};
-use common::result::{RowChunk, Status};
-use common::wire;
-use rusqlite::{Connection, OptionalExtension, params};
+use common::limits::CONFLICTS_MAX;
+use common::result::{BlobChunk, Row as FileRow, RowChunk, Status, rows};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::read::{Reader, agent_id, attempt, decode};
+use super::attempts::{self, Entry, Run};
+use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
+use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
 use super::{Landed, StoreError};
-use crate::hunts::state::{Event, replaces};
+use crate::hunts::state::{Collections, Event, Fault, replaces};
+
+/// Why a result is refused: its agent has too many attempts at the request.
+const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 
 /// A chunk of rows or of a blob, checked.
 #[derive(Debug, Clone)]
@@ -28,7 +33,7 @@ pub struct Chunk {
     pub blob: Option<u32>,
     /// SHA-256 of the payload.
     pub sha256: Vec<u8>,
-    /// The whole message as sent.
+    /// The whole message, encoded of the fields that are known.
     pub body: Vec<u8>,
 }
 
@@ -59,111 +64,141 @@ pub struct StoredBlob {
 }
 
 impl Reader {
-    /// Returns everything that is known of a request, as events for the fold.
-    pub fn events(&self, id: &RequestId) -> Result<Vec<Event>, StoreError> {
-        let mut events = Vec::new();
-        // A directed request is always answered: there silence says nothing.
-        let mut select = self.connection.prepare_cached(
-            "SELECT e.agent, e.is_seen, CASE r.route WHEN 0 THEN e.passed END
-             FROM expected e JOIN request r ON r.id = e.request WHERE e.request = ?1",
-        )?;
-        let mut rows = select.query([id.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            let agent = agent_id(row, 0)?;
-            if row.get(1)? {
-                events.push(Event::Seen(agent.clone()));
-            }
-            if let Some(at) = row.get::<_, Option<i64>>(2)?.map(Timestamp) {
-                events.push(Event::Passed { agent: agent.clone(), at });
-            }
-            events.push(Event::Expected(agent));
-        }
-        let mut select =
-            self.connection.prepare_cached("SELECT body FROM status WHERE request = ?1")?;
-        let mut rows = select.query([id.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            events.push(Event::Status(Box::new(decode::<Status>(row, 0)?)));
-        }
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT agent, origin, journal, seq FROM chunk WHERE request = ?1")?;
-        let mut rows = select.query([id.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            let seq = row.get::<_, i64>(3)?.unsigned_abs();
-            events.push(Event::Chunk { agent: agent_id(row, 0)?, attempt: attempt(row, 1)?, seq });
-        }
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT agent, origin, journal FROM conflict WHERE request = ?1")?;
-        let mut rows = select.query([id.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            events.push(Event::Conflict { agent: agent_id(row, 0)?, attempt: attempt(row, 1)? });
-        }
-        Ok(events)
+    /// Returns what became of a request on each agent: the fold of everything that is stored of it and can be read.
+    pub fn collections(&self, id: &RequestId) -> Result<Collections, StoreError> {
+        let mut collections = Collections::default();
+        self.visit_events(id, |event| collections.apply(&event))?;
+        Ok(collections)
     }
 
-    /// Returns what an agent said of its hunts and profiles since a moment by its own clock, the latest first, with the
-    /// kind of each request.
+    /// Visits everything that is known of a request, one event at a time.
+    pub(crate) fn visit_events(
+        &self,
+        id: &RequestId,
+        mut visit: impl FnMut(Event),
+    ) -> Result<(), StoreError> {
+        let of =
+            |table, keys, sql| Query { table, reads: Reads::Some, of: id.as_bytes(), keys, sql };
+        // A directed request is always answered: there silence says nothing.
+        let expected = of(
+            Table::Expected,
+            1,
+            "SELECT e.agent, e.is_seen, CASE r.route WHEN 0 THEN e.passed END
+             FROM expected e JOIN request r ON r.id = e.request WHERE e.request = ?1",
+        );
+        let read = |row: &Row<'_>| {
+            let passed: Option<i64> = row.get(2)?;
+            Ok((agent_id(row, 0)?, row.get::<_, bool>(1)?, passed.map(Timestamp)))
+        };
+        self.each(expected, [id.as_bytes()], read, |(agent, is_seen, passed)| {
+            if is_seen {
+                visit(Event::Seen(agent.clone()));
+            }
+            if let Some(at) = passed {
+                visit(Event::Passed { agent: agent.clone(), at });
+            }
+            visit(Event::Expected(agent));
+            Ok(true)
+        })?;
+        let statuses = of_status(
+            "SELECT agent, request, origin, journal, is_final, received, body FROM status
+             WHERE request = ?1",
+        );
+        let read = |row: &Row<'_>| {
+            let status = Box::new(bounded::<Status>(row, 6)?);
+            Ok(Event::Status { status, received: Timestamp(row.get(5)?) })
+        };
+        let mut pass = |event| {
+            visit(event);
+            Ok(true)
+        };
+        self.each(statuses, [id.as_bytes()], read, &mut pass)?;
+        let chunks =
+            of(Table::Chunk, 4, "SELECT agent, origin, journal, seq FROM chunk WHERE request = ?1");
+        let read = |row: &Row<'_>| {
+            let seq = row.get::<_, i64>(3)?.unsigned_abs();
+            Ok(Event::Chunk { agent: agent_id(row, 0)?, attempt: attempt(row, 1)?, seq })
+        };
+        self.each(chunks, [id.as_bytes()], read, &mut pass)?;
+        let conflicts = of(
+            Table::Conflict,
+            5,
+            "SELECT agent, origin, journal, seq, sha256 FROM conflict WHERE request = ?1",
+        );
+        let read = |row: &Row<'_>| {
+            Ok(Event::Conflict { agent: agent_id(row, 0)?, attempt: attempt(row, 1)? })
+        };
+        self.each(conflicts, [id.as_bytes()], read, &mut pass)?;
+        let faults = of(
+            Table::Attempt,
+            3,
+            "SELECT agent, origin, journal, fault, coalesce(reason, '') FROM attempt
+             WHERE request = ?1 AND fault IS NOT NULL",
+        );
+        let read = |row: &Row<'_>| {
+            let fault = Fault { code: row.get(3)?, reason: row.get(4)? };
+            Ok(Event::Fault { agent: agent_id(row, 0)?, attempt: attempt(row, 1)?, fault })
+        };
+        self.each(faults, [id.as_bytes()], read, &mut pass)
+    }
+
+    /// Returns what came of an agent's hunts and profiles since a moment by the coordinator's clock, the latest first, with
+    /// the kind of each request.
     pub fn statuses_of(
         &self,
         agent: &AgentId,
         since: Timestamp,
     ) -> Result<Vec<(String, Status)>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT r.kind, s.body FROM status s JOIN request r ON r.id = s.request
-             WHERE s.agent = ?1 AND s.at >= ?2 ORDER BY s.at DESC, s.is_final DESC",
-        )?;
-        let mut rows = select.query(params![agent.as_str(), since.0])?;
-        let mut statuses = Vec::new();
-        while let Some(row) = rows.next()? {
-            statuses.push((row.get(0)?, decode(row, 1)?));
-        }
-        Ok(statuses)
+        let sql = "SELECT s.agent, s.request, s.origin, s.journal, s.is_final, r.kind, s.body
+             FROM status s JOIN request r ON r.id = s.request
+             WHERE s.agent = ?1 AND s.received >= ?2 ORDER BY s.received DESC, s.is_final DESC";
+        self.all(of_status(sql), params![agent.as_str(), since.0], |row| {
+            Ok((row.get(5)?, bounded(row, 6)?))
+        })
     }
 
     /// Returns what is stored of a request, by agent and run.
     pub fn volume(&self, id: &RequestId) -> Result<Vec<(AgentId, Attempt, Volume)>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT agent, origin, journal, sum(rows), sum(length(body)),
+        let sql = "SELECT agent, origin, journal, sum(rows), sum(length(body)),
                     min(CASE WHEN rows > 0 THEN received END) FROM chunk
-             WHERE request = ?1 GROUP BY agent, origin, journal",
-        )?;
-        let mut rows = select.query([id.as_bytes()])?;
-        let mut volume = Vec::new();
-        while let Some(row) = rows.next()? {
+             WHERE request = ?1 GROUP BY agent, origin, journal";
+        let read = |row: &Row<'_>| {
             let number =
                 |n: usize| row.get::<_, Option<i64>>(n).map(|v| v.unwrap_or(0).unsigned_abs());
             let first_row = row.get::<_, Option<i64>>(5)?.map(Timestamp);
             let stored = Volume { rows: number(3)?, bytes: number(4)?, first_row };
-            volume.push((agent_id(row, 0)?, attempt(row, 1)?, stored));
-        }
-        Ok(volume)
+            Ok((agent_id(row, 0)?, attempt(row, 1)?, stored))
+        };
+        let mut select = self.connection.prepare_cached(sql)?;
+        let rows = select.query_map([id.as_bytes()], |row| Ok(read(row)))?;
+        let volume: Vec<Result<_, StoreError>> = rows.collect::<Result<_, _>>()?;
+        // The fold of the request meets the same chunks, and notes what cannot be read of them.
+        Ok(volume.into_iter().flatten().collect())
     }
 
-    /// Visits the row chunks of one run, in order of `seq`; `visit` says whether to go on.
-    pub fn row_chunks(
+    /// Visits the rows of one run, a chunk at a time in order of `seq`; `visit` returns whether to go on.
+    pub fn rows(
         &self,
         request: &RequestId,
         agent: &AgentId,
         run: &Attempt,
-        mut visit: impl FnMut(RowChunk) -> Result<bool, StoreError>,
+        visit: impl FnMut(Vec<FileRow>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT body FROM chunk WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
-             AND blob IS NULL ORDER BY seq",
-        )?;
-        let mut rows = select.query(params![
+        let sql = "SELECT agent, origin, journal, seq, body FROM chunk
+             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
+             AND blob IS NULL ORDER BY seq";
+        let query = of_chunk(request, sql);
+        let key = params![
             request.as_bytes(),
             agent.as_str(),
             run.origin.as_bytes(),
             run.journal.as_bytes(),
-        ])?;
-        while let Some(row) = rows.next()? {
-            if !visit(decode(row, 0)?)? {
-                break;
-            }
-        }
-        Ok(())
+        ];
+        let read = |row: &Row<'_>| {
+            let chunk: RowChunk = decode(row, 4)?;
+            Ok(rows::unpack(&chunk.body, chunk.rows)?)
+        };
+        self.each(query, key, read, visit)
     }
 
     /// Returns how long the messages of one blob's chunks are together.
@@ -189,54 +224,67 @@ impl Reader {
         Ok(bytes.unsigned_abs())
     }
 
-    /// Returns the messages of one blob's chunks, in order of `seq`.
+    /// Returns the chunks of one blob that can be read, in order of `seq`.
     pub fn blob_chunks(
         &self,
         request: &RequestId,
         agent: &AgentId,
         run: &Attempt,
         blob: u32,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT body FROM chunk WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
-             AND blob = ?5 ORDER BY seq",
-        )?;
-        let rows = select.query_map(
-            params![
-                request.as_bytes(),
-                agent.as_str(),
-                run.origin.as_bytes(),
-                run.journal.as_bytes(),
-                blob,
-            ],
-            |row| row.get(0),
-        )?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    ) -> Result<Vec<BlobChunk>, StoreError> {
+        let sql = "SELECT agent, origin, journal, seq, body FROM chunk
+             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
+             AND blob = ?5 ORDER BY seq";
+        let query = of_chunk(request, sql);
+        let key = params![
+            request.as_bytes(),
+            agent.as_str(),
+            run.origin.as_bytes(),
+            run.journal.as_bytes(),
+            blob,
+        ];
+        self.all(query, key, |row| decode(row, 4))
     }
 
     /// Returns the blobs of a request.
     pub fn blobs(&self, request: &RequestId) -> Result<Vec<StoredBlob>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT agent, origin, journal, kind, sha256, bytes FROM blob WHERE request = ?1 ORDER BY agent, origin, journal, blob",
-        )?;
-        let mut rows = select.query([request.as_bytes()])?;
-        let mut blobs = Vec::new();
-        while let Some(row) = rows.next()? {
-            blobs.push(StoredBlob {
+        let sql = "SELECT agent, origin, journal, blob, kind, sha256, bytes FROM blob
+             WHERE request = ?1 ORDER BY agent, origin, journal, blob";
+        let query =
+            Query { table: Table::Blob, reads: Reads::All, of: request.as_bytes(), keys: 4, sql };
+        self.all(query, [request.as_bytes()], |row| {
+            Ok(StoredBlob {
                 agent: agent_id(row, 0)?,
                 attempt: attempt(row, 1)?,
-                kind: row.get(3)?,
-                sha256: row.get(4)?,
-                bytes: row.get::<_, i64>(5)?.unsigned_abs(),
-            });
-        }
-        Ok(blobs)
+                kind: row.get(4)?,
+                sha256: row.get(5)?,
+                bytes: row.get::<_, i64>(6)?.unsigned_abs(),
+            })
+        })
     }
 }
 
+/// Returns a query of statuses whose first columns are agent, request, origin, journal and `is_final`.
+fn of_status(sql: &str) -> Query<'_> {
+    Query { table: Table::Status, reads: Reads::All, of: &[], keys: 5, sql }
+}
+
+/// Returns a query of chunks whose first columns are agent, origin, journal and `seq`.
+fn of_chunk<'a>(request: &'a RequestId, sql: &'a str) -> Query<'a> {
+    Query { table: Table::Chunk, reads: Reads::All, of: request.as_bytes(), keys: 4, sql }
+}
+
 /// One row a run for the last status before the end, one for the end. Which of two stays does not depend on which
-/// came first.
-pub(super) fn insert_status(tx: &Connection, status: &Status) -> Result<usize, StoreError> {
+/// came first; one that cannot be read gives way.
+pub(super) fn insert_status(
+    tx: &Connection,
+    status: &Status,
+    now: Timestamp,
+) -> Result<Landed, StoreError> {
+    let (request, agent) = (status.request, status.agent.clone());
+    if attempts::enter(tx, &Run { request, agent, attempt: status.attempt })? == Entry::TooMany {
+        return Ok(Landed::Refused(TOO_MANY_ATTEMPTS));
+    }
     let key = params![
         status.request.as_bytes(),
         status.agent.as_str(),
@@ -250,13 +298,15 @@ pub(super) fn insert_status(tx: &Connection, status: &Status) -> Result<usize, S
     )?;
     let mut rows = select.query(key)?;
     if let Some(row) = rows.next()?
-        && !decode::<Status>(row, 0).map(|held| replaces(status, &held))?
+        && decode::<Status>(row, 0).is_ok_and(|held| !replaces(status, &held))
     {
-        return Ok(0);
+        return Ok(Landed::Known);
     }
     drop(rows);
-    let sql = "INSERT OR REPLACE INTO status VALUES (?1, ?2, ?3, ?4, ?6, ?5, ?7, ?8)";
-    Ok(tx.prepare_cached(sql)?.execute(params![
+    let sql = "INSERT OR REPLACE INTO status
+        (request, agent, origin, journal, state, is_final, at, body, received)
+        VALUES (?1, ?2, ?3, ?4, ?6, ?5, ?7, ?8, ?9)";
+    tx.prepare_cached(sql)?.execute(params![
         status.request.as_bytes(),
         status.agent.as_str(),
         status.attempt.origin.as_bytes(),
@@ -264,8 +314,10 @@ pub(super) fn insert_status(tx: &Connection, status: &Status) -> Result<usize, S
         status.state.is_final(),
         status.state.as_str(),
         status.at.0,
-        wire::encode(status)?,
-    ])?)
+        encode(status)?,
+        now.0,
+    ])?;
+    Ok(Landed::New)
 }
 
 pub(super) fn insert_chunk(
@@ -289,6 +341,11 @@ pub(super) fn insert_chunk(
             Ok(Landed::Conflict)
         }
         None => {
+            match attempts::charge(tx, chunk, now)? {
+                Entry::Open => {}
+                Entry::OverQuota => return Ok(Landed::OverQuota),
+                Entry::TooMany => return Ok(Landed::Refused(TOO_MANY_ATTEMPTS)),
+            }
             tx.prepare_cached(
                 "INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
@@ -309,7 +366,26 @@ pub(super) fn insert_chunk(
     }
 }
 
+/// Records that a chunk contradicts a stored one; of one attempt only the first few.
 pub(super) fn insert_conflict(tx: &Connection, chunk: &Chunk) -> Result<usize, StoreError> {
+    let recorded: i64 = tx
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM conflict
+             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 LIMIT ?5)",
+        )?
+        .query_row(
+            params![
+                chunk.request.as_bytes(),
+                chunk.agent.as_str(),
+                chunk.attempt.origin.as_bytes(),
+                chunk.attempt.journal.as_bytes(),
+                i64::try_from(CONFLICTS_MAX).unwrap_or(i64::MAX),
+            ],
+            |row| row.get(0),
+        )?;
+    if recorded.unsigned_abs() >= CONFLICTS_MAX as u64 {
+        return Ok(0);
+    }
     let sql = "INSERT OR IGNORE INTO conflict VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     Ok(tx.prepare_cached(sql)?.execute(params![
         chunk.request.as_bytes(),

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
-use common::limits::TELEMETRY_WAITING_MAX;
+use common::limits::{JOURNALS_HEARD_MAX, TELEMETRY_WAITING_MAX};
 use common::result::Telemetry;
-use common::wire;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::read::{Reader, agent_id, decode, request_id};
+use super::read::{Reader, agent_id, bounded, encode, request_id};
+use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
 use super::{StoreError, curves};
 
@@ -44,30 +45,27 @@ pub struct StoredAgent {
 impl Reader {
     /// Returns every agent, by id, with its latest self-sample.
     pub fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body FROM agent a
-             LEFT JOIN heard h ON h.agent = a.id AND h.received =
-                 (SELECT max(received) FROM heard WHERE agent = a.id)
-             GROUP BY a.id ORDER BY a.id",
-        )?;
-        let mut rows = select.query([])?;
-        let mut agents = Vec::new();
-        while let Some(row) = rows.next()? {
-            let received: Option<i64> = row.get(5)?;
-            let heard = match received {
-                Some(at) => Some((Timestamp(at), decode(row, 6)?)),
-                None => None,
+        let sql = "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body
+             FROM agent a LEFT JOIN heard h ON h.rowid =
+                 (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, journal LIMIT 1)
+             ORDER BY a.id";
+        let query = Query { table: Table::Agent, reads: Reads::All, of: &[], keys: 1, sql };
+        self.all(query, [], |row| {
+            let id = agent_id(row, 0)?;
+            // A sample that cannot be read does not hide its agent.
+            let heard = match row.get_ref(5)? {
+                ValueRef::Null => None,
+                _ => self.readable_of(Table::Heard, id.as_str(), &[], sample(row, 5))?,
             };
-            agents.push(StoredAgent {
-                id: agent_id(row, 0)?,
+            Ok(StoredAgent {
+                id,
                 name: row.get(1)?,
                 labels: row.get(2)?,
                 enrolled: Timestamp(row.get(3)?),
                 revoked: row.get::<_, Option<i64>>(4)?.map(Timestamp),
                 heard,
-            });
-        }
-        Ok(agents)
+            })
+        })
     }
 
     /// Returns the journals of an agent that were heard since a moment: more than one is a clone.
@@ -79,14 +77,15 @@ impl Reader {
         Ok(count.unsigned_abs())
     }
 
-    /// Returns the coordinator's own last sample.
+    /// Returns the last sample of an agent, or of the coordinator itself.
     pub fn heard(&self, agent: &AgentId) -> Result<Option<(Timestamp, Telemetry)>, StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT received, body FROM heard WHERE agent = ?1 ORDER BY received DESC LIMIT 1",
+            "SELECT received, body FROM heard WHERE agent = ?1
+             ORDER BY received DESC, journal LIMIT 1",
         )?;
         let mut rows = select.query([agent.as_str()])?;
         match rows.next()? {
-            Some(row) => Ok(Some((Timestamp(row.get(0)?), decode(row, 1)?))),
+            Some(row) => self.readable_of(Table::Heard, agent.as_str(), &[], sample(row, 0)),
             None => Ok(None),
         }
     }
@@ -100,13 +99,17 @@ impl Reader {
     }
 }
 
+fn sample(row: &Row<'_>, column: usize) -> Result<(Timestamp, Telemetry), StoreError> {
+    Ok((Timestamp(row.get(column)?), bounded(row, column + 1)?))
+}
+
 /// Keeps a sample, and takes it as the receipt that it is.
 pub(super) fn insert_telemetry(
     tx: &Connection,
     sample: &Telemetry,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let body = wire::encode(sample)?;
+    let body = encode(sample)?;
     let agent = sample.agent.as_str();
     tx.prepare_cached("INSERT OR REPLACE INTO heard VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         agent,
@@ -114,6 +117,11 @@ pub(super) fn insert_telemetry(
         now.0,
         body
     ])?;
+    tx.prepare_cached(
+        "DELETE FROM heard WHERE rowid IN
+         (SELECT rowid FROM heard WHERE agent = ?1 ORDER BY received DESC LIMIT -1 OFFSET ?2)",
+    )?
+    .execute(params![agent, i64::try_from(JOURNALS_HEARD_MAX).unwrap_or(i64::MAX)])?;
     curves::insert(tx, sample, now)?;
     receive(tx, sample, now)?;
     Ok(1)
@@ -136,7 +144,8 @@ fn receive(tx: &Connection, sample: &Telemetry, now: Timestamp) -> Result<(), St
         )?;
         let mut rows = select.query(params![agent, signed(offset), epoch, gap, gap_end])?;
         while let Some(row) = rows.next()? {
-            seen.insert(request_id(row, 0)?);
+            // One that cannot be read is no request that could be seen.
+            seen.extend(request_id(row, 0));
         }
     }
     let held: BTreeSet<RequestId> = sample.collections.iter().map(|c| c.request).collect();

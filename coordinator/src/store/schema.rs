@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{StoreError, curves, lists};
+use super::{StoreError, attempts, curves, lists};
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -36,11 +36,13 @@ CREATE TABLE expected (
 CREATE INDEX expected_open ON expected (agent) WHERE passed IS NULL;
 CREATE TABLE status (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
+    -- at is the agent's clock, received the coordinator's.
     state TEXT NOT NULL, is_final INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+    received INTEGER NOT NULL,
     PRIMARY KEY (request, agent, origin, journal, is_final)
 );
-CREATE INDEX status_by_agent ON status (agent, at);
--- Row and blob chunks as their agents sent them. The key stays when the body is gone.
+CREATE INDEX status_by_agent ON status (agent, received);
+-- Row and blob chunks, of what their agents sent all that is known. The key stays when the body is gone.
 CREATE TABLE chunk (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
     seq INTEGER NOT NULL, rows INTEGER NOT NULL, blob INTEGER, sha256 BLOB NOT NULL, body BLOB,
@@ -73,7 +75,19 @@ CREATE TRIGGER audit_is_append_only_2 BEFORE DELETE ON audit
 /// From version 2: what was said of curves is dropped, they were kept for a day.
 const FROM_2: &str = "
 DROP TABLE telemetry;
-CREATE INDEX status_by_agent ON status (agent, at);
+";
+
+/// From version 4: when statuses came is not known; the agent's clock is, and it may be in the future. Of too many journals
+/// of one agent the oldest are forgotten.
+const FROM_4: &str = "
+DROP INDEX IF EXISTS status_by_agent;
+ALTER TABLE status ADD COLUMN received INTEGER NOT NULL DEFAULT 0;
+UPDATE status SET received = min(at, unixepoch() * 1000);
+CREATE INDEX status_by_agent ON status (agent, received);
+DELETE FROM heard WHERE rowid IN (
+    SELECT rowid FROM (
+        SELECT rowid, row_number() OVER (PARTITION BY agent ORDER BY received DESC) AS place FROM heard
+    ) WHERE place > 8);
 ";
 
 /// Makes a connection durable and the tables present.
@@ -85,15 +99,16 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES].as_slice(),
-        2 => &[FROM_2, curves::TABLES, lists::TABLES],
-        3 => &[lists::TABLES],
+        0 => [TABLES, curves::TABLES, lists::TABLES, attempts::TABLES].as_slice(),
+        2 => &[FROM_2, curves::TABLES, lists::TABLES, FROM_4, attempts::TABLES, attempts::FILL],
+        3 => &[lists::TABLES, FROM_4, attempts::TABLES, attempts::FILL],
+        4 => &[FROM_4, attempts::TABLES, attempts::FILL],
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
     let transaction = connection.transaction()?;
     transaction.execute_batch(&missing.concat())?;
-    if version > 0 {
+    if matches!(version, 2 | 3) {
         lists::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

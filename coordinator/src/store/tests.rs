@@ -3,7 +3,6 @@ use common::ids::{AgentId, Attempt, JournalId, RequestId};
 use common::request::Sealed;
 
 use super::*;
-use crate::hunts::state::Event;
 
 fn chunk(seq: u64, sha256: u8) -> Chunk {
     Chunk {
@@ -40,7 +39,10 @@ fn a_chunk_lands_once_and_another_under_its_key_is_a_conflict() {
     let reader = Place::prepare(folder.path()).unwrap().reader().unwrap();
     let volume = reader.volume(&RequestId::from_bytes([1; 16])).unwrap();
     assert_eq!(volume.iter().map(|v| v.2.rows).sum::<u64>(), 6);
-    assert_eq!(reader.events(&RequestId::from_bytes([1; 16])).unwrap().len(), 3);
+    let collections = reader.collections(&RequestId::from_bytes([1; 16])).unwrap();
+    let part = &collections.parts[&AgentId::new("a-1").unwrap()];
+    let run = part.runs.values().next().unwrap();
+    assert_eq!((run.stored.len(), run.has_conflict), (2, true));
 }
 
 #[test]
@@ -71,6 +73,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
     let old = "
         DROP TABLE curve; DROP TABLE curve_sample; DROP TABLE curve_minute; DROP TABLE curve_hour; DROP TABLE curve_done;
         DROP INDEX status_by_agent; DROP TABLE list_part; DROP TABLE list_named;
+        DROP TABLE attempt; DROP TABLE usage; ALTER TABLE status DROP COLUMN received;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
@@ -86,6 +89,57 @@ fn tables_of_version_2_are_brought_up_to_date() {
     let all = (Timestamp(0), Timestamp(i64::MAX));
     let agent = AgentId::new("a-1").unwrap();
     assert_eq!(reader.curve(&agent, all, crate::curves::Step::Sample).unwrap().len(), 1);
+}
+
+#[test]
+fn tables_of_version_4_are_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::prepare(folder.path()).unwrap();
+    let journal = |n: u8| JournalId::from_bytes([n; 16]);
+    let said = |at: Timestamp| common::result::Status {
+        agent: AgentId::new("a-1").unwrap(),
+        request: RequestId::from_bytes([1; 16]),
+        attempt: chunk(0, 7).attempt,
+        state: common::result::State::Finished,
+        at,
+        code: String::new(),
+        reason: String::new(),
+        chunks: Some(1),
+        footer: None,
+    };
+    let in_2099 = Timestamp(4_100_000_000_000);
+    runtime().block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        writer.write(request(1)).await.unwrap();
+        writer.write(Write::Chunk(chunk(0, 7))).await.unwrap();
+        writer.write(Write::Status(Box::new(said(in_2099)))).await.unwrap();
+    });
+    let old = "
+        DROP TABLE attempt; DROP TABLE usage;
+        DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
+        CREATE INDEX status_by_agent ON status (agent, at);
+        PRAGMA user_version = 4;";
+    let connection = place.connect().unwrap();
+    connection.execute_batch(old).unwrap();
+    for n in 0..20 {
+        let sql = "INSERT INTO heard VALUES ('a-1', ?1, ?2, x'80')";
+        connection.execute(sql, rusqlite::params![journal(n).as_bytes(), n]).unwrap();
+    }
+    drop(connection);
+    let place = Place::prepare(folder.path()).unwrap();
+    let now = common::clock::Clock::system().now();
+    let reader = place.reader().unwrap();
+    let collections = reader.collections(&RequestId::from_bytes([1; 16])).unwrap();
+    let run = collections.parts.values().next().unwrap().runs.values().next().unwrap();
+    assert!(run.is_complete() && run.received() <= Some(now), "{run:?}");
+    assert_eq!(run.last.as_ref().unwrap().at, in_2099, "its own time is kept as it is");
+    assert_eq!(reader.journals_since(&AgentId::new("a-1").unwrap(), Timestamp(0)).unwrap(), 8);
+    // It is charged for what it has, and goes on.
+    runtime().block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), Landed::Known);
+        assert_eq!(writer.write(Write::Chunk(chunk(1, 7))).await.unwrap(), Landed::New);
+    });
 }
 
 #[test]
@@ -105,9 +159,13 @@ fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
         let bad = writer.begin(twice()).await.unwrap();
         let good = writer.begin(Write::Chunk(chunk(0, 7))).await.unwrap();
         let deadline = Duration::from_secs(20);
-        assert!(tokio::time::timeout(deadline, bad).await.expect("an answer").is_err());
+        let bad = tokio::time::timeout(deadline, bad).await.expect("an answer");
+        assert_eq!(bad.unwrap(), Landed::Refused("store_refused"));
         assert_eq!(good.await.unwrap(), Landed::New);
     });
+    // Who waits for it sees an error, also when it is alone.
+    let refused = runtime().block_on(writer.write(twice()));
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
     assert_eq!(writer.trouble(), None);
 }
 
@@ -202,8 +260,8 @@ fn an_offset_is_a_receipt_only_on_the_same_stream() {
     let place = Place::prepare(folder.path()).unwrap();
     let id = |n: u8| RequestId::from_bytes([n; 16]);
     let is_seen = |n: u8| {
-        let events = place.reader().unwrap().events(&id(n)).unwrap();
-        events.iter().any(|event| matches!(event, Event::Seen(_)))
+        let collections = place.reader().unwrap().collections(&id(n)).unwrap();
+        collections.parts.values().any(|part| part.is_seen)
     };
     let writer = Writer::start(&place).unwrap();
     let write = |write: Write| runtime().block_on(writer.write(write)).unwrap();
@@ -239,10 +297,9 @@ fn a_sample_that_knows_nothing_of_a_request_it_covers_has_passed_it_by() {
         });
         json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         write(Write::Telemetry(Box::new(serde_json::from_value(json).unwrap())));
-        let events = place.reader().unwrap().events(&id).unwrap();
-        let is = |wanted: fn(&Event) -> bool| events.iter().any(wanted);
-        let seen = is(|event| matches!(event, Event::Seen(_)));
-        (seen, is(|event| matches!(event, Event::Passed { .. })))
+        let collections = place.reader().unwrap().collections(&id).unwrap();
+        let part = &collections.parts[&AgentId::new("a-1").unwrap()];
+        (part.is_seen, part.passed.is_some())
     };
     write(request(1));
     write(Write::Offset(id, 0));

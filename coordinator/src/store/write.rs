@@ -2,20 +2,23 @@
 //!
 //! A group is what is waiting, up to a bound: under load many chunks share one fsync, alone a chunk waits for nothing. When
 //! the disk is full or refuses, the group is tried again every second; nothing is dropped and nothing is acked.
+//!
+//! A write that can never succeed is refused by itself: at once where the cause is in what it says, after a few tries while
+//! other writes succeed where the cause is not known.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::clock::{Clock, Timestamp};
 use common::ids::{AgentId, RequestId};
-use common::limits::STORE_GROUP_CHUNKS_MAX;
+use common::limits::{STORE_GROUP_CHUNKS_MAX, STORE_TRIES_MAX};
 use common::result::{Status, Telemetry};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
-use super::{Audit, Chunk, NewAgent, Place, Request, StoreError};
-use super::{curves, ledger, lists, requests, results, roster};
+use super::{Audit, Chunk, NewAgent, Place, Request, Run, StoreError};
+use super::{attempts, curves, ledger, lists, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
@@ -42,6 +45,8 @@ pub enum Write {
     },
     /// A stored chunk whose blob is whole and not what its digest says: the run has failed.
     Contradiction(Chunk),
+    /// A result of an attempt was refused, and why: the attempt has failed.
+    Rejected(Box<Run>, &'static str),
     /// A self-sample.
     Telemetry(Box<Telemetry>),
     /// A request that is about to be published, and who asked.
@@ -77,7 +82,17 @@ pub enum Landed {
     Conflict,
     /// A control of the same or a higher revision is on record: nothing is stored.
     Overtaken,
+    /// The attempt has used up its bytes: nothing is stored, and the attempt has failed.
+    OverQuota,
+    /// It can never be stored; the word says why.
+    Refused(&'static str),
 }
+
+/// Why a write is refused: the store does not take it.
+const STORE_REFUSED: &str = "store_refused";
+
+/// Pause between two tries.
+const RETRY: Duration = Duration::from_secs(1);
 
 type Job = (Write, oneshot::Sender<Landed>);
 
@@ -107,9 +122,12 @@ impl Writer {
         Ok(Self { jobs, trouble })
     }
 
-    /// Writes and waits until it is durable.
+    /// Writes and waits until it is durable; a refusal is an error.
     pub async fn write(&self, write: Write) -> Result<Landed, StoreError> {
-        self.begin(write).await?.await.map_err(|_| StoreError::Ended)
+        match self.begin(write).await?.await.map_err(|_| StoreError::Ended)? {
+            Landed::Refused(why) => Err(StoreError::Refused(why)),
+            landed => Ok(landed),
+        }
     }
 
     /// Hands a write to the writer; the answer comes when it is durable, in the order of the calls.
@@ -144,12 +162,17 @@ fn run(
                 Err(_) => break,
             }
         }
+        let mut tries = 0;
         let landed = loop {
-            match commit(&mut connection, &group, clock.now()) {
-                Ok(landed) => break landed,
+            match commit(&mut connection, &group, clock.now(), tries) {
+                Ok(Committed::All(landed)) => break landed,
+                Ok(Committed::NotYet) => {
+                    tries += 1;
+                    std::thread::park_timeout(RETRY);
+                }
                 Err(problem) => {
                     say(trouble, Some(problem.to_string()));
-                    std::thread::park_timeout(Duration::from_secs(1));
+                    std::thread::park_timeout(RETRY);
                     // Nobody is left who could ever come back for the answer.
                     if inbox.is_closed() && inbox.is_empty() {
                         return;
@@ -159,8 +182,8 @@ fn run(
         };
         say(trouble, None);
         for ((_, done), landed) in group.into_iter().zip(landed) {
-            // A refused write is answered by dropping `done`. Whoever asked may have gone; what is stored is stored.
-            if landed.is_some_and(|landed| done.send(landed).is_err()) {
+            // The caller may have gone; what is stored is stored.
+            if done.send(landed).is_err() {
                 trace!("nobody waits for this write any more");
             }
         }
@@ -177,35 +200,76 @@ fn say(trouble: &Mutex<Option<String>>, now: Option<String>) {
     *held = now;
 }
 
+/// What became of a group.
+#[derive(Debug)]
+enum Committed {
+    /// Every write has its answer.
+    All(Vec<Landed>),
+    /// A write failed for a cause that is not known: nothing is committed, the same group is to be tried again.
+    NotYet,
+}
+
 /// Runs a group in one transaction, each write in a savepoint of its own: one that cannot be written, ever, must not
-/// keep the others from it. Its answer is `None`. An error is the disk's and everybody's.
+/// keep the others from it. An error is the disk's and everybody's.
 fn commit(
     connection: &mut Connection,
     group: &[Job],
     now: Timestamp,
-) -> Result<Vec<Option<Landed>>, StoreError> {
+    tries: usize,
+) -> Result<Committed, StoreError> {
     let mut transaction = connection.transaction()?;
     let mut landed = Vec::with_capacity(group.len());
+    let (mut is_puzzled, mut has_written) = (false, false);
     for (write, _) in group {
         let savepoint = transaction.savepoint()?;
         match apply(&savepoint, write, now) {
             Ok(one) => {
                 savepoint.commit()?;
-                landed.push(Some(one));
+                has_written = true;
+                landed.push(one);
             }
             Err(problem) if may_pass(&problem) => return Err(problem),
             Err(problem) => {
                 // Dropped, the savepoint is rolled back.
-                error!(error = %problem, "a write was refused by the store; the others go on");
-                landed.push(None);
+                drop(savepoint);
+                is_puzzled |= !is_of_the_write(&problem) && tries + 1 < STORE_TRIES_MAX;
+                error!(error = %problem, tries, "a write was refused by the store; the others go on");
+                landed.push(refuse(&mut transaction, write)?);
             }
         }
     }
+    // Where nothing else shows that the store can be written, something must.
+    if !has_written {
+        probe(&transaction)?;
+    }
+    if is_puzzled {
+        transaction.rollback()?;
+        return Ok(Committed::NotYet);
+    }
     transaction.commit()?;
-    Ok(landed)
+    Ok(Committed::All(landed))
 }
 
-/// Tells whether the same write may succeed later: the disk is full, away or busy.
+/// Answers a write that can never succeed. A chunk that will be missing has its attempt fail at once.
+fn refuse(transaction: &mut Transaction<'_>, write: &Write) -> Result<Landed, StoreError> {
+    if let Write::Chunk(chunk) = write {
+        let savepoint = transaction.savepoint()?;
+        match attempts::fail(&savepoint, &chunk.run(), attempts::REJECTED, STORE_REFUSED) {
+            Ok(_) => savepoint.commit()?,
+            Err(problem) if may_pass(&problem) => return Err(problem),
+            Err(problem) => error!(error = %problem, "the attempt could not be marked as failed"),
+        }
+    }
+    Ok(Landed::Refused(STORE_REFUSED))
+}
+
+/// Writes something that is always allowed.
+fn probe(transaction: &Connection) -> Result<(), StoreError> {
+    transaction.execute("UPDATE curve_done SET minutes = minutes", [])?;
+    Ok(())
+}
+
+/// Returns whether the same write may succeed later: the disk is full, away or busy.
 fn may_pass(problem: &StoreError) -> bool {
     let StoreError::Database(rusqlite::Error::SqliteFailure(failure, _)) = problem else {
         return false;
@@ -222,14 +286,27 @@ fn may_pass(problem: &StoreError) -> bool {
     )
 }
 
+/// Returns whether the cause lies in what the write says, so that it fails each time.
+fn is_of_the_write(problem: &StoreError) -> bool {
+    match problem {
+        StoreError::Broken(_) => true,
+        StoreError::Database(rusqlite::Error::SqliteFailure(failure, _)) => matches!(
+            failure.code,
+            ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch
+        ),
+        _ => false,
+    }
+}
+
 fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, StoreError> {
     let changed = match write {
-        Write::Status(status) => results::insert_status(tx, status)?,
+        Write::Status(status) => return results::insert_status(tx, status, now),
         Write::Chunk(chunk) => return results::insert_chunk(tx, chunk, now),
         Write::Blob { chunk, kind, sha256, bytes } => {
             results::insert_blob(tx, chunk, kind, sha256, *bytes)?
         }
         Write::Contradiction(chunk) => results::insert_conflict(tx, chunk)?,
+        Write::Rejected(run, why) => attempts::fail(tx, run, attempts::REJECTED, why)?,
         Write::Telemetry(sample) => roster::insert_telemetry(tx, sample, now)?,
         Write::Request(request, audit) => {
             return requests::insert_request(tx, request, audit, now);

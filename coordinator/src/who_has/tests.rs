@@ -1,7 +1,7 @@
 use common::clock::Timestamp;
 use common::ids::{Attempt, JournalId, RequestId};
 use common::request::Sealed;
-use common::result::{Digest, Digests, FileKind, FileStatus, Row, RowChunk, State, Status};
+use common::result::{Digest, Digests, FileKind, FileStatus, Row, RowChunk, State, Status, rows};
 use serde_bytes::ByteBuf;
 
 use super::*;

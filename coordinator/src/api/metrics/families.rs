@@ -50,6 +50,7 @@ families! {
     BROKER_CONNECTED: Gauge "muster_broker_connected" [], "Whether the coordinator is connected to the broker.";
     STORE_WRITABLE: Gauge "muster_store_writable" [], "Whether the store can be written; while it cannot, results wait at the broker.";
     STORE_BYTES: Gauge "muster_store_bytes" [], "Size of the database; blobs lie beside it.";
+    STORE_UNREADABLE: Gauge "muster_store_unreadable_records" ["table"], "Stored records that cannot be read and are left out of every list, as far as views have met them.";
     STORE_WAITING: Gauge "muster_store_waiting_writes" [], "Writes that wait for the one writer.";
 
     AGENTS: Gauge "muster_agents" ["state"], "Agents on the roster: new, live, silent, revoked.";
@@ -71,7 +72,7 @@ families! {
     UNPUBLISHED: Gauge "muster_requests_unpublished" [], "Valid requests that the broker has not confirmed.";
     ENDED: Counter "muster_collections_ended_total" ["state"], "Collections whose end came in: finished, failed, cancelled, declined.";
 
-    MESSAGES: Counter "muster_ingest_messages_total" ["class", "outcome"], "Results that passed the checks: stored, known (redelivered), conflict (contradicts a stored one).";
+    MESSAGES: Counter "muster_ingest_messages_total" ["class", "outcome"], "Results that passed the checks: stored, known (redelivered), conflict (contradicts a stored one), `over_quota` (acked, not stored), refused (the store can never take it: a dead letter).";
     BYTES: Counter "muster_ingest_bytes_total" ["class"], "Their bytes as they came.";
     ROWS: Counter "muster_ingest_rows_total" [], "Rows that were stored.";
     DEAD: Counter "muster_dead_letters_total" ["class", "reason"], "Results that were refused and lie in results.dead; from the store, it outlives a restart.";

@@ -19,7 +19,7 @@ use common::request::Kind;
 use common::topology::Class;
 
 use crate::ingest::counted::{Counts, ENDS, OUTCOMES};
-use crate::store::{Reader, StoreError};
+use crate::store::{Reader, StoreError, Table};
 use families::Family;
 use fleet::Fleet;
 use text::Text;
@@ -56,6 +56,7 @@ pub fn metrics(reader: &Reader, present: &Present) -> Result<String, StoreError>
     text.one(&families::BROKER_CONNECTED, u8::from(present.is_connected));
     text.one(&families::STORE_WRITABLE, u8::from(present.is_writable));
     text.one(&families::STORE_BYTES, reader.bytes()?);
+    unreadable(reader, &mut text);
     text.one(&families::STORE_WAITING, present.waiting);
     fleet.write(&mut text);
     let held: BTreeSet<_> = fleet.held().union(&present.own).copied().collect();
@@ -72,6 +73,16 @@ pub fn metrics(reader: &Reader, present: &Present) -> Result<String, StoreError>
         fleet.write_agents(&mut text, present.agents);
     }
     Ok(text.finish())
+}
+
+/// Writes how many records cannot be read, by table.
+fn unreadable(reader: &Reader, text: &mut Text) {
+    let mut counts = BTreeMap::from(Table::ALL.map(|table| (table.as_str(), 0_u64)));
+    for ((table, _), count) in reader.unreadable().counts() {
+        *counts.entry(table.as_str()).or_default() += count;
+    }
+    let counts = counts.into_iter().map(|(table, count)| ([table], count));
+    text.many(&families::STORE_UNREADABLE, counts);
 }
 
 /// Writes the requests of a kind by state.

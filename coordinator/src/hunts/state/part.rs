@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use common::clock::Timestamp;
 use common::ids::Attempt;
 use common::limits;
-use common::result::Status;
 
 use super::Run;
 
@@ -73,15 +72,14 @@ pub struct Part {
 }
 
 impl Part {
-    /// Returns the run that counts: the first complete one, else the one that was last heard of.
+    /// Returns the run that counts: the first complete one, else the one that was last heard of, by the coordinator's
+    /// clock.
     pub fn counting(&self) -> Option<(&Attempt, &Run)> {
-        let complete = self.runs.iter().filter(|(_, run)| run.is_complete() && !run.has_conflict);
-        let first =
-            complete.min_by_key(|(attempt, run)| (run.last.as_ref().map(|s| s.at), **attempt));
-        first.or_else(|| {
-            let heard = |run: &Run| run.last.as_ref().max_by_at(run.latest.as_ref());
-            self.runs.iter().max_by_key(|(attempt, run)| (heard(run), **attempt))
-        })
+        let complete = self.runs.iter().filter(|(_, run)| run.is_complete() && !run.is_spoilt());
+        let ended = |run: &Run| run.last.as_ref().map(|last| last.received);
+        let first = complete.min_by_key(|(attempt, run)| (ended(run), **attempt));
+        let latest = |(attempt, run): &(&Attempt, &Run)| (run.received(), **attempt);
+        first.or_else(|| self.runs.iter().max_by_key(latest))
     }
 
     /// Returns the state at `now` of a request that may begin until `not_after`.
@@ -121,16 +119,5 @@ impl Part {
         } else {
             Phase::Silent
         }
-    }
-}
-
-/// The later of two moments.
-trait MaxByAt {
-    fn max_by_at(self, other: Self) -> Option<Timestamp>;
-}
-
-impl MaxByAt for Option<&Status> {
-    fn max_by_at(self, other: Self) -> Option<Timestamp> {
-        self.map(|status| status.at).max(other.map(|status| status.at))
     }
 }

@@ -1,7 +1,11 @@
 //! One run of a request on one agent: what it said, and which of its chunks are stored.
+//!
+//! Of two statuses of one run the agent's clock says which is later: they may arrive in any order, and an agent that lies
+//! hides only its own. Everything else goes by when the coordinator received them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use common::clock::Timestamp;
 use common::limits;
@@ -9,17 +13,44 @@ use common::result::{Footer, State as Said, Status};
 
 use super::Phase;
 
+/// A status, and when it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// What the agent said.
+    pub status: Status,
+    /// When, by the coordinator's clock.
+    pub received: Timestamp,
+}
+
+impl Deref for Heard {
+    type Target = Status;
+    fn deref(&self) -> &Status {
+        &self.status
+    }
+}
+
+/// Why a run has failed by the coordinator's decision.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// A word: `quota`, `rejected`.
+    pub code: String,
+    /// The same for people.
+    pub reason: String,
+}
+
 /// One run of the request on one agent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
     /// The latest status that is not final.
-    pub latest: Option<Status>,
+    pub latest: Option<Heard>,
     /// The final status.
-    pub last: Option<Status>,
+    pub last: Option<Heard>,
     /// Which chunks are stored.
     pub stored: BTreeSet<u64>,
     /// Two different chunks claimed one position.
     pub has_conflict: bool,
+    /// The coordinator has failed it.
+    pub fault: Option<Fault>,
 }
 
 impl Run {
@@ -36,6 +67,17 @@ impl Run {
         })
     }
 
+    /// Returns whether its results are not what the agent sent.
+    pub fn is_spoilt(&self) -> bool {
+        self.has_conflict || self.fault.is_some()
+    }
+
+    /// Returns when the last status came.
+    pub fn received(&self) -> Option<Timestamp> {
+        let received = |heard: &Option<Heard>| heard.as_ref().map(|heard| heard.received);
+        received(&self.last).max(received(&self.latest))
+    }
+
     /// Returns the best figures that are known.
     pub fn footer(&self) -> Option<&Footer> {
         let status = self.last.as_ref().or(self.latest.as_ref())?;
@@ -43,7 +85,7 @@ impl Run {
     }
 
     pub(super) fn phase(&self, now: Timestamp) -> Phase {
-        if self.has_conflict {
+        if self.is_spoilt() {
             return Phase::Failed;
         }
         let Some(last) = &self.last else {
@@ -55,7 +97,7 @@ impl Run {
             };
         };
         if !self.is_complete() {
-            let waited = now.since_ms(last.at);
+            let waited = now.since_ms(last.received);
             return if waited > limits::FINISHING_MS_MAX {
                 Phase::Incomplete
             } else {
@@ -70,12 +112,20 @@ impl Run {
         }
     }
 
-    pub(super) fn apply(&mut self, status: &Status) {
+    pub(super) fn apply(&mut self, status: &Status, received: Timestamp) {
         let slot = if status.state.is_final() { &mut self.last } else { &mut self.latest };
         // The later one counts; of two at one moment the one that is further on. An agent says one final status a
         // run, so for that slot the rule only makes a liar's order irrelevant.
-        if slot.as_ref().is_none_or(|held| replaces(status, held)) {
-            *slot = Some(status.clone());
+        match slot {
+            Some(held) if held.status == *status => held.received = held.received.min(received),
+            Some(held) if !replaces(status, held) => {}
+            _ => *slot = Some(Heard { status: status.clone(), received }),
+        }
+    }
+
+    pub(super) fn fail(&mut self, fault: &Fault) {
+        if self.fault.as_ref().is_none_or(|held| fault < held) {
+            self.fault = Some(fault.clone());
         }
     }
 }

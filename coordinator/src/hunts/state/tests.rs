@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const CENTURY: i64 = 3_155_760_000_000;
 
 fn agent(n: u8) -> AgentId {
     AgentId::new(&format!("a-{n}")).unwrap()
@@ -19,7 +20,7 @@ fn attempt(journal: u8) -> Attempt {
 }
 
 fn status(n: u8, journal: u8, state: Said, at: i64, chunks: Option<u64>) -> Event {
-    Event::Status(Box::new(Status {
+    let status = Box::new(Status {
         agent: agent(n),
         request: RequestId::from_bytes([9; 16]),
         attempt: attempt(journal),
@@ -29,11 +30,17 @@ fn status(n: u8, journal: u8, state: Said, at: i64, chunks: Option<u64>) -> Even
         reason: String::new(),
         chunks,
         footer: None,
-    }))
+    });
+    Event::Status { status, received: NOW.plus_ms(at) }
 }
 
 fn chunk(n: u8, journal: u8, seq: u64) -> Event {
     Event::Chunk { agent: agent(n), attempt: attempt(journal), seq }
+}
+
+fn fault(n: u8, journal: u8, reason: u8) -> Event {
+    let fault = Fault { code: "quota".into(), reason: reason.to_string() };
+    Event::Fault { agent: agent(n), attempt: attempt(journal), fault }
 }
 
 fn fold(events: &[Event]) -> Collections {
@@ -100,6 +107,41 @@ fn the_first_complete_run_counts() {
 }
 
 #[test]
+fn the_clock_of_an_agent_decides_nothing_between_runs() {
+    let clocked = |journal, said, at, received: i64, chunks| {
+        let Event::Status { status, .. } = status(1, journal, said, at, chunks) else {
+            unreachable!("a status")
+        };
+        Event::Status { status, received: NOW.plus_ms(received) }
+    };
+    // The run that says it ended a century ago came later.
+    let events = [
+        clocked(1, Said::Finished, CENTURY, 1, Some(0)),
+        clocked(2, Said::Failed, -CENTURY, 2, Some(0)),
+    ];
+    assert_eq!(phase(&events), Phase::Finished);
+    // Of runs that have not ended the one that was heard of last.
+    let events =
+        [clocked(1, Said::Queued, CENTURY, 1, None), clocked(2, Said::Started, -CENTURY, 2, None)];
+    assert_eq!(phase(&events), Phase::Running);
+    // Missing chunks are awaited for an hour, whatever year it is there.
+    for at in [CENTURY, -CENTURY] {
+        let recent = clocked(1, Said::Finished, at, 0, Some(1));
+        assert_eq!(phase(&[recent]), Phase::Finishing);
+        let old = clocked(1, Said::Finished, at, -limits::FINISHING_MS_MAX - 1, Some(1));
+        assert_eq!(phase(&[old]), Phase::Incomplete);
+    }
+}
+
+#[test]
+fn a_run_that_the_coordinator_failed_does_not_count_beside_a_whole_one() {
+    let mut events = vec![status(1, 1, Said::Finished, 0, Some(0)), fault(1, 1, 0)];
+    assert_eq!(phase(&events), Phase::Failed);
+    events.push(status(1, 2, Said::Finished, 9, Some(0)));
+    assert_eq!(phase(&events), Phase::Finished);
+}
+
+#[test]
 fn a_conflict_fails_the_run() {
     let conflict = Event::Conflict { agent: agent(1), attempt: attempt(1) };
     assert_eq!(phase(&[status(1, 1, Said::Finished, 0, Some(0)), conflict]), Phase::Failed);
@@ -125,12 +167,13 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (0..3u8, 0..2u8, said, 0..3i64, prop::option::of(0..3u64), prop::option::of(0..3u64))
             .prop_map(|(n, journal, said, at, chunks, cpu_user_ms)| {
-                let Event::Status(mut status) = status(n, journal, said, at, chunks) else {
+                let Event::Status { mut status, received } = status(n, journal, said, at, chunks)
+                else {
                     unreachable!("a status")
                 };
                 let footer = |cpu_user_ms| Footer { cpu_user_ms, ..Footer::default() };
                 status.footer = cpu_user_ms.map(footer);
-                Event::Status(status)
+                Event::Status { status, received }
             }),
         (0..3u8, 0..5i64)
             .prop_map(|(n, at)| Event::Passed { agent: agent(n), at: NOW.plus_ms(at) }),
@@ -140,6 +183,7 @@ fn event() -> impl Strategy<Value = Event> {
             agent: agent(n),
             attempt: attempt(journal)
         }),
+        (0..3u8, 0..2u8, 0..3u8).prop_map(|(n, journal, reason)| fault(n, journal, reason)),
     ]
 }
 
@@ -166,14 +210,25 @@ fn through_a_store(events: &[Event]) -> Collections {
         let writer = Writer::start(&place).unwrap();
         let mut landed = Vec::new();
         for event in events {
-            let Event::Status(status) = event else { continue };
+            let Event::Status { status, .. } = event else { continue };
             landed.push(writer.begin(Write::Status(status.clone())).await.unwrap());
         }
         for landed in landed {
             landed.await.unwrap();
         }
     });
-    fold(&place.reader().unwrap().events(&RequestId::from_bytes([9; 16])).unwrap())
+    let mut collections = Collections::default();
+    let reader = place.reader().unwrap();
+    let visit = |event| match event {
+        // When they came here is of this test alone.
+        Event::Status { status, .. } => {
+            let received = status.at;
+            collections.apply(&Event::Status { status, received });
+        }
+        event => collections.apply(&event),
+    };
+    reader.visit_events(&RequestId::from_bytes([9; 16]), visit).unwrap();
+    collections
 }
 
 proptest! {
@@ -196,7 +251,7 @@ proptest! {
 
     #[test]
     fn nor_does_the_store_remember_what_came_first((events, other) in in_two_orders()) {
-        let statuses = |event: &&Event| matches!(event, Event::Status(_));
+        let statuses = |event: &&Event| matches!(event, Event::Status { .. });
         let events: Vec<_> = events.iter().filter(statuses).cloned().collect();
         let stored = through_a_store(&events);
         prop_assert_eq!(&stored, &through_a_store(&other));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::ids::AgentId;
 use common::request::hunt::HashKind;
-use common::result::{FILE_BLOB, Row, rows};
+use common::result::{FILE_BLOB, Row};
 
 use super::Whole;
 use crate::api::types::HuntFile;
@@ -46,8 +46,8 @@ impl Whole {
             if !files.keys().any(|(of, _)| *of == agent) {
                 continue;
             }
-            reader.row_chunks(&self.request.id, &agent, &run, |chunk| {
-                for row in rows::unpack(&chunk.body, chunk.rows)? {
+            reader.rows(&self.request.id, &agent, &run, |rows| {
+                for row in rows {
                     let Some(sha256) = sha256_of(&row) else { continue };
                     let file = files.get_mut(&(agent.clone(), sha256.to_vec()));
                     if let Some(file) = file.filter(|file| file.paths.len() < PATHS_MAX) {

@@ -1,5 +1,7 @@
 //! What is shown of a hunt, as a whole and for each agent.
 
+use std::collections::BTreeMap;
+
 use common::clock::Timestamp;
 use common::ids::AgentId;
 use common::request::hunt::HuntStart;
@@ -50,18 +52,18 @@ impl Whole {
             let footer = run.and_then(|(_, run)| run.last.as_ref()?.footer.as_ref());
             if let Some(footer) = footer {
                 let files = footer.files.clone().unwrap_or_default();
-                sum.seen += files.seen;
-                sum.files += files.hashed + files.cached;
-                sum.matched += files.matched;
-                sum.bytes += files.bytes_read;
-                sum.cpu_ms += footer.cpu_user_ms + footer.cpu_system_ms;
-                sum.throttled_ms += footer.throttled_ms;
+                add(&mut sum.seen, files.seen);
+                add(&mut sum.files, files.hashed.saturating_add(files.cached));
+                add(&mut sum.matched, files.matched);
+                add(&mut sum.bytes, files.bytes_read);
+                add(&mut sum.cpu_ms, footer.cpu_user_ms.saturating_add(footer.cpu_system_ms));
+                add(&mut sum.throttled_ms, footer.throttled_ms);
             } else if let Some(sample) = self.sample(agent) {
-                sum.seen += sample.seen;
-                sum.files += sample.hashed;
-                sum.bytes += sample.bytes;
-                sum.cpu_ms += sample.cpu_ms;
-                sum.throttled_ms += sample.throttled_ms;
+                add(&mut sum.seen, sample.seen);
+                add(&mut sum.files, sample.hashed);
+                add(&mut sum.bytes, sample.bytes);
+                add(&mut sum.cpu_ms, sample.cpu_ms);
+                add(&mut sum.throttled_ms, sample.throttled_ms);
                 sum.files_per_s += rate(sample.hashed, sample.age_ms);
                 sum.mb_per_s += rate(sample.bytes, sample.age_ms) / 1e6;
             }
@@ -132,9 +134,9 @@ impl Whole {
             upload_bytes: files.upload_bytes,
             cached: files.cached,
             listed: files.listed,
-            filtered: files.filtered.values().sum(),
-            skipped: files.skipped.values().sum(),
-            errors: files.failed.values().sum(),
+            filtered: total(&files.filtered),
+            skipped: total(&files.skipped),
+            errors: total(&files.failed),
             reasons: Reasons {
                 filtered: files.filtered,
                 skipped: files.skipped,
@@ -146,13 +148,22 @@ impl Whole {
             bytes_hashed: files.bytes_hashed,
             bytes_read: sample.map_or(files.bytes_read, |sample| sample.bytes),
             cpu_ms: sample
-                .map_or(footer.cpu_user_ms + footer.cpu_system_ms, |sample| sample.cpu_ms),
+                .map_or(footer.cpu_user_ms.saturating_add(footer.cpu_system_ms), |s| s.cpu_ms),
             throttled_ms: sample.map_or(footer.throttled_ms, |sample| sample.throttled_ms),
             spent,
             resumed: footer.resumed,
             path: String::from_utf8_lossy(path).into_owned(),
         }
     }
+}
+
+/// Adds a figure that an agent said.
+fn add(sum: &mut u64, figure: u64) {
+    *sum = sum.saturating_add(figure);
+}
+
+fn total(counts: &BTreeMap<String, u64>) -> u64 {
+    counts.values().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 fn shown(footer: &Footer) -> Spent {

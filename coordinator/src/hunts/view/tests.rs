@@ -34,7 +34,7 @@ fn ended(state: State, footer: Footer) -> Whole {
         footer: Some(footer),
     };
     let mut collections = Collections::default();
-    collections.apply(&Event::Status(Box::new(status)));
+    collections.apply(&Event::Status { status: Box::new(status), received: NOW });
     let empty = ByteBuf::new;
     Whole {
         request: StoredRequest {

@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use common::clock::Timestamp;
 use common::ids::{FleetId, JournalId};
 use common::request::hunt::{FileHash, Upload};
 use common::request::sign::{Draft, SigningKey};
 use common::request::{Args, Limits, Target};
 use common::result::rows::{pack, sha256};
-use common::result::{FileKind, FileStatus, Row, State};
+use common::result::{FileKind, FileStatus, FilesFooter, Footer, Row, State};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -88,7 +90,7 @@ fn key(class: &str, agent: &str) -> String {
 fn verdict(reader: &Reader, outside: Outside<'_>, body: &[u8]) -> &'static str {
     match check(outside, body, reader) {
         Ok(_) => "stored",
-        Err(Refused::Dead(reason)) => reason,
+        Err(Refused::Dead(reason) | Refused::Rejected(reason, _)) => reason,
         Err(Refused::Store(error)) => panic!("{error}"),
     }
 }
@@ -117,6 +119,124 @@ fn a_good_chunk_is_stored_and_each_lie_has_its_word() {
     assert_eq!(rows(&reader, &RowChunk { seq: limits::SEQ_MAX, ..chunk() }), "seq_over_limit");
     assert_eq!(rows(&reader, &RowChunk { sha256: sha256(b"x"), ..chunk() }), "sha256_differs");
     assert_eq!(rows(&reader, &RowChunk { rows: 2, ..chunk() }), "malformed_rows");
+}
+
+#[test]
+fn a_refused_chunk_names_the_attempt_that_cannot_be_complete_without_it() {
+    let (_folder, reader) = reader();
+    let refused = |chunk: RowChunk| {
+        let routing_key = key("rows", "web-1-ab12");
+        let outside = Outside {
+            class: Class::Rows,
+            routing_key: &routing_key,
+            kind: "rows.chunk",
+            has_cc: false,
+        };
+        check(outside, &wire::encode(&chunk).unwrap(), &reader).unwrap_err()
+    };
+    let run = Run { request: request(), agent: agent(), attempt: attempt() };
+    let is_rejected = |chunk| matches!(refused(chunk), Refused::Rejected(_, of) if *of == run);
+    assert!(is_rejected(RowChunk { seq: limits::SEQ_MAX, ..chunk() }));
+    assert!(is_rejected(RowChunk { sha256: sha256(b"x"), ..chunk() }));
+    assert!(is_rejected(RowChunk { rows: 2, ..chunk() }));
+    let body = ByteBuf::from(vec![0; limits::ROW_CHUNK_PACKED_BYTES_MAX + 1]);
+    assert!(is_rejected(RowChunk { sha256: sha256(&body), body, ..chunk() }));
+    let stranger = Attempt { origin: RequestId::new(), ..attempt() };
+    assert!(matches!(refused(RowChunk { attempt: stranger, ..chunk() }), Refused::Dead(_)));
+}
+
+/// Adds a field that this version does not know to an encoded message.
+fn with_unknown_field(mut message: Vec<u8>, bytes: usize) -> Vec<u8> {
+    assert_eq!(message[0] & 0xf0, 0x80, "a small map");
+    message[0] += 1;
+    message.extend(b"\xa7unknown\xc6");
+    message.extend(u32::try_from(bytes).unwrap().to_be_bytes());
+    message.resize(message.len() + bytes, 7);
+    message
+}
+
+#[test]
+fn what_is_not_known_of_a_chunk_is_not_stored() {
+    let (_folder, reader) = reader();
+    let known = wire::encode(&chunk()).unwrap();
+    let routing_key = key("rows", "web-1-ab12");
+    let outside = Outside {
+        class: Class::Rows,
+        routing_key: &routing_key,
+        kind: "rows.chunk",
+        has_cc: false,
+    };
+    let sent = with_unknown_field(known.clone(), 700 << 10);
+    let Ok(Write::Chunk(stored)) = check(outside, &sent, &reader) else { panic!("a chunk") };
+    assert_eq!(stored.body, known);
+    let data = ByteBuf::from(vec![1; 10]);
+    let piece = BlobChunk {
+        agent: agent(),
+        request: request(),
+        attempt: attempt(),
+        seq: 0,
+        blob: 0,
+        kind: "profile.cpu".into(),
+        offset: 0,
+        total: 10,
+        blob_sha256: sha256(&data),
+        sha256: sha256(&data),
+        data,
+    };
+    let known = wire::encode(&piece).unwrap();
+    let routing_key = key("blobs", "web-1-ab12");
+    let outside = Outside {
+        class: Class::Blobs,
+        routing_key: &routing_key,
+        kind: "blob.chunk",
+        has_cc: false,
+    };
+    let sent = with_unknown_field(known.clone(), 700 << 10);
+    let Ok(Write::Chunk(stored)) = check(outside, &sent, &reader) else { panic!("a chunk") };
+    assert_eq!(stored.body, known);
+}
+
+#[test]
+fn a_sample_and_a_status_over_their_bounds_are_dead() {
+    let (_folder, reader) = reader();
+    let many = |count: usize| -> BTreeMap<String, String> {
+        (0..count).map(|n| (format!("{n:04}"), String::new())).collect()
+    };
+    let sample = |labels: usize| {
+        let json = serde_json::json!({"agent": agent(), "at": 0, "journal": JournalId::new(), "labels": many(labels)});
+        let sample: Telemetry = serde_json::from_value(json).unwrap();
+        let routing_key = "telemetry.web-1-ab12.-";
+        let outside =
+            Outside { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
+        verdict(&reader, outside, &wire::encode(&sample).unwrap())
+    };
+    assert_eq!(sample(limits::RESULT_ENTRIES_MAX), "stored");
+    assert_eq!(sample(limits::RESULT_ENTRIES_MAX + 1), "over_bound");
+    let status = |roots: usize| {
+        let files = FilesFooter { roots_failed: many(roots), ..FilesFooter::default() };
+        let status = Status {
+            agent: agent(),
+            request: request(),
+            attempt: attempt(),
+            state: State::Finished,
+            at: Timestamp(0),
+            code: String::new(),
+            // Only the text is cut instead.
+            reason: "é".repeat(limits::TEXT_BYTES_MAX),
+            chunks: Some(0),
+            footer: Some(Footer { files: Some(files), ..Footer::default() }),
+        };
+        let routing_key = key("status", "web-1-ab12");
+        let outside = Outside {
+            class: Class::Status,
+            routing_key: &routing_key,
+            kind: "status",
+            has_cc: false,
+        };
+        verdict(&reader, outside, &wire::encode(&status).unwrap())
+    };
+    assert_eq!(status(limits::RESULT_ENTRIES_MAX), "stored");
+    assert_eq!(status(limits::RESULT_ENTRIES_MAX + 1), "over_bound");
 }
 
 #[test]

@@ -12,7 +12,7 @@ const HOUR_MS: i64 = 3_600_000;
 fn store() -> Reader {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(TABLES).unwrap();
-    Reader::new(connection)
+    Reader::new(connection, std::sync::Arc::default())
 }
 
 fn agent() -> AgentId {
