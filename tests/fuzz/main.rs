@@ -3,6 +3,8 @@
 //!
 //! Requests are damaged behind a good signature, too: who holds a key may still be hostile, or newer.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::clock::Timestamp;

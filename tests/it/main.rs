@@ -10,6 +10,7 @@ mod connections;
 mod controls;
 mod durable;
 mod full;
+mod growth;
 mod hunts;
 mod ioc;
 mod journals;

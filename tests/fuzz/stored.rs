@@ -1,0 +1,230 @@
+//! Any bytes of an agent through ingest's checks into a store, and then every view of it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::clock::{Clock, Timestamp};
+use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
+use common::limits::RESULT_BYTES_MAX;
+use common::request::hunt::{FILE_HASH, FileHash, HuntStart, Upload};
+use common::request::sign::{Draft, SigningKey};
+use common::request::{Args, Limits, Target};
+use common::result::rows::sha256;
+use common::result::{BlobChunk, RowChunk, Status, Telemetry};
+use common::topology::{Class, RoutingKey};
+use common::wire;
+use coordinator::api::hunts::listed;
+use coordinator::api::metrics::{Present, metrics};
+use coordinator::api::types::BrokerHealth;
+use coordinator::curves::Step;
+use coordinator::curves::marks::marks;
+use coordinator::doctor::doctor;
+use coordinator::hunts::view::Whole;
+use coordinator::ingest::check::{Outside, check};
+use coordinator::ingest::counted::Counts;
+use coordinator::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
+use coordinator::who_has::who_has;
+use serde_bytes::ByteBuf;
+use tests::fuzz::{Answer, fuzz};
+
+const AGENT: &str = "web-1-ab12";
+const HUNT_ID: [u8; 16] = [9; 16];
+
+fn hunt_id() -> RequestId {
+    RequestId::from_bytes(HUNT_ID)
+}
+
+fn agent() -> AgentId {
+    AGENT.parse().unwrap()
+}
+
+fn attempt() -> Attempt {
+    Attempt { origin: hunt_id(), journal: JournalId::from_bytes([1; 16]) }
+}
+
+/// A store that knows one agent and one hunt, which asks for files.
+struct Scene {
+    _folder: tempfile::TempDir,
+    reader: Reader,
+    writer: Writer,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::prepare(folder.path()).unwrap();
+        let writer = Writer::start(&place).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let new = NewAgent { id: agent(), name: "web-1".into(), labels: "{}".into() };
+        runtime.block_on(async {
+            writer.write(Write::Agents(vec![new], Audit::default())).await.unwrap();
+            writer.write(Write::Request(Box::new(hunt()), Audit::default())).await.unwrap();
+        });
+        let reader = place.reader().unwrap();
+        Self { _folder: folder, reader, writer, runtime }
+    }
+
+    /// Takes a message as ingest does, and asks every view when it was taken.
+    fn take(&self, class: Class, body: &[u8]) -> Answer {
+        let request = (class != Class::Telemetry).then_some(hunt_id());
+        let key = RoutingKey { class, agent: agent(), request }.to_string();
+        let kind = match class {
+            Class::Status => "status",
+            Class::Rows => "rows.chunk",
+            Class::Blobs => "blob.chunk",
+            Class::Telemetry => "telemetry",
+        };
+        let outside = Outside { class, routing_key: &key, kind, has_cc: false };
+        let write = check(outside, body, &self.reader).map_err(|refused| refused.to_string())?;
+        if let Write::Chunk(chunk) = &write {
+            assert!(chunk.body.len() <= body.len() + 1_024, "stored is what is known of it");
+        }
+        let landed = self.runtime.block_on(async {
+            self.writer.begin(write).await.unwrap().await.expect("every write has its answer")
+        });
+        assert_eq!(self.writer.trouble(), None);
+        look(&self.reader);
+        match landed {
+            coordinator::store::Landed::Refused(why) => Err(why.to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Asks every view; none may fail, and none may meet a record that it cannot read.
+fn look(reader: &Reader) {
+    let now = Clock::system().now();
+    reader.agents().unwrap();
+    let hunts = reader.requests("hunt.start").unwrap();
+    assert_eq!(listed(reader, hunts, now, Whole::hunt).unwrap().len(), 1);
+    let profiles = reader.hunts_with_profiles().unwrap();
+    listed(reader, profiles, now, Whole::profile).unwrap();
+    let whole = Whole::read(reader, reader.request(&hunt_id()).unwrap().unwrap(), now).unwrap();
+    whole.parts_shown();
+    whole.files(reader).unwrap();
+    for (agent, _, run) in whole.counting() {
+        reader.rows(&hunt_id(), &agent, &run, |_| Ok(true)).unwrap();
+    }
+    who_has(reader, &["ab".repeat(32)]).unwrap();
+    let heard = reader.heard(&agent()).unwrap();
+    let span = (Timestamp(0), now);
+    marks(reader, &agent(), heard.as_ref(), span).unwrap();
+    reader.curve(&agent(), span, Step::Hour).unwrap();
+    let broker = BrokerHealth {
+        connected: true,
+        address: String::new(),
+        since: Timestamp(0).into(),
+        cause: None,
+    };
+    doctor(reader, None, &broker, now).unwrap();
+    let present = Present {
+        now,
+        is_connected: true,
+        is_writable: true,
+        waiting: 0,
+        own: BTreeSet::new(),
+        counts: Counts::default(),
+        agents: 10,
+    };
+    metrics(reader, &present).unwrap();
+    assert_eq!(reader.unreadable().counts().len(), 0);
+}
+
+fn hunt() -> Request {
+    let upload = Upload { max_file_bytes: 1 << 20, max_bytes: 1 << 30 };
+    let file_hash = FileHash {
+        roots: vec![ByteBuf::from("/")],
+        upload: Some(Box::new(upload)),
+        ..FileHash::default()
+    };
+    let start = HuntStart {
+        revision: 0,
+        artifact: FILE_HASH.into(),
+        file_hash,
+        spread_s: 0,
+        progress_s: 0,
+        on_stall_s: 0,
+    };
+    let key = SigningKey::from_seed(&[3; 32]);
+    let draft = Draft {
+        fleet: FleetId::from_bytes([4; 16]),
+        target: Target::all(),
+        limits: Limits::default(),
+        issued: Timestamp(0),
+        valid_ms: 1,
+    };
+    let body = draft.body(key.id(), &Args::HuntStart(start)).unwrap();
+    Request {
+        id: hunt_id(),
+        kind: "hunt.start".into(),
+        operator: "ada".into(),
+        issued: Timestamp(0),
+        not_after: Timestamp(i64::MAX),
+        target: "all".into(),
+        route: 0,
+        sealed: key.seal(&body, None).unwrap(),
+        about: None,
+        expected: vec![agent()],
+        revokes: vec![],
+        names: vec![],
+    }
+}
+
+fn golden(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)).unwrap()
+}
+
+/// What an agent sends, as if it came from this scene's agent.
+fn statuses() -> Vec<Vec<u8>> {
+    let ours = |name| {
+        let status: Status = wire::decode(&golden(name), RESULT_BYTES_MAX).unwrap();
+        let (agent, request, attempt) = (agent(), hunt_id(), attempt());
+        wire::encode(&Status { agent, request, attempt, ..status }).unwrap()
+    };
+    ["status-1.bin", "status-2.bin", "status-3.bin", "status-4.bin"].map(ours).into()
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    let ours = |name| {
+        let sample: Telemetry = wire::decode(&golden(name), RESULT_BYTES_MAX).unwrap();
+        wire::encode(&Telemetry { agent: agent(), ..sample }).unwrap()
+    };
+    ["telemetry-1.bin", "telemetry-2.bin"].map(ours).into()
+}
+
+fn chunks() -> Vec<Vec<u8>> {
+    let ours = |name| {
+        let chunk: RowChunk = wire::decode(&golden(name), RESULT_BYTES_MAX).unwrap();
+        let (agent, request, attempt) = (agent(), hunt_id(), attempt());
+        wire::encode(&RowChunk { agent, request, attempt, ..chunk }).unwrap()
+    };
+    ["rows-1.bin", "rows-2.bin"].map(ours).into()
+}
+
+fn pieces() -> Vec<Vec<u8>> {
+    let data = ByteBuf::from(vec![1; 10]);
+    let piece = |kind: &str| BlobChunk {
+        agent: agent(),
+        request: hunt_id(),
+        attempt: attempt(),
+        seq: 7,
+        blob: 0,
+        kind: kind.into(),
+        offset: 0,
+        total: 10,
+        blob_sha256: sha256(&data),
+        sha256: sha256(&data),
+        data: data.clone(),
+    };
+    ["profile.cpu", "file"].map(|kind| wire::encode(&piece(kind)).unwrap()).into()
+}
+
+#[test]
+fn what_an_agent_sends_never_takes_a_view_down() {
+    let scene = Scene::new();
+    fuzz("stored.telemetry", 4, &samples(), |bytes| scene.take(Class::Telemetry, bytes));
+    fuzz("stored.status", 4, &statuses(), |bytes| scene.take(Class::Status, bytes));
+    fuzz("stored.rows", 4, &chunks(), |bytes| scene.take(Class::Rows, bytes));
+    fuzz("stored.blobs", 4, &pieces(), |bytes| scene.take(Class::Blobs, bytes));
+}
