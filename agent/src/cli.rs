@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, ConfigError};
+use crate::doctor::Finding;
 use crate::once::{self, OnceError, Trusted};
 use crate::{AgentError, policy::Policy};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use common::amqp::{AmqpError, Link};
+use common::amqp::AmqpError;
 use common::ids::{AgentId, FleetId};
-use common::topology::{REQUESTS, directed_queue};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,7 +23,7 @@ const EXAMPLES: &str = "Examples:
   muster-agent once hunt.sealed --trust operator.key --output jsonl > rows.jsonl
   muster-agent once hunt.sealed --trust operator.key --cache ~/.cache/muster
 
-Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker,
+Exit codes: 0 done, 1 a bug, 2 partial, 3 the request is not for this machine, 64 usage, 69 no broker, or this agent runs already,
 75 the journal cannot be used, 77 refused (key, policy, password), 124 timed out. MUSTER_LOG filters the log on stderr (info, agent=debug).";
 
 #[derive(Debug, Parser)]
@@ -184,35 +184,28 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
     Ok(once::exit_code(&status))
 }
 
+/// Prints every finding; the first that is bad is the error that the command ends with.
 fn doctor(path: &Path) -> anyhow::Result<u8> {
     let config = Config::load(path)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "ok     configuration of agent {}", config.agent)?;
-    if !config.state_dir.join("journal.sqlite").try_exists()? {
-        writeln!(
-            out,
-            "note   no journal yet in {}: this agent has not run",
-            config.state_dir.display()
-        )?;
-    }
+    let mut findings = Vec::new();
     on_runtime(async {
-        let session = Link::new(config.link.clone()).connect_once().await?;
-        writeln!(
-            out,
-            "ok     broker {}:{} as {}",
-            config.link.host, config.link.port, config.link.user
-        )?;
-        for queue in [REQUESTS.to_owned(), directed_queue(&config.agent)] {
-            let depth = session.depth(&queue).await?;
-            writeln!(
-                out,
-                "ok     {queue}: {} messages, {} consumers",
-                depth.messages, depth.consumers
-            )?;
+        Box::pin(crate::doctor::doctor(&config, |finding| findings.push(finding))).await;
+        Ok(())
+    })?;
+    let mut out = io::stdout().lock();
+    let mut worst = None;
+    for finding in findings {
+        match finding {
+            Finding::Ok(text) => writeln!(out, "ok     {text}")?,
+            Finding::Note(text) => writeln!(out, "note   {text}")?,
+            Finding::Bad(error) => {
+                let text = told(&error);
+                writeln!(out, "bad    {}", text.replace('\n', "\n       "))?;
+                worst = worst.or(Some(error));
+            }
         }
-        session.close().await;
-        Ok(0)
-    })
+    }
+    worst.map_or(Ok(0), Err)
 }
 
 /// A mistake on the command line: what failed, why, what to do next.
@@ -275,7 +268,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     }
     match (error.downcast_ref::<OnceError>(), error.downcast_ref::<AgentError>()) {
         (Some(OnceError::NotSealed(_)), _) => 64,
-        (Some(OnceError::Output(_)), _) => 69,
+        (Some(OnceError::Output(_)), _) | (_, Some(AgentError::Running { .. })) => 69,
         (_, Some(_)) => 75,
         _ => 1,
     }

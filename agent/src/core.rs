@@ -1,14 +1,14 @@
 //! What the parts of one running agent share. No globals: a process may hold many.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::clock::{Clock, Timestamp};
-use common::ids::{AgentId, Attempt, FleetId, RequestId};
+use common::ids::{AgentId, Attempt, FleetId, InstanceId, MachineId, RequestId};
 use common::request::sign::Trust;
 use common::request::target::Facts;
-use common::result::{State, Status};
+use common::result::{Instance, State, Status};
 use common::tasks::Tasks;
 use tokio::sync::Notify;
 
@@ -35,6 +35,11 @@ pub struct Core {
     pub clock: Clock,
     /// What it owes.
     pub journal: Arc<Journal>,
+    pub(crate) machine: MachineId,
+    pub(crate) instance: InstanceId,
+    pub(crate) started: Timestamp,
+    /// Samples that were taken of this instance.
+    pub(crate) samples: AtomicU64,
     pub(crate) facts: Facts,
     pub(crate) trust: Mutex<Trust>,
     pub(crate) admission: Mutex<Admission>,
@@ -86,6 +91,10 @@ impl Core {
         let Parts { agent, fleet, root, identity, labels, policy, clock, journal } = parts;
         let revoked = journal.revoked()?;
         Ok(Self {
+            machine: identity.machine(&fleet),
+            instance: InstanceId::new(),
+            started: clock.now(),
+            samples: AtomicU64::new(0),
             facts: identity.facts(&agent, &labels),
             trust: Mutex::new(Trust { fleet, root, revoked }),
             agent,
@@ -136,7 +145,21 @@ impl Core {
             reason,
             chunks: state.is_final().then_some(0),
             footer: None,
+            host: self.identity.host.clone(),
+            machine: Some(self.machine),
+            instance: Some(self.instance),
         }
+    }
+
+    /// Describes this process for its next sample.
+    pub(crate) fn next_instance(&self) -> Result<Instance, JournalError> {
+        Ok(Instance {
+            id: self.instance,
+            started: self.started,
+            sample: self.samples.fetch_add(1, Ordering::Relaxed) + 1,
+            machine: Some(self.machine),
+            generation: self.journal.generation()?,
+        })
     }
 }
 

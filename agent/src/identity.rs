@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::AgentId;
+use common::ids::{AgentId, FleetId, MachineId};
 use common::request::target::Facts;
 
 /// The machine and the program.
@@ -16,8 +16,10 @@ pub struct Identity {
     pub arch: &'static str,
     /// Version of the agent.
     pub version: &'static str,
-    /// Tells one machine from a copy of it; another one begins a new journal.
+    /// Tells one machine from a copy of it; another one begins a new journal. Never leaves the machine as it is.
     pub machine_id: String,
+    /// The firmware's id of the machine, which clones of a virtual machine do not share; only root may read it.
+    pub firmware_id: Option<String>,
 }
 
 impl Identity {
@@ -31,7 +33,13 @@ impl Identity {
             arch: std::env::consts::ARCH,
             version: env!("CARGO_PKG_VERSION"),
             machine_id: machine_id.trim().to_owned(),
+            firmware_id: firmware_id(),
         }
+    }
+
+    /// Returns the id by which the fleet may know this machine.
+    pub fn machine(&self, fleet: &FleetId) -> MachineId {
+        MachineId::of(fleet, &[&self.machine_id, self.firmware_id.as_deref().unwrap_or_default()])
     }
 
     /// Returns what a target expression is evaluated on.
@@ -45,4 +53,9 @@ impl Identity {
             labels: labels.clone(),
         }
     }
+}
+
+fn firmware_id() -> Option<String> {
+    let text = std::fs::read_to_string("/sys/class/dmi/id/product_uuid").ok()?;
+    Some(text.trim().to_lowercase()).filter(|id| !id.is_empty())
 }

@@ -7,6 +7,7 @@
 //! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
 //! * [`session`]: the only way out of a collector; [`collectors`]: `file_hash` and `profile`.
 //! * `outbox`, [`telemetry`]: what leaves, confirmed; what the agent says of itself.
+//! * [`doctor`]: what keeps an agent from starting or from being heard.
 //! * `memory`: what the process keeps of what it no longer uses.
 //! * [`mod@once`]: a sealed request without a broker. [`cli`]: the `muster-agent` command.
 
@@ -18,6 +19,7 @@ pub mod collectors;
 pub mod config;
 pub mod core;
 mod dispatch;
+pub mod doctor;
 pub mod hash_cache;
 pub mod identity;
 pub mod intake;

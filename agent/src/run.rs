@@ -3,11 +3,13 @@
 use std::fs::DirBuilder;
 use std::future::Future;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::amqp::{AmqpError, Link, Session};
+use common::lock::LockError;
 use common::process::{CostSource, Meter};
 use common::profile::{Scope, Tag, tag};
 use tokio::time::{sleep, timeout};
@@ -35,16 +37,32 @@ pub enum AgentError {
         /// Why.
         cause: std::io::Error,
     },
+    /// Another process runs this agent.
+    #[error("this agent runs already\n  cause: {cause}\n  try:   {}", cause.hint(.folder))]
+    Running {
+        /// Where its state lies.
+        folder: PathBuf,
+        /// Which process.
+        cause: JournalError,
+    },
     /// The journal.
-    #[error(
-        "cannot open the journal in {folder}\n  cause: {cause}\n  try:   free some room there; an agent without its journal would forget what it owes"
-    )]
+    #[error("cannot open the journal in {}\n  cause: {cause}\n  try:   {}", folder.display(), cause.hint(.folder))]
     Journal {
         /// Where.
-        folder: String,
+        folder: PathBuf,
         /// Why.
         cause: JournalError,
     },
+}
+
+impl AgentError {
+    pub(crate) fn of_journal(folder: &Path, cause: JournalError) -> Self {
+        let folder = folder.to_owned();
+        match cause {
+            JournalError::Lock(LockError::Taken { .. }) => Self::Running { folder, cause },
+            cause => Self::Journal { folder, cause },
+        }
+    }
 }
 
 /// How long the outbox may empty itself at the end.
@@ -92,10 +110,17 @@ fn assemble(config: &Config) -> Result<Core, AgentError> {
         .recursive(true)
         .mode(0o700)
         .create(&config.state_dir)
-        .map_err(|cause| AgentError::StateFolder { folder: folder.clone(), cause })?;
-    let broken = |cause| AgentError::Journal { folder: folder.clone(), cause };
-    let journal = Journal::open(&config.state_dir, &config.identity.machine_id).map_err(broken)?;
+        .map_err(|cause| AgentError::StateFolder { folder, cause })?;
+    let broken = |cause| AgentError::of_journal(&config.state_dir, cause);
+    let identity = &config.identity;
+    let firmware_id = identity.firmware_id.as_deref();
+    let journal =
+        Journal::open(&config.state_dir, &identity.machine_id, firmware_id).map_err(broken)?;
     info!(agent = %config.agent, journal = %journal.id(), "journal open");
+    if let Some(cause) = journal.moved() {
+        warn!(agent = %config.agent, journal = %journal.id(), cause,
+            "the journal belongs elsewhere: it goes on under a new id, what is owed is done again");
+    }
     let parts = Parts {
         agent: config.agent.clone(),
         fleet: config.fleet,

@@ -57,6 +57,7 @@ pub fn sample(core: &Core, cost: &mut CostSource) -> Result<Telemetry, JournalEr
         agent: core.agent.clone(),
         at: core.now(),
         journal: core.journal.id(),
+        instance: Some(core.next_instance()?),
         version: core.identity.version.to_owned(),
         host: core.identity.host.clone(),
         os: core.identity.os.to_owned(),

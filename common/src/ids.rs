@@ -88,20 +88,14 @@ impl fmt::Debug for AgentId {
 }
 
 /// Makes a UUID newtype: 16 bytes on the wire, text for people.
-macro_rules! uuid_id {
-    ($(#[$doc:meta])* $name:ident, $new:expr) => {
+macro_rules! uuid_type {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
         impl $name {
-            /// Mints a new id.
-            #[expect(clippy::new_without_default, reason = "two calls give two ids")]
-            pub fn new() -> Self {
-                Self($new)
-            }
-
             /// Returns the 16 bytes of the id.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -135,6 +129,21 @@ macro_rules! uuid_id {
     };
 }
 
+/// Makes such a type whose ids are minted.
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $new:expr) => {
+        uuid_type!($(#[$doc])* $name);
+
+        impl $name {
+            /// Mints a new id.
+            #[expect(clippy::new_without_default, reason = "two calls give two ids")]
+            pub fn new() -> Self {
+                Self($new)
+            }
+        }
+    };
+}
+
 uuid_id!(
     /// One request (a hunt, a profile, a control): UUIDv7, so ids sort by time of issue.
     RequestId,
@@ -150,6 +159,33 @@ uuid_id!(
     JournalId,
     Uuid::new_v4()
 );
+uuid_id!(
+    /// One start of an agent's process: 16 random bytes.
+    InstanceId,
+    Uuid::new_v4()
+);
+uuid_type!(
+    /// One machine, as its agent may name it outside: see [`MachineId::of`].
+    MachineId
+);
+
+impl MachineId {
+    /// Makes the id of a machine from what only the machine may know (`/etc/machine-id`, the firmware's id): a hash that
+    /// depends on the fleet, so that it leads neither back to them nor to the same machine in another fleet.
+    pub fn of(fleet: &FleetId, secrets: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"muster machine v1\0");
+        hash.update(fleet.as_bytes());
+        for secret in secrets {
+            hash.update(secret.as_bytes());
+            hash.update(b"\0");
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut id = [0; 16];
+        id.copy_from_slice(digest.first_chunk::<16>().unwrap_or(&[0; 16]));
+        Self::from_bytes(id)
+    }
+}
 
 /// One key: the first 16 bytes of the SHA-256 of its public half.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! What the agent and the coordinator must agree on, and nothing else.
 //!
 //! * [`ids`], [`clock`], [`limits`], [`hex`]: names, time, bounds.
+//! * [`lock`]: one process per folder.
 //! * [`topology`]: the broker's objects as data.
 //! * [`request`]: what an operator asks: signed, targeted, decoded strictly.
 //! * [`result`]: what agents answer: statuses, rows, blobs, telemetry.
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod hex;
 pub mod ids;
 pub mod limits;
+pub mod lock;
 pub mod process;
 pub mod profile;
 pub mod request;

@@ -259,8 +259,18 @@ limits! {
     RECONNECT_MS_MAX: u64 = 60_000, "not a bound: the ceiling of the backoff";
     /// An agent is silent when nothing came from it for so long.
     SILENT_MS_MAX: i64 = 45_000, "the agent is shown as silent";
+    /// An agent that was enrolled may wait so long for its first start.
+    NEVER_HEARD_MS_MAX: i64 = 3_600_000, "`doctor` names it under `never_heard`";
     /// A collection that ended is `finishing` for so long while chunks are missing.
     FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
+    /// Instances (starts of the process) that the coordinator remembers of each agent.
+    INSTANCES_MAX: usize = 8, "the one that was not heard of for longest is forgotten";
+    /// Clones and journals that were set back that the coordinator remembers of each agent.
+    IDENTITY_FAULTS_MAX: usize = 16, "the oldest is forgotten";
+    /// A sample of an instance that has ended may arrive so long after the first one of the next.
+    INSTANCE_LATE_MS_MAX: i64 = 300_000, "the two instances are a clone, also where their clocks cannot be compared";
+    /// A clone is shown so long after both instances were last heard of.
+    CLONE_SHOWN_MS_MAX: i64 = 60_000, "`doctor` and `agents` drop the verdict; hunts of the time keep it";
     /// Text of a reason, message or name from an endpoint.
     TEXT_BYTES_MAX: usize = 1_024, "the text is cut";
     /// Entries that one map or list of a status or sample names.

@@ -1,15 +1,16 @@
 //! What is wrong, and what to do about it. Every check is always in the answer, the good ones too.
 
+mod silence;
+
 use common::clock::Timestamp;
 use common::limits::CLOCK_SKEW_MS_MAX;
 
-use crate::api::types::{AgentState, BrokerHealth, Check, Doctor, Verdict};
+use crate::api::types::{BrokerHealth, Check, Doctor, Verdict};
+use crate::instances::FaultKind;
 use crate::roster;
 use crate::store::StoredAgent;
 use crate::store::{Reader, StoreError, Unreadable};
 
-/// Two journals under one id within this time are two machines: telemetry comes every ten seconds.
-const CLONE_MS: i64 = 60_000;
 /// Names that one message lists.
 const NAMED_MAX: usize = 5;
 
@@ -22,14 +23,17 @@ pub fn doctor(
 ) -> Result<Doctor, StoreError> {
     let agents = reader.agents()?;
     let enrolled: Vec<_> = agents.iter().filter(|agent| agent.revoked.is_none()).collect();
+    let [clones, set_back] = identities(reader, &enrolled, now)?;
     let checks = vec![
         link(broker),
         store(trouble),
         dead_letters(&reader.dead()?),
         unreadable(reader.unreadable()),
         unpublished(reader, now)?,
-        silent(&enrolled, now),
-        clones(reader, &enrolled, now)?,
+        silence::silent(&enrolled, broker, now),
+        silence::never_heard(&enrolled, now),
+        clones,
+        set_back,
         clocks(&enrolled),
         full(&enrolled),
     ];
@@ -122,30 +126,29 @@ fn unpublished(reader: &Reader, now: Timestamp) -> Result<Check, StoreError> {
     Ok(listed("unpublished", Verdict::Warn, &waiting, what, next))
 }
 
-fn silent(agents: &[&StoredAgent], now: Timestamp) -> Check {
-    let silent = agents.iter().filter(|agent| roster::state(agent, now) == AgentState::Silent);
-    let silent: Vec<_> = silent.map(|agent| agent.id.to_string()).collect();
-    let what = "agents that were not heard of lately";
-    listed(
-        "silent",
-        Verdict::Warn,
-        &silent,
-        what,
-        "systemctl status muster-agent on their machines",
-    )
-}
-
-fn clones(reader: &Reader, agents: &[&StoredAgent], now: Timestamp) -> Result<Check, StoreError> {
-    let mut clones = Vec::new();
-    for agent in agents {
-        if reader.journals_since(&agent.id, now.plus_ms(-CLONE_MS))? > 1 {
-            clones.push(agent.id.to_string());
-        }
-    }
-    let what =
-        "ids that two journals answer under (a cloned machine, or one whose state was wiped)";
-    let next = "enrol one of each pair anew: muster agents enrol";
-    Ok(listed("clones", Verdict::Bad, &clones, what, next))
+fn identities(
+    reader: &Reader,
+    agents: &[&StoredAgent],
+    now: Timestamp,
+) -> Result<[Check; 2], StoreError> {
+    let faults = reader.faults()?;
+    let of = |kind: FaultKind| {
+        let present = agents.iter().flat_map(|agent| {
+            let faults = roster::present_faults(agent, &faults, now);
+            faults
+                .filter(move |fault| fault.kind == kind)
+                .map(|fault| format!("{}: {}", agent.id, fault.text()))
+        });
+        present.collect::<Vec<_>>()
+    };
+    let what = "pairs of machines, or of copies of a folder, that answer under one id";
+    let next = "enrol one of each pair under a name of its own: muster agents enrol";
+    let clones = listed("clones", Verdict::Bad, &of(FaultKind::Clone), what, next);
+    let what = "journals that were set back: results of that time may be marked `conflict`";
+    let next =
+        "on that machine: stop the agent, remove journal.sqlite* from its state_dir, start it";
+    let set_back = listed("set_back", Verdict::Bad, &of(FaultKind::SetBack), what, next);
+    Ok([clones, set_back])
 }
 
 fn clocks(agents: &[&StoredAgent]) -> Check {

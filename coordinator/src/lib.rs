@@ -3,6 +3,7 @@
 //! * [`mod@serve`]: puts the parts together; [`core`]: what they share; [`config`]: what it was told.
 //! * [`api`]: the HTTP interface. [`cli`], [`output`]: the `muster` command, its client.
 //! * [`hunts`]: requests: launch, state, views. [`roster`]: who is in the fleet.
+//! * [`instances`]: which processes report under one agent's id: clones, journals that were set back.
 //! * [`link`], [`ingest`]: the life with the broker; results in, committed, acked.
 //! * [`store`]: the one commit point. [`curves`]: how telemetry is kept. [`moment`]: times as people type them.
 //! * [`profiles`]: from addresses to functions and pictures.
@@ -18,6 +19,7 @@ pub mod curves;
 pub mod doctor;
 pub mod hunts;
 pub mod ingest;
+pub mod instances;
 pub mod link;
 pub mod moment;
 pub mod output;

@@ -42,6 +42,7 @@ fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
         agent: AgentId::coordinator(),
         at: core.clock.now(),
         journal: core.journal,
+        instance: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         os: std::env::consts::OS.to_owned(),

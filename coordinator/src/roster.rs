@@ -8,7 +8,11 @@ use common::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
 use common::request::target::Facts;
 
 use crate::api::types::{AgentState, AgentView};
+use crate::instances::{self, Fault, FaultKind};
 use crate::store::StoredAgent;
+
+/// What is or was wrong with the identities of agents, by agent.
+pub type Faults = BTreeMap<AgentId, Vec<Fault>>;
 
 /// Bytes of an id's random tail: four hexadecimal digits.
 const TAIL_BYTES: usize = 2;
@@ -65,10 +69,23 @@ pub fn state(agent: &StoredAgent, now: Timestamp) -> AgentState {
     }
 }
 
+/// Returns what is wrong with an agent's identity at `now`.
+pub fn present_faults<'a>(
+    agent: &StoredAgent,
+    faults: &'a Faults,
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Fault> {
+    let journal = agent.heard.as_ref().map(|(_, said)| said.journal);
+    let faults = faults.get(&agent.id).filter(|_| agent.revoked.is_none());
+    instances::present(faults.map_or(&[], Vec::as_slice), journal, now)
+}
+
 /// Shows an agent.
-pub fn view(agent: &StoredAgent, now: Timestamp) -> AgentView {
+pub fn view(agent: &StoredAgent, faults: &Faults, now: Timestamp) -> AgentView {
     let facts = facts(agent);
     let said = agent.heard.as_ref();
+    let faults: Vec<_> = present_faults(agent, faults, now).collect();
+    let machine = said.and_then(|(_, said)| said.instance?.machine);
     AgentView {
         id: facts.id,
         name: agent.name.clone(),
@@ -87,6 +104,9 @@ pub fn view(agent: &StoredAgent, now: Timestamp) -> AgentView {
         journal_full: said.is_some_and(|(_, said)| said.journal_full),
         collections: said
             .map_or(0, |(_, said)| u64::try_from(said.collections.len()).unwrap_or(u64::MAX)),
+        machine: machine.map(|machine| machine.to_string()),
+        clone: faults.iter().any(|fault| fault.kind == FaultKind::Clone),
+        notes: faults.iter().map(|fault| fault.text()).collect(),
     }
 }
 

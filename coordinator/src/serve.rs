@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::amqp::{AmqpError, LinkConfig};
 use common::limits::TELEMETRY_CONDENSE_MS;
+use common::lock::Lock;
 use common::process::allow_open_files;
 use common::request::sign::Trust;
 use common::tasks::Tasks;
@@ -18,7 +19,7 @@ use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
 use crate::hunts::lists::tidy;
-use crate::store::{Lock, Place, Reader, StoreError, Write, Writer};
+use crate::store::{Place, Reader, StoreError, Write, Writer};
 use crate::tls::TlsError;
 use crate::{api, link};
 
@@ -65,7 +66,7 @@ pub async fn serve_at(
     bound: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     // Before anything else: a second coordinator must not touch the store of the first. Dropped last.
-    let _lock = Lock::take(&config.data_dir)?;
+    let _lock = Lock::take(&config.data_dir).map_err(StoreError::from)?;
     allow_open_files(OPEN_FILES);
     let identity = config.identity()?;
     let listener = listen(&config.file.listen).await?;

@@ -51,16 +51,17 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
     for request in reader.requests(Kind::HuntStart.as_str())? {
         let collections = reader.collections(&request.id)?;
         for (agent, part) in &collections.parts {
-            let Some((run, _)) = part.counting() else { continue };
+            let Some((id, run)) = part.counting() else { continue };
             let machine = machines.iter().find(|machine| machine.id == *agent);
             let host = machine.and_then(|machine| machine.heard.as_ref());
             let host = host.map(|(_, sample)| sample.host.as_str()).unwrap_or_default();
+            let host = run.host().unwrap_or(host);
             let hunt = request.id.to_string();
             scan.agents.insert(agent.clone());
             reader.rows(
                 &request.id,
                 agent,
-                run,
+                id,
                 |rows| Ok(scan.look(&hunt, agent, host, &rows)),
             )?;
             if scan.found.truncated {

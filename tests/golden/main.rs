@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
+use common::ids::{AgentId, Attempt, FleetId, InstanceId, JournalId, MachineId, RequestId};
 use common::request::hunt::{FileHash, HashKind, HuntStart, Upload};
 use common::request::ioc::{IocList, PART_WIDTH, PartRef, Parted};
 use common::request::select::{ModeBits, Select, Window};
@@ -16,7 +16,7 @@ use common::request::trust::{Certificate, Grant};
 use common::request::{Args, Body, Bundle, Kind, Limits, Sealed, Target};
 use common::result::{
     BlobChunk, CollectionSample, Digest, Digests, FileKind, FileStatus, FilesFooter, Footer,
-    ProfileFooter, Row, RowChunk, Spent, State, Status, Telemetry, rows,
+    Instance, ProfileFooter, Row, RowChunk, Spent, State, Status, Telemetry, rows,
 };
 use common::{limits, wire};
 use serde_bytes::ByteBuf;
@@ -256,6 +256,16 @@ fn status_5() -> Status {
     status
 }
 
+/// A status that names the machine of its attempt.
+fn status_6() -> Status {
+    Status {
+        host: "web-1".into(),
+        machine: Some(MachineId::from_bytes([3; 16])),
+        instance: Some(InstanceId::from_bytes([4; 16])),
+        ..status_5()
+    }
+}
+
 fn status() -> Status {
     let files = FilesFooter {
         seen: 3,
@@ -291,6 +301,9 @@ fn status() -> Status {
             resumed: 1,
             spent: Spent::default(),
         }),
+        host: String::new(),
+        machine: None,
+        instance: None,
     }
 }
 
@@ -315,6 +328,7 @@ fn telemetry() -> Telemetry {
         agent: agent(),
         at: NOW,
         journal: attempt().journal,
+        instance: None,
         version: "0.1.0".into(),
         host: "web-1".into(),
         os: "linux".into(),
@@ -399,7 +413,7 @@ fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
 #[test]
 fn results_of_version_1_decode() {
     let cap = limits::RESULT_BYTES_MAX;
-    let statuses = [status(), status_2(), status_3(), status_4(), status_5()];
+    let statuses = [status(), status_2(), status_3(), status_4(), status_5(), status_6()];
     for (n, status) in (1..).zip(statuses) {
         let bytes = golden(&format!("status-{n}.bin"), &wire::encode(&status).unwrap());
         assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status);
@@ -413,6 +427,16 @@ fn results_of_version_1_decode() {
     let rates = Telemetry { read_bytes_per_s: 7, written_bytes_per_s: 8, ..telemetry() };
     let bytes = golden("telemetry-2.bin", &wire::encode(&rates).unwrap());
     assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), rates);
+    let instance = Instance {
+        id: InstanceId::from_bytes([4; 16]),
+        started: NOW.plus_ms(-60_000),
+        sample: 6,
+        machine: Some(MachineId::from_bytes([3; 16])),
+        generation: 12,
+    };
+    let named = Telemetry { instance: Some(instance), ..rates };
+    let bytes = golden("telemetry-3.bin", &wire::encode(&named).unwrap());
+    assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), named);
     for (name, found) in [("rows-1.bin", file_rows()), ("rows-2.bin", rows_of_all_digests())] {
         let bytes = golden(name, &wire::encode(&row_chunk(&found)).unwrap());
         let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();

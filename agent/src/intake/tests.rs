@@ -77,7 +77,7 @@ impl Fleet {
             labels: BTreeMap::new(),
             policy,
             clock: self.clock.clone(),
-            journal: Journal::open(folder, "m").unwrap(),
+            journal: Journal::open(folder, "m", None).unwrap(),
         };
         let core = Core::new(parts, Box::new(Scripted)).unwrap();
         core.resume().unwrap();

@@ -6,16 +6,19 @@
 
 mod collections;
 mod intake;
+mod look;
+mod origin;
 mod outbox;
 mod parts;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::clock::Timestamp;
 use common::ids::JournalId;
+use common::lock::{Lock, LockError};
 use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
@@ -24,6 +27,8 @@ use tokio::sync::watch;
 
 pub use collections::{Collection, Figures, Step};
 pub use intake::{Intake, StreamPlace};
+pub use look::{Seen, look};
+use origin::Origin;
 pub use outbox::Outgoing;
 
 /// The version of the tables; another one is refused rather than guessed at.
@@ -54,9 +59,47 @@ pub enum JournalError {
     /// Anything else.
     #[error("the journal is broken: {0}")]
     Broken(String),
+    /// The file is no journal, or damaged.
+    #[error("the journal is damaged: {0}")]
+    Damaged(String),
     /// Tables of another version.
     #[error("the journal has version {0}, this agent knows {SCHEMA_VERSION}")]
     Version(i64),
+    /// The folder cannot be locked: another agent works in it, or it has no locks.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+impl JournalError {
+    /// Returns what to do about it, for the journal in a folder.
+    pub fn hint(&self, folder: &Path) -> String {
+        let folder = folder.display();
+        match self {
+            Self::Full(_) => format!(
+                "check the disk of {folder}: is it full, read-only, or not writable for this user?"
+            ),
+            Self::Damaged(_) => format!(
+                "check the disk; then move journal.sqlite* out of {folder}: the agent begins a new journal, and what waited in the old one is lost"
+            ),
+            Self::Version(_) => {
+                "run the version of muster-agent that wrote it, or a newer one".to_owned()
+            }
+            Self::Lock(LockError::Taken { holder, .. }) => {
+                let kill =
+                    holder.pid.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"));
+                format!(
+                    "stop {kill} first (systemctl stop muster-agent); another machine needs a bundle of its own: muster agents enrol"
+                )
+            }
+            Self::Lock(LockError::Unsupported { .. }) => {
+                "set state_dir in agent.toml to a folder on a local disk".to_owned()
+            }
+            Self::Lock(LockError::File { .. }) => {
+                format!("make {folder} writable for this user, or set state_dir in agent.toml")
+            }
+            Self::Broken(_) => "report this with the agent's log".to_owned(),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for JournalError {
@@ -71,6 +114,9 @@ impl From<rusqlite::Error> for JournalError {
         ];
         match error.sqlite_error_code() {
             Some(code) if again.contains(&code) => Self::Full(error.to_string()),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged(error.to_string())
+            }
             _ => Self::Broken(error.to_string()),
         }
     }
@@ -81,25 +127,39 @@ impl From<rusqlite::Error> for JournalError {
 pub struct Journal {
     db: Mutex<Connection>,
     id: JournalId,
+    moved: Option<&'static str>,
     is_full: AtomicBool,
     outbox_messages: AtomicU64,
     outbox_bytes: AtomicU64,
     changed: watch::Sender<u64>,
+    /// Keeps other processes out until the last thread has let go of the journal; none in memory.
+    _lock: Option<Lock>,
 }
 
 impl Journal {
-    /// Opens the journal of this machine in `folder`, or begins one. A journal of another machine (a copied
-    /// disk) counts as wiped, but what was revoked stays so.
-    pub fn open(folder: &Path, machine_id: &str) -> Result<Self, JournalError> {
-        Self::new(Connection::open(folder.join("journal.sqlite"))?, machine_id)
+    /// Opens the journal of this machine in `folder`, or begins one, and keeps other processes out of the folder. A copy
+    /// of a journal goes on under a new id.
+    pub fn open(
+        folder: &Path,
+        machine_id: &str,
+        firmware_id: Option<&str>,
+    ) -> Result<Self, JournalError> {
+        let lock = Lock::take(folder)?;
+        let file = path(folder);
+        let db = Connection::open(&file)?;
+        Self::new(db, &Origin::of(&file, machine_id, firmware_id), Some(lock))
     }
 
     /// Makes a journal that lives and dies with the process.
     pub fn in_memory() -> Result<Self, JournalError> {
-        Self::new(Connection::open_in_memory()?, "memory")
+        Self::new(Connection::open_in_memory()?, &Origin::memory(), None)
     }
 
-    fn new(mut db: Connection, machine_id: &str) -> Result<Self, JournalError> {
+    fn new(
+        mut db: Connection,
+        origin: &Origin<'_>,
+        lock: Option<Lock>,
+    ) -> Result<Self, JournalError> {
         db.busy_timeout(Duration::from_secs(2))?;
         // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -117,7 +177,7 @@ impl Journal {
             other => return Err(JournalError::Version(other)),
         }
         tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        let id = own_id(&tx, machine_id)?;
+        let (id, moved) = origin::own_id(&tx, origin)?;
         let (messages, bytes): (i64, i64) = tx.query_row(
             "SELECT count(*), coalesce(sum(length(body)), 0) FROM outbox",
             [],
@@ -127,16 +187,23 @@ impl Journal {
         Ok(Self {
             db: Mutex::new(db),
             id,
+            moved,
             is_full: AtomicBool::new(false),
             outbox_messages: AtomicU64::new(messages.unsigned_abs()),
             outbox_bytes: AtomicU64::new(bytes.unsigned_abs()),
             changed: watch::Sender::new(0),
+            _lock: lock,
         })
     }
 
     /// Returns the id of this life of the journal.
     pub fn id(&self) -> JournalId {
         self.id
+    }
+
+    /// Returns why this life began, where the journal belonged elsewhere before.
+    pub fn moved(&self) -> Option<&'static str> {
+        self.moved
     }
 
     /// Tells whether the last write failed for want of room.
@@ -198,32 +265,9 @@ impl Journal {
     }
 }
 
-/// Returns the journal's id, a new one when it is new or stands on another machine than before.
-fn own_id(tx: &Transaction<'_>, machine_id: &str) -> rusqlite::Result<JournalId> {
-    let saved_machine: Option<Vec<u8>> = get_meta(tx, "machine_id")?;
-    let saved_id = get_meta(tx, "journal_id")?.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-    if let Some(id) = saved_id
-        && saved_machine.as_deref() == Some(machine_id.as_bytes())
-    {
-        return Ok(JournalId::from_bytes(id));
-    }
-    for table in [
-        "meta",
-        "seen",
-        "refused",
-        "directed",
-        "controls",
-        "collections",
-        "outbox",
-        "parts",
-        "part_uses",
-    ] {
-        tx.execute(&format!("DELETE FROM {table}"), [])?;
-    }
-    let id = JournalId::new();
-    set_meta(tx, "journal_id", id.as_bytes())?;
-    set_meta(tx, "machine_id", machine_id.as_bytes())?;
-    Ok(id)
+/// Returns the file of the journal in a folder.
+fn path(folder: &Path) -> PathBuf {
+    folder.join("journal.sqlite")
 }
 
 fn get_meta(db: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {

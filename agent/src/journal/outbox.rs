@@ -74,6 +74,16 @@ impl Journal {
         (messages, self.outbox_bytes.load(Ordering::Relaxed))
     }
 
+    /// Returns how many messages were ever put into the outbox.
+    pub fn generation(&self) -> Result<u64, JournalError> {
+        self.read(|db| {
+            let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
+            let last: Option<i64> =
+                db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+            Ok(last.unwrap_or(0).unsigned_abs())
+        })
+    }
+
     /// Journals one status by itself.
     pub fn put_status(&self, status: &Status) -> Result<(), JournalError> {
         let entries = [Entry::status(status)?];

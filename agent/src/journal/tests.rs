@@ -45,6 +45,9 @@ fn final_status(journal: &Journal, request: common::ids::RequestId) -> Status {
         reason: String::new(),
         chunks: Some(1),
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     }
 }
 
@@ -83,11 +86,11 @@ fn start(journal: &Journal) -> common::ids::RequestId {
 #[test]
 fn a_request_its_offset_and_its_id_survive_together() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     let own = journal.id();
     let id = start(&journal);
     drop(journal);
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     assert_eq!(journal.id(), own);
     let place = journal.stream_place().unwrap().unwrap();
     assert_eq!((place.offset, place.id, place.epoch), (7, Some(id), Some(id)));
@@ -113,7 +116,7 @@ fn what_fails_in_one_transaction_leaves_nothing() {
 #[test]
 fn a_chunk_its_cursor_and_the_next_seq_survive_together() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     let id = start(&journal);
     journal.begin(id, Timestamp(2)).unwrap();
     let cursor = Cursor { root: 1, after: b"/x\xff".to_vec(), ..Cursor::default() };
@@ -127,7 +130,7 @@ fn a_chunk_its_cursor_and_the_next_seq_survive_together() {
     };
     journal.step(&agent(), id, &step).unwrap();
     drop(journal);
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     let stored = journal.collection(id).unwrap().unwrap();
     assert_eq!((stored.next_seq, stored.deaths, stored.is_running), (1, 0, true));
     assert_eq!(stored.cursor, Some(cursor));
@@ -168,28 +171,116 @@ fn runs_without_progress_are_counted_and_progress_forgives_them() {
     assert_eq!(journal.collection(id).unwrap().unwrap().deaths, 0);
 }
 
-#[test]
-fn another_machine_has_another_journal_but_revoked_stays_revoked() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), "m").unwrap();
-    let own = journal.id();
+/// A journal with a request that runs, is at chunk 1 of its attempt and has a chunk in the outbox.
+fn in_the_middle(folder: &std::path::Path) -> (common::ids::JournalId, common::ids::RequestId) {
+    let journal = Journal::open(folder, "m", Some("f")).unwrap();
     let id = start(&journal);
     let key = common::ids::KeyId::of(&[1; 32]);
     let intake = Intake { revoke: vec![key], ..Intake::default() };
     journal.take(&intake, Timestamp(1)).unwrap();
-    drop(journal);
-    let journal = Journal::open(folder.path(), "other").unwrap();
+    journal.begin(id, Timestamp(2)).unwrap();
+    let rows = chunk(&journal, id, 0, 10);
+    let step = Step { rows: std::slice::from_ref(&rows), ..Step::default() };
+    journal.step(&agent(), id, &step).unwrap();
+    (journal.id(), id)
+}
+
+/// The copy is another attempt from its beginning, and nothing that was owed is forgotten.
+fn assert_begins_again(
+    journal: &Journal,
+    (own, id): (common::ids::JournalId, common::ids::RequestId),
+) {
     assert_ne!(journal.id(), own);
-    assert!(!journal.is_seen(id).unwrap());
-    assert_eq!(journal.owed().unwrap(), 0);
-    assert_eq!(journal.stream_place().unwrap(), None);
-    assert!(journal.revoked().unwrap().contains(&key));
+    assert!(journal.moved().is_some());
+    let owed = journal.collection(id).unwrap().unwrap();
+    assert_eq!((owed.next_seq, owed.is_running, owed.deaths), (0, false, 0));
+    assert_eq!(journal.outbox_size().0, 1, "what it had not sent yet is sent");
+    assert!(journal.is_seen(id).unwrap());
+    assert_eq!(journal.stream_place().unwrap().unwrap().offset, 7);
+    assert_eq!(journal.revoked().unwrap().len(), 1);
+}
+
+#[test]
+fn the_journal_of_another_machine_goes_on_as_another_and_forgets_nothing() {
+    for (machine_id, firmware_id) in [("other", Some("f")), ("m", Some("g"))] {
+        let folder = tempfile::tempdir().unwrap();
+        let was = in_the_middle(folder.path());
+        let journal = Journal::open(folder.path(), machine_id, firmware_id).unwrap();
+        assert_begins_again(&journal, was);
+        let begun = journal.id();
+        drop(journal);
+        let journal = Journal::open(folder.path(), machine_id, firmware_id).unwrap();
+        assert_eq!((journal.id(), journal.moved()), (begun, None), "once");
+    }
+}
+
+#[test]
+fn a_copy_of_the_journal_goes_on_as_another_and_the_original_as_itself() {
+    let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let was = in_the_middle(folder.path());
+    std::fs::copy(path(folder.path()), path(copy.path())).unwrap();
+    assert_begins_again(&Journal::open(copy.path(), "m", Some("f")).unwrap(), was);
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    assert_eq!(
+        (journal.id(), journal.moved()),
+        (was.0, None),
+        "without root it is the same machine"
+    );
+}
+
+#[test]
+fn a_folder_has_one_journal_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    let refused = Journal::open(folder.path(), "m", None).unwrap_err();
+    assert!(
+        refused.hint(folder.path()).contains(&format!("process {}", std::process::id())),
+        "{refused}"
+    );
+    drop(journal);
+    Journal::open(folder.path(), "m", None).unwrap();
+}
+
+#[test]
+fn a_look_finds_what_would_keep_an_agent_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = || look(folder.path(), "m", Some("f"));
+    assert_eq!(seen().unwrap(), None);
+    let (_, _) = in_the_middle(folder.path());
+    assert_eq!(seen().unwrap(), Some(Seen { outbox: 1, owed: 1, moved: None }));
+    let moved = look(folder.path(), "other", None).unwrap().unwrap().moved;
+    assert!(moved.unwrap().contains("another machine"), "{moved:?}");
+    std::fs::write(
+        path(folder.path()),
+        b"this is no database, but long enough to be taken for one",
+    )
+    .unwrap();
+    let damaged = seen().unwrap_err();
+    assert!(matches!(damaged, JournalError::Damaged(_)), "{damaged}");
+    assert!(damaged.hint(folder.path()).contains("journal.sqlite*"));
+    assert!(matches!(
+        Journal::open(folder.path(), "m", None).unwrap_err(),
+        JournalError::Damaged(_)
+    ));
+}
+
+#[test]
+fn the_generation_only_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, id) = in_the_middle(folder.path());
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    assert_eq!(journal.generation().unwrap(), 1);
+    let sent = journal.outbox_next(true, &std::collections::BTreeSet::new()).unwrap().unwrap();
+    journal.outbox_confirmed(&sent).unwrap();
+    assert_eq!(journal.generation().unwrap(), 1, "what is sent was there");
+    journal.put_status(&final_status(&journal, id)).unwrap();
+    assert_eq!(journal.generation().unwrap(), 2);
 }
 
 #[test]
 fn a_full_disk_is_told_apart_and_passes() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     let id = start(&journal);
     journal.cap_pages(Some(2));
     let rows = chunk(&journal, id, 0, 100_000);
@@ -207,23 +298,23 @@ fn a_full_disk_is_told_apart_and_passes() {
 #[test]
 fn tables_of_another_version_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    drop(Journal::open(folder.path(), "m").unwrap());
+    drop(Journal::open(folder.path(), "m", None).unwrap());
     let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
-    assert_eq!(Journal::open(folder.path(), "m").unwrap_err(), JournalError::Version(99));
+    assert_eq!(Journal::open(folder.path(), "m", None).unwrap_err(), JournalError::Version(99));
 }
 
 #[test]
 fn tables_of_the_first_version_are_taken_over() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     let (id, request) = (journal.id(), start(&journal));
     drop(journal);
     let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
     db.execute_batch("DROP TABLE parts; DROP TABLE part_uses; PRAGMA user_version = 1").unwrap();
     drop(db);
-    let journal = Journal::open(folder.path(), "m").unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
     assert_eq!((journal.id(), journal.owed().unwrap()), (id, 1));
     assert!(journal.is_seen(request).unwrap());
     let part = part(&journal, 10, 5);

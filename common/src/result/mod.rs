@@ -13,4 +13,4 @@ pub use blob::{BlobChunk, FILE_BLOB};
 pub use bounds::Bounded;
 pub use rows::{Digest, Digests, FileKind, FileStatus, Row, RowChunk};
 pub use status::{FilesFooter, Footer, ProfileFooter, Spent, State, Status};
-pub use telemetry::{CollectionSample, Telemetry};
+pub use telemetry::{CollectionSample, Instance, Telemetry};

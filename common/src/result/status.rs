@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::clock::Timestamp;
-use crate::ids::{AgentId, Attempt, RequestId};
+use crate::ids::{AgentId, Attempt, InstanceId, MachineId, RequestId};
 
 /// What an agent says of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,6 +73,15 @@ pub struct Status {
     /// What was done, in figures.
     #[serde(default)]
     pub footer: Option<Footer>,
+    /// Name of the machine that the attempt runs on.
+    #[serde(default)]
+    pub host: String,
+    /// The machine.
+    #[serde(default)]
+    pub machine: Option<MachineId>,
+    /// The process that reports.
+    #[serde(default)]
+    pub instance: Option<InstanceId>,
 }
 
 /// What a collection did.

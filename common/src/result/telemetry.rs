@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::clock::Timestamp;
-use crate::ids::{AgentId, JournalId, RequestId};
+use crate::ids::{AgentId, InstanceId, JournalId, MachineId, RequestId};
 
 /// One self-sample; routing key `telemetry.<agent>.-`, AMQP type `telemetry`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,11 @@ pub struct Telemetry {
     pub agent: AgentId,
     /// When, by the agent's clock.
     pub at: Timestamp,
-    /// The journal that this agent runs on; two live ones under one id are a clone.
+    /// The journal that this agent runs on.
     pub journal: JournalId,
+    /// The process that took the sample.
+    #[serde(default)]
+    pub instance: Option<Instance>,
     /// Version of the agent.
     #[serde(default)]
     pub version: String,
@@ -83,6 +86,24 @@ pub struct Telemetry {
     /// What is waiting or running.
     #[serde(default)]
     pub collections: Vec<CollectionSample>,
+}
+
+/// The process that took a sample. A restart ends one instance and begins the next, under an exclusive lock on the
+/// agent's folder; two that report by turns are two machines, or two copies of the folder, under one agent's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its id, of random bytes.
+    pub id: InstanceId,
+    /// When it began, by the agent's clock.
+    pub started: Timestamp,
+    /// Which of its samples this is, counted from 1.
+    pub sample: u64,
+    /// The machine that it runs on.
+    #[serde(default)]
+    pub machine: Option<MachineId>,
+    /// Messages that the journal has ever put into its outbox: lower than before is a journal that was set back.
+    #[serde(default)]
+    pub generation: u64,
 }
 
 /// One collection at the moment of a sample.

@@ -14,7 +14,7 @@ use crate::broker::{self, ManagementError};
 use crate::core::Core;
 use crate::roster;
 use crate::store::StoredAgent;
-use crate::store::{Audit, NewAgent, Write};
+use crate::store::{Audit, NewAgent, Reader, StoreError, Write};
 
 /// Agents that one call enrols at most.
 const ENROL_MAX: usize = 10_000;
@@ -22,8 +22,9 @@ const ENROL_MAX: usize = 10_000;
 /// `GET /agents`
 pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<AgentView>>, ApiError> {
     let now = core.clock.now();
-    let agents = core.read(crate::store::Reader::agents).await.map_err(ApiError::from)?;
-    Ok(Json(agents.iter().map(|agent| roster::view(agent, now)).collect()))
+    let read = |reader: &Reader| Ok::<_, StoreError>((reader.agents()?, reader.faults()?));
+    let (agents, faults) = core.read(read).await.map_err(ApiError::from)?;
+    Ok(Json(agents.iter().map(|agent| roster::view(agent, &faults, now)).collect()))
 }
 
 /// `GET /agents/{id}`
@@ -32,12 +33,17 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<AgentView>, ApiError> {
     let agent = find(&core, &id).await?;
-    Ok(Json(roster::view(&agent, core.clock.now())))
+    shown(&core, &agent).await
+}
+
+async fn shown(core: &Core, agent: &StoredAgent) -> Result<Json<AgentView>, ApiError> {
+    let faults = core.read(Reader::faults).await.map_err(ApiError::from)?;
+    Ok(Json(roster::view(agent, &faults, core.clock.now())))
 }
 
 /// Finds the one agent whose id is, or begins with, `prefix`.
 pub async fn find(core: &Core, prefix: &str) -> Result<StoredAgent, ApiError> {
-    let agents = core.read(crate::store::Reader::agents).await.map_err(ApiError::from)?;
+    let agents = core.read(Reader::agents).await.map_err(ApiError::from)?;
     let next = "muster agents list";
     if let Some(exact) = agents.iter().find(|agent| agent.id.as_str() == prefix) {
         return Ok(exact.clone());
@@ -149,7 +155,7 @@ pub async fn revoke(
     let line = audit(&caller, "revoke", agent.id.to_string());
     core.writer.write(Write::Revoked(agent.id.clone(), line)).await.map_err(ApiError::from)?;
     let agent = find(&core, agent.id.as_str()).await?;
-    Ok(Json(roster::view(&agent, core.clock.now())))
+    shown(&core, &agent).await
 }
 
 /// Notes what an operator did.

@@ -233,6 +233,7 @@ fn stream_rows(
             continue;
         }
         let uploaded = whole.uploaded(&agent);
+        let is_clone = whole.is_clone(&agent);
         reader.rows(&request, &agent, &run, |rows| {
             let mut text = Vec::new();
             for row in rows {
@@ -243,6 +244,7 @@ fn stream_rows(
                 let shown = FileRow::new(hunt.to_owned(), agent.to_string(), host.clone(), &row);
                 let mut shown = shown.judged(&row, &ioc);
                 let is_here = sha256_of(&row).is_some_and(|digest| uploaded.contains(digest));
+                shown.clone = is_clone.then_some(true);
                 shown.uploaded = (is_here && shown.matched.is_some()).then_some(true);
                 serde_json::to_writer(&mut text, &shown)
                     .map_err(|e| StoreError::Broken(e.to_string()))?;

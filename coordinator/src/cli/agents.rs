@@ -29,6 +29,7 @@ const LIST: &[Column] = &[
     Column::new("cpu", "cpu_percent", Show::Percent),
     Column::new("rss", "rss_bytes", Show::Bytes),
     Column::new("running", "collections", Show::Count),
+    Column::new("clone", "clone", Show::Text),
     Column::new("labels", "labels", Show::Pairs),
 ];
 
@@ -51,6 +52,9 @@ const SHOW: &[Column] = &[
     Column::new("running", "collections", Show::Count),
     Column::new("cpu", "cpu_percent", Show::Percent),
     Column::new("rss", "rss_bytes", Show::Bytes),
+    Column::new("machine", "machine", Show::Text),
+    Column::new("clone", "clone", Show::Text),
+    Column::new("notes", "notes", Show::Pairs),
 ];
 
 pub(super) fn run(context: &Context, verb: &Agents) -> Result<Exit, Failure> {

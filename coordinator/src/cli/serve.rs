@@ -1,5 +1,6 @@
 //! `muster serve`: runs the coordinator until a signal.
 
+use common::lock::LockError;
 use common::trace;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,8 +43,11 @@ fn failed(error: ServeError) -> Failure {
         ServeError::Listen { .. } => {
             ("the coordinator cannot start", "check `listen` in coordinator.toml")
         }
-        ServeError::Store(StoreError::Taken { .. }) => {
+        ServeError::Store(StoreError::Lock(LockError::Taken { .. })) => {
             ("the coordinator cannot start", "stop the other one, or use a data_dir of its own")
+        }
+        ServeError::Store(StoreError::Lock(LockError::Unsupported { .. })) => {
+            ("the coordinator cannot start", "move data_dir to a local disk")
         }
         ServeError::Store(StoreError::Version { .. }) => {
             ("the store is of another version", "use the version that made it, or another data_dir")

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use common::ids::{AgentId, JournalId, RequestId};
-use common::limits::{CLOCK_SKEW_MS_MAX, SILENT_MS_MAX};
+use common::limits::{CLOCK_SKEW_MS_MAX, CLONE_SHOWN_MS_MAX, NEVER_HEARD_MS_MAX, SILENT_MS_MAX};
 use common::request::Sealed;
 use common::result::Telemetry;
 
@@ -23,6 +23,16 @@ fn sample(agent: &str, journal: u8, at: Timestamp) -> Telemetry {
         "version": "0", "host": "h", "os": "linux", "arch": "x86_64",
     });
     serde_json::from_value(json).unwrap()
+}
+
+/// A sample of one of several instances of an agent, which began before all of their samples.
+fn of_instance(n: u8, number: u64, generation: u64) -> Telemetry {
+    let json = serde_json::json!({
+        "id": uuid::Uuid::from_bytes([n; 16]), "started": now().plus_ms(-60_000 + i64::from(n)), "sample": number,
+        "machine": uuid::Uuid::from_bytes([n; 16]), "generation": generation,
+    });
+    let instance = serde_json::from_value(json).unwrap();
+    Telemetry { instance: Some(instance), host: format!("host-{n}"), ..sample("a-1", 1, now()) }
 }
 
 fn telemetry(sample: Telemetry) -> Write {
@@ -64,7 +74,7 @@ fn a_sound_fleet_has_no_complaint() {
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
     let found = doctor(&reader, None, &broker(), now).unwrap();
     assert_eq!(found.verdict, Verdict::Ok, "{found:?}");
-    assert_eq!(found.checks.len(), 9);
+    assert_eq!(found.checks.len(), 11);
 }
 
 #[test]
@@ -83,19 +93,63 @@ fn agents_are_named_for_what_is_wrong_with_each() {
     let folder = tempfile::tempdir().unwrap();
     let mut slow = sample("a-2", 3, now().plus_ms(-CLOCK_SKEW_MS_MAX));
     slow.journal_full = true;
-    let both = [1, 2].map(|journal| telemetry(sample("a-1", journal, now())));
-    let mut writes = Vec::from(both);
+    let turns = [(1, 1), (2, 1), (1, 2), (2, 2)];
+    let mut writes = Vec::from(turns.map(|(n, number)| telemetry(of_instance(n, number, 0))));
     writes.push(telemetry(slow));
     let (reader, now) = after(folder.path(), writes);
     let found = doctor(&reader, None, &broker(), now).unwrap();
     let (verdict, clones) = check(&found, "clones");
     assert!(verdict == Verdict::Bad && clones.contains("a-1") && !clones.contains("a-2"));
+    for side in ["host-1 (machine 01010101)", "host-2 (machine 02020202)", "since 2"] {
+        assert!(clones.contains(side), "{side}: {clones}");
+    }
+    assert_eq!(check(&found, "set_back").0, Verdict::Ok);
     assert!(check(&found, "clocks").1.contains("a-2"));
     assert!(check(&found, "journal_full").1.contains("a-2"));
     assert_eq!(check(&found, "silent").0, Verdict::Ok);
     let later = now.plus_ms(SILENT_MS_MAX + 1_000);
     let found = doctor(&reader, None, &broker(), later).unwrap();
-    assert!(check(&found, "silent").1.starts_with("2 agents"));
+    let silent = check(&found, "silent").1;
+    assert!(silent.starts_with("2 agents") && silent.contains("its journal was full"), "{silent}");
+    let away = BrokerHealth { connected: false, ..broker() };
+    let found = doctor(&reader, None, &away, later).unwrap();
+    assert!(check(&found, "silent").1.contains("the coordinator has no broker"));
+    let found = doctor(&reader, None, &broker(), later).unwrap();
+    assert_eq!(check(&found, "clones").0, Verdict::Bad, "not yet");
+    let found = doctor(&reader, None, &broker(), now.plus_ms(CLONE_SHOWN_MS_MAX + 1_000)).unwrap();
+    assert_eq!(check(&found, "clones").0, Verdict::Ok, "both are gone");
+}
+
+#[test]
+fn a_journal_that_was_set_back_is_shown_until_the_agent_begins_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let set_back = [of_instance(1, 1, 40), of_instance(2, 1, 30)];
+    let (reader, now) = after(folder.path(), Vec::from(set_back.map(telemetry)));
+    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let (verdict, message) = check(&found, "set_back");
+    assert!(verdict == Verdict::Bad && message.contains("a-1: the journal on host-2"), "{message}");
+    assert_eq!(check(&found, "clones").0, Verdict::Ok);
+    drop(reader);
+    let begun = Telemetry { journal: JournalId::from_bytes([2; 16]), ..of_instance(3, 1, 0) };
+    let place = Place::prepare(folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        Writer::start(&place).unwrap().write(telemetry(begun)).await.unwrap();
+    });
+    let found = doctor(&place.reader().unwrap(), None, &broker(), super::tests::now()).unwrap();
+    assert_eq!(check(&found, "set_back").0, Verdict::Ok);
+}
+
+#[test]
+fn an_agent_that_never_reported_is_named_after_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
+    let found = doctor(&reader, None, &broker(), now).unwrap();
+    assert_eq!(check(&found, "never_heard").0, Verdict::Ok);
+    let later = now.plus_ms(NEVER_HEARD_MS_MAX + 1_000);
+    let found = doctor(&reader, None, &broker(), later).unwrap();
+    let (verdict, message) = check(&found, "never_heard");
+    assert!(verdict == Verdict::Warn && message.contains("a-2") && !message.contains("a-1"));
 }
 
 #[test]

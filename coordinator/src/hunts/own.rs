@@ -248,6 +248,9 @@ fn status(core: &Core, request: RequestId, state: State) -> Status {
         reason: String::new(),
         chunks: None,
         footer: None,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        machine: None,
+        instance: None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
 //!
 //! * [`Whole`]: everything that is stored about one request, read once.
-//! * `hunt`, `profile`, `files`: what is shown of it.
+//! * `hunt`, `profile`, `files`: what is shown of it. `identity`: on which machine it ran.
 
 mod files;
 mod hunt;
+mod identity;
 mod profile;
 
 pub use files::sha256_of;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 use super::launch::route;
 use super::state::{self, Collections, Event, Part, Phase};
 use crate::api::types::{Route, States};
+use crate::roster::Faults;
 use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 
 /// Everything that is stored about one request, read once.
@@ -32,6 +34,7 @@ pub struct Whole {
     agents: BTreeMap<AgentId, StoredAgent>,
     volume: BTreeMap<(AgentId, Attempt), Volume>,
     blobs: BTreeMap<(AgentId, Attempt), Vec<StoredBlob>>,
+    faults: Faults,
     is_cancelled: bool,
     now: Timestamp,
 }
@@ -71,6 +74,7 @@ impl Whole {
         Ok(Self {
             volume: volume.collect(),
             blobs,
+            faults: reader.faults()?,
             request,
             body,
             collections,
@@ -122,12 +126,7 @@ impl Whole {
     /// Returns the runs whose rows count, one an agent.
     pub fn counting(&self) -> Vec<(AgentId, String, Attempt)> {
         let runs = self.parts().filter_map(|(agent, part)| Some((agent, part.counting()?)));
-        runs.map(|(agent, (run, _))| (agent.clone(), self.host(agent), *run)).collect()
-    }
-
-    fn host(&self, agent: &AgentId) -> String {
-        let said = self.agents.get(agent).and_then(|agent| agent.heard.as_ref());
-        said.map(|(_, said)| said.host.clone()).unwrap_or_default()
+        runs.map(|(agent, (id, run))| (agent.clone(), self.host(agent, Some(run)), *id)).collect()
     }
 
     fn states(&self) -> States {

@@ -74,6 +74,7 @@ pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write
             belongs(&key, &status.agent, status.request, &status.attempt, reader)?;
             cut_text(&mut status.reason, limits::TEXT_BYTES_MAX);
             cut_text(&mut status.code, limits::TEXT_BYTES_MAX);
+            cut_text(&mut status.host, limits::TEXT_BYTES_MAX);
             if status.cut() {
                 return Err(Refused::Dead("over_bound"));
             }

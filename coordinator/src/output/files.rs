@@ -10,10 +10,10 @@ use super::{Format, Out, csv, escape, units};
 use crate::cli::failure::Failure;
 
 /// The columns of CSV.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "hunt", "agent", "host", "path", "path_b64", "kind", "status", "errno", "size", "mtime",
     "ctime", "btime", "atime", "mode", "uid", "gid", "nlink", "dev", "ino", "md5", "sha1",
-    "sha256", "sha512", "blake3", "match", "uploaded",
+    "sha256", "sha512", "blake3", "match", "uploaded", "clone",
 ];
 
 /// Writes rows to stdout or a file in one format.
@@ -122,6 +122,9 @@ fn table_line(row: &Value, to_terminal: bool) -> Vec<u8> {
     }
     if row.get("uploaded").is_some_and(|uploaded| *uploaded == Value::Bool(true)) {
         status.push_str(" sent");
+    }
+    if row.get("clone").is_some_and(|clone| *clone == Value::Bool(true)) {
+        status.push_str(" clone");
     }
     let mut line = format!("{agent:<20} {status:<12} {size:>9}  {digest:<64}  ").into_bytes();
     let path = path(row);

@@ -2,10 +2,9 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`lists`], [`results`], [`attempts`], [`roster`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
+//! * [`requests`], [`lists`], [`results`], [`attempts`], [`roster`], [`instances`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
-//! * `lock`: one coordinator a store.
 //!
 //! Nothing outside this module speaks SQL. Blobs lie beside the database, in `blobs/` by their SHA-256, written
 //! whole and verified before they are listed ([`files`]); so do the long lists of hashes, in `lists/`.
@@ -13,9 +12,9 @@
 pub mod attempts;
 pub mod curves;
 pub mod files;
+pub mod instances;
 pub mod ledger;
 pub mod lists;
-mod lock;
 pub mod read;
 pub mod requests;
 pub mod results;
@@ -28,12 +27,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use common::lock::LockError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use attempts::Run;
 pub use ledger::{Audit, StoredAudit};
-pub use lock::Lock;
 pub use read::Reader;
 pub use requests::{Found, Request, StoredRequest};
 pub use results::{Chunk, StoredBlob, Volume};
@@ -63,14 +62,10 @@ pub enum StoreError {
         /// What is needed.
         wanted: i64,
     },
-    /// Another coordinator works here.
-    #[error("another coordinator{} works in {}", pid.map_or(String::new(), |pid| format!(" (process {pid})")), folder.display())]
-    Taken {
-        /// Where.
-        folder: PathBuf,
-        /// Its process, as it said itself.
-        pid: Option<u32>,
-    },
+    /// Another coordinator works here, or the folder cannot be locked: two writers would each ack what the other may
+    /// not have.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// Something that was stored by us does not decode: our bug or a broken disk.
     #[error("store: {0}")]
     Broken(String),

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::read::{Reader, agent_id, bounded, encode, request_id};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
-use super::{StoreError, curves};
+use super::{StoreError, curves, instances};
 
 /// A new agent.
 #[derive(Debug, Clone)]
@@ -68,15 +68,6 @@ impl Reader {
         })
     }
 
-    /// Returns the journals of an agent that were heard since a moment: more than one is a clone.
-    pub fn journals_since(&self, agent: &AgentId, since: Timestamp) -> Result<u64, StoreError> {
-        let count: i64 = self
-            .connection
-            .prepare_cached("SELECT count(*) FROM heard WHERE agent = ?1 AND received >= ?2")?
-            .query_row(params![agent.as_str(), since.0], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
-    }
-
     /// Returns the last sample of an agent, or of the coordinator itself.
     pub fn heard(&self, agent: &AgentId) -> Result<Option<(Timestamp, Telemetry)>, StoreError> {
         let mut select = self.connection.prepare_cached(
@@ -123,6 +114,7 @@ pub(super) fn insert_telemetry(
     )?
     .execute(params![agent, i64::try_from(JOURNALS_HEARD_MAX).unwrap_or(i64::MAX)])?;
     curves::insert(tx, sample, now)?;
+    instances::insert(tx, sample, now)?;
     receive(tx, sample, now)?;
     Ok(1)
 }

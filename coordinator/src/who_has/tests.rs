@@ -58,6 +58,9 @@ fn finished(agent: &str, journal: u8, at: i64, chunks: u64) -> Write {
         reason: String::new(),
         chunks: Some(chunks),
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     }))
 }
 

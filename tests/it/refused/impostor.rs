@@ -29,6 +29,9 @@ fn lie(of: &AgentId, request: RequestId) -> Vec<u8> {
         reason: String::new(),
         chunks: Some(0),
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     })
     .expect("a status")
 }

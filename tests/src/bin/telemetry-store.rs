@@ -71,6 +71,7 @@ fn sample(agent: u64, round: u64, clock: &Clock) -> Telemetry {
     let request = uuid::Uuid::from_bytes([3; 16]);
     let json = serde_json::json!({
         "agent": format!("web-{agent}-ab12"), "at": clock.now(), "journal": uuid::Uuid::from_u128(agent.into()),
+        "instance": {"id": uuid::Uuid::from_u128(agent.into()), "started": 0, "sample": round + 1, "generation": round},
         "version": "0.1.0", "host": format!("web-{agent}.example.net"), "os": "linux", "arch": "x86_64",
         "labels": {"role": "web", "site": "fra"}, "capabilities": ["file_hash", "profile.cpu"],
         "stream_epoch": request, "stream_offset": round, "directed": [request],

@@ -64,6 +64,9 @@ fn status(session: &LiveSession) -> Status {
         reason: String::new(),
         chunks: None,
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     }
 }
 

@@ -71,6 +71,15 @@ pub struct AgentView {
     pub journal_full: bool,
     /// Requests that it holds and has not finished.
     pub collections: u64,
+    /// Its machine, by a hash that is the fleet's own.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// Two machines, or two copies of its folder, answer under this id.
+    #[serde(default)]
+    pub clone: bool,
+    /// What is wrong with its identity, for people.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// `POST /api/v1/agents`.

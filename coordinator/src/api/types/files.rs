@@ -18,8 +18,11 @@ pub struct FileRow {
     pub hunt: String,
     /// The agent.
     pub agent: String,
-    /// Name of its machine.
+    /// Name of the machine that the run was on.
     pub host: String,
+    /// Two machines answered under the agent's id meanwhile: the file is on one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clone: Option<bool>,
     /// The path; not UTF-8 is shown lossily.
     pub path: String,
     /// The exact path in base64, when it is not UTF-8.
@@ -117,6 +120,7 @@ impl FileRow {
             hunt,
             agent,
             host,
+            clone: None,
             path,
             path_b64,
             kind: row.kind.as_str().to_owned(),

@@ -236,6 +236,9 @@ pub struct HuntView {
     pub done: bool,
     /// 0 when all targeted agents finished; 2 when some did not (or not yet).
     pub exit_code: u8,
+    /// What is to be known beside the figures, for people.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What entries of one agent's part were not read for, by reason.
@@ -264,8 +267,14 @@ pub struct CollectionView {
     pub hunt: String,
     /// The agent.
     pub agent: String,
-    /// Name of its machine.
+    /// Name of the machine that the run was on.
     pub host: String,
+    /// The machine, by a hash that is the fleet's own; nothing where the run named none.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// Two machines answered under this id while the hunt could run: its rows are of one of them.
+    #[serde(default)]
+    pub clone: bool,
     /// One of the twelve states.
     pub state: String,
     /// Why, as a word.

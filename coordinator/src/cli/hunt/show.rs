@@ -63,6 +63,7 @@ const AGENTS: &[Column] = &[
     Column::new("rows", "rows", Show::Count),
     Column::new("chunks", "chunks_stored", Show::Count),
     Column::new("of", "chunks", Show::Count),
+    Column::new("clone", "clone", Show::Text),
     Column::new("why", "reason", Show::Text),
 ];
 
@@ -138,6 +139,9 @@ pub(in crate::cli) fn coverage(view: &Value) -> String {
             units::duration_ms(number("progress.throttled_ms")),
         ));
     }
+    let notes = field(view, "notes").as_array().into_iter().flatten();
+    let notes = notes.filter_map(Value::as_str);
+    lines.extend(notes.map(|note| format!("  note: {}", escape::text(note))));
     lines.join("\n") + "\n"
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use common::clock::Timestamp;
+use common::ids::MachineId;
 use common::limits;
 use common::result::{Footer, State as Said, Status};
 
@@ -82,6 +83,17 @@ impl Run {
     pub fn footer(&self) -> Option<&Footer> {
         let status = self.last.as_ref().or(self.latest.as_ref())?;
         status.footer.as_ref()
+    }
+
+    /// Returns the name of the machine that reported, the final status first.
+    pub fn host(&self) -> Option<&str> {
+        let statuses = [&self.last, &self.latest].into_iter().flatten();
+        statuses.map(|status| status.host.as_str()).find(|host| !host.is_empty())
+    }
+
+    /// Returns the machine that reported, the final status first.
+    pub fn machine(&self) -> Option<MachineId> {
+        [&self.last, &self.latest].into_iter().flatten().find_map(|status| status.machine)
     }
 
     pub(super) fn phase(&self, now: Timestamp) -> Phase {

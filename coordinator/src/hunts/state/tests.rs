@@ -30,6 +30,9 @@ fn status(n: u8, journal: u8, state: Said, at: i64, chunks: Option<u64>) -> Even
         reason: String::new(),
         chunks,
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     });
     Event::Status { status, received: NOW.plus_ms(at) }
 }

@@ -32,10 +32,12 @@ impl Whole {
     pub fn files(&self, reader: &Reader) -> Result<Vec<HuntFile>, StoreError> {
         let mut files: BTreeMap<(AgentId, Vec<u8>), HuntFile> = BTreeMap::new();
         for blob in self.blobs().filter(|blob| blob.kind == FILE_BLOB) {
+            let part = self.collections.parts.get(&blob.agent);
+            let run = part.and_then(|part| part.runs.get(&blob.attempt));
             let file = HuntFile {
                 hunt: self.request.id.to_string(),
                 agent: blob.agent.to_string(),
-                host: self.host(&blob.agent),
+                host: self.host(&blob.agent, run),
                 sha256: common::hex::encode(&blob.sha256),
                 size: blob.bytes,
                 paths: Vec::new(),

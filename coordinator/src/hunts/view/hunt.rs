@@ -42,6 +42,7 @@ impl Whole {
             spent: self.spent(),
             done: states.ended() == states.sum(),
             exit_code: exit_code(&states),
+            notes: self.notes(),
         })
     }
 
@@ -112,7 +113,9 @@ impl Whole {
         CollectionView {
             hunt: self.request.id.to_string(),
             agent: agent.to_string(),
-            host: self.host(agent),
+            host: self.host(agent, run.map(|(_, run)| run)),
+            machine: run.and_then(|(_, run)| run.machine()).map(|machine| machine.to_string()),
+            clone: self.is_clone(agent),
             state: self.phase(agent, part).as_str().to_owned(),
             code,
             reason,

@@ -81,7 +81,7 @@ impl Whole {
         ProfileAgentView {
             profile: self.request.id.to_string(),
             agent: agent.to_string(),
-            host: self.host(agent),
+            host: self.host(agent, run.map(|(_, run)| run)),
             state: self.phase(agent, part).as_str().to_owned(),
             code,
             reason,

@@ -32,6 +32,9 @@ fn ended(state: State, footer: Footer) -> Whole {
         reason: String::new(),
         chunks: Some(0),
         footer: Some(footer),
+        host: String::new(),
+        machine: None,
+        instance: None,
     };
     let mut collections = Collections::default();
     collections.apply(&Event::Status { status: Box::new(status), received: NOW });
@@ -69,6 +72,7 @@ fn ended(state: State, footer: Footer) -> Whole {
         agents: BTreeMap::new(),
         volume: BTreeMap::new(),
         blobs: BTreeMap::new(),
+        faults: BTreeMap::new(),
         is_cancelled: false,
         now: NOW,
     }

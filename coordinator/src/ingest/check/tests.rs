@@ -277,6 +277,9 @@ fn a_status_of_a_request_that_nobody_made_is_dead() {
         reason: "é".repeat(limits::TEXT_BYTES_MAX),
         chunks: Some(0),
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     };
     let routing_key = format!("status.web-1-ab12.{unknown}");
     let outside =

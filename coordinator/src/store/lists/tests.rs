@@ -93,6 +93,9 @@ impl Store {
             reason: String::new(),
             chunks: state.is_final().then_some(0),
             footer: None,
+            host: String::new(),
+            machine: None,
+            instance: None,
         })));
     }
 

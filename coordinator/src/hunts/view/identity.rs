@@ -1,0 +1,57 @@
+//! Which machine an attempt ran on, and whether it was the only one under its agent's id.
+
+use common::ids::AgentId;
+use common::limits::CLONE_SHOWN_MS_MAX;
+
+use super::Whole;
+use crate::hunts::state::{Part, Run};
+use crate::instances::{Fault, FaultKind};
+
+/// Agents that the notes of one hunt name.
+const NAMED_MAX: usize = 5;
+
+impl Whole {
+    /// Returns the name of the machine that a run reported; of one that reported none, the agent's present one.
+    pub(super) fn host(&self, agent: &AgentId, run: Option<&Run>) -> String {
+        if let Some(host) = run.and_then(Run::host) {
+            return host.to_owned();
+        }
+        let said = self.agents.get(agent).and_then(|agent| agent.heard.as_ref());
+        said.map(|(_, said)| said.host.clone()).unwrap_or_default()
+    }
+
+    /// Returns the clone that an agent was while its part could run, if it was one.
+    fn clone_of(&self, agent: &AgentId, part: &Part) -> Option<&Fault> {
+        let ended = part.counting().and_then(|(_, run)| run.last.as_ref()).map(|last| last.at);
+        let end = ended.unwrap_or(self.now);
+        let was_there = |fault: &&Fault| {
+            fault.kind == FaultKind::Clone
+                && fault.since <= end
+                && fault.until.plus_ms(CLONE_SHOWN_MS_MAX) >= self.request.issued
+        };
+        self.faults.get(agent)?.iter().rev().find(was_there)
+    }
+
+    /// Returns whether two machines could have answered for an agent.
+    pub fn is_clone(&self, agent: &AgentId) -> bool {
+        let part = self.collections.parts.get(agent);
+        part.is_some_and(|part| self.clone_of(agent, part).is_some())
+    }
+
+    /// Returns what is to be known of the hunt as a whole.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let clones =
+            self.parts().filter_map(|(agent, part)| Some((agent, self.clone_of(agent, part)?)));
+        let clones: Vec<_> = clones.collect();
+        let named = clones.iter().take(NAMED_MAX);
+        let mut notes: Vec<_> = named
+            .map(|(agent, fault)| {
+                format!("{agent} is a clone: {}; its rows are of one of them", fault.text())
+            })
+            .collect();
+        if clones.len() > NAMED_MAX {
+            notes.push(format!("{} more agents are clones", clones.len() - NAMED_MAX));
+        }
+        notes
+    }
+}
