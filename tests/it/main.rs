@@ -12,6 +12,7 @@ mod durable;
 mod full;
 mod growth;
 mod hunts;
+mod identity;
 mod ioc;
 mod journals;
 mod keys;

@@ -4,6 +4,7 @@
 //! * [`disk`]: a small disk that fills. [`doctor`]: what `muster doctor` says.
 //! * [`eventually`]: waiting with a deadline.
 //! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
+//! * [`machine`]: another host name and machine id.
 //! * [`once`]: the agent alone, on one sealed request, as any user.
 //! * [`authority`]: certificates, by `openssl`. [`program`]: the programs as a person runs them.
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
@@ -24,6 +25,7 @@ pub mod fault;
 pub mod fleet;
 pub mod frames;
 pub mod fuzz;
+pub mod machine;
 pub mod once;
 pub mod oracle;
 pub mod program;
