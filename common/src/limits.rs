@@ -319,6 +319,30 @@ limits! {
     STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
+    /// Time between two looks at the broker's alarms.
+    BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
+    /// Time between two looks at the broker's queues that nothing but time asks for.
+    BROKER_QUEUES_LOOK_MS: u64 = 60_000, "not a bound: the rhythm; `doctor` looks when it is asked";
+    /// How long `doctor` waits for the management API.
+    BROKER_LOOK_WAIT_MS_MAX: u64 = 10_000, "the check `queues` warns that the management API does not answer";
+    /// How full a queue may be, in per cent of its bound.
+    QUEUE_FULL_PERCENT: u64 = 80, "`doctor` warns";
+    /// Messages of a result queue that wait while they become more.
+    QUEUE_GROWTH_MESSAGES: u64 = 10_000, "`doctor` warns that results come faster than they are stored";
+    /// Connections of one agent's broker user: its own, one for an upload, and one dead one that the broker has not noticed yet.
+    AGENT_CONNECTIONS_MAX: u32 = 3, "the broker refuses the next one";
+    /// Channels over all of these. An agent opens up to 7 on a connection; a cut line leaves the dead ones counted for up to two heartbeats.
+    AGENT_CHANNELS_MAX: u32 = 24, "the broker closes the connection";
+    /// Size of a message (`max_message_size` of the shipped rabbitmq.conf).
+    BROKER_MESSAGE_BYTES_MAX: usize = 2_097_152, "the broker refuses it with 406";
+    /// Time between two looks at settings of the broker that its API cannot change.
+    BROKER_SETTINGS_LOOK_MS: u64 = 3_600_000, "not a bound: the rhythm";
+    /// Descriptors that a node of the broker needs at least; for a large fleet two per agent.
+    BROKER_DESCRIPTORS_MIN: u64 = 4_096, "`doctor` warns";
+    /// What the broker's `disk_free_limit` should be at least.
+    BROKER_DISK_FREE_BYTES_MIN: u64 = 1_000_000_000, "`doctor` warns";
+    /// Any single probe of `broker audit`.
+    AUDIT_PROBE_MS_MAX: u64 = 20_000, "the probe counts as not answered: exit 69";
     /// Size of the queue of one agent.
     DIRECTED_QUEUE_MESSAGES_MAX: u64 = 1_000, "reject-publish: exit 75, the agent's queue is full";
     /// Size of the stream of requests.
@@ -329,6 +353,8 @@ limits! {
     RESULT_QUEUE_BYTES_MAX: u64 = 4_294_967_296, "reject-publish: agents keep their chunks and wait";
     /// Messages of the telemetry queue.
     TELEMETRY_QUEUE_MESSAGES_MAX: u64 = 100_000, "drop-head: the oldest sample is lost";
+    /// Size of the telemetry queue.
+    TELEMETRY_QUEUE_BYTES_MAX: u64 = 1_073_741_824, "drop-head: the oldest sample is lost";
     /// Size of the dead-letter queue.
     DEAD_QUEUE_BYTES_MAX: u64 = 268_435_456, "drop-head: the oldest dead letter is lost";
 }

@@ -2,11 +2,15 @@
 //!
 //! `muster broker apply` is the only one that declares what stands here; nobody else names a queue.
 
+mod policies;
+
 use std::fmt;
 use std::str::FromStr;
 
 use crate::ids::{AgentId, RequestId};
 use crate::limits;
+
+pub use policies::{Policy, policies, policy_of};
 
 /// The stream that every agent reads: the fleet's log.
 pub const REQUESTS: &str = "requests";
@@ -142,54 +146,27 @@ fn number(value: u64) -> Argument {
     Argument::Number(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn result_queue(class: Class, major: u32) -> Queue {
-    let mut arguments = vec![
-        ("x-max-length-bytes", number(limits::RESULT_QUEUE_BYTES_MAX)),
-        ("x-overflow", Argument::Text("reject-publish")),
-    ];
-    if major >= 4 {
-        // 4.0 counts every acquisition, so a crashing coordinator would condemn good chunks: its default drops
-        // a message at the 21st delivery. 3.10 has no limit by default, but takes -1 and drops at the second.
-        arguments.push(("x-delivery-limit", Argument::Number(-1)));
-    }
-    let binding = Some(format!("{}.#", class.as_str()));
-    Queue { name: class.queue().to_owned(), kind: QueueKind::Quorum, arguments, binding }
-}
-
-/// Returns the queues of the fleet for a broker of this major version.
-pub fn queues(major: u32) -> Vec<Queue> {
+/// Returns the queues of the fleet. Their bounds are in [`policies`], so that they can be changed.
+pub fn queues() -> Vec<Queue> {
     let requests = Queue {
         name: REQUESTS.to_owned(),
         kind: QueueKind::Stream,
-        arguments: vec![
-            ("x-max-age", Argument::Text("30D")),
-            ("x-max-length-bytes", number(limits::STREAM_BYTES_MAX)),
-            ("x-stream-max-segment-size-bytes", number(limits::STREAM_SEGMENT_BYTES)),
-        ],
+        arguments: vec![("x-stream-max-segment-size-bytes", number(limits::STREAM_SEGMENT_BYTES))],
         binding: None,
     };
-    let telemetry = Queue {
-        name: Class::Telemetry.queue().to_owned(),
-        kind: QueueKind::Classic,
-        arguments: vec![
-            ("x-max-length", number(limits::TELEMETRY_QUEUE_MESSAGES_MAX)),
-            ("x-overflow", Argument::Text("drop-head")),
-            ("x-message-ttl", Argument::Number(600_000)),
-        ],
-        binding: Some("telemetry.#".to_owned()),
-    };
+    let results = Class::ALL.map(|class| Queue {
+        name: class.queue().to_owned(),
+        kind: if class == Class::Telemetry { QueueKind::Classic } else { QueueKind::Quorum },
+        arguments: Vec::new(),
+        binding: Some(format!("{}.#", class.as_str())),
+    });
     let dead = Queue {
         name: DEAD.to_owned(),
         kind: QueueKind::Quorum,
-        arguments: vec![
-            ("x-max-length-bytes", number(limits::DEAD_QUEUE_BYTES_MAX)),
-            ("x-overflow", Argument::Text("drop-head")),
-        ],
+        arguments: Vec::new(),
         binding: None,
     };
-    let results = [Class::Status, Class::Rows, Class::Blobs];
-    let results = results.into_iter().map(|class| result_queue(class, major));
-    std::iter::once(requests).chain(results).chain([telemetry, dead]).collect()
+    std::iter::once(requests).chain(results).chain([dead]).collect()
 }
 
 /// Returns the queue that enrolment makes for an agent.
@@ -197,12 +174,15 @@ pub fn directed(agent: &AgentId) -> Queue {
     Queue {
         name: directed_queue(agent),
         kind: QueueKind::Classic,
-        arguments: vec![
-            ("x-max-length", number(limits::DIRECTED_QUEUE_MESSAGES_MAX)),
-            ("x-overflow", Argument::Text("reject-publish")),
-        ],
+        arguments: Vec::new(),
         binding: None,
     }
+}
+
+/// Returns the agent that a directed queue belongs to; `None` for any other queue.
+pub fn directed_agent(queue: &str) -> Option<AgentId> {
+    let agent = queue.strip_prefix(REQUESTS)?.strip_prefix('.')?;
+    AgentId::new(agent).ok()
 }
 
 /// What a broker user may do: regular expressions, as RabbitMQ takes them.
@@ -218,12 +198,17 @@ pub struct Permissions {
     pub topic_write: String,
 }
 
+/// The routing keys of one agent, and no byte beyond: the library that parses them here knows UTF-8 only. RabbitMQ puts
+/// the user's name in; `\z`, because `$` also matches before a line end.
+const TOPIC_WRITE: &str =
+    r"\A((status|rows|blobs)\.{username}\.[0-9a-f-]{36}|telemetry\.{username}\.-)\z";
+
 /// Returns the rights of one agent's user: its own keys out, the stream and its own queue in.
 pub fn agent_permissions(agent: &AgentId) -> Permissions {
     Permissions {
         configure: "^$".to_owned(),
         write: format!("^{RESULTS}$"),
         read: format!(r"^{REQUESTS}(\.{agent})?$"),
-        topic_write: r"^(status|rows|blobs|telemetry)\.{username}\..*$".to_owned(),
+        topic_write: TOPIC_WRITE.to_owned(),
     }
 }

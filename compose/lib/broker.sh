@@ -4,6 +4,8 @@
 
 # The folder of the fleet: every script sets it.
 : "${dir:=}"
+# The folder of compose: every script sets it.
+: "${here:=}"
 
 broker_sbin() {
   local found
@@ -29,8 +31,9 @@ broker_prepare() {
 
 port() { sed -n "s/^$1=//p" "$dir/ports"; }
 
-# The folder is 0700; the file in it is readable so that a container's user can read its mount.
+# The shipped settings, with room for a small disk. The folder is 0700; the file in it is readable so that a container's user can read its mount.
 broker_configuration() {
+  grep -v '^disk_free_limit' "$here/rabbitmq.conf"
   cat <<CONF
 default_user = muster
 default_pass = $(<"$dir/broker/password")

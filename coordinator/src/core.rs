@@ -33,6 +33,8 @@ pub struct Core {
     pub writer: Writer,
     /// The broker's management API.
     pub management: Management,
+    /// What is known of the broker beside the link.
+    pub broker: crate::broker::health::Health,
     /// Time.
     pub clock: Clock,
     /// The owner of every task.
@@ -75,12 +77,14 @@ impl Core {
             address: format!("{}:{}", config.file.broker.host, config.file.broker.port),
             since: clock.now().into(),
             cause: Some("not connected yet".to_owned()),
+            blocked: None,
         };
         Self {
             config,
             place,
             writer,
             management,
+            broker: crate::broker::health::Health::default(),
             clock,
             tasks,
             counted: Counted::default(),
@@ -164,13 +168,17 @@ impl Core {
             health.since = self.clock.now().into();
         }
         health.connected = publisher.is_some();
+        if publisher.is_none() {
+            self.broker.away(self.clock.now());
+        }
         health.cause = cause;
         *self.publisher.lock().unwrap_or_else(PoisonError::into_inner) = publisher;
     }
 
     /// Returns how the link to the broker is.
     pub fn health(&self) -> BrokerHealth {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        BrokerHealth { blocked: self.broker.blocked(), ..health }
     }
 }
 

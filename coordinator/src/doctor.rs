@@ -1,11 +1,13 @@
 //! What is wrong, and what to do about it. Every check is always in the answer, the good ones too.
 
+mod broker;
 mod silence;
 
 use common::clock::Timestamp;
 use common::limits::CLOCK_SKEW_MS_MAX;
 
-use crate::api::types::{BrokerHealth, Check, Doctor, Verdict};
+pub use self::broker::Seen;
+use crate::api::types::{Check, Doctor, Verdict};
 use crate::instances::FaultKind;
 use crate::roster;
 use crate::store::StoredAgent;
@@ -18,14 +20,17 @@ const NAMED_MAX: usize = 5;
 pub fn doctor(
     reader: &Reader,
     trouble: Option<&str>,
-    broker: &BrokerHealth,
+    broker: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Doctor, StoreError> {
     let agents = reader.agents()?;
     let enrolled: Vec<_> = agents.iter().filter(|agent| agent.revoked.is_none()).collect();
     let [clones, set_back] = identities(reader, &enrolled, now)?;
     let checks = vec![
-        link(broker),
+        broker::link(broker.link),
+        broker::queues(broker, now),
+        broker::directed(broker.look, &enrolled),
+        broker::settings(broker),
         store(trouble),
         dead_letters(&reader.dead()?),
         unreadable(reader.unreadable()),
@@ -58,20 +63,6 @@ fn listed(name: &str, verdict: Verdict, whom: &[String], what: &str, next: &str)
     let named: Vec<_> = whom.iter().take(NAMED_MAX).map(String::as_str).collect();
     let more = if whom.len() > NAMED_MAX { ", …" } else { "" };
     ill(name, verdict, format!("{} {what}: {}{more}", whom.len(), named.join(", ")), next)
-}
-
-fn link(broker: &BrokerHealth) -> Check {
-    if broker.connected {
-        return well("broker", format!("{}, since {}", broker.address, broker.since));
-    }
-    let cause = broker.cause.as_deref().unwrap_or("not connected");
-    let message = format!("not connected to {} since {}: {cause}", broker.address, broker.since);
-    ill(
-        "broker",
-        Verdict::Bad,
-        message,
-        "muster broker status; start RabbitMQ, or correct [broker] in coordinator.toml",
-    )
 }
 
 fn store(trouble: Option<&str>) -> Check {

@@ -48,7 +48,19 @@ async fn live(core: &Core, session: &Session) -> Result<(), IngestError> {
         ended = results(Class::Telemetry) => ended,
         ended = offsets(core, session) => ended,
         () = owed(core, &publisher) => Ok(()),
+        () = blocked(core, session) => Ok(()),
         () = session.closed() => Ok(()),
+    }
+}
+
+/// Hands on whether the broker blocks our connection.
+async fn blocked(core: &Core, session: &Session) {
+    let mut blocked = session.blocked();
+    loop {
+        core.broker.told(blocked.borrow_and_update().clone(), core.clock.now());
+        if blocked.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -57,6 +69,8 @@ async fn owed(core: &Core, publisher: &Publisher) {
     loop {
         let now = core.clock.now();
         match core.read(move |reader| reader.unpublished(now)).await {
+            // A connection that publishes now would be stopped, and its acks with it.
+            Ok(_) if core.broker.blocked().is_some() => {}
             Ok(requests) => {
                 // Whoever has the turn does the work.
                 for turn in requests.iter().filter_map(|request| core.turns.take(request.id)) {

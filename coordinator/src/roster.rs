@@ -8,6 +8,7 @@ use common::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
 use common::request::target::Facts;
 
 use crate::api::types::{AgentState, AgentView};
+use crate::broker::health::Blockage;
 use crate::instances::{self, Fault, FaultKind};
 use crate::store::StoredAgent;
 
@@ -80,16 +81,30 @@ pub fn present_faults<'a>(
     instances::present(faults.map_or(&[], Vec::as_slice), journal, now)
 }
 
+/// Returns whether an agent is silent because the broker takes no messages, or did not until just now.
+pub fn is_blocked(agent: &StoredAgent, blockage: Option<&Blockage>, now: Timestamp) -> bool {
+    let heard = agent.heard.as_ref().map(|(at, _)| *at);
+    heard.is_some_and(|heard| blockage.is_some_and(|blockage| blockage.explains(heard, now)))
+}
+
 /// Shows an agent.
-pub fn view(agent: &StoredAgent, faults: &Faults, now: Timestamp) -> AgentView {
+pub fn view(
+    agent: &StoredAgent,
+    faults: &Faults,
+    blockage: Option<&Blockage>,
+    now: Timestamp,
+) -> AgentView {
     let facts = facts(agent);
     let said = agent.heard.as_ref();
     let faults: Vec<_> = present_faults(agent, faults, now).collect();
     let machine = said.and_then(|(_, said)| said.instance?.machine);
+    let state = state(agent, now);
+    let is_blocked = state == AgentState::Silent && is_blocked(agent, blockage, now);
     AgentView {
         id: facts.id,
         name: agent.name.clone(),
-        state: state(agent, now),
+        state,
+        cause: blockage.filter(|_| is_blocked).map(Blockage::sentence).unwrap_or_default(),
         host: facts.host,
         os: facts.os,
         arch: facts.arch,

@@ -91,6 +91,9 @@ pub async fn serve_at(
     tasks.spawn("link", async move { Box::pin(link::run(&shared, link_config, until)).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
+    tasks.spawn("broker", async move { crate::broker::health::run(&shared, &until).await });
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
     tasks.spawn("own", async move { crate::own::run(&shared, until).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();

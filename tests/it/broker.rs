@@ -5,7 +5,9 @@ use std::time::Duration;
 use common::amqp::{AmqpError, Link, Password};
 use common::ids::AgentId;
 use coordinator::broker::apply::Outcome;
-use coordinator::broker::{Management, ManagementError, apply, enrol, revoke, status};
+use coordinator::broker::{
+    Management, ManagementError, Roster, Stale, agents, apply, enrol, revoke, status,
+};
 use serde_json::json;
 use tests::broker::{Broker, shared};
 use tests::eventually::eventually;
@@ -57,6 +59,103 @@ fn apply_creates_once_and_then_changes_nothing() {
     let Outcome::Differs { differences, remedy } = &differing.outcome else { panic!("{third:?}") };
     assert!(differences.iter().any(|d| d.contains("x-max-length")), "{differences:?}");
     assert!(remedy.contains("apply again"), "{remedy}");
+}
+
+#[test]
+fn bounds_of_queues_change_while_they_hold_messages() {
+    let broker = shared();
+    let vhost = broker.vhost();
+    let management = management(&vhost);
+    apply(&management).unwrap();
+    let message = json!({"properties": {"delivery_mode": 2}, "routing_key": "results.dead",
+        "payload": "kept", "payload_encoding": "string"});
+    broker.call("POST", &format!("/api/exchanges/{vhost}/amq.default/publish"), &message);
+    let path = format!("/api/policies/{vhost}/muster-dead");
+    let mut old = broker.call("GET", &path, &json!({}));
+    old["definition"]["max-length-bytes"] = json!(1_000_000);
+    broker.call("PUT", &path, &old);
+    let report = apply(&management).unwrap();
+    let changed: Vec<_> =
+        report.items.iter().filter(|item| item.outcome != Outcome::Unchanged).collect();
+    let [item] = changed.as_slice() else { panic!("{changed:?}") };
+    let Outcome::Changed { changes } = &item.outcome else { panic!("{item:?}") };
+    assert!(item.name == "muster-dead" && changes[0].contains("1000000"), "{item:?}");
+    eventually("the bound is in force, and the message is there", Duration::from_secs(30), || {
+        let queue = broker.call("GET", &format!("/api/queues/{vhost}/results.dead"), &json!({}));
+        let bound = &queue["effective_policy_definition"]["max-length-bytes"];
+        let is_right = bound == 268_435_456 && queue["messages"] == 1;
+        if is_right { Ok(()) } else { Err(queue.to_string()) }
+    });
+}
+
+#[test]
+fn a_policy_of_others_that_takes_over_is_named() {
+    let broker = shared();
+    let vhost = broker.vhost();
+    let management = management(&vhost);
+    apply(&management).unwrap();
+    let other = json!({"pattern": ".*", "apply-to": "queues", "priority": 999,
+        "definition": {"max-length": 7}});
+    broker.call("PUT", &format!("/api/policies/{vhost}/everything"), &other);
+    eventually("apply names it", Duration::from_secs(30), || {
+        let report = apply(&management).unwrap();
+        let rows = report.items.iter().find(|item| item.name == "results.rows").unwrap();
+        match &rows.outcome {
+            Outcome::Differs { differences, .. } if differences[0].contains("everything") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+}
+
+#[test]
+fn what_agents_have_is_brought_up_to_date_and_the_rest_is_left_alone() {
+    let broker = shared();
+    let vhost = broker.vhost();
+    let management = management(&vhost);
+    apply(&management).unwrap();
+    let ids = fleet(&vhost, 6);
+    enrol(&management, &ids).unwrap();
+    let [wide, queueless, unlimited, userless, revoked, unknown] = ids.as_slice() else { panic!() };
+    let topic = json!({"exchange": "results", "write": ".*", "read": "^$"});
+    broker.call("PUT", &format!("/api/topic-permissions/{vhost}/{wide}"), &topic);
+    // Rights on another exchange are the site's own.
+    let other = json!({"exchange": "amq.topic", "write": "^x$", "read": "^$"});
+    broker.call("PUT", &format!("/api/topic-permissions/{vhost}/{wide}"), &other);
+    let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
+    broker.call("PUT", &format!("/api/permissions/{vhost}/{wide}"), &all);
+    broker.call("DELETE", &format!("/api/queues/{vhost}/requests.{queueless}"), &json!({}));
+    broker.call("DELETE", &format!("/api/user-limits/{unlimited}/max-channels"), &json!({}));
+    broker.call("DELETE", &format!("/api/users/{userless}"), &json!({}));
+    let roster = Roster {
+        enrolled: [wide, queueless, unlimited, userless].map(Clone::clone).into(),
+        revoked: [revoked.clone()].into(),
+    };
+    let items = agents(&management, &roster, Stale::Report).unwrap();
+    let outcome = |kind: &str, name: &str| {
+        let found = items.iter().find(|item| item.kind == kind && item.name == name);
+        found.unwrap_or_else(|| panic!("{kind} {name}: {items:?}")).outcome.clone()
+    };
+    let is_changed = |outcome: Outcome| matches!(outcome, Outcome::Changed { .. });
+    let is_stale = |outcome: Outcome| matches!(outcome, Outcome::Stale { .. });
+    assert!(is_changed(outcome("rights", wide.as_str())));
+    assert!(is_changed(outcome("topic rights", wide.as_str())));
+    assert!(is_changed(outcome("limits", unlimited.as_str())));
+    assert_eq!(outcome("queue", &format!("requests.{queueless}")), Outcome::Created);
+    assert!(matches!(outcome("user", userless.as_str()), Outcome::Differs { .. }));
+    assert!(is_stale(outcome("user", revoked.as_str())));
+    assert!(is_stale(outcome("queue", &format!("requests.{unknown}"))));
+    assert!(is_stale(outcome("user", unknown.as_str())));
+    // The user that is gone, what the two others left behind, and the number of those that are right.
+    let again = agents(&management, &roster, Stale::Remove).unwrap();
+    let is_done = |item: &coordinator::broker::apply::Item| {
+        matches!(item.outcome, Outcome::Created | Outcome::Changed { .. })
+    };
+    assert!(!again.iter().any(is_done), "{again:?}");
+    let removed = again.iter().filter(|item| item.outcome == Outcome::Removed).count();
+    assert_eq!(removed, 2, "{again:?}");
+    let queues = broker.call("GET", &format!("/api/queues/{vhost}?columns=name"), &json!({}));
+    assert!(queues.to_string().contains(unknown.as_str()), "what no record knows is not removed");
+    assert!(!queues.to_string().contains(revoked.as_str()), "{queues}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Integration tests: the real parts against a real RabbitMQ that the tests start themselves. One module a topic.
 
 mod agent;
+mod alarms;
 mod amqp;
 mod attribution;
 mod broker;
+mod broker_audit;
 mod bundle;
 mod cache;
 mod connections;

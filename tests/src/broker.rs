@@ -72,12 +72,24 @@ impl Broker {
         Self::try_start().unwrap_or_else(|why| panic!("{why}"))
     }
 
+    /// Starts a broker with further lines in its rabbitmq.conf, and waits until it answers.
+    ///
+    /// # Panics
+    /// When there is no RabbitMQ or it does not start.
+    pub fn start_with(lines: &str) -> Self {
+        Self::try_start_with(false, lines).unwrap_or_else(|why| panic!("{why}"))
+    }
+
     /// Starts a broker and waits until it answers; says what is missing when it cannot.
     pub fn try_start() -> Result<Self, String> {
         Self::try_start_as(false)
     }
 
     fn try_start_as(speaks_tls: bool) -> Result<Self, String> {
+        Self::try_start_with(speaks_tls, "")
+    }
+
+    fn try_start_with(speaks_tls: bool, lines: &str) -> Result<Self, String> {
         let sbin = installed()?;
         let dir = tempfile::Builder::new().prefix("muster-broker-").tempdir().map_err(text)?.keep();
         let ports = Ports::free().map_err(text)?;
@@ -85,6 +97,7 @@ impl Broker {
         getrandom::fill(&mut secret).map_err(text)?;
         let password = common::hex::encode(&secret);
         write_config(&dir, ports, &password).map_err(text)?;
+        append_config(&dir, lines).map_err(text)?;
         let authority = if speaks_tls { Some(add_tls(&dir, ports)?) } else { None };
         let epmd = start_epmd(&dir, ports)?;
         let watchdog = start_watchdog(&dir, epmd.id())?;
@@ -194,6 +207,18 @@ impl Broker {
     pub fn restart(&self) {
         self.stop();
         self.launch().and_then(|()| self.wait_ready()).unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Runs `rabbitmqctl` on this broker.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ctl(&self, arguments: &[&str]) {
+        let mut command = Command::new(self.sbin.join("rabbitmqctl"));
+        command.env_clear().envs(environment(&self.dir, self.ports)).current_dir(&self.dir);
+        let output = command.args(arguments).stdin(Stdio::null()).output().expect("rabbitmqctl");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
     }
 
     /// Makes a virtual host with a name never used before, where the administrator may do everything.
@@ -387,6 +412,11 @@ fn write_config(dir: &Path, ports: Ports, password: &str) -> std::io::Result<()>
     fs::write(dir.join("enabled_plugins"), "[rabbitmq_management].\n")
 }
 
+fn append_config(dir: &Path, lines: &str) -> std::io::Result<()> {
+    let mut open = File::options().append(true).open(dir.join("rabbitmq.conf"))?;
+    std::io::Write::write_all(&mut open, lines.as_bytes())
+}
+
 /// Makes an authority and a certificate, and lets the broker listen with it.
 fn add_tls(dir: &Path, ports: Ports) -> Result<Authority, String> {
     let authority = Authority::make(&dir.join("tls"))?;
@@ -405,8 +435,7 @@ fn add_tls(dir: &Path, ports: Ports) -> Result<Authority, String> {
             writeln!(config, "{of}.{word} = {}", file.display()).map_err(text)?;
         }
     }
-    let mut open = File::options().append(true).open(dir.join("rabbitmq.conf")).map_err(text)?;
-    std::io::Write::write_all(&mut open, config.as_bytes()).map_err(text)?;
+    append_config(dir, &config).map_err(text)?;
     Ok(authority)
 }
 

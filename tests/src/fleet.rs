@@ -109,7 +109,12 @@ impl Fleet {
 
     /// The same with a broker of its own, for a test that stops it, looks at its connections or measures it.
     pub fn start_with_broker(agents: usize) -> Self {
-        let broker = OwnOrShared::Own(Box::new(Broker::start()));
+        Self::start_with_this(Broker::start(), agents)
+    }
+
+    /// The same with a broker that was made for it.
+    pub fn start_with_this(broker: Broker, agents: usize) -> Self {
+        let broker = OwnOrShared::Own(Box::new(broker));
         Self::start_on(broker, "/".to_owned(), false, agents, |_| {})
     }
 

@@ -6,6 +6,7 @@
 //! * [`publisher`]: a publish counts only when it was confirmed *and not returned*.
 //! * [`consumer`]: deliveries that must be settled; streams from an offset.
 //! * [`declare`]: passive declarations only; `muster broker apply` makes the objects.
+//! * [`probe`]: what the broker lets a user do, for `muster broker audit`.
 //! * [`error`]: what a caller does differently.
 
 pub mod config;
@@ -13,6 +14,7 @@ pub mod consumer;
 pub mod declare;
 pub mod error;
 pub mod link;
+pub mod probe;
 pub mod publisher;
 pub mod session;
 
@@ -21,6 +23,7 @@ pub use consumer::{Consumer, Delivery, Settle, Start};
 pub use declare::Depth;
 pub use error::{AmqpError, PublishError};
 pub use link::Link;
+pub use probe::{Answer, Attempt, Publish};
 pub use publisher::{Message, Publisher};
 pub use session::Session;
 

@@ -6,12 +6,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_lite::{Stream, StreamExt as _};
 use lapin::options::{BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::{Channel, Connection, Event};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -39,6 +40,8 @@ pub struct Session {
 pub(super) struct Wire {
     connection: Connection,
     events: tokio::sync::Mutex<Events>,
+    blocked: watch::Sender<Option<String>>,
+    kept: Mutex<Vec<Channel>>,
     gone: CancellationToken,
 }
 
@@ -52,7 +55,19 @@ impl Session {
     pub(super) fn new(connection: Connection) -> Self {
         let events: Events = Box::pin(connection.events_listener());
         let events = tokio::sync::Mutex::new(events);
-        Self { wire: Arc::new(Wire { connection, events, gone: CancellationToken::new() }) }
+        let (blocked, gone) = (watch::Sender::new(None), CancellationToken::new());
+        let kept = Mutex::default();
+        Self { wire: Arc::new(Wire { connection, events, blocked, kept, gone }) }
+    }
+
+    /// Returns why the broker blocks this connection, as it changes. It is told to connections that have published, and
+    /// kept up to date while [`Session::closed`] is waited for.
+    pub fn blocked(&self) -> watch::Receiver<Option<String>> {
+        self.wire.blocked.subscribe()
+    }
+
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     /// Opens a publisher.
@@ -95,9 +110,11 @@ impl Session {
                 match timeout(Duration::from_millis(LOOK_MS), events.next()).await {
                     Ok(Some(Event::ConnectionBlocked(reason))) => {
                         warn!(%reason, "the broker blocks publishers");
+                        wire.blocked.send_replace(Some(reason.clone()));
                     }
                     Ok(Some(Event::ConnectionUnblocked)) => {
                         info!("the broker takes messages again");
+                        wire.blocked.send_replace(None);
                     }
                     Ok(Some(_)) | Err(_) => {}
                     Ok(None) => return,
@@ -149,6 +166,11 @@ impl Wire {
             debug!(why, "connection dropped");
             self.gone.cancel();
         }
+    }
+
+    /// Holds a channel open that nothing uses.
+    pub(super) fn keep(&self, channel: Channel) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
     }
 
     /// Opens a channel.

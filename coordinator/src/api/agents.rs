@@ -24,7 +24,9 @@ pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<AgentView>>,
     let now = core.clock.now();
     let read = |reader: &Reader| Ok::<_, StoreError>((reader.agents()?, reader.faults()?));
     let (agents, faults) = core.read(read).await.map_err(ApiError::from)?;
-    Ok(Json(agents.iter().map(|agent| roster::view(agent, &faults, now)).collect()))
+    let blockage = core.broker.blockage();
+    let view = |agent| roster::view(agent, &faults, blockage.as_ref(), now);
+    Ok(Json(agents.iter().map(view).collect()))
 }
 
 /// `GET /agents/{id}`
@@ -38,7 +40,8 @@ pub async fn show(
 
 async fn shown(core: &Core, agent: &StoredAgent) -> Result<Json<AgentView>, ApiError> {
     let faults = core.read(Reader::faults).await.map_err(ApiError::from)?;
-    Ok(Json(roster::view(agent, &faults, core.clock.now())))
+    let blockage = core.broker.blockage();
+    Ok(Json(roster::view(agent, &faults, blockage.as_ref(), core.clock.now())))
 }
 
 /// Finds the one agent whose id is, or begins with, `prefix`.

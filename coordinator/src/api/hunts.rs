@@ -75,9 +75,10 @@ pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, Api
 /// `GET /hunts`
 pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<HuntView>>, ApiError> {
     let now = core.clock.now();
+    let blockage = core.broker.blockage();
     let read = move |reader: &Reader| {
         let requests = reader.requests(Kind::HuntStart.as_str())?;
-        listed(reader, requests, now, Whole::hunt)
+        listed(reader, requests, now, |whole| whole.during(blockage.clone()).hunt())
     };
     let hunts: Result<_, StoreError> = core.read(read).await;
     Ok(Json(hunts?))
@@ -88,12 +89,12 @@ pub fn listed<T>(
     reader: &Reader,
     requests: Vec<StoredRequest>,
     now: Timestamp,
-    show: impl Fn(&Whole) -> Result<T, StoreError>,
+    show: impl Fn(Whole) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut shown = Vec::with_capacity(requests.len());
     for request in requests {
         let id = request.id;
-        let one = Whole::read(reader, request, now).and_then(|whole| show(&whole));
+        let one = Whole::read(reader, request, now).and_then(&show);
         shown.extend(reader.readable_request(&id, one)?);
     }
     Ok(shown)
@@ -101,8 +102,10 @@ pub fn listed<T>(
 
 async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
     let now = core.clock.now();
-    core.read(move |reader| Ok(Whole::read(reader, find(reader, Kind::HuntStart, &id)?, now)?))
-        .await
+    let read = move |reader: &Reader| {
+        Ok::<_, ApiError>(Whole::read(reader, find(reader, Kind::HuntStart, &id)?, now)?)
+    };
+    Ok(core.read(read).await?.during(core.broker.blockage()))
 }
 
 /// `GET /hunts/{id}`

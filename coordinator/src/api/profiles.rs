@@ -29,7 +29,7 @@ pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<ProfileView>
         requests.extend(reader.hunts_with_profiles()?);
         // Ids begin with their time.
         requests.sort_by_key(|request| std::cmp::Reverse(request.id));
-        listed(reader, requests, now, Whole::profile)
+        listed(reader, requests, now, |whole| whole.profile())
     };
     let profiles: Result<_, StoreError> = core.read(read).await;
     Ok(Json(profiles?))
@@ -45,7 +45,10 @@ pub async fn show(
 
 async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
     let now = core.clock.now();
-    core.read(move |reader| Ok(Whole::read(reader, find_profiled(reader, &id)?, now)?)).await
+    let read = move |reader: &Reader| {
+        Ok::<_, ApiError>(Whole::read(reader, find_profiled(reader, &id)?, now)?)
+    };
+    Ok(core.read(read).await?.during(core.broker.blockage()))
 }
 
 /// `GET /profiles/{id}/{agent}/{view}`; the agent `-` is the first that has a blob.

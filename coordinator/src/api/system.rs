@@ -10,7 +10,10 @@ use axum::response::IntoResponse;
 use super::error::ApiError;
 use super::metrics::{Present, text};
 use super::types::{AgentState, AuditView, Doctor, FleetView, Health, WhoHas};
+use crate::broker::alarms;
+use crate::broker::health::look;
 use crate::core::Core;
+use crate::doctor::Seen;
 use crate::roster;
 use crate::store::{Reader, StoreError};
 use crate::who_has::{WhoHasError, who_has as find_holders};
@@ -21,11 +24,16 @@ const AUDIT_LINES: u32 = 1_000;
 /// `GET /healthz`
 pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
     let (link, trouble) = (core.health(), core.writer.trouble());
-    let is_well = link.connected && trouble.is_none();
+    let broker = match &link.blocked {
+        _ if !link.connected => "no broker".to_owned(),
+        Some(reason) => alarms::sentence(reason),
+        None => "ok".to_owned(),
+    };
+    let is_well = broker == "ok" && trouble.is_none();
     Json(Health {
         status: if is_well { "ok" } else { "degraded" }.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        broker: if link.connected { "ok" } else { "no broker" }.to_owned(),
+        broker,
         store: trouble.unwrap_or_else(|| "ok".to_owned()),
     })
 }
@@ -68,9 +76,14 @@ pub async fn audit(State(core): State<Arc<Core>>) -> Result<Json<Vec<AuditView>>
 
 /// `GET /doctor`
 pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiError> {
+    let look = look(&core).await;
     let (link, trouble, now) = (core.health(), core.writer.trouble(), core.clock.now());
-    let examine =
-        move |reader: &Reader| crate::doctor::doctor(reader, trouble.as_deref(), &link, now);
+    let (blockage, settings) = (core.broker.blockage(), core.broker.settings());
+    let examine = move |reader: &Reader| {
+        let (blockage, settings) = (blockage.as_ref(), settings.as_deref());
+        let broker = Seen { link: &link, blockage, look: &look, settings };
+        crate::doctor::doctor(reader, trouble.as_deref(), &broker, now)
+    };
     Ok(Json(core.read(examine).await?))
 }
 
@@ -80,6 +93,7 @@ pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse,
     let present = Present {
         now: core.clock.now(),
         is_connected: core.health().connected,
+        is_blocked: core.broker.blocked().is_some(),
         is_writable: core.writer.trouble().is_none(),
         waiting: core.writer.waiting(),
         own,

@@ -1,11 +1,17 @@
-//! `muster broker apply`: makes the broker's objects be what [`common::topology`] says. Idempotent; changes nothing
-//! that is there, because a queue cannot be changed without losing what it holds.
+//! `muster broker apply`: makes the broker's objects be what [`common::topology`] says. Idempotent. What RabbitMQ can
+//! change in place is changed (policies, rights, limits of users); a queue whose kind is wrong is reported, because it
+//! cannot be changed without losing what it holds.
+
+mod agents;
+mod policies;
 
 use common::topology::{self, Argument, Queue, QueueKind};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::management::{Management, ManagementError, segment};
+
+pub use agents::{Roster, Stale, agents};
 
 /// What became of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +21,11 @@ pub enum Outcome {
     Created,
     /// It is as it should be.
     Unchanged,
+    /// It was otherwise and is now as it should be.
+    Changed {
+        /// What was changed, one text a property.
+        changes: Vec<String>,
+    },
     /// It is there, but otherwise; nothing was done.
     Differs {
         /// What differs, one text a property.
@@ -22,14 +33,21 @@ pub enum Outcome {
         /// What a person can do.
         remedy: String,
     },
+    /// It belongs to no agent; nothing was done.
+    Stale {
+        /// What a person can do.
+        remedy: String,
+    },
+    /// It belonged to a revoked agent and is gone.
+    Removed,
 }
 
 /// One object of the topology.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// `exchange`, `queue` or `binding`.
+    /// `exchange`, `policy`, `queue`, `binding`, `user`, `rights`, `topic rights` or `limits`.
     pub kind: &'static str,
-    /// The name; for a binding, queue and key.
+    /// The name; for a binding, queue and key; for many objects that are as they should be, how many.
     pub name: String,
     /// What became of it.
     #[serde(flatten)]
@@ -46,18 +64,20 @@ pub struct Report {
 }
 
 impl Report {
-    /// Tells whether the broker is now as it should be.
+    /// Returns whether the broker is now as it should be.
     pub fn is_complete(&self) -> bool {
         !self.items.iter().any(|item| matches!(item.outcome, Outcome::Differs { .. }))
     }
 }
 
-/// Declares the exchange, the stream, the queues and their bindings.
+/// Declares the exchange, the policies, the stream, the queues and their bindings.
 pub fn apply(management: &Management) -> Result<Report, ManagementError> {
     let version = management.check()?;
     let mut items = vec![exchange(management)?];
-    for declared in topology::queues(version.major) {
-        items.push(queue(management, &declared)?);
+    // Before the queues: none is unbounded, however short the time.
+    items.extend(policies::apply(management, version.major)?);
+    for declared in topology::queues() {
+        items.push(queue(management, &declared, version.major)?);
         if let Some(key) = &declared.binding {
             items.push(binding(management, &declared.name, key)?);
         }
@@ -85,7 +105,7 @@ fn exchange(management: &Management) -> Result<Item, ManagementError> {
     Ok(Item { kind: "exchange", name: name.to_owned(), outcome })
 }
 
-fn queue(management: &Management, declared: &Queue) -> Result<Item, ManagementError> {
+fn queue(management: &Management, declared: &Queue, major: u32) -> Result<Item, ManagementError> {
     let path = queue_path(management, &declared.name);
     let wanted = arguments(declared);
     let outcome = match management.get(&path)? {
@@ -94,14 +114,11 @@ fn queue(management: &Management, declared: &Queue) -> Result<Item, ManagementEr
             Outcome::Created
         }
         Some(found) => {
-            let none = Map::new();
-            let existing = found.get("arguments").and_then(Value::as_object).unwrap_or(&none);
             let mut differences = Vec::new();
             compare(&mut differences, "durable", found.get("durable"), Some(&Value::Bool(true)));
-            let names = wanted.keys().chain(existing.keys().filter(|n| !wanted.contains_key(*n)));
-            for name in names {
-                compare(&mut differences, name, existing.get(name), wanted.get(name));
-            }
+            let kind = wanted.get("x-queue-type");
+            compare(&mut differences, "x-queue-type", found.get("type"), kind);
+            differences.extend(policies::overrules(&declared.name, &found, &wanted, major));
             judge(differences, || {
                 format!(
                     "let {0} run empty, delete it (rabbitmqctl delete_queue {0}), then apply again",
@@ -146,16 +163,18 @@ pub(super) fn arguments(queue: &Queue) -> Map<String, Value> {
         QueueKind::Quorum => "quorum",
         QueueKind::Classic => "classic",
     };
-    let mut arguments = Map::new();
+    let mut arguments = table(&queue.arguments);
     arguments.insert("x-queue-type".to_owned(), json!(kind));
-    for (name, value) in &queue.arguments {
-        let value = match value {
-            Argument::Number(number) => json!(number),
-            Argument::Text(text) => json!(text),
-        };
-        arguments.insert((*name).to_owned(), value);
-    }
     arguments
+}
+
+/// Returns arguments, or the definition of a policy, as the API takes them.
+fn table(values: &[(&'static str, Argument)]) -> Map<String, Value> {
+    let value = |value: &Argument| match value {
+        Argument::Number(number) => json!(number),
+        Argument::Text(text) => json!(text),
+    };
+    values.iter().map(|(name, of)| ((*name).to_owned(), value(of))).collect()
 }
 
 fn compare(out: &mut Vec<String>, name: &str, found: Option<&Value>, wanted: Option<&Value>) {
@@ -163,6 +182,12 @@ fn compare(out: &mut Vec<String>, name: &str, found: Option<&Value>, wanted: Opt
         let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
         out.push(format!("{name} is {}, should be {}", show(found), show(wanted)));
     }
+}
+
+/// Words what was changed.
+fn changed(name: &str, from: Option<&Value>, to: Option<&Value>) -> Option<String> {
+    let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+    (from != to).then(|| format!("{name}: {} → {}", show(from), show(to)))
 }
 
 fn judge(differences: Vec<String>, remedy: impl FnOnce() -> String) -> Outcome {

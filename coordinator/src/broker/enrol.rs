@@ -3,6 +3,8 @@
 //! One or thousands take the same way, RabbitMQ's import of definitions: each call is one bounded batch, and
 //! passwords travel as salted hashes.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use common::amqp::Password;
@@ -14,11 +16,6 @@ use sha2::{Digest, Sha256};
 use super::apply::{arguments, queue_path};
 use super::management::{Management, ManagementError, segment};
 
-/// Connections of one agent: its own, one for an upload, and one dead one that the broker has not noticed yet.
-const CONNECTIONS_MAX: u32 = 3;
-/// Channels over all of these. An agent opens up to 7 on a connection (2 consumers, 4 publishers, 1 look at
-/// a depth); a cut line leaves the dead ones counted for up to two heartbeats.
-const CHANNELS_MAX: u32 = 24;
 const PASSWORD_BYTES: usize = 24;
 const SALT_BYTES: usize = 4;
 
@@ -82,28 +79,17 @@ fn definitions(vhost: &str, agents: &[Credentials]) -> Result<Value, ManagementE
     let (mut users, mut permissions) = (Vec::new(), Vec::new());
     let (mut topic_permissions, mut queues) = (Vec::new(), Vec::new());
     for one in agents {
-        let user = one.agent.as_str();
-        let rights = topology::agent_permissions(&one.agent);
-        let queue = topology::directed(&one.agent);
         users.push(json!({
-            "name": user,
+            "name": one.agent.as_str(),
             "password_hash": hash(one.password.reveal(), random()?),
             "hashing_algorithm": "rabbit_password_hashing_sha256",
             "tags": "",
-            "limits": {"max-connections": CONNECTIONS_MAX, "max-channels": CHANNELS_MAX},
+            "limits": limits_of_user().into_iter().collect::<BTreeMap<_, _>>(),
         }));
-        permissions.push(json!({
-            "user": user, "vhost": vhost,
-            "configure": rights.configure, "write": rights.write, "read": rights.read,
-        }));
-        topic_permissions.push(json!({
-            "user": user, "vhost": vhost, "exchange": topology::RESULTS,
-            "write": rights.topic_write, "read": "^$",
-        }));
-        queues.push(json!({
-            "name": queue.name, "vhost": vhost, "durable": true, "auto_delete": false,
-            "arguments": arguments(&queue),
-        }));
+        let (rights, topic_rights) = rights(vhost, &one.agent);
+        permissions.push(rights);
+        topic_permissions.push(topic_rights);
+        queues.push(queue(vhost, &one.agent));
     }
     Ok(json!({
         "users": users,
@@ -111,6 +97,38 @@ fn definitions(vhost: &str, agents: &[Credentials]) -> Result<Value, ManagementE
         "topic_permissions": topic_permissions,
         "queues": queues,
     }))
+}
+
+/// Returns what a user of an agent may use of the broker.
+pub(super) fn limits_of_user() -> [(&'static str, u32); 2] {
+    [
+        ("max-connections", limits::AGENT_CONNECTIONS_MAX),
+        ("max-channels", limits::AGENT_CHANNELS_MAX),
+    ]
+}
+
+/// Returns the rights of an agent's user, and those on routing keys, as an import of definitions takes them.
+pub(super) fn rights(vhost: &str, agent: &AgentId) -> (Value, Value) {
+    let rights = topology::agent_permissions(agent);
+    let user = agent.as_str();
+    let permissions = json!({
+        "user": user, "vhost": vhost,
+        "configure": rights.configure, "write": rights.write, "read": rights.read,
+    });
+    let topic_permissions = json!({
+        "user": user, "vhost": vhost, "exchange": topology::RESULTS,
+        "write": rights.topic_write, "read": "^$",
+    });
+    (permissions, topic_permissions)
+}
+
+/// Returns an agent's own queue, as an import of definitions takes it.
+pub(super) fn queue(vhost: &str, agent: &AgentId) -> Value {
+    let queue = topology::directed(agent);
+    json!({
+        "name": queue.name, "vhost": vhost, "durable": true, "auto_delete": false,
+        "arguments": arguments(&queue),
+    })
 }
 
 /// RabbitMQ's form of a password: salt, then SHA-256 of salt and password, in base64.

@@ -139,6 +139,7 @@ pub struct Management {
     user: String,
     password: Password,
     vhost: String,
+    wait: Duration,
 }
 
 impl fmt::Debug for Management {
@@ -178,7 +179,6 @@ impl Management {
             .tls_config(trusted)
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_millis(limits::MANAGEMENT_WAIT_MS_MAX)))
             .build()
             .new_agent();
         Self {
@@ -187,7 +187,14 @@ impl Management {
             user: user.to_owned(),
             password,
             vhost: vhost.to_owned(),
+            wait: Duration::from_millis(limits::MANAGEMENT_WAIT_MS_MAX),
         }
+    }
+
+    /// Returns the same client with a shorter wait, for calls that a person or a rhythm depends on.
+    #[must_use]
+    pub fn hurried(&self) -> Self {
+        Self { wait: Duration::from_millis(limits::BROKER_LOOK_WAIT_MS_MAX), ..self.clone() }
     }
 
     /// Returns the virtual host.
@@ -221,6 +228,17 @@ impl Management {
     /// Reads; `None` when there is no such thing.
     pub fn get(&self, path: &str) -> Result<Option<Value>, ManagementError> {
         self.call("GET", path, None)
+    }
+
+    /// Reads a health check: what fails is answered with 503 and the same kind of document.
+    pub(super) fn health(&self, path: &str) -> Result<Value, ManagementError> {
+        let what = format!("GET {path}");
+        let (status, text) = self.send("GET", path, None)?;
+        match status {
+            503 => serde_json::from_str(&text)
+                .map_err(|error| ManagementError::Unexpected { what, cause: error.to_string() }),
+            _ => Ok(self.understood(what, status, &text)?.unwrap_or_default()),
+        }
     }
 
     /// Makes or replaces.
@@ -267,7 +285,17 @@ impl Management {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Option<Value>, ManagementError> {
-        let what = format!("{method} {path}");
+        let (status, text) = self.send(method, path, body)?;
+        self.understood(format!("{method} {path}"), status, &text)
+    }
+
+    /// Sends a request and reads the whole answer.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, String), ManagementError> {
         let no_broker = |cause: String| ManagementError::NoBroker { url: self.url.clone(), cause };
         let login = BASE64.encode(format!("{}:{}", self.user, self.password.reveal()));
         let request = ureq::http::Request::builder()
@@ -277,6 +305,7 @@ impl Management {
             .header("content-type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
             .map_err(|error| no_broker(error.to_string()))?;
+        let request = self.http.configure_request(request).timeout_global(Some(self.wait)).build();
         let mut answer = self.http.run(request).map_err(|error| self.unanswered(&error))?;
         let status = answer.status().as_u16();
         let text = answer
@@ -285,17 +314,26 @@ impl Management {
             .limit(limits::MANAGEMENT_BODY_BYTES_MAX)
             .read_to_string()
             .map_err(|error| no_broker(error.to_string()))?;
-        let reason = || reason(&text);
+        Ok((status, text))
+    }
+
+    /// Judges an answer; `None` for 404.
+    fn understood(
+        &self,
+        what: String,
+        status: u16,
+        text: &str,
+    ) -> Result<Option<Value>, ManagementError> {
         match status {
             200..=299 if text.is_empty() => Ok(Some(Value::Null)),
-            200..=299 => serde_json::from_str(&text)
+            200..=299 => serde_json::from_str(text)
                 .map(Some)
                 .map_err(|error| ManagementError::Unexpected { what, cause: error.to_string() }),
             401 | 403 => {
-                Err(ManagementError::WrongPassword { user: self.user.clone(), cause: reason() })
+                Err(ManagementError::WrongPassword { user: self.user.clone(), cause: reason(text) })
             }
             404 => Ok(None),
-            _ => Err(ManagementError::Refused { what, status, reason: reason() }),
+            _ => Err(ManagementError::Refused { what, status, reason: reason(text) }),
         }
     }
 }

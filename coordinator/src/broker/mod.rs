@@ -1,16 +1,24 @@
 //! The broker as code: what `muster broker` and enrolment do through RabbitMQ's management API.
 //!
 //! * [`management`]: the client of that API. Its calls block: from async code use `spawn_blocking`.
-//! * [`mod@apply`]: declares the exchange, stream, queues and bindings of [`common::topology`].
+//! * [`mod@apply`]: declares the exchange, policies, stream, queues and bindings of [`common::topology`], and brings what agents have up to date.
+//! * [`mod@audit`]: tries what an agent's credentials should not allow.
 //! * [`mod@enrol`]: one queue and one least-privilege user per agent; takes them back.
-//! * [`mod@status`]: depths, consumers, dead letters.
+//! * [`queues`]: depths, consumers, bounds. [`alarms`]: what makes the broker block publishers.
+//! * [`settings`]: what the API cannot set, looked at and tried out.
+//! * [`mod@status`]: both, for the command line. [`health`]: both, watched by the coordinator.
 
+pub mod alarms;
 pub mod apply;
+pub mod audit;
 pub mod enrol;
+pub mod health;
 pub mod management;
+pub mod queues;
+pub mod settings;
 pub mod status;
 
-pub use apply::{Report, apply};
+pub use apply::{Report, Roster, Stale, agents, apply};
 pub use enrol::{Credentials, enrol, revoke};
 pub use management::{Management, ManagementError};
 pub use status::{Status, status};

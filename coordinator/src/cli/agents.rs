@@ -37,6 +37,7 @@ const SHOW: &[Column] = &[
     Column::new("id", "id", Show::Text),
     Column::new("name", "name", Show::Text),
     Column::new("state", "state", Show::Text),
+    Column::new("why", "cause", Show::Text),
     Column::new("host", "host", Show::Text),
     Column::new("os", "os", Show::Text),
     Column::new("arch", "arch", Show::Text),
@@ -72,6 +73,12 @@ fn list(context: &Context, target: Option<&str>) -> Result<Exit, Failure> {
     sign::check_target(&target)?;
     let agents = matching(&context.client()?, &target)?;
     context.out.list(LIST, &agents)?;
+    // One broker, one cause: it is the same for all that have one.
+    let causes = agents.iter().filter_map(|agent| field(agent, "cause").as_str());
+    let causes: Vec<_> = causes.filter(|cause| !cause.is_empty()).collect();
+    if let Some(cause) = causes.first() {
+        context.out.note(&format!("{} silent: {cause}", causes.len()));
+    }
     Ok(if agents.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -215,15 +215,35 @@ pub struct Serve {
 /// Verbs of `broker`.
 #[derive(Debug, Subcommand)]
 pub enum Broker {
-    /// Declare the stream, the exchange and the queues, with their limits. Safe to repeat.
+    /// Make or change the stream, the exchange and the queues, with their bounds; bring queue, rights and limits of every
+    /// enrolled agent up to date. Safe to repeat.
     #[command(after_help = "Examples:\n  muster broker apply\n  \
-        muster broker apply --config /etc/muster/coordinator.toml")]
-    Apply(BrokerConfig),
+        muster broker apply --config /etc/muster/coordinator.toml\n  \
+        muster broker apply --remove-stale")]
+    Apply(Apply),
+    /// Try on the live broker everything that an agent's credentials should not allow. Makes a user of its own with the
+    /// rights of the agents and removes it; nothing that the fleet uses is changed. Exit 2 when something is otherwise than
+    /// it should be.
+    #[command(after_help = "Examples:\n  muster broker audit\n  \
+        muster broker audit --output json\n  \
+        muster broker audit --output csv > audit.csv")]
+    Audit(BrokerConfig),
     /// Show queues: what waits, who consumes, dead letters.
     #[command(
         after_help = "Examples:\n  muster broker status\n  muster broker status --output json"
     )]
     Status(BrokerConfig),
+}
+
+/// Flags of `broker apply`.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Where the broker is.
+    #[command(flatten)]
+    pub config: BrokerConfig,
+    /// Remove users and queues that revoked agents have left behind; else they are reported.
+    #[arg(long)]
+    pub remove_stale: bool,
 }
 
 /// Flags of the verbs that talk to the broker themselves.

@@ -3,16 +3,20 @@
 use common::clock::Timestamp;
 use common::limits::NEVER_HEARD_MS_MAX;
 
-use super::{Check, ill, listed, well};
-use crate::api::types::{AgentState, BrokerHealth, Verdict};
+use super::{Check, Seen, ill, listed, well};
+use crate::api::types::{AgentState, Verdict};
+use crate::broker::alarms;
 use crate::roster;
 use crate::store::StoredAgent;
 
-/// Agents that were heard of once. Without a broker nothing can come, whatever the agents do.
-pub(super) fn silent(agents: &[&StoredAgent], broker: &BrokerHealth, now: Timestamp) -> Check {
+/// Agents that were heard of once, apart from those that are silent because the broker takes no messages. Without a broker
+/// nothing can come, whatever the agents do.
+pub(super) fn silent(agents: &[&StoredAgent], broker: &Seen<'_>, now: Timestamp) -> Check {
     let silent = agents.iter().filter(|agent| roster::state(agent, now) == AgentState::Silent);
-    let silent: Vec<_> = silent.map(|agent| described(agent, now)).collect();
-    if !broker.connected && !silent.is_empty() {
+    let (blocked, silent): (Vec<&StoredAgent>, Vec<&StoredAgent>) =
+        silent.copied().partition(|agent| roster::is_blocked(agent, broker.blockage, now));
+    let silent: Vec<_> = silent.into_iter().map(|agent| described(agent, now)).collect();
+    if !broker.link.connected && !silent.is_empty() {
         let message = format!(
             "{} agents were not heard of lately: the coordinator has no broker",
             silent.len()
@@ -21,7 +25,13 @@ pub(super) fn silent(agents: &[&StoredAgent], broker: &BrokerHealth, now: Timest
     }
     let what = "agents that were not heard of lately";
     let next = "on their machines: muster-agent doctor names what keeps an agent from being heard";
-    listed("silent", Verdict::Warn, &silent, what, next)
+    let check = listed("silent", Verdict::Warn, &silent, what, next);
+    let Some(blockage) = broker.blockage.filter(|_| !blocked.is_empty()) else { return check };
+    let cause = format!("{} cannot be heard: {}", blocked.len(), blockage.sentence());
+    if silent.is_empty() {
+        return ill("silent", Verdict::Warn, cause, alarms::remedy(&blockage.reason));
+    }
+    Check { message: format!("{}; {cause}", check.message), ..check }
 }
 
 /// Names an agent, how long it has been silent, and what it reported of itself last.

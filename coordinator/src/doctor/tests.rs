@@ -6,6 +6,10 @@ use common::request::Sealed;
 use common::result::Telemetry;
 
 use super::*;
+use crate::api::types::BrokerHealth;
+use crate::broker::health::{Blockage, Look};
+use crate::broker::queues::{QueueStatus, Queues};
+use crate::broker::settings::Advice;
 use crate::store::{Audit, NewAgent, Place, Request, Write, Writer};
 
 fn broker() -> BrokerHealth {
@@ -14,7 +18,28 @@ fn broker() -> BrokerHealth {
         address: "127.0.0.1:5672".into(),
         since: Timestamp(0).into(),
         cause: None,
+        blocked: None,
     }
+}
+
+/// Returns a look that finds everything as it should be, with a queue for each of these agents.
+fn look(agents: &[&str]) -> Look {
+    let found = Queues {
+        shared: Vec::new(),
+        fullest: Vec::new(),
+        directed: agents.iter().map(|agent| AgentId::new(agent).unwrap()).collect(),
+    };
+    Look { at: now().plus_ms(60_000), found: Ok(found), growing: Vec::new() }
+}
+
+fn examined(
+    reader: &Reader,
+    trouble: Option<&str>,
+    link: &BrokerHealth,
+    now: Timestamp,
+) -> Result<Doctor, StoreError> {
+    let look = look(&["a-1", "a-2"]);
+    doctor(reader, trouble, &Seen { link, blockage: None, look: &look, settings: Some(&[]) }, now)
 }
 
 fn sample(agent: &str, journal: u8, at: Timestamp) -> Telemetry {
@@ -72,9 +97,9 @@ fn check(doctor: &Doctor, name: &str) -> (Verdict, String) {
 fn a_sound_fleet_has_no_complaint() {
     let folder = tempfile::tempdir().unwrap();
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
-    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let found = examined(&reader, None, &broker(), now).unwrap();
     assert_eq!(found.verdict, Verdict::Ok, "{found:?}");
-    assert_eq!(found.checks.len(), 11);
+    assert_eq!(found.checks.len(), 14);
 }
 
 #[test]
@@ -82,7 +107,7 @@ fn broker_and_store_are_named_with_their_cause() {
     let folder = tempfile::tempdir().unwrap();
     let (reader, now) = after(folder.path(), vec![]);
     let away = BrokerHealth { connected: false, cause: Some("refused".into()), ..broker() };
-    let found = doctor(&reader, Some("disk is full"), &away, now).unwrap();
+    let found = examined(&reader, Some("disk is full"), &away, now).unwrap();
     assert_eq!(found.verdict, Verdict::Bad);
     assert!(check(&found, "broker").1.contains("refused"));
     assert!(check(&found, "store").1.contains("disk is full"));
@@ -97,7 +122,7 @@ fn agents_are_named_for_what_is_wrong_with_each() {
     let mut writes = Vec::from(turns.map(|(n, number)| telemetry(of_instance(n, number, 0))));
     writes.push(telemetry(slow));
     let (reader, now) = after(folder.path(), writes);
-    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let found = examined(&reader, None, &broker(), now).unwrap();
     let (verdict, clones) = check(&found, "clones");
     assert!(verdict == Verdict::Bad && clones.contains("a-1") && !clones.contains("a-2"));
     for side in ["host-1 (machine 01010101)", "host-2 (machine 02020202)", "since 2"] {
@@ -108,15 +133,15 @@ fn agents_are_named_for_what_is_wrong_with_each() {
     assert!(check(&found, "journal_full").1.contains("a-2"));
     assert_eq!(check(&found, "silent").0, Verdict::Ok);
     let later = now.plus_ms(SILENT_MS_MAX + 1_000);
-    let found = doctor(&reader, None, &broker(), later).unwrap();
+    let found = examined(&reader, None, &broker(), later).unwrap();
     let silent = check(&found, "silent").1;
     assert!(silent.starts_with("2 agents") && silent.contains("its journal was full"), "{silent}");
     let away = BrokerHealth { connected: false, ..broker() };
-    let found = doctor(&reader, None, &away, later).unwrap();
+    let found = examined(&reader, None, &away, later).unwrap();
     assert!(check(&found, "silent").1.contains("the coordinator has no broker"));
-    let found = doctor(&reader, None, &broker(), later).unwrap();
+    let found = examined(&reader, None, &broker(), later).unwrap();
     assert_eq!(check(&found, "clones").0, Verdict::Bad, "not yet");
-    let found = doctor(&reader, None, &broker(), now.plus_ms(CLONE_SHOWN_MS_MAX + 1_000)).unwrap();
+    let found = examined(&reader, None, &broker(), now.plus_ms(CLONE_SHOWN_MS_MAX + 1_000)).unwrap();
     assert_eq!(check(&found, "clones").0, Verdict::Ok, "both are gone");
 }
 
@@ -125,7 +150,7 @@ fn a_journal_that_was_set_back_is_shown_until_the_agent_begins_another() {
     let folder = tempfile::tempdir().unwrap();
     let set_back = [of_instance(1, 1, 40), of_instance(2, 1, 30)];
     let (reader, now) = after(folder.path(), Vec::from(set_back.map(telemetry)));
-    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let found = examined(&reader, None, &broker(), now).unwrap();
     let (verdict, message) = check(&found, "set_back");
     assert!(verdict == Verdict::Bad && message.contains("a-1: the journal on host-2"), "{message}");
     assert_eq!(check(&found, "clones").0, Verdict::Ok);
@@ -136,7 +161,7 @@ fn a_journal_that_was_set_back_is_shown_until_the_agent_begins_another() {
     runtime.block_on(async {
         Writer::start(&place).unwrap().write(telemetry(begun)).await.unwrap();
     });
-    let found = doctor(&place.reader().unwrap(), None, &broker(), super::tests::now()).unwrap();
+    let found = examined(&place.reader().unwrap(), None, &broker(), super::tests::now()).unwrap();
     assert_eq!(check(&found, "set_back").0, Verdict::Ok);
 }
 
@@ -144,10 +169,10 @@ fn a_journal_that_was_set_back_is_shown_until_the_agent_begins_another() {
 fn an_agent_that_never_reported_is_named_after_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
-    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let found = examined(&reader, None, &broker(), now).unwrap();
     assert_eq!(check(&found, "never_heard").0, Verdict::Ok);
     let later = now.plus_ms(NEVER_HEARD_MS_MAX + 1_000);
-    let found = doctor(&reader, None, &broker(), later).unwrap();
+    let found = examined(&reader, None, &broker(), later).unwrap();
     let (verdict, message) = check(&found, "never_heard");
     assert!(verdict == Verdict::Warn && message.contains("a-2") && !message.contains("a-1"));
 }
@@ -158,7 +183,7 @@ fn a_revoked_agent_may_be_silent() {
     let revoked = Write::Revoked(AgentId::new("a-1").unwrap(), Audit::default());
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now())), revoked]);
     let later = now.plus_ms(SILENT_MS_MAX + 1_000);
-    let found = doctor(&reader, None, &broker(), later).unwrap();
+    let found = examined(&reader, None, &broker(), later).unwrap();
     assert_eq!(check(&found, "silent").0, Verdict::Ok);
 }
 
@@ -196,8 +221,75 @@ fn dead_letters_and_unpublished_requests_are_counted() {
         request(now().plus_ms(-CLOCK_SKEW_MS_MAX - 60_000)),
     ];
     let (reader, now) = after(folder.path(), writes);
-    let found = doctor(&reader, None, &broker(), now).unwrap();
+    let found = examined(&reader, None, &broker(), now).unwrap();
     let (verdict, letters) = check(&found, "dead_letters");
     assert!(verdict == Verdict::Warn && letters.contains("2 of rows (wrong_agent)"), "{letters}");
     assert!(check(&found, "unpublished").1.starts_with("1 requests"));
+}
+
+#[test]
+fn a_blocked_broker_is_the_cause_and_not_the_agents() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
+    let later = now.plus_ms(SILENT_MS_MAX + 1_000);
+    let link = BrokerHealth { blocked: Some("low on disk on a".into()), ..broker() };
+    let blockage = Blockage { reason: "low on disk on a".into(), since: Some(now), until: None };
+    let look = look(&["a-1", "a-2"]);
+    let seen = Seen { link: &link, blockage: Some(&blockage), look: &look, settings: Some(&[]) };
+    let found = examined(&reader, None, &seen, later).unwrap();
+    let blocked = "the broker blocks publishers: low on disk on a";
+    assert_eq!(check(&found, "broker"), (Verdict::Bad, blocked.to_owned()));
+    let (_, silent) = check(&found, "silent");
+    assert_eq!(silent, format!("1 cannot be heard: {blocked}"));
+    let silent = found.checks.iter().find(|check| check.name == "silent").unwrap();
+    assert!(!silent.next.contains("systemctl"), "{silent:?}");
+    // One that was silent before is silent for another reason.
+    let late = Blockage { since: Some(later), ..blockage };
+    let seen = Seen { link: &link, blockage: Some(&late), look: &look, settings: Some(&[]) };
+    let found = examined(&reader, None, &seen, later).unwrap();
+    assert!(check(&found, "silent").1.starts_with("1 agents"));
+}
+
+#[test]
+fn queues_that_are_full_unread_or_gone_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![]);
+    let link = BrokerHealth { since: now.plus_ms(-60_000).into(), ..broker() };
+    let rows = QueueStatus {
+        id: "results.rows".into(),
+        consumers: 1,
+        ..QueueStatus::read(&serde_json::Value::Null)
+    };
+    let find = |rows: QueueStatus, agents: &[&str]| {
+        let mut look = look(agents);
+        look.found.as_mut().unwrap().shared.push(rows);
+        let seen = Seen { link: &link, blockage: None, look: &look, settings: Some(&[]) };
+        examined(&reader, None, &seen, now).unwrap()
+    };
+    let found = find(rows.clone(), &["a-1"]);
+    assert_eq!(check(&found, "queues").0, Verdict::Ok);
+    let (verdict, message) = check(&found, "agent_queues");
+    assert!(verdict == Verdict::Bad && message.contains("a-2") && !message.contains("a-1"));
+    let full = QueueStatus { full_percent: Some(81), ..rows.clone() };
+    let (verdict, message) = check(&find(full, &[]), "queues");
+    assert!(verdict == Verdict::Warn && message.contains("results.rows 81 %"), "{message}");
+    let unread = QueueStatus { consumers: 0, ..rows.clone() };
+    assert_eq!(check(&find(unread, &[]), "queues").0, Verdict::Bad);
+    let strange = QueueStatus { policy: Some("ha".into()), ..rows.clone() };
+    assert_eq!(check(&find(strange, &[]), "queues").0, Verdict::Warn);
+    let missing = QueueStatus { state: "missing".into(), ..rows };
+    assert_eq!(check(&find(missing, &[]), "queues").0, Verdict::Bad);
+}
+
+#[test]
+fn a_line_that_the_broker_lacks_is_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![]);
+    let (link, look) = (broker(), look(&["a-1", "a-2"]));
+    let line = "max_message_size = 1".to_owned();
+    let advice = [Advice { file: "rabbitmq.conf", line, why: "it is needed".into() }];
+    let seen = Seen { link: &link, blockage: None, look: &look, settings: Some(&advice) };
+    let found = examined(&reader, None, &seen, now).unwrap();
+    let expected = "`max_message_size = 1` in rabbitmq.conf: it is needed";
+    assert_eq!(check(&found, "broker_settings"), (Verdict::Warn, expected.to_owned()));
 }

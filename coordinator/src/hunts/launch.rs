@@ -15,6 +15,7 @@ use super::publish::{Turn, publish};
 use crate::api::error::ApiError;
 use crate::api::guard::Caller;
 use crate::api::types::{Launched, Route};
+use crate::broker::alarms;
 use crate::core::Core;
 use crate::hunts::{lists, near};
 use crate::roster;
@@ -73,6 +74,7 @@ pub async fn launch(core: &Arc<Core>, caller: &Caller, bytes: &[u8]) -> Result<L
         targeted: u64::try_from(request.expected.len()).unwrap_or(u64::MAX),
         route: route(request.route),
         published: false,
+        note: String::new(),
     };
     if request.route == OWN {
         crate::hunts::own::start(core, &opened);
@@ -86,15 +88,30 @@ pub async fn launch(core: &Arc<Core>, caller: &Caller, bytes: &[u8]) -> Result<L
             return Err(ApiError::again("the agent's queue is full", why, next));
         }
         // It is on record, and published when the broker is back.
-        Some(Err(_)) | None => {}
+        Some(Err(_)) | None => launched.note = waiting(core),
     }
     Ok(launched)
 }
 
-/// Publishes; `None` when the broker is away or takes its time. The work goes on then: a publish that is dropped half-way
+/// Says why a request is on record only.
+fn waiting(core: &Core) -> String {
+    let health = core.health();
+    match (&health.blocked, health.connected) {
+        (Some(reason), true) => {
+            format!("{}; the request is sent when that is over", alarms::sentence(reason))
+        }
+        (None, true) => "the broker has not confirmed the request yet".to_owned(),
+        (_, false) => {
+            let cause = health.cause.as_deref().unwrap_or("not connected");
+            format!("the coordinator has no broker ({cause}); the request is sent when it is back")
+        }
+    }
+}
+
+/// Publishes; `None` when the broker is away, takes no messages, or takes its time. The work goes on then: a publish that is dropped half-way
 /// may or may not have been stored, and would be done again.
 async fn hand_over(core: &Arc<Core>, turn: Turn) -> Option<Result<(), PublishError>> {
-    let publisher = core.publisher()?;
+    let publisher = core.publisher().filter(|_| core.broker.blocked().is_none())?;
     let shared = Arc::clone(core);
     let (done, outcome) = oneshot::channel();
     core.tasks.spawn("publish", async move {
@@ -114,6 +131,7 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, ApiE
         targeted: expected.len() as u64,
         route: route(known.route),
         published: known.is_published,
+        note: if known.is_published { String::new() } else { waiting(core) },
     })
 }
 

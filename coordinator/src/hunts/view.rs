@@ -22,7 +22,8 @@ use serde::de::DeserializeOwned;
 use super::launch::route;
 use super::state::{self, Collections, Event, Part, Phase};
 use crate::api::types::{Route, States};
-use crate::roster::Faults;
+use crate::broker::health::Blockage;
+use crate::roster::{self, Faults};
 use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 
 /// Everything that is stored about one request, read once.
@@ -36,6 +37,7 @@ pub struct Whole {
     blobs: BTreeMap<(AgentId, Attempt), Vec<StoredBlob>>,
     faults: Faults,
     is_cancelled: bool,
+    blockage: Option<Blockage>,
     now: Timestamp,
 }
 
@@ -80,8 +82,15 @@ impl Whole {
             collections,
             agents,
             is_cancelled,
+            blockage: None,
             now,
         })
+    }
+
+    /// Adds what is known of the broker: it may be why agents are silent.
+    #[must_use]
+    pub fn during(self, blockage: Option<Blockage>) -> Self {
+        Self { blockage, ..self }
     }
 
     fn parts(&self) -> impl Iterator<Item = (&AgentId, &Part)> {
@@ -163,6 +172,13 @@ impl Whole {
         if part.is_unmatched(self.now) {
             let reason = "the agent has read the request, and its target does not match the agent";
             return words("not_matched", reason);
+        }
+        let is_silent = self.phase(agent, part) == Phase::Silent;
+        let known = self.agents.get(agent);
+        let blockage = self.blockage.as_ref();
+        if is_silent && known.is_some_and(|known| roster::is_blocked(known, blockage, self.now)) {
+            let reason = blockage.map(Blockage::sentence).unwrap_or_default();
+            return words("broker_blocked", &reason);
         }
         let said = run.and_then(|run| run.last.as_ref().or(run.latest.as_ref()));
         said.map(|said| (said.code.clone(), said.reason.clone())).unwrap_or_default()

@@ -106,6 +106,13 @@ impl Place {
         Ok(place)
     }
 
+    /// Returns the store of a folder where there is one; makes and changes nothing.
+    pub fn existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let path = folder.join("muster.sqlite");
+        let is_there = path.try_exists().map_err(|source| StoreError::File { path, source })?;
+        Ok(is_there.then(|| Self { folder: folder.to_owned(), lists: Arc::default() }))
+    }
+
     fn connect(&self) -> Result<Connection, StoreError> {
         let connection = Connection::open(self.folder.join("muster.sqlite"))?;
         connection.busy_timeout(Duration::from_secs(10))?;

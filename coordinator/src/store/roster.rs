@@ -43,6 +43,18 @@ pub struct StoredAgent {
 }
 
 impl Reader {
+    /// Returns the ids of all agents, and whether each is revoked. Reads nothing that other versions have otherwise.
+    pub fn agent_ids(&self) -> Result<Vec<(AgentId, bool)>, StoreError> {
+        let mut select =
+            self.connection.prepare("SELECT id, revoked IS NOT NULL FROM agent ORDER BY id")?;
+        let mut rows = select.query([])?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.push((agent_id(row, 0)?, row.get(1)?));
+        }
+        Ok(ids)
+    }
+
     /// Returns every agent, by id, with its latest self-sample.
     pub fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
         let sql = "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body

@@ -48,6 +48,7 @@ macro_rules! families {
 families! {
     BUILD_INFO: Gauge "muster_build_info" ["version"], "Always 1; the label says which version runs.";
     BROKER_CONNECTED: Gauge "muster_broker_connected" [], "Whether the coordinator is connected to the broker.";
+    BROKER_BLOCKED: Gauge "muster_broker_blocked" [], "Whether the broker blocks publishers: it is low on memory or disk.";
     STORE_WRITABLE: Gauge "muster_store_writable" [], "Whether the store can be written; while it cannot, results wait at the broker.";
     STORE_BYTES: Gauge "muster_store_bytes" [], "Size of the database; blobs lie beside it.";
     STORE_UNREADABLE: Gauge "muster_store_unreadable_records" ["table"], "Stored records that cannot be read and are left out of every list, as far as views have met them.";

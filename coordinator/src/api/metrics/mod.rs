@@ -34,6 +34,8 @@ pub struct Present {
     pub now: Timestamp,
     /// The link to the broker is up.
     pub is_connected: bool,
+    /// The broker takes no messages.
+    pub is_blocked: bool,
     /// The store can be written.
     pub is_writable: bool,
     /// Writes that wait.
@@ -54,6 +56,7 @@ pub fn metrics(reader: &Reader, present: &Present) -> Result<String, StoreError>
     let version = env!("CARGO_PKG_VERSION");
     text.many(&families::BUILD_INFO, [([version], 1)]);
     text.one(&families::BROKER_CONNECTED, u8::from(present.is_connected));
+    text.one(&families::BROKER_BLOCKED, u8::from(present.is_blocked));
     text.one(&families::STORE_WRITABLE, u8::from(present.is_writable));
     text.one(&families::STORE_BYTES, reader.bytes()?);
     unreadable(reader, &mut text);

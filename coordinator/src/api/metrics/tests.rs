@@ -88,6 +88,7 @@ fn scrape(
     let mut present = Present {
         now: clock.now(),
         is_connected: true,
+        is_blocked: false,
         is_writable: false,
         waiting: 0,
         own: BTreeSet::new(),

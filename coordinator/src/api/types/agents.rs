@@ -45,6 +45,9 @@ pub struct AgentView {
     pub name: String,
     /// How it is doing.
     pub state: AgentState,
+    /// Why it is silent, where that is known; else empty.
+    #[serde(default)]
+    pub cause: String,
     /// Name of its machine, as it says.
     pub host: String,
     /// `linux`.

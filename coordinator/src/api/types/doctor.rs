@@ -40,6 +40,9 @@ pub struct BrokerHealth {
     pub since: Time,
     /// Why it is not up.
     pub cause: Option<String>,
+    /// Why the broker takes no messages from any publisher: `low on disk`, `low on memory`.
+    #[serde(default)]
+    pub blocked: Option<String>,
 }
 
 /// `GET /healthz`: 200 as long as the API answers.
@@ -50,7 +53,7 @@ pub struct Health {
     pub status: String,
     /// Version of the coordinator.
     pub version: String,
-    /// `ok`, or `no broker`.
+    /// `ok`, `no broker`, or `the broker blocks publishers: …`.
     pub broker: String,
     /// `ok`, or why nothing can be written.
     pub store: String,

@@ -46,6 +46,9 @@ pub struct Launched {
     pub route: Route,
     /// Whether the broker has confirmed it; else it is sent when the broker is back.
     pub published: bool,
+    /// Why it is not published yet; else empty.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// A file that matched and whose content is here.

@@ -25,10 +25,6 @@ use crate::output::files::FileRows;
 use crate::output::listing::field;
 use crate::output::{Column, Format, Show, units};
 
-/// Said when a request is stored and not published.
-const BROKER_AWAY: &str =
-    "the coordinator has no broker; the request is sent when it is back: muster doctor";
-
 const LAUNCHED: &[Column] = &[
     Column::new("id", "id", Show::Text),
     Column::new("kind", "kind", Show::Text),
@@ -91,9 +87,7 @@ pub(super) fn print_launched(
     next: Option<&str>,
 ) -> Result<(), Failure> {
     let targeted = field(launched, "targeted").as_u64().unwrap_or(0);
-    if field(launched, "published") == &Value::Bool(false) {
-        context.out.note(BROKER_AWAY);
-    }
+    note_waiting(context, launched);
     if context.out.format != Format::Table {
         return context.out.record(LAUNCHED, launched);
     }
@@ -101,6 +95,14 @@ pub(super) fn print_launched(
     let next = next.map(|next| format!("; go on with: {next} {id}")).unwrap_or_default();
     context.out.note(&format!("meant for {}{next}", agents(targeted)));
     context.out.line(id)
+}
+
+/// Says why a request is stored and not published.
+fn note_waiting(context: &Context, launched: &Value) {
+    let note = field(launched, "note").as_str().unwrap_or_default();
+    if !note.is_empty() {
+        context.out.note(&format!("{note}: muster doctor"));
+    }
 }
 
 fn agents(count: u64) -> String {
@@ -126,9 +128,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
     let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
     context.out.note(&format!("hunt {id}: meant for {}", agents(targeted)));
-    if field(&launched, "published") == &Value::Bool(false) {
-        context.out.note(BROKER_AWAY);
-    }
+    note_waiting(context, &launched);
     let watched = watch::watch(context, &id, flags.wait)?;
     if let Watched::Ended(_) = &watched {
         let rows = match file {
@@ -229,6 +229,7 @@ pub(super) fn print_cancelled(
     }
     let is_away = field(answer, "published") == &Value::Bool(false);
     let what = if is_away { "cancelled as soon as the broker is back" } else { "cancelled" };
+    note_waiting(context, answer);
     context.out.note(&format!("{what}; what becomes of it: {next}"));
     Ok(Exit::Done)
 }

@@ -81,6 +81,9 @@ pub(super) fn list(context: &Context) -> Result<Exit, Failure> {
 pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let client = context.client()?;
     let found = super::find(&client, &flags.hunt)?;
+    for note in field(&found.view, "notes").as_array().into_iter().flatten() {
+        context.out.note(note.as_str().unwrap_or_default());
+    }
     let is_table = context.out.format == Format::Table;
     if !is_table && !flags.agents {
         context.out.record(HUNT, &found.view)?;

@@ -10,6 +10,7 @@ use common::result::Footer;
 
 use super::{Whole, exit_code};
 use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
+use crate::broker::health::Blockage;
 use crate::hunts::lists;
 use crate::hunts::state::Part;
 use crate::store::{Place, StoreError};
@@ -42,8 +43,14 @@ impl Whole {
             spent: self.spent(),
             done: states.ended() == states.sum(),
             exit_code: exit_code(&states),
-            notes: self.notes(),
+            notes: self.notes(states.ended() == states.sum()),
         })
+    }
+
+    /// Returns what holds it up beside the agents, then what is wrong with their identities.
+    fn notes(&self, is_done: bool) -> Vec<String> {
+        let open = self.blockage.iter().filter(|blockage| blockage.until.is_none() && !is_done);
+        open.map(Blockage::sentence).chain(self.identity_notes()).collect()
     }
 
     fn progress(&self) -> Progress {

@@ -39,7 +39,7 @@ impl Whole {
     }
 
     /// Returns what is to be known of the hunt as a whole.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(super) fn identity_notes(&self) -> Vec<String> {
         let clones =
             self.parts().filter_map(|(agent, part)| Some((agent, self.clone_of(agent, part)?)));
         let clones: Vec<_> = clones.collect();

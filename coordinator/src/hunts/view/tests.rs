@@ -40,6 +40,7 @@ fn ended(state: State, footer: Footer) -> Whole {
     collections.apply(&Event::Status { status: Box::new(status), received: NOW });
     let empty = ByteBuf::new;
     Whole {
+        blockage: None,
         request: StoredRequest {
             id: id(),
             kind: Kind::HuntStart.as_str().to_owned(),

@@ -1,0 +1,122 @@
+//! `muster broker audit`: tries on the live broker what an agent's credentials should not allow.
+//!
+//! The agents' users are grouped by their rights; for each group a guest with the same rights and limits tries everything
+//! and is removed again. Nothing that the fleet uses is changed, whatever is let through (see [`common::amqp::probe`]).
+
+mod guest;
+mod probes;
+mod rights;
+mod run;
+
+use common::amqp::LinkConfig;
+use serde::Serialize;
+
+use super::alarms;
+use super::apply::Roster;
+use super::management::{Management, ManagementError};
+
+pub use rights::{Group, groups};
+
+/// What one probe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was tried.
+    pub probe: &'static str,
+    /// `DENIED` or `ALLOWED`.
+    pub outcome: &'static str,
+    /// What it should be.
+    pub expected: &'static str,
+    /// `ok`, `known` (allowed by RabbitMQ, and taken care of), or `bad`.
+    pub verdict: &'static str,
+    /// What the broker answered.
+    pub answer: String,
+    /// Why it matters.
+    pub why: &'static str,
+    /// Whose rights were tried: the number of agents, and the first of them.
+    pub agents: String,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The broker's version.
+    pub broker: String,
+    /// Every probe of every group.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Returns whether nothing is otherwise than it should be.
+    pub fn is_clean(&self) -> bool {
+        self.findings.iter().all(|finding| finding.verdict != "bad")
+    }
+}
+
+/// Why an audit came to no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The management API.
+    #[error(transparent)]
+    Management(#[from] ManagementError),
+    /// Publishers are blocked: no probe would be answered.
+    #[error("the broker blocks publishers: {0}")]
+    Blocked(String),
+    /// The broker did not answer a probe.
+    #[error("{probe}: {cause}")]
+    Silent {
+        /// What was tried.
+        probe: &'static str,
+        /// What happened.
+        cause: String,
+    },
+    /// The operator ended it.
+    #[error("interrupted")]
+    Interrupted,
+    /// The runtime cannot be started.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Runs everything. Blocks; ends early, and cleans up, when the operator interrupts it.
+pub fn audit(
+    management: &Management,
+    link: &LinkConfig,
+    roster: &Roster,
+) -> Result<Report, AuditError> {
+    let version = management.check()?;
+    if let Some(reason) = alarms::blocks(management)? {
+        return Err(AuditError::Blocked(reason));
+    }
+    guest::sweep(management)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AuditError::Runtime)?;
+    let mut findings = Vec::new();
+    for group in groups(management, roster)? {
+        findings.extend(group.findings());
+        let guest = guest::Guest::make(management, &group)?;
+        let probed = runtime.block_on(async {
+            tokio::select! {
+                probed = Box::pin(run::probe(link, &guest, &group, version.major)) => probed,
+                () = interrupted() => Err(AuditError::Interrupted),
+            }
+        });
+        // Its connections are closed with it, whatever state they are in.
+        guest.remove()?;
+        findings.extend(probed?);
+    }
+    Ok(Report { broker: version.text, findings })
+}
+
+/// Resolves at ctrl-c or SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
