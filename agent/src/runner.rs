@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
+use common::limits;
 use common::process::{CostSource, Meter};
 use common::profile::{Said, Scope};
 use common::result::{FilesFooter, State};
@@ -104,7 +105,7 @@ fn carry_out(core: &Core, run: &Run) {
             }
             let (state, code) = ending(&stop);
             // A partial profile that is delivered says so in its footer.
-            let reason = if code.is_empty() { String::new() } else { stop.to_string() };
+            let reason = if code.is_empty() { String::new() } else { reason(&stop, session) };
             (state, code, reason, so_far())
         }
         Ok(Err(CollectError::Failed { code, reason })) => (State::Failed, code, reason, so_far()),
@@ -132,8 +133,21 @@ const fn ending(stop: &Stop) -> (State, &'static str) {
         Stop::TimedOut(_) => (State::Failed, "timeout"),
         Stop::Limit(_) => (State::Failed, "limit"),
         Stop::Stuck(_) => (State::Failed, "stuck"),
+        Stop::NoDescriptors(_) => (State::Failed, "no_descriptors"),
         Stop::Journal(_) => (State::Failed, "journal"),
     }
+}
+
+/// Returns why a collection had to stop, for people; with the paths that its threads had in hand, where that explains it.
+fn reason(stop: &Stop, session: &LiveSession) -> String {
+    let is_explained_by_paths =
+        matches!(stop, Stop::TimedOut(_) | Stop::Stuck(_) | Stop::Limit("memory"));
+    let paths = session.in_hand_at_stop();
+    if !is_explained_by_paths || paths.is_empty() {
+        return stop.to_string();
+    }
+    let paths: Vec<_> = paths.iter().map(|path| String::from_utf8_lossy(path)).collect();
+    format!("{stop}, reading {}", paths.join(", "))
 }
 
 /// Ends a hunt that was told to stop and whose threads do not come back from the kernel, where nobody can fetch them (a
@@ -141,7 +155,9 @@ const fn ending(stop: &Stop) -> (State, &'static str) {
 pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
     let Some((stop, since)) = run.session.halted().filter(|_| is_hunt) else { return false };
-    if stop == Stop::Shutdown || since < ABANDON_AFTER {
+    // A file that matches is sent to its end, for a moment.
+    let sending_ms = if run.session.is_uploading() { limits::UPLOAD_AT_END_MS_MAX } else { 0 };
+    if stop == Stop::Shutdown || since < ABANDON_AFTER + Duration::from_millis(sending_ms) {
         return false;
     }
     let request = run.task.body.id;

@@ -13,7 +13,7 @@ use common::limits::{STALL_PROFILES_MAX, STALL_SECONDS};
 use common::profile::{Captured, capture};
 use common::request::ioc::{IocList, Parted};
 use common::request::profile::{ProfileKind, ProfileStart};
-use common::result::{Row, State};
+use common::result::{FilesFooter, Row, State};
 use tracing::{info, warn};
 
 use crate::core::Core;
@@ -153,9 +153,15 @@ impl Session for Aside<'_> {
         self.0.check()
     }
 
-    fn spend(&self, _cost: Cost) -> Result<(), Stop> {
+    fn ask(&self, _cost: Cost) -> Result<Option<Instant>, Stop> {
+        self.0.check().map(|()| None)
+    }
+
+    fn pause(&self, _until: Instant) -> Result<(), Stop> {
         self.0.check()
     }
+
+    fn end(&self, _stop: Stop) {}
 
     fn take_in_hand(&self, _path: &[u8]) {}
 
@@ -165,7 +171,15 @@ impl Session for Aside<'_> {
         self.0.standing(request)
     }
 
+    fn rows_left(&self) -> usize {
+        0
+    }
+
     fn rows(&self, _rows: Vec<Row>, _cursor: Cursor) -> Result<(), Stop> {
+        Err(Stop::Limit("rows"))
+    }
+
+    fn last_rows(&self, _rows: Vec<Row>, _footer: FilesFooter) -> Result<(), Stop> {
         Err(Stop::Limit("rows"))
     }
 

@@ -105,6 +105,10 @@ limits! {
     HASH_CACHE_BATCH_BYTES_MAX: u64 = 67_108_864, "they are written, in one transaction";
     /// A hunt of which nothing has moved for so long, though no limit keeps it.
     STUCK_MS_MAX: u64 = 300_000, "the hunt fails: stuck";
+    /// A hunt that could not open anything for so long, because the process has no descriptor left.
+    DESCRIPTORS_WAIT_MS_MAX: u64 = 10_000, "the hunt fails: no_descriptors";
+    /// With fewer free descriptors than this a hunt opens one file at a time and thread.
+    DESCRIPTORS_SCARCE: u64 = 512, "it is slower on files that are not in memory";
     /// Hunts that were given up because their threads do not come back from the kernel, until they do.
     STUCK_HUNTS_MAX: u64 = 4, "further hunts are declined: stuck, until the agent is started again";
     /// Hunts that run at once on an agent.
@@ -129,6 +133,8 @@ limits! {
     BLOB_BYTES_MAX: u64 = 67_108_864, "the blob is cut and marked partial";
     /// Bytes of the files that one collection sends.
     UPLOAD_BYTES_MAX: u64 = 1_073_741_824, "the request is refused";
+    /// How long files that match are still sent when their collection had to stop.
+    UPLOAD_AT_END_MS_MAX: u64 = 2_000, "the others are counted as not uploaded: ended";
     /// Chunks that an agent has published and that are not confirmed.
     CHUNKS_IN_FLIGHT_MAX: usize = 4, "the next chunk waits in the journal";
     /// What an agent's outbox may hold on disk.

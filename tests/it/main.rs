@@ -11,6 +11,7 @@ mod cache;
 mod connections;
 mod controls;
 mod durable;
+mod ends;
 mod full;
 mod growth;
 mod hunts;

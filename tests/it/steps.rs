@@ -50,6 +50,37 @@ fn an_agent_killed_at_each_of_its_transactions_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn an_agent_killed_at_each_of_its_transactions_keeps_to_its_limit_of_rows() {
+    let mut fleet = Fleet::start(1);
+    let log = fleet.agents[0].bundle.join("state").join("journal.sqlite-wal");
+    fleet.kill_agent(0);
+    let root = fleet.path("tree");
+    std::fs::create_dir(&root).expect("a folder");
+    for n in 0..120 {
+        std::fs::write(root.join(format!("{n:03}")), n.to_string()).expect("a file");
+    }
+    let under = root.to_string_lossy().into_owned();
+    let launch = ["hunt", "launch", "--root", &under, "--target", "all", "--max-rows", "70"];
+    let launch = [&launch[..], &["--max-files-per-s", "25"]].concat();
+    let hunt = fleet.json(&launch)["id"].as_str().expect("an id").to_owned();
+    for nth in 1..=6 {
+        let trace = fleet.path(&format!("agent-{nth}.strace"));
+        fleet.start_agent_under(0, &calls::slow_syncs(&trace, &log));
+        calls::await_sync(&trace, fleet.agent_pid(0), nth);
+        fleet.kill_agent(0);
+    }
+    fleet.start_agent(0);
+    let shown = fleet.await_hunt(&hunt, LONG);
+    assert_eq!(shown["states"]["failed"], 1, "{shown}");
+    let rows = fleet.rows(&hunt);
+    let paths: Vec<_> = rows.values().flatten().map(|(path, _)| path.clone()).collect();
+    let mut sorted = paths.clone();
+    sorted.sort();
+    let path = |n: u32| root.join(format!("{n:03}")).into_os_string().into_encoded_bytes();
+    assert_eq!(sorted, (0..70).map(path).collect::<Vec<_>>(), "the first seventy, each once");
+}
+
+#[test]
 fn a_coordinator_killed_between_commit_and_ack_loses_and_doubles_nothing() {
     let mut fleet = Fleet::start(1);
     let log = fleet.path("home").join("data").join("muster.sqlite-wal");

@@ -5,12 +5,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::ids::RequestId;
 use common::profile::Captured;
 use common::request::ioc::{IocList, Parted};
-use common::result::Row;
+use common::result::{FilesFooter, Row};
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
@@ -24,6 +24,8 @@ pub struct Seen {
     pub rows: Vec<Row>,
     /// How many rows were out when each cursor was, and the cursor.
     pub cursors: Vec<(usize, Cursor)>,
+    /// What lies behind the last cursor of a collection that had to stop.
+    pub last: Option<(Vec<Row>, FilesFooter)>,
     /// Blobs.
     pub blobs: Vec<Captured>,
     /// Files that were sent: what became of each, and the bytes that left.
@@ -44,7 +46,7 @@ pub struct Seen {
 #[derive(Debug, Default)]
 pub struct FakeSession {
     resume: Option<Cursor>,
-    stop_at_check: Option<u64>,
+    stop_at_check: Option<(u64, Stop)>,
     rows_max: Option<usize>,
     counts_only: bool,
     cache: Option<Arc<FakeCache>>,
@@ -84,11 +86,18 @@ impl FakeSession {
     /// Cancels at the n-th check, counted over all threads, and at all that follow.
     #[must_use]
     pub fn cancelling_at(mut self, check: u64) -> Self {
-        self.stop_at_check = Some(check);
+        self.stop_at_check = Some((check, Stop::Cancelled));
         self
     }
 
-    /// Takes no rows beyond `rows`: the batch that would exceed it is refused whole.
+    /// Shuts the agent down at the n-th check, and at all that follow.
+    #[must_use]
+    pub fn suspending_at(mut self, check: u64) -> Self {
+        self.stop_at_check = Some((check, Stop::Shutdown));
+        self
+    }
+
+    /// Allows no rows beyond `rows`.
     #[must_use]
     pub fn capped_at(mut self, rows: usize) -> Self {
         self.rows_max = Some(rows);
@@ -162,8 +171,10 @@ impl Session for FakeSession {
 
     fn check(&self) -> Result<(), Stop> {
         let check = self.checks.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if self.stop_at_check.is_some_and(|at| check >= at) {
-            return Err(Stop::Cancelled);
+        if let Some((at, stop)) = &self.stop_at_check
+            && check >= *at
+        {
+            return Err(stop.clone());
         }
         match &*lock(&self.stop) {
             Some(stop) => Err(stop.clone()),
@@ -171,12 +182,20 @@ impl Session for FakeSession {
         }
     }
 
-    fn spend(&self, cost: Cost) -> Result<(), Stop> {
+    fn ask(&self, cost: Cost) -> Result<Option<Instant>, Stop> {
         let mut seen = lock(&self.seen);
         seen.files = seen.files.saturating_add(u64::from(cost.files));
         seen.bytes = seen.bytes.saturating_add(cost.bytes);
         drop(seen);
+        self.check().map(|()| None)
+    }
+
+    fn pause(&self, _until: Instant) -> Result<(), Stop> {
         self.check()
+    }
+
+    fn end(&self, stop: Stop) {
+        lock(&self.stop).get_or_insert(stop);
     }
 
     fn standing(&self, _request: RequestId) -> Result<Standing, Stop> {
@@ -200,12 +219,17 @@ impl Session for FakeSession {
         }
     }
 
+    fn rows_left(&self) -> usize {
+        self.rows_max.map_or(usize::MAX, |max| max.saturating_sub(lock(&self.seen).rows.len()))
+    }
+
     fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {
-        self.check()?;
-        let mut seen = lock(&self.seen);
-        if self.rows_max.is_some_and(|max| seen.rows.len().saturating_add(rows.len()) > max) {
+        // As in a real session: what was found until the stop counts.
+        let must_stop = self.check();
+        if rows.len() > self.rows_left() {
             return Err(Stop::Limit("rows"));
         }
+        let mut seen = lock(&self.seen);
         if self.counts_only {
             seen.cursors.clear();
         } else {
@@ -213,6 +237,11 @@ impl Session for FakeSession {
         }
         let out = seen.rows.len();
         seen.cursors.push((out, cursor));
+        must_stop
+    }
+
+    fn last_rows(&self, rows: Vec<Row>, footer: FilesFooter) -> Result<(), Stop> {
+        lock(&self.seen).last = Some((rows, footer));
         Ok(())
     }
 

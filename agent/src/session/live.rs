@@ -52,6 +52,9 @@ pub struct LiveSession {
     cache: Option<Arc<HashCache>>,
     tag: Tag,
     stop: StopSignal,
+    /// What its threads had in hand when it had to stop.
+    at_stop: Mutex<Option<Vec<Vec<u8>>>>,
+    is_uploading: AtomicBool,
     is_abandoned: AtomicBool,
     meter: Meter,
     /// `None` where no rate is limited: then threads share nothing at a file.
@@ -78,6 +81,8 @@ struct Pending {
     next_blob: u32,
     /// Something of this run is durable.
     has_begun: bool,
+    /// Some of the rows lie behind the cursor: they become durable with the final status or not at all.
+    is_ending: bool,
     /// The last word is said, or all is saved for the next run: nothing may follow.
     is_over: bool,
 }
@@ -131,6 +136,8 @@ impl LiveSession {
             printer: None,
             cache: None,
             stop: StopSignal::default(),
+            at_stop: Mutex::default(),
+            is_uploading: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
             meter: Meter::default(),
             bytes: AtomicU64::new(footer.bytes_read),
@@ -146,6 +153,7 @@ impl LiveSession {
                 next_seq: collection.next_seq,
                 next_blob: collection.next_blob,
                 has_begun: false,
+                is_ending: false,
                 is_over: false,
             }),
         }
@@ -165,7 +173,21 @@ impl LiveSession {
 
     /// Tells every thread of the collection to stop; the first word counts.
     pub fn halt(&self, stop: Stop) {
+        if self.stop.check().is_ok() {
+            let in_hand = self.meter.in_hand();
+            lock(&self.at_stop).get_or_insert(in_hand);
+        }
         self.stop.say(stop);
+    }
+
+    /// Returns the paths that threads of the collection had in hand when it had to stop.
+    pub fn in_hand_at_stop(&self) -> Vec<Vec<u8>> {
+        lock(&self.at_stop).clone().unwrap_or_default()
+    }
+
+    /// Returns whether a file is being sent.
+    pub fn is_uploading(&self) -> bool {
+        self.is_uploading.load(Ordering::Relaxed)
     }
 
     /// Returns why the collection must stop, and for how long that has been so.
@@ -178,7 +200,7 @@ impl LiveSession {
         if let Some(max) = self.limits.max_memory_mb
             && rss_bytes().saturating_sub(self.rss_before) > u64::from(max) * 1_000_000
         {
-            self.stop.say(Stop::Limit("memory"));
+            self.halt(Stop::Limit("memory"));
         }
         // The word is said; its threads hear it.
         drop(self.on_time());
@@ -325,9 +347,45 @@ impl LiveSession {
             && self.ran_before.saturating_add(self.began_tick.elapsed())
                 >= Duration::from_secs(seconds.into())
         {
-            self.stop.say(Stop::TimedOut(seconds));
+            self.halt(Stop::TimedOut(seconds));
         }
         self.stop.check()
+    }
+
+    /// Takes rows, and the figures that include them, in among what is pending.
+    fn take(
+        &self,
+        rows: Vec<Row>,
+        footer: &FilesFooter,
+        pending: &mut Pending,
+    ) -> Result<(), Stop> {
+        if rows.len() > self.rows_left() {
+            self.halt(Stop::Limit("rows"));
+            return self.stop.check();
+        }
+        let mut so_far = lock(&self.so_far);
+        so_far.rows = so_far.rows.saturating_add(rows.len() as u64);
+        so_far.files.clone_from(footer);
+        drop(so_far);
+        pending.bytes += rows.iter().map(row_bytes).sum::<usize>();
+        match &self.printer {
+            Some(printer) => self.print(printer, &rows, &mut pending.text)?,
+            None => pending.rows.extend(rows),
+        }
+        Ok(())
+    }
+
+    /// Decides whether a file that matches may still be sent when the collection had to stop: for a moment, unless
+    /// another run goes on with it, or the outbox is full.
+    fn may_send_after(&self, stop: Stop) -> Result<(), Stop> {
+        let is_full = self.journal.outbox_size().1 >= limits::OUTBOX_BYTES_MAX;
+        if is_full || matches!(stop, Stop::Shutdown | Stop::Journal(_)) {
+            return Err(stop);
+        }
+        self.halt(stop.clone());
+        let since = self.halted().map_or(Duration::MAX, |(_, since)| since);
+        let is_late = since >= Duration::from_millis(limits::UPLOAD_AT_END_MS_MAX);
+        if is_late { Err(stop) } else { Ok(()) }
     }
 
     /// Tells whether what is pending has waited long enough; where nothing is, no clock is asked.
@@ -376,21 +434,21 @@ impl Session for LiveSession {
         self.flush_if_due()
     }
 
-    fn spend(&self, cost: Cost) -> Result<(), Stop> {
+    fn ask(&self, cost: Cost) -> Result<Option<Instant>, Stop> {
         self.check()?;
         if let Some(max) = self.limits.max_bytes
             && self.bytes.fetch_add(cost.bytes, Ordering::Relaxed).saturating_add(cost.bytes) > max
         {
-            self.stop.say(Stop::Limit("bytes"));
-            return self.stop.check();
+            // Only this thread hears it: the others read what they were allowed to.
+            return Err(Stop::Limit("bytes"));
         }
         let cpu_ns = self.meter.account();
-        let Some(buckets) = &self.buckets else { return Ok(()) };
+        let Some(buckets) = &self.buckets else { return Ok(None) };
         let wait = lock(buckets).take(cost, cpu_ns, self.began.elapsed());
-        if wait.is_zero() {
-            return Ok(());
-        }
-        let until = Instant::now() + wait;
+        Ok((!wait.is_zero()).then(|| Instant::now() + wait))
+    }
+
+    fn pause(&self, until: Instant) -> Result<(), Stop> {
         self.meter.waiting(Wait::Limit, || {
             loop {
                 let left = until.saturating_duration_since(Instant::now());
@@ -401,6 +459,10 @@ impl Session for LiveSession {
                 self.check()?;
             }
         })
+    }
+
+    fn end(&self, stop: Stop) {
+        self.halt(stop);
     }
 
     fn standing(&self, request: RequestId) -> Result<Standing, Stop> {
@@ -415,26 +477,18 @@ impl Session for LiveSession {
         meter::waited(why, time);
     }
 
+    fn rows_left(&self) -> usize {
+        let Some(max) = self.limits.max_rows else { return usize::MAX };
+        usize::try_from(max.saturating_sub(lock(&self.so_far).rows)).unwrap_or(usize::MAX)
+    }
+
     fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {
-        self.on_time()?;
-        self.room()?;
+        let must_stop = self.on_time().and_then(|()| self.room());
         let mut pending = lock(&self.pending);
         pending.may_go_on()?;
-        let mut so_far = lock(&self.so_far);
-        let total = so_far.rows.saturating_add(rows.len() as u64);
-        if self.limits.max_rows.is_some_and(|max| total > max) {
-            self.stop.say(Stop::Limit("rows"));
-            return self.stop.check();
-        }
-        so_far.rows = total;
-        so_far.files.clone_from(&cursor.footer);
-        drop(so_far);
-        pending.bytes += rows.iter().map(row_bytes).sum::<usize>();
-        match &self.printer {
-            Some(printer) => self.print(printer, &rows, &mut pending.text)?,
-            None => pending.rows.extend(rows),
-        }
+        self.take(rows, &cursor.footer, &mut pending)?;
         pending.cursor = Some(cursor);
+        must_stop?;
         let is_full = pending.bytes >= limits::ROW_CHUNK_BYTES_MAX
             || pending.rows.len() >= limits::ROW_CHUNK_ROWS_MAX;
         if is_full || self.is_flush_due() {
@@ -447,6 +501,13 @@ impl Session for LiveSession {
         };
         self.flush_at_ms.fetch_min(self.elapsed_ms().saturating_add(age), Ordering::Relaxed);
         Ok(())
+    }
+
+    fn last_rows(&self, rows: Vec<Row>, footer: FilesFooter) -> Result<(), Stop> {
+        let mut pending = lock(&self.pending);
+        pending.may_go_on()?;
+        pending.is_ending = true;
+        self.take(rows, &footer, &mut pending)
     }
 
     fn blobs(&self, blobs: Vec<Captured>) -> Result<(), Stop> {
@@ -475,11 +536,17 @@ impl Session for LiveSession {
     }
 
     fn upload(&self, content: &Content<'_>, read: &mut Read<'_>) -> Result<Sent, Stop> {
-        super::upload::pieces(content, read, &mut |offset, data| {
-            self.spend(Cost { files: 0, bytes: data.len() as u64 })?;
-            self.room()?;
+        self.is_uploading.store(true, Ordering::Relaxed);
+        let sent = super::upload::pieces(content, read, &mut |offset, data| {
+            let spent = self.spend(Cost { files: 0, bytes: data.len() as u64 });
+            match spent.and_then(|()| self.room()) {
+                Ok(()) => {}
+                Err(stop) => self.may_send_after(stop)?,
+            }
             self.piece(content, offset, data)
-        })
+        });
+        self.is_uploading.store(false, Ordering::Relaxed);
+        sent
     }
 
     fn progress(&self, progress: Progress) {

@@ -42,6 +42,11 @@ pub enum Stop {
     /// Nothing has moved for too long, and no limit is the reason.
     #[error("nothing has moved for {0} s")]
     Stuck(u64),
+    /// The process has no file descriptor left, or the kernel no memory, to open another file.
+    #[error(
+        "no file descriptor was free for {0} s: raise LimitNOFILE of the agent's service, or `ulimit -n`"
+    )]
+    NoDescriptors(u64),
     /// The agent shuts down; the collection goes on from its cursor at the next start.
     #[error("the agent shuts down")]
     Shutdown,
@@ -258,9 +263,21 @@ pub trait Session: Sync {
     /// Fails when the collection must stop. Cheap: to be called at least once per 64 KiB read and per entry.
     fn check(&self) -> Result<(), Stop>;
 
-    /// Waits until the limits allow the cost (or the collection must stop). To be called before the spending,
-    /// at least once a file and once per 1 MiB within a file.
-    fn spend(&self, cost: Cost) -> Result<(), Stop>;
+    /// Takes a cost into the accounts of the limits, and returns until when the calling thread must [`Self::pause`] for
+    /// it. Fails when the request does not allow it. To be called before the spending, at least once a file and once
+    /// per 1 MiB within a file.
+    fn ask(&self, cost: Cost) -> Result<Option<Instant>, Stop>;
+
+    /// Waits until then, or until the collection must stop.
+    fn pause(&self, until: Instant) -> Result<(), Stop>;
+
+    /// Waits until the limits allow the cost, or the collection must stop.
+    fn spend(&self, cost: Cost) -> Result<(), Stop> {
+        self.ask(cost)?.map_or(Ok(()), |until| self.pause(until))
+    }
+
+    /// Ends the collection: every thread hears it, and the first call counts.
+    fn end(&self, stop: Stop);
 
     /// Says which path the calling thread takes in hand, before anything that may block. Cheap: a copy.
     fn take_in_hand(&self, path: &[u8]);
@@ -271,9 +288,17 @@ pub trait Session: Sync {
     /// Says how another request stands on this agent.
     fn standing(&self, request: RequestId) -> Result<Standing, Stop>;
 
+    /// Returns how many more rows the request allows.
+    fn rows_left(&self) -> usize;
+
     /// Emits rows in walk order together with the cursor that includes them; from one thread at a time.
-    /// Waits when the outbox is full.
+    /// Waits when the outbox is full. When the collection must stop, takes them all the same, and then fails: what was
+    /// found until then counts.
     fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop>;
+
+    /// Emits rows from behind the last cursor, with the figures of all that was done, at the end of a collection that
+    /// had to stop: they become durable with its final status, and no run goes on from there. Once, and last.
+    fn last_rows(&self, rows: Vec<Row>, footer: FilesFooter) -> Result<(), Stop>;
 
     /// Emits blobs whole, all of them or none; their footers go into the final status. Works also when
     /// the collection must stop: what was sampled until then counts.

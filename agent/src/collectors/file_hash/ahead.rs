@@ -86,11 +86,13 @@ impl<'a> Reader<'a> {
                     let count = bytes.len();
                     ahead.recycle(bytes);
                     if matches!(stream.advance(count, self.window, session)?, Step::End) {
-                        return self.finish(stream, None, delivery, session);
+                        self.finish(stream, None, delivery);
+                        return Ok(());
                     }
                 }
                 Some(Got::Over(end)) => {
-                    return self.finish(stream, end.err(), delivery, session);
+                    self.finish(stream, end.err(), delivery);
+                    return Ok(());
                 }
                 Some(Got::Left) => {
                     active.push(stream);

@@ -87,6 +87,11 @@ impl Outcome {
         Self::Row(Box::new(Found::free(row)))
     }
 
+    /// Returns whether it is a row.
+    pub(super) fn is_row(&self) -> bool {
+        matches!(self, Self::Row(_))
+    }
+
     /// Makes a row of a file that was to be read, judged by the hunt's list.
     pub(super) fn judged(plan: &Plan, mut found: Box<Found>, elapsed_ms: u64) -> Self {
         found.bytes = if found.row.status.has_digests() { found.row.size } else { 0 };
@@ -115,12 +120,18 @@ pub(super) struct Batch {
     /// The last entry, as a cursor has it.
     pub(super) after: Vec<u8>,
     leaves: usize,
+    folders_max: usize,
 }
 
 impl Batch {
     pub(super) fn new(number: u64) -> Self {
         let items = Vec::with_capacity(LEAVES_MAX);
-        Self { number, items, ..Self::default() }
+        Self { number, items, folders_max: FOLDERS_MAX, ..Self::default() }
+    }
+
+    /// Holds as few descriptors open as it can.
+    pub(super) fn spare_descriptors(&mut self) {
+        self.folders_max = 2;
     }
 
     /// Adds an entry that is accounted for already; `after` is the cursor behind it.
@@ -148,7 +159,7 @@ impl Batch {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        let is_wide = self.folders.len() >= FOLDERS_MAX;
+        let is_wide = self.folders.len() >= self.folders_max;
         self.leaves >= LEAVES_MAX || self.items.len() >= ENTRIES_MAX || is_wide
     }
 }

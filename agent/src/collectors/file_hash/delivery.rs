@@ -1,5 +1,9 @@
 //! Outcomes on their way from a worker into the window, and the worker's clock, by which they are sent on.
+//!
+//! They lie in a [`Parcel`] that other threads may empty: a worker that waits for a limit, or does not come back from the
+//! kernel, withholds nothing that it has finished.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::batch::{LEAVES_MAX, Outcome};
@@ -10,13 +14,26 @@ use crate::session::{Lap, Session, Stop};
 /// Outcomes go into the window at least so often; in tests each does.
 const DELIVER_AFTER: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 100 });
 
-/// What a worker has found and nobody else knows yet.
+/// What one worker has finished and the window does not have yet.
+#[derive(Debug, Default)]
+pub(super) struct Parcel(Mutex<Contents>);
+
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) outcomes: Vec<(Place, Outcome)>,
+    /// Bytes that were read for them and are not counted yet.
+    pub(super) bytes: u64,
+}
+
+/// One worker's way into the window.
 #[derive(Debug)]
 pub(super) struct Delivery<'a> {
     window: &'a Window,
-    outcomes: Vec<(Place, Outcome)>,
-    /// Bytes that were read for them and are not counted yet.
+    parcel: Arc<Parcel>,
+    /// Bytes that were read since the last outcome.
     bytes: u64,
+    /// Outcomes were added since the last delivery.
+    has_news: bool,
     /// For the rows of the next batch.
     pub(super) boxes: Boxes,
     began: Instant,
@@ -24,13 +41,25 @@ pub(super) struct Delivery<'a> {
     pub(super) lap: Lap,
 }
 
+impl Parcel {
+    /// Takes everything out.
+    pub(super) fn empty(&self) -> Contents {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<'a> Delivery<'a> {
     pub(super) fn new(window: &'a Window) -> Self {
         let lap = Lap::begin();
         Self {
             window,
-            outcomes: Vec::new(),
+            parcel: window.new_parcel(),
             bytes: 0,
+            has_news: false,
             boxes: Boxes::default(),
             began: lap.at(),
             lap,
@@ -48,15 +77,17 @@ impl<'a> Delivery<'a> {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Adds an outcome; those of a slow group go into the window before its end.
-    pub(super) fn add(
-        &mut self,
-        place: Place,
-        outcome: Outcome,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        self.outcomes.push((place, outcome));
-        if self.lap.at().saturating_duration_since(self.began) < DELIVER_AFTER {
+    /// Adds an outcome. It cannot fail: what is finished is never lost.
+    pub(super) fn add(&mut self, place: Place, outcome: Outcome) {
+        let mut contents = self.parcel.lock();
+        contents.outcomes.push((place, outcome));
+        contents.bytes = contents.bytes.saturating_add(std::mem::take(&mut self.bytes));
+        self.has_news = true;
+    }
+
+    /// Delivers and emits what a slow group has so far. To be called between two entries.
+    pub(super) fn pass(&mut self, session: &dyn Session) -> Result<(), Stop> {
+        if !self.has_news || self.lap.at().saturating_duration_since(self.began) < DELIVER_AFTER {
             return Ok(());
         }
         self.deliver();
@@ -68,7 +99,12 @@ impl<'a> Delivery<'a> {
 
     /// Puts everything into the window.
     pub(super) fn deliver(&mut self) {
-        self.window.put(self.outcomes.drain(..), std::mem::take(&mut self.bytes));
+        self.has_news = false;
+        let mut contents = self.parcel.lock();
+        let bytes = contents.bytes.saturating_add(std::mem::take(&mut self.bytes));
+        contents.bytes = 0;
+        self.window.put(contents.outcomes.drain(..), bytes);
+        drop(contents);
         self.window.refill(&mut self.boxes, LEAVES_MAX);
     }
 }

@@ -7,9 +7,10 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::batch::{Found, Leaf, Outcome};
 use super::delivery::Delivery;
+use super::descriptors::is_starved;
 use super::plan::Plan;
 use super::{meta, tally};
-use crate::session::{Cost, Session, Stop, Wait, blocking};
+use crate::session::{Session, Stop, Wait, blocking};
 
 /// A file that is open and not read yet.
 #[derive(Debug)]
@@ -31,12 +32,28 @@ pub(super) enum Looked {
     Ask(Leaf, Box<Statx>),
 }
 
+/// Why an entry was not looked at.
+#[derive(Debug)]
+pub(super) enum Unlooked {
+    /// It can be looked at when the kernel has memory.
+    Starved(Box<Leaf>),
+    Stop(Stop),
+}
+
+impl From<Stop> for Unlooked {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
 /// What opening a file led to.
 #[derive(Debug)]
 pub(super) enum Opened {
     Done(Outcome),
     /// It is to be read.
     Open(Open),
+    /// It can be opened when there is a descriptor.
+    Starved(Leaf),
 }
 
 /// Looks at entries; one for each worker.
@@ -58,7 +75,7 @@ impl<'a> Examiner<'a> {
         folder: &OwnedFd,
         leaf: Leaf,
         session: &dyn Session,
-    ) -> Result<Looked, Stop> {
+    ) -> Result<Looked, Unlooked> {
         let is_looked_at_first = self.plan.is_listing()
             || self.can_ask
             || !self.plan.select.is_open()
@@ -70,6 +87,7 @@ impl<'a> Examiner<'a> {
         session.take_in_hand(leaf.named.path());
         let looked = blocking(session, Wait::Open, || meta::of_name(folder, leaf.named.name()));
         let stat = match looked {
+            Err(errno) if is_starved(errno) => return Err(Unlooked::Starved(Box::new(leaf))),
             Err(errno) => {
                 let row = meta::failed(leaf.named.into_path(), leaf.hint, None, errno);
                 return Ok(Looked::Done(Outcome::row(row)));
@@ -78,9 +96,6 @@ impl<'a> Examiner<'a> {
         };
         if let Some(reason) = self.filtered(&leaf, &stat) {
             return Ok(Looked::Done(Outcome::Filtered(reason)));
-        }
-        if self.plan.is_listing() {
-            session.spend(Cost { files: 1, bytes: 0 })?;
         }
         if self.plan.is_listing() || meta::kind_of(&stat) != FileKind::Regular {
             return Ok(Looked::Done(Outcome::row(self.unread(folder, leaf, &stat))));
@@ -102,6 +117,7 @@ impl<'a> Examiner<'a> {
         delivery.lap.ends(session, Wait::Open);
         let (before, file) = match opened {
             Ok(opened) => opened,
+            Err(errno) if is_starved(errno) => return Opened::Starved(leaf),
             Err(errno) => {
                 let stat = meta::of_name(folder, leaf.named.name()).ok();
                 return match stat {

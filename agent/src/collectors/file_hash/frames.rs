@@ -11,6 +11,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::descriptors::is_starved;
 use super::meta;
 use super::mounts::{Children, Mount};
 use super::named::Named;
@@ -26,6 +27,8 @@ pub(super) struct Frames<'a> {
     stack: Vec<Frame<'a>>,
     /// Path of the innermost folder.
     path: Vec<u8>,
+    /// Only the root and the innermost keep their descriptors.
+    is_sparing: bool,
 }
 
 /// A folder that is walked.
@@ -97,6 +100,29 @@ impl<'a> Frames<'a> {
         self.stack.len()
     }
 
+    /// Holds as few descriptors open as it can.
+    pub(super) fn spare_descriptors(&mut self) {
+        if std::mem::replace(&mut self.is_sparing, true) {
+            return;
+        }
+        let between = self.stack.len().saturating_sub(1);
+        self.stack.iter_mut().take(between).skip(1).for_each(Frame::close);
+    }
+
+    /// Returns how many folders keep their descriptors.
+    fn open_max(&self) -> usize {
+        if self.is_sparing { 1 } else { OPEN_FRAMES }
+    }
+
+    /// Gives back the name that was taken last.
+    pub(super) fn give_back(&mut self, listed: &Listed) {
+        let Some(frame) = self.stack.last_mut() else { return };
+        frame.names.step_back();
+        if listed.is_on_the_way {
+            frame.towards = Some(listed.named.name().to_vec());
+        }
+    }
+
     /// Takes one name of the innermost folder; at its end leaves the folder.
     pub(super) fn next(&mut self) -> Option<Listed> {
         let frame = self.stack.last_mut()?;
@@ -127,7 +153,7 @@ impl<'a> Frames<'a> {
             towards: opened.towards,
             lost: None,
         });
-        let outer = self.stack.len().checked_sub(OPEN_FRAMES + 1).filter(|index| *index > 0);
+        let outer = self.stack.len().checked_sub(self.open_max() + 1).filter(|index| *index > 0);
         if let Some(frame) = outer.and_then(|index| self.stack.get_mut(index)) {
             frame.close();
         }
@@ -152,6 +178,7 @@ impl<'a> Frames<'a> {
     /// Returns the innermost folder, opened again from above if need be.
     pub(super) fn innermost(&mut self) -> Result<Arc<OwnedFd>, Errno> {
         let Some(last) = self.stack.len().checked_sub(1) else { return Err(Errno::NOENT) };
+        let open_max = self.open_max();
         let nearest = self.stack.iter().rposition(|frame| frame.folder.is_some()).unwrap_or(0);
         for index in nearest + 1..=last {
             let Some([outer, inner]) = self.stack.get_mut(index - 1..=index) else { continue };
@@ -165,13 +192,14 @@ impl<'a> Frames<'a> {
             match opened {
                 Ok(folder) => inner.folder = Some(Arc::new(folder)),
                 Err(errno) => {
-                    inner.lost = Some(errno);
+                    // Without descriptors it may be opened later.
+                    inner.lost = (!is_starved(errno)).then_some(errno);
                     return Err(errno);
                 }
             }
             // The way down leaves no more descriptors than the way there.
             if index - 1 > 0
-                && index + OPEN_FRAMES <= last
+                && index + open_max <= last
                 && let Some(outer) = self.stack.get_mut(index - 1)
             {
                 outer.close();

@@ -5,6 +5,7 @@
 //! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`ahead`], [`digests`],
 //!   [`pages`]: files, read once.
 //! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
+//! * [`descriptors`]: what happens when there are none left.
 //! * [`worker`], [`delivery`], [`boxes`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
 //!   [`upload`]: files that match, before their rows.
 //!
@@ -22,6 +23,7 @@ mod ahead;
 mod batch;
 mod boxes;
 mod delivery;
+mod descriptors;
 mod digests;
 mod examine;
 mod filter;
@@ -54,12 +56,13 @@ use std::sync::{Mutex, PoisonError};
 use common::request::hunt::FileHash;
 use common::result::FilesFooter;
 
+use self::descriptors::Descriptors;
 use self::links::Links;
 use self::plan::Plan;
 pub use self::root::{Real, real};
 use self::upload::Uploads;
 use self::walk::Walker;
-use self::window::Window;
+use self::window::{Window, keep_time};
 use self::worker::{Shared, work};
 use super::CollectError;
 use crate::session::Session;
@@ -90,8 +93,13 @@ fn collect_on(
     let uploads = Uploads::new(spec.upload.as_deref().copied());
     let window = Window::new(cursor.unwrap_or_default(), plan.rules(), uploads);
     let links = Links::new(&plan.hashes);
-    let shared = Shared { plan: &plan, walker, window, links, workers };
-    std::thread::scope(|scope| -> Result<(), CollectError> {
+    let descriptors = Descriptors::new(workers);
+    let shared = Shared { plan: &plan, walker, window, links, workers, descriptors };
+    let worked = std::thread::scope(|scope| -> Result<(), CollectError> {
+        let ended = Ended(&shared.window);
+        let clock = std::thread::Builder::new().name("file_hash-clock".to_owned());
+        // Without it rows may merely take longer.
+        drop(clock.spawn_scoped(scope, || keep_time(&shared.window, session)));
         let mut threads = Vec::new();
         for number in 1..workers {
             let thread = std::thread::Builder::new()
@@ -106,11 +114,14 @@ fn collect_on(
         for thread in threads {
             has_panicked |= thread.join().is_err();
         }
+        drop(ended);
         if has_panicked {
             return Err(CollectError::failed(CollectError::BUG, "a worker panicked"));
         }
         Ok(())
-    })?;
+    });
+    shared.window.hand_on(session);
+    worked?;
     let walked = shared.walker.into_inner().unwrap_or_else(PoisonError::into_inner).walked();
     let footer = shared.window.finish()?;
     let is_complete = footer.seen == seen_before.saturating_add(walked);
@@ -119,4 +130,13 @@ fn collect_on(
         return Err(CollectError::failed(CollectError::BUG, reason));
     }
     Ok(footer)
+}
+
+/// Tells the clock that the workers have come back, also when the calling thread panics.
+struct Ended<'a>(&'a Window);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.workers_ended();
+    }
 }

@@ -95,6 +95,11 @@ impl Names {
         Some((entry.of(&self.bytes), entry.kind))
     }
 
+    /// Gives the last name back.
+    pub(super) fn step_back(&mut self) {
+        self.next = self.next.saturating_sub(1);
+    }
+
     /// Passes over all names before `name`.
     pub(super) fn skip_to(&mut self, name: &[u8]) {
         self.next = self.entries.partition_point(|entry| entry.of(&self.bytes) < name);

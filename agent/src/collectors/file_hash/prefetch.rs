@@ -4,6 +4,7 @@
 //! is read to its last file would leave the disk without work while the next ones are opened.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 
@@ -13,6 +14,9 @@ const FILES_MAX: usize = 256;
 const FILES_EACH_MAX: usize = 128;
 /// Bytes of the files of one worker.
 const BYTES_EACH_MAX: u64 = 32 << 20;
+
+/// None waits for longer, however few there are.
+const AGE_MAX: Duration = Duration::from_millis(250);
 
 /// What one worker has asked for, oldest first.
 #[derive(Debug)]
@@ -29,6 +33,11 @@ impl Prefetch {
         Self { streams: VecDeque::new(), bytes: 0, files_max }
     }
 
+    /// Holds as few descriptors open as it can.
+    pub(super) fn spare_descriptors(&mut self) {
+        self.files_max = 1;
+    }
+
     pub(super) fn push(&mut self, stream: Stream) {
         self.bytes = self.bytes.saturating_add(stream.size());
         self.streams.push_back(stream);
@@ -39,7 +48,12 @@ impl Prefetch {
     }
 
     /// Returns how many are to be read before more are asked for.
-    pub(super) fn due(&self) -> usize {
+    pub(super) fn due(&self, now: Instant) -> usize {
+        let long_ago = now.checked_sub(AGE_MAX);
+        let is_old = |oldest: &Stream| long_ago.is_some_and(|then| oldest.is_older(then));
+        if self.streams.front().is_some_and(is_old) {
+            return self.streams.len();
+        }
         let is_full = self.streams.len() >= self.files_max || self.bytes >= BYTES_EACH_MAX;
         if is_full { self.streams.len().div_ceil(2) } else { 0 }
     }
@@ -85,10 +99,11 @@ mod tests {
 
     /// Pushes until some are due; returns how many were there, and how many are due.
     fn fill(prefetch: &mut Prefetch, size: u64) -> (usize, usize) {
-        while prefetch.due() == 0 {
+        let now = Instant::now();
+        while prefetch.due(now) == 0 {
             prefetch.push(stream(0, size));
         }
-        (prefetch.len(), prefetch.due())
+        (prefetch.len(), prefetch.due(now))
     }
 
     #[test]

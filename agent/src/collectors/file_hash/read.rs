@@ -17,7 +17,7 @@ use super::recall::{self, Recall};
 use super::small::{Held, LOOK_AT};
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead};
 use super::window::{Place, Window};
-use crate::session::{Cost, Session, Stop};
+use crate::session::{Session, Stop};
 
 /// Reads streams; one for each worker.
 #[derive(Debug)]
@@ -67,21 +67,21 @@ impl<'a> Reader<'a> {
         place: Place,
         open: Open,
         delivery: &mut Delivery<'_>,
-        session: &dyn Session,
-    ) -> Result<Option<ToRead>, Stop> {
+    ) -> Option<ToRead> {
         match self.links.claim(place, open) {
-            Claim::ReadFirst(open) => Ok(Some(ToRead { place, open, is_first: true })),
-            Claim::Read(open) => Ok(Some(ToRead { place, open, is_first: false })),
-            Claim::Waits => {
-                session.spend(Cost { files: 1, bytes: 0 })?;
-                Ok(None)
-            }
+            Claim::ReadFirst(open) => Some(ToRead { place, open, is_first: true }),
+            Claim::Read(open) => Some(ToRead { place, open, is_first: false }),
+            Claim::Waits => None,
             Claim::Known(found) => {
-                session.spend(Cost { files: 1, bytes: 0 })?;
-                delivery.add(place, Outcome::judged(self.plan, found, 0), session)?;
-                Ok(None)
+                delivery.add(place, Outcome::judged(self.plan, found, 0));
+                None
             }
         }
+    }
+
+    /// Makes a stream of a file that was not begun.
+    pub(super) fn stream(&self, file: ToRead) -> Stream {
+        Stream::new(file, self.blank.clone())
     }
 
     /// Reads a group of small files.
@@ -172,9 +172,17 @@ impl<'a> Reader<'a> {
             digests::update_many(&mut fed);
         }
         let mut steps = steps.into_iter();
+        let mut stopped = Ok(());
         for mut stream in std::mem::take(active) {
             let step = match steps.next() {
-                Some(Step::Got(count)) => stream.advance(count, self.window, session)?,
+                Some(Step::Got(count)) => match stream.advance(count, self.window, session) {
+                    Ok(step) => step,
+                    // The others may be finished all the same.
+                    Err(stop) => {
+                        stopped = stopped.and(Err(stop));
+                        continue;
+                    }
+                },
                 Some(other) => other,
                 None => Step::End,
             };
@@ -184,11 +192,12 @@ impl<'a> Reader<'a> {
                     stream.may_block = true;
                     cold.push_back(stream);
                 }
-                Step::End => self.finish(stream, None, delivery, session)?,
-                Step::Failed(errno) => self.finish(stream, Some(errno), delivery, session)?,
+                Step::End => self.finish(stream, None, delivery),
+                Step::Failed(errno) => self.finish(stream, Some(errno), delivery),
             }
         }
-        Ok(())
+        stopped?;
+        delivery.pass(session)
     }
 
     /// Makes rows of a file that was read to its end, or could not be.
@@ -197,32 +206,24 @@ impl<'a> Reader<'a> {
         stream: Stream,
         problem: Option<Errno>,
         delivery: &mut Delivery<'_>,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
+    ) {
         let is_kept = self.recall.takes(stream.open());
         let done = stream.end(problem);
         delivery.lap.restart();
-        self.settle(done, is_kept, delivery, session)
+        self.settle(done, is_kept, delivery);
     }
 
     /// Delivers the rows of a file: its own, and those of its names that waited.
-    pub(super) fn settle(
-        &mut self,
-        done: Done,
-        is_kept: bool,
-        delivery: &mut Delivery<'_>,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
+    pub(super) fn settle(&mut self, done: Done, is_kept: bool, delivery: &mut Delivery<'_>) {
         let Done { place, mut found, is_first, expected, id, began_ns, elapsed_ms } = done;
         let is_news = recall::compare(&mut found.row, expected.as_ref());
         if is_kept && is_news {
             self.recall.keep(id, began_ns, &found.row);
         }
         let others = if is_first { self.links.finish(id, &found.row) } else { Vec::new() };
-        let mut add = |place, found, elapsed_ms| {
-            delivery.add(place, Outcome::judged(self.plan, found, elapsed_ms), session)
-        };
-        add(place, found, elapsed_ms)?;
-        others.into_iter().try_for_each(|(place, found)| add(place, found, 0))
+        delivery.add(place, Outcome::judged(self.plan, found, elapsed_ms));
+        for (place, found) in others {
+            delivery.add(place, Outcome::judged(self.plan, found, 0));
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::meta;
 use super::pages::Pages;
 use super::read::Reader;
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after};
-use crate::session::{Cost, Session, Stop};
+use crate::session::{Session, Stop};
 
 /// Small files that are looked at before they are read, at the beginning and after each one that was not in memory. Where
 /// the kernel has a file from the disk before it would have to say that one must wait, nothing else tells.
@@ -28,7 +28,8 @@ pub(super) struct Held {
 }
 
 impl Reader<'_> {
-    /// Takes a file in hand. Reads it at once if it is small; gives it back when there is more to it.
+    /// Takes a file in hand for which the session was asked. Reads it at once if it is small; gives it back when there is
+    /// more to it.
     pub(super) fn take(
         &mut self,
         file: ToRead,
@@ -37,9 +38,8 @@ impl Reader<'_> {
     ) -> Result<Option<Stream>, Stop> {
         let size = file.open.found.row.size;
         if size >= BUFFER_BYTES as u64 {
-            return Ok(Some(Stream::new(file, self.blank.clone())));
+            return Ok(Some(Stream::begun(file, self.blank.clone())));
         }
-        session.spend(Cost { files: 1, bytes: size })?;
         delivery.lap.restart();
         let began_ns = if self.recall.is_on() { now_ns() } else { 0 };
         if self.to_look_at > 0 {
@@ -84,7 +84,10 @@ impl Reader<'_> {
         session: &dyn Session,
     ) -> Result<Option<Stream>, Stop> {
         match stream.advance(count, self.window, session)? {
-            Step::End => self.finish(stream, None, delivery, session).map(|()| None),
+            Step::End => {
+                self.finish(stream, None, delivery);
+                Ok(None)
+            }
             step => {
                 stream.may_block |= matches!(step, Step::Cold);
                 Ok(Some(stream))
@@ -124,6 +127,7 @@ impl Reader<'_> {
         super::digests::of_whole(&self.plan.hashes, whole);
         let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
         let share = delivery.lap.restart() / count;
+        let mut passed = Ok(());
         for held in all.drain(..) {
             let Held { mut done, is_kept, bytes, took } = held;
             let row = &mut done.found.row;
@@ -132,9 +136,11 @@ impl Reader<'_> {
             }
             let elapsed = took.saturating_add(share);
             done.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            self.settle(done, is_kept, delivery, session)?;
+            self.settle(done, is_kept, delivery);
+            // The rest is finished, too, whatever this says.
+            passed = passed.and(delivery.pass(session));
         }
         self.held = all;
-        Ok(())
+        passed
     }
 }

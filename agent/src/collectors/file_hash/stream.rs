@@ -34,6 +34,18 @@ pub(super) struct ToRead {
     pub(super) is_first: bool,
 }
 
+impl ToRead {
+    /// Returns whether any free worker may take it.
+    pub(super) fn is_big(&self) -> bool {
+        self.open.found.row.size >= BIG_BYTES
+    }
+
+    /// Returns what the session is asked for before the first byte is read.
+    pub(super) fn first_cost(&self) -> Cost {
+        Cost { files: 1, bytes: self.open.found.row.size.min(SPEND_BYTES) }
+    }
+}
+
 /// What came of reading a file.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -93,16 +105,11 @@ impl Stream {
         }
     }
 
-    /// Makes a stream of a small file for which the session was asked already.
+    /// Makes a stream of a file for whose first bytes the session was asked already.
     pub(super) fn begun(file: ToRead, digests: Hasher) -> Self {
         let mut stream = Self::new(file, digests);
-        stream.allowed = stream.size;
         stream.note_beginning();
         stream
-    }
-
-    pub(super) fn is_big(&self) -> bool {
-        self.size >= BIG_BYTES
     }
 
     /// Tells whether what is left is worth the time of another thread.
@@ -127,13 +134,15 @@ impl Stream {
         if self.began.is_some() {
             return Ok(());
         }
-        self.allowed = self.size.min(SPEND_BYTES);
-        session.spend(Cost { files: 1, bytes: self.allowed })?;
+        session.take_in_hand(&self.file.open.found.row.path);
+        session.spend(self.file.first_cost())?;
         self.note_beginning();
-        if self.size >= BUFFER_BYTES as u64 {
-            self.look();
-        }
         Ok(())
+    }
+
+    /// Returns whether it was begun before that.
+    pub(super) fn is_older(&self, than: Instant) -> bool {
+        self.began.is_some_and(|began| began < than)
     }
 
     /// Asks the disk for what is not in memory of a file, as `pages` have it; from then on it is worth waiting for.
@@ -143,8 +152,12 @@ impl Stream {
     }
 
     fn note_beginning(&mut self) {
+        self.allowed = self.size.min(SPEND_BYTES);
         self.began = Some(Instant::now());
         self.began_ns = now_ns();
+        if self.size >= BUFFER_BYTES as u64 {
+            self.look();
+        }
     }
 
     /// Finds out what is in memory, and asks for what is not.
@@ -160,7 +173,10 @@ impl Stream {
     pub(super) fn pull(&mut self, buffer: &mut [u8], session: &dyn Session) -> Step {
         loop {
             let read = if self.may_block || self.got > 0 {
-                let file = &self.file.open.file;
+                let Open { file, found, .. } = &self.file.open;
+                if self.may_block {
+                    session.take_in_hand(&found.row.path);
+                }
                 blocking(session, Wait::Read, || io::read(file, &mut *buffer))
             } else {
                 read_cached(&self.file.open.file, buffer)

@@ -19,6 +19,7 @@ use crate::session::fake::FakeSession;
 mod ahead;
 mod cache;
 mod cold;
+mod ends;
 mod follow;
 mod honest;
 mod ioc;

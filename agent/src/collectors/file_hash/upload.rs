@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use common::request::hunt::{HashKind, Upload};
 use common::result::{FilesFooter, Row};
@@ -13,12 +14,19 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::{self, Errno};
 
+use super::descriptors::is_starved;
 use super::meta;
 use crate::session::upload::{Content, Sent};
-use crate::session::{Session, Stop};
+use crate::session::{Session, Stop, Wait, blocking};
 
 /// Contents that are remembered as sent; what is met again beyond it is sent again.
 const REMEMBERED_MAX: usize = 10_000;
+
+/// Tries to open a file while there is no descriptor, and the pause between two of them.
+const DESCRIPTOR_TRIES: u32 = 20;
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
+/// The collection had to stop before the file was sent.
+const ENDED: &str = "ended";
 
 /// What was sent, and what may be.
 #[derive(Debug, Default)]
@@ -51,6 +59,11 @@ impl Uploads {
         Ok(())
     }
 
+    /// Counts a file whose sending the end of the collection cut short.
+    pub(super) fn give_up(&self, footer: &mut FilesFooter) {
+        *footer.not_uploaded.entry(ENDED.to_owned()).or_default() += 1;
+    }
+
     /// Returns why a file was not sent, if it was not.
     fn one(
         &mut self,
@@ -74,9 +87,10 @@ impl Uploads {
             return Ok(Some("no_room"));
         }
         session.take_in_hand(&row.path);
-        let file = match reopen(row) {
+        let file = match reopen_when_possible(row, session)? {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Some("changed")),
+            Err(errno) if is_starved(errno) => return Ok(Some("no_descriptors")),
             Err(errno) => return Ok(Some(meta::status_of(errno).as_str())),
         };
         let mut read = |buffer: &mut [u8]| Ok(io::read(&file, buffer)?);
@@ -91,6 +105,21 @@ impl Uploads {
         }
         Ok(None)
     }
+}
+
+/// Opens the file of a row again; tries for a while where there is no descriptor.
+fn reopen_when_possible(
+    row: &Row,
+    session: &dyn Session,
+) -> Result<Result<Option<OwnedFd>, Errno>, Stop> {
+    for _ in 0..DESCRIPTOR_TRIES {
+        match reopen(row) {
+            Err(errno) if is_starved(errno) => session.check()?,
+            opened => return Ok(opened),
+        }
+        blocking(session, Wait::Open, || std::thread::park_timeout(DESCRIPTOR_PAUSE));
+    }
+    Ok(reopen(row))
 }
 
 /// Opens the file of a row again; nothing when another one, or another state of it, lies there now.

@@ -11,6 +11,7 @@ use rustix::fs::Statx;
 use rustix::io::Errno;
 
 use super::batch::{Batch, Found, Outcome};
+use super::descriptors::is_starved;
 use super::frames::{Base, Frames, Listed, Opened, open_folder, open_unmounted};
 use super::mounts::{Mount, Mounts};
 use super::named::Named;
@@ -40,6 +41,33 @@ pub(super) struct Walker<'a> {
     resume: Option<Resume>,
     batches: u64,
     walked: u64,
+    /// What could not be opened for want of descriptors, and is tried again.
+    starved: Option<Starved>,
+    is_sparing: bool,
+}
+
+/// What the walk came to.
+#[derive(Debug)]
+pub(super) enum Pulled {
+    /// The next entries.
+    Batch(Batch),
+    /// It needs a descriptor to go on.
+    Starved,
+    /// The end.
+    End,
+}
+
+/// Where the walk waits for a descriptor.
+#[derive(Debug)]
+enum Starved {
+    /// At the root that is next.
+    Root,
+    /// At the next name of the innermost folder.
+    Name,
+    /// At a folder.
+    Folder(Entry),
+    /// At a link that is to be followed.
+    Link(Entry),
 }
 
 /// An entry as its folder names it.
@@ -75,7 +103,15 @@ impl<'a> Walker<'a> {
             resume,
             batches: 0,
             walked: 0,
+            starved: None,
+            is_sparing: false,
         })
+    }
+
+    /// Holds as few descriptors open as it can, from now on.
+    pub(super) fn spare_descriptors(&mut self) {
+        self.is_sparing = true;
+        self.frames.spare_descriptors();
     }
 
     /// Returns how many entries this walk met, those of an earlier run not counted.
@@ -83,25 +119,36 @@ impl<'a> Walker<'a> {
         self.walked
     }
 
-    /// Returns the next entries, `None` at the end.
-    pub(super) fn next_batch(&mut self, session: &dyn Session) -> Result<Option<Batch>, Stop> {
+    /// Returns the next entries.
+    pub(super) fn next_batch(&mut self, session: &dyn Session) -> Result<Pulled, Stop> {
         let mut batch = Batch::new(self.batches);
-        while !batch.is_full() {
+        if self.is_sparing {
+            batch.spare_descriptors();
+        }
+        match self.starved.take() {
+            Some(Starved::Folder(entry)) => self.enter(entry, &mut batch, session)?,
+            Some(Starved::Link(entry)) => self.follow(entry, &mut batch, session)?,
+            Some(Starved::Root | Starved::Name) | None => {}
+        }
+        while !batch.is_full() && self.starved.is_none() {
             session.check()?;
             if self.frames.level() == 0 {
                 if !batch.items.is_empty() {
                     break;
                 }
                 if !self.begin_root(&mut batch, session)? {
-                    return Ok(None);
+                    return Ok(Pulled::End);
                 }
                 continue;
             }
             self.step(&mut batch, session)?;
         }
+        if self.starved.is_some() && batch.items.is_empty() {
+            return Ok(Pulled::Starved);
+        }
         self.batches += 1;
         batch.root = u32::try_from(self.root).unwrap_or(u32::MAX);
-        Ok(Some(batch))
+        Ok(Pulled::Batch(batch))
     }
 
     fn begin_root(&mut self, batch: &mut Batch, session: &dyn Session) -> Result<bool, Stop> {
@@ -128,6 +175,10 @@ impl<'a> Walker<'a> {
                 let row = Row::bare(path.clone(), FileKind::Unknown, FileStatus::SkippedFs, 0);
                 self.add_skipped(row, &point, &kind, batch);
             }
+            Place::Failed(errno) if is_starved(errno) => {
+                self.next_root = self.root;
+                self.starved = Some(Starved::Root);
+            }
             Place::Failed(errno) => {
                 self.add_failed(path, FileKind::Unknown, None, errno, batch);
             }
@@ -139,6 +190,12 @@ impl<'a> Walker<'a> {
     fn step(&mut self, batch: &mut Batch, session: &dyn Session) -> Result<(), Stop> {
         let level = self.frames.level();
         let Some(listed) = self.frames.next() else { return Ok(()) };
+        let folder = self.frames.innermost();
+        if folder.as_ref().err().copied().is_some_and(is_starved) {
+            self.frames.give_back(&listed);
+            self.starved = Some(Starved::Name);
+            return Ok(());
+        }
         let Listed { named, hint, mount, is_on_the_way } = listed;
         let past = match &self.resume {
             Some(resume) if is_on_the_way => resume.past(level),
@@ -151,7 +208,7 @@ impl<'a> Walker<'a> {
             self.add_failed(named.path(), hint, None, Errno::NAMETOOLONG, batch);
             return Ok(());
         }
-        match self.frames.innermost() {
+        match folder {
             Ok(folder) => {
                 let entry = Entry { folder, named, hint, mount, level, past, real: None };
                 self.judge(entry, batch, session)
@@ -267,6 +324,10 @@ impl<'a> Walker<'a> {
             }
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 self.add_leaf(Entry { hint: FileKind::Unknown, ..entry }, batch);
+                return Ok(());
+            }
+            Err(errno) if is_starved(errno) => {
+                self.starved = Some(Starved::Folder(entry));
                 return Ok(());
             }
             Err(errno) => {

@@ -9,16 +9,20 @@ use std::time::{Duration, Instant};
 use common::result::FilesFooter;
 use rustix::fd::OwnedFd;
 
+use self::ending::Over;
+pub(super) use self::ending::keep_time;
 use self::state::{Ready, State};
 use super::ahead::{Ahead, Asked};
 use super::batch::{Batch, Outcome};
 use super::boxes::Boxes;
+use super::delivery::Parcel;
 use super::stream::Stream;
 use super::tally;
 use super::upload::Uploads;
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Progress, Session, Stop};
 
+mod ending;
 mod state;
 
 /// Big files that are open and wait for a worker.
@@ -57,6 +61,18 @@ pub(super) struct Window {
     uploads: Mutex<Uploads>,
     /// Workers that have nothing to do.
     idle: AtomicUsize,
+    /// What the workers have finished and did not put here yet.
+    parcels: Mutex<Vec<Arc<Parcel>>>,
+    over: Over,
+}
+
+/// When to emit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// There are rows, or the session has heard nothing for a while.
+    Due,
+    /// At least once.
+    Now,
 }
 
 impl Window {
@@ -69,6 +85,8 @@ impl Window {
             bytes_read,
             uploads: Mutex::new(uploads),
             idle: AtomicUsize::new(0),
+            parcels: Mutex::default(),
+            over: Over::default(),
         }
     }
 
@@ -201,14 +219,19 @@ impl Window {
 
     /// Emits what is complete from the front on. One thread emits, the others go on.
     pub(super) fn emit(&self, session: &dyn Session) -> Result<(), Stop> {
+        self.emit_when(When::Due, session)
+    }
+
+    fn emit_when(&self, mut when: When, session: &dyn Session) -> Result<(), Stop> {
         let mut state = self.lock();
-        while !state.is_emitting {
-            let ready = state.take_ready();
-            let is_due = state.emitted.elapsed() >= SILENCE_MAX;
+        while !state.is_emitting && !state.is_sealed {
+            let ready = state.take_ready(session.rows_left());
+            let is_due = when == When::Now || state.emitted.elapsed() >= SILENCE_MAX;
             let is_last = state.is_walked && state.is_empty() && state.is_cursor_new;
-            if ready.rows.is_empty() && !is_due && !is_last {
+            if ready.rows.is_empty() && !ready.is_over && !is_due && !is_last {
                 break;
             }
+            when = When::Due;
             state.is_emitting = true;
             state.is_cursor_new = false;
             state.emitted = Instant::now();
@@ -219,17 +242,25 @@ impl Window {
             session.progress(self.progress(&cursor.footer, cursor.after.clone()));
             let uploaded = self.upload(&ready, &mut cursor.footer, session);
             let footer = cursor.footer.clone();
-            let emitted = uploaded.and_then(|()| session.rows(ready.rows, cursor));
+            let is_sent = uploaded != Err(Stop::Shutdown);
+            let emitted = if is_sent { session.rows(ready.rows, cursor) } else { Ok(()) };
             state = self.lock();
             state.is_emitting = false;
-            // Nobody else moves the figures meanwhile.
+            // A file that was not sent is sent by the run that goes on from the cursor before it.
+            state.is_sealed |= !is_sent;
+            // No other thread moves the figures meanwhile.
             state.cursor.footer = footer;
-            emitted?;
+            uploaded.and(emitted)?;
+            if ready.is_over {
+                session.end(Stop::Limit("rows"));
+                return Err(Stop::Limit("rows"));
+            }
         }
         Ok(())
     }
 
-    /// Sends the files that match, before the rows and the cursor that pass them.
+    /// Sends the files that match, before the rows and the cursor that pass them. Where the collection must stop, those
+    /// that are left are counted as not sent; only after a shutdown another run sends them.
     fn upload(
         &self,
         ready: &Ready,
@@ -237,11 +268,21 @@ impl Window {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = Ok(());
         if !uploads.is_asked() {
-            return Ok(());
+            return ended;
         }
-        let matched = ready.matched.iter().filter_map(|at| ready.rows.get(*at));
-        matched.into_iter().try_for_each(|row| uploads.send(row, footer, session))
+        for row in ready.matched.iter().filter_map(|at| ready.rows.get(*at)) {
+            match uploads.send(row, footer, session) {
+                Ok(()) => {}
+                Err(Stop::Shutdown) => return Err(Stop::Shutdown),
+                Err(stop) => {
+                    uploads.give_up(footer);
+                    ended = ended.and(Err(stop));
+                }
+            }
+        }
+        ended
     }
 
     /// Called in the midst of a file: says where we are, and lets the session's clocks go on.

@@ -1,6 +1,7 @@
 //! What each thread does: pull entries from the one walker, look at them, put them into the window.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use common::result::Digests;
 use rustix::fd::OwnedFd;
@@ -9,17 +10,22 @@ use rustix::io::Errno;
 
 use super::batch::{Batch, Item, Leaf, Outcome};
 use super::delivery::Delivery;
-use super::examine::{Examiner, Looked, Opened};
+use super::descriptors::Descriptors;
+use super::examine::{Examiner, Looked, Opened, Unlooked};
 use super::links::Links;
 use super::meta;
 use super::plan::Plan;
 use super::prefetch::Prefetch;
 use super::read::Reader;
 use super::recall::{self, Answer};
-use super::walk::Walker;
+use super::stream::ToRead;
+use super::walk::{Pulled, Walker};
 use super::window::{Next, Place, Window};
 use crate::collectors::CollectError;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
+
+/// Before a longer wait for a limit a worker reads what it was allowed to, and delivers what it has.
+const FLUSH_BEFORE: Duration = Duration::from_millis(10);
 
 /// What the workers share.
 #[derive(Debug)]
@@ -30,13 +36,17 @@ pub(super) struct Shared<'a> {
     pub(super) links: Links,
     /// How many share the work.
     pub(super) workers: usize,
+    pub(super) descriptors: Descriptors,
 }
 
 /// Works until everything is done or something fails.
 pub(super) fn work(shared: &Shared<'_>, session: &dyn Session) {
     let _thread = session.enter_thread();
     let alarm = Alarm { window: &shared.window };
-    if let Err(stop) = Worker::new(shared, session).run() {
+    let mut worker = Worker::new(shared, session);
+    let ended = worker.run();
+    worker.hand_over();
+    if let Err(stop) = ended {
         shared.window.fail(stop.into());
     }
     drop(alarm);
@@ -56,12 +66,16 @@ struct Worker<'a, 'p> {
 impl<'a, 'p> Worker<'a, 'p> {
     fn new(shared: &'a Shared<'p>, session: &'a dyn Session) -> Self {
         let plan = shared.plan;
+        let mut prefetch = Prefetch::new(shared.workers);
+        if shared.descriptors.are_scarce() {
+            prefetch.spare_descriptors();
+        }
         Self {
             shared,
             session,
             examiner: Examiner::new(plan, recall::answering(plan, session).is_some()),
             reader: Reader::new(plan, &shared.window, &shared.links, session),
-            prefetch: Prefetch::new(shared.workers),
+            prefetch,
             delivery: Delivery::new(&shared.window),
         }
     }
@@ -72,16 +86,19 @@ impl<'a, 'p> Worker<'a, 'p> {
             self.session.check()?;
             match window.next(self.reader.is_wide()) {
                 Next::End => return Ok(()),
-                Next::Walk => {
-                    if let Some(batch) = self.pull()? {
-                        self.take(batch)?;
-                    } else {
+                Next::Walk => match self.pull()? {
+                    Pulled::Batch(batch) => self.take(batch)?,
+                    Pulled::Starved => self.await_descriptor()?,
+                    Pulled::End => {
                         self.read_rest()?;
                         window.close();
                     }
-                }
+                },
                 Next::Wait if self.prefetch.len() > 0 => self.read_rest()?,
-                Next::Wait => blocking(self.session, Wait::Peers, || window.wait()),
+                Next::Wait => {
+                    self.session.take_in_hand(b"");
+                    blocking(self.session, Wait::Peers, || window.wait());
+                }
                 Next::Read(big) => {
                     self.read_rest()?;
                     self.delivery.begin();
@@ -90,6 +107,7 @@ impl<'a, 'p> Worker<'a, 'p> {
                 }
                 Next::ReadAhead(ahead) => {
                     self.read_rest()?;
+                    self.session.take_in_hand(b"");
                     ahead.read(window, self.session)?;
                 }
             }
@@ -97,15 +115,51 @@ impl<'a, 'p> Worker<'a, 'p> {
         }
     }
 
+    /// Delivers everything that is finished, however the work ended. What was allowed and is not read yet is read, unless
+    /// all have to stop.
+    fn hand_over(&mut self) {
+        drop(self.read_rest());
+        drop(self.reader.digest_held(&mut self.delivery, self.session));
+        self.delivery.deliver();
+    }
+
+    /// Waits until the limits allow the cost. Before a wait that matters, what this worker has is read and delivered.
+    fn pay(&mut self, cost: Cost) -> Result<(), Stop> {
+        let Some(until) = self.session.ask(cost)? else { return Ok(()) };
+        if until.saturating_duration_since(Instant::now()) >= FLUSH_BEFORE {
+            self.flush()?;
+        }
+        self.session.pause(until)
+    }
+
+    /// Reads what this worker was allowed to, and delivers and emits what it has.
+    fn flush(&mut self) -> Result<(), Stop> {
+        self.read_rest()?;
+        self.reader.digest_held(&mut self.delivery, self.session)?;
+        self.delivery.deliver();
+        self.shared.window.emit(self.session)
+    }
+
     /// Takes the next batch off the walker and opens its place in the window, in one order.
-    fn pull(&self) -> Result<Option<Batch>, Stop> {
+    fn pull(&self) -> Result<Pulled, Stop> {
         let walker = blocking(self.session, Wait::Peers, || self.shared.walker.lock());
         let mut walker = walker.unwrap_or_else(PoisonError::into_inner);
-        let batch = walker.next_batch(self.session)?;
-        if let Some(batch) = &batch {
+        if self.shared.descriptors.are_scarce() {
+            walker.spare_descriptors();
+        }
+        let pulled = walker.next_batch(self.session)?;
+        if let Pulled::Batch(batch) = &pulled {
+            self.shared.descriptors.opened();
             self.shared.window.open(batch);
         }
-        Ok(batch)
+        Ok(pulled)
+    }
+
+    /// Closes what this worker has open and can do without, and waits a moment for a descriptor.
+    fn await_descriptor(&mut self) -> Result<(), Stop> {
+        self.flush()?;
+        self.prefetch.spare_descriptors();
+        self.shared.descriptors.wait(self.session)
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Stop> {
@@ -114,18 +168,23 @@ impl<'a, 'p> Worker<'a, 'p> {
         let mut asked = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             let place = Place { batch: number, index };
+            let is_leaf = matches!(item, Item::Leaf(_));
             let looked = match item {
-                Item::Leaf(leaf) => match folders.get(leaf.folder) {
-                    Some(folder) => self.examiner.look(folder, leaf, self.session)?,
-                    None => Looked::Done(without_folder(leaf)),
-                },
+                Item::Leaf(leaf) => self.look(&folders, leaf)?,
                 Item::Done(outcome) => Looked::Done(outcome),
             };
             match looked {
-                Looked::Done(outcome) => self.delivery.add(place, outcome, self.session)?,
+                Looked::Done(outcome) => {
+                    let is_listed = is_leaf && self.shared.plan.is_listing() && outcome.is_row();
+                    self.delivery.add(place, outcome);
+                    if is_listed {
+                        self.pay(Cost { files: 1, bytes: 0 })?;
+                    }
+                }
                 Looked::Read(leaf) => self.open(place, &folders, leaf, None)?,
                 Looked::Ask(leaf, stat) => asked.push((place, leaf, stat)),
             }
+            self.delivery.pass(self.session)?;
         }
         self.recall(asked, &folders)?;
         self.reader.digest_held(&mut self.delivery, self.session)?;
@@ -133,6 +192,21 @@ impl<'a, 'p> Worker<'a, 'p> {
         self.read_oldest(self.prefetch.before(number))?;
         self.delivery.deliver();
         Ok(())
+    }
+
+    /// Looks at an entry of a batch with these folders.
+    fn look(&mut self, folders: &[Arc<OwnedFd>], mut leaf: Leaf) -> Result<Looked, Stop> {
+        loop {
+            let Some(folder) = folders.get(leaf.folder) else {
+                return Ok(Looked::Done(without_folder(leaf)));
+            };
+            match self.examiner.look(folder, leaf, self.session) {
+                Ok(looked) => return Ok(looked),
+                Err(Unlooked::Starved(same)) => leaf = *same,
+                Err(Unlooked::Stop(stop)) => return Err(stop),
+            }
+            self.await_descriptor()?;
+        }
     }
 
     /// Reads the oldest of the files that the disk was asked for.
@@ -163,7 +237,7 @@ impl<'a, 'p> Worker<'a, 'p> {
         let ids: Vec<_> = asked.iter().map(|(.., stat)| meta::file_id(stat)).collect();
         let answers = self.reader.recall.find(&ids);
         // What was looked up costs no file and no bytes, but time.
-        self.session.spend(Cost::default())?;
+        self.pay(Cost::default())?;
         self.delivery.lap.restart();
         for (((place, leaf, stat), id), answer) in asked.into_iter().zip(ids).zip(answers) {
             match answer {
@@ -171,11 +245,12 @@ impl<'a, 'p> Worker<'a, 'p> {
                     let row = recall::row(leaf.named.into_path(), &stat, digests);
                     let found = self.delivery.boxes.pack(row);
                     let outcome = Outcome::judged(self.shared.plan, found, 0);
-                    self.delivery.add(place, outcome, self.session)?;
+                    self.delivery.add(place, outcome);
                 }
                 Answer::Unknown => self.open(place, folders, leaf, None)?,
                 Answer::Check(digests) => self.open(place, folders, leaf, Some((id, digests)))?,
             }
+            self.delivery.pass(self.session)?;
         }
         Ok(())
     }
@@ -185,36 +260,56 @@ impl<'a, 'p> Worker<'a, 'p> {
         &mut self,
         place: Place,
         folders: &[Arc<OwnedFd>],
-        leaf: Leaf,
+        mut leaf: Leaf,
         expected: Option<(FileId, Digests)>,
     ) -> Result<(), Stop> {
-        let Self { session, reader, delivery, .. } = self;
         let Some(folder) = folders.get(leaf.folder) else {
-            return delivery.add(place, without_folder(leaf), *session);
+            self.delivery.add(place, without_folder(leaf));
+            return Ok(());
         };
-        let mut open = match self.examiner.open(folder, leaf, delivery, *session) {
-            Opened::Done(outcome) => return delivery.add(place, outcome, *session),
-            Opened::Open(open) => open,
+        let mut open = loop {
+            match self.examiner.open(folder, leaf, &mut self.delivery, self.session) {
+                Opened::Done(outcome) => {
+                    self.delivery.add(place, outcome);
+                    return Ok(());
+                }
+                Opened::Open(open) => break open,
+                Opened::Starved(same) => leaf = same,
+            }
+            self.await_descriptor()?;
         };
+        self.shared.descriptors.opened();
         if let Some((asked, digests)) = expected
             && asked == meta::file_id_of(&open.found.row)
         {
             open.expected = Some(digests);
         }
-        let Some(file) = reader.claim(place, open, delivery, *session)? else { return Ok(()) };
-        match reader.take(file, delivery, *session)? {
-            Some(mut stream) if !stream.is_big() => {
-                stream.begin(*session)?;
-                self.prefetch.push(stream);
-            }
-            Some(stream) => {
-                if let Some(big) = self.shared.window.offer(stream) {
-                    reader.read_big(big, delivery, *session)?;
-                }
-            }
-            None => {}
+        match self.reader.claim(place, open, &mut self.delivery) {
+            None => self.pay(Cost { files: 1, bytes: 0 }),
+            Some(file) => self.read(file),
         }
-        self.read_oldest(self.prefetch.due())
+    }
+
+    /// Puts a big file up for a worker that is free, or reads it where too many wait.
+    fn put_up(&mut self, file: ToRead) -> Result<(), Stop> {
+        let stream = self.reader.stream(file);
+        let is_kept = self.shared.descriptors.are_scarce();
+        let kept = if is_kept { Some(stream) } else { self.shared.window.offer(stream) };
+        let Some(big) = kept else { return Ok(()) };
+        self.read_rest()?;
+        self.reader.read_big(big, &mut self.delivery, self.session)
+    }
+
+    /// Reads a file, or puts it among those that are to be read.
+    fn read(&mut self, file: ToRead) -> Result<(), Stop> {
+        if file.is_big() {
+            return self.put_up(file);
+        }
+        self.pay(file.first_cost())?;
+        if let Some(stream) = self.reader.take(file, &mut self.delivery, self.session)? {
+            self.prefetch.push(stream);
+        }
+        self.read_oldest(self.prefetch.due(self.delivery.lap.at()))
     }
 }
 

@@ -35,6 +35,10 @@ impl LiveSession {
         if let Some(printer) = &self.printer {
             self.hand_over(printer, &mut pending.text)?;
         }
+        // No run may go on from a cursor that some of the rows lie behind.
+        if pending.is_ending && last.is_none() {
+            return Ok(());
+        }
         let chunks = self.row_chunks(pending)?;
         let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
         let next_seq = pending.next_seq.saturating_add(count);

@@ -55,7 +55,7 @@ fn a_hunt_that_goes_on_sends_what_its_cursor_has_not_passed() {
     let upload = Some(Box::new(Upload { max_file_bytes: 1_000, max_bytes: 19_000 }));
     let spec = FileHash { ioc: vec![sha256_of(&listed)], upload, ..spec(folder.path()) };
     for check in (1..200).step_by(7) {
-        let first = FakeSession::new().cancelling_at(check);
+        let first = FakeSession::new().suspending_at(check);
         let cut = collect(&spec, &first).is_err();
         let resumed = FakeSession::new().resuming(first.last_cursor());
         let footer = if cut { collect(&spec, &resumed).unwrap() } else { break };

@@ -12,8 +12,9 @@ use common::result::{FileKind, FileStatus, Row};
 use rustix::fs::{self, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::{Entry, Walker};
+use super::{Entry, Starved, Walker};
 use crate::collectors::file_hash::batch::{Batch, Outcome};
+use crate::collectors::file_hash::descriptors::is_starved;
 use crate::collectors::file_hash::named::Named;
 use crate::collectors::file_hash::root::Place;
 use crate::collectors::file_hash::{meta, tally};
@@ -59,6 +60,9 @@ impl Walker<'_> {
                 let status = FileStatus::SkippedFs;
                 let row = Row::bare(entry.named.into_path(), FileKind::Symlink, status, 0);
                 self.add_skipped(row, &point, &kind, batch);
+            }
+            Place::Failed(errno) if is_starved(errno) => {
+                self.starved = Some(Starved::Link(entry));
             }
             Place::Failed(errno) => self.add_unreached(entry, errno, batch),
         }

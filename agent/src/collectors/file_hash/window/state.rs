@@ -12,7 +12,7 @@ use common::result::Row;
 use super::Place;
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::ahead::Ahead;
-use crate::collectors::file_hash::batch::{Batch, Outcome, Verdict};
+use crate::collectors::file_hash::batch::{Batch, Found, Outcome, Verdict};
 use crate::collectors::file_hash::boxes::Boxes;
 use crate::collectors::file_hash::resume::done_with;
 use crate::collectors::file_hash::stream::Stream;
@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) asked: Option<Arc<Ahead>>,
     pub(super) is_walked: bool,
     pub(super) is_emitting: bool,
+    /// Nothing is emitted any more: the collection has ended, and what it had was handed on.
+    pub(super) is_sealed: bool,
     pub(super) emitted: Instant,
     pub(super) is_cursor_new: bool,
     pub(super) cursor: Cursor,
@@ -54,11 +56,13 @@ pub(super) struct State {
 }
 
 /// Rows that may leave.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ready {
     pub(super) rows: Vec<Row>,
     /// Which of them are in the hunt's list.
     pub(super) matched: Vec<usize>,
+    /// There is another one, which the request does not allow any more.
+    pub(super) is_over: bool,
 }
 
 /// The entries of one batch.
@@ -84,6 +88,7 @@ impl State {
             asked: None,
             is_walked: false,
             is_emitting: false,
+            is_sealed: false,
             emitted: Instant::now(),
             is_cursor_new: false,
             cursor,
@@ -149,18 +154,20 @@ impl State {
         self.slots.get_mut(slot)
     }
 
-    /// Takes the rows that are complete from the front on, and moves the cursor behind them.
+    /// Takes the rows that are complete from the front on, at most `left`, and moves the cursor behind them.
     ///
     /// Within a batch the cursor can only stand on a row, though it be one that does not leave: the counted entries after it have no path left.
-    pub(super) fn take_ready(&mut self) -> Ready {
-        let (mut rows, mut matched) = (Vec::new(), Vec::new());
+    pub(super) fn take_ready(&mut self, left: usize) -> Ready {
+        let mut ready = Ready::default();
         while let Some(slot) = self.slots.front_mut() {
-            if rows.len() >= ROWS_MAX {
+            if ready.rows.len() >= ROWS_MAX || ready.is_over {
                 break;
             }
-            let ready = slot.outcomes.iter().take_while(|outcome| outcome.is_some()).count();
-            let is_whole = ready == slot.outcomes.len();
-            let until = if is_whole { ready } else { slot.last_row(ready) };
+            let done = slot.outcomes.iter().take_while(|outcome| outcome.is_some()).count();
+            let allowed = slot.allowed(done, left.saturating_sub(ready.rows.len()));
+            ready.is_over = allowed < done;
+            let is_whole = allowed == slot.outcomes.len();
+            let until = if is_whole { allowed } else { slot.last_row(allowed) };
             let mut after = None;
             // The path of the last entry with one, where its row does not leave.
             let mut kept_back = None;
@@ -168,23 +175,15 @@ impl State {
                 tally::add(&mut self.cursor.footer, &outcome, &self.rules);
                 if let Outcome::Row(found) = outcome {
                     let found = self.boxes.unpack(found);
-                    after = found.after;
-                    if found.verdict == Verdict::Unmatched {
-                        kept_back = Some(found.row.path);
-                    } else {
-                        kept_back = None;
-                        if found.verdict == Verdict::Matched {
-                            matched.push(rows.len());
-                        }
-                        rows.push(found.row);
-                    }
+                    after.clone_from(&found.after);
+                    kept_back = ready.add(found);
                 }
             }
             slot.taken += until;
             self.entries = self.entries.saturating_sub(until);
             self.is_cursor_new |= until > 0;
             if !is_whole {
-                let last = kept_back.as_ref().or_else(|| rows.last().map(|row| &row.path));
+                let last = kept_back.as_ref().or_else(|| ready.rows.last().map(|row| &row.path));
                 if let (true, Some(path)) = (until > 0, last) {
                     self.cursor.root = slot.root;
                     self.cursor.after = after.unwrap_or_else(|| done_with(path));
@@ -197,11 +196,62 @@ impl State {
             self.slots.pop_front();
             self.first += 1;
         }
-        Ready { rows, matched }
+        ready
+    }
+
+    /// Takes everything that is finished, in walk order, past the entries that are not, and at most `left` rows. The
+    /// cursor stays where it is: no run goes on from here.
+    pub(super) fn take_finished(&mut self, left: usize) -> Ready {
+        let mut ready = Ready::default();
+        let outcomes = self.slots.drain(..).flat_map(|slot| slot.outcomes).flatten();
+        for outcome in outcomes {
+            if leaves(&outcome) && ready.rows.len() >= left {
+                ready.is_over = true;
+                break;
+            }
+            tally::add(&mut self.cursor.footer, &outcome, &self.rules);
+            if let Outcome::Row(found) = outcome {
+                ready.add(*found);
+            }
+        }
+        ready
     }
 }
 
+impl Ready {
+    /// Adds a row; gives its path back where the row does not leave.
+    fn add(&mut self, found: Found) -> Option<Vec<u8>> {
+        if found.verdict == Verdict::Unmatched {
+            return Some(found.row.path);
+        }
+        if found.verdict == Verdict::Matched {
+            self.matched.push(self.rows.len());
+        }
+        self.rows.push(found.row);
+        None
+    }
+}
+
+/// Returns whether an outcome is a row that leaves.
+fn leaves(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Row(found) if found.verdict != Verdict::Unmatched)
+}
+
 impl Slot {
+    /// Returns how many of the first `done` outcomes have no more than `left` rows that leave.
+    fn allowed(&self, done: usize, mut left: usize) -> usize {
+        if left >= done {
+            return done;
+        }
+        let is_beyond = |outcome: &Option<Outcome>| {
+            let leaves = outcome.as_ref().is_some_and(leaves);
+            let is_beyond = leaves && left == 0;
+            left = left.saturating_sub(usize::from(leaves));
+            is_beyond
+        };
+        self.outcomes.iter().take(done).position(is_beyond).unwrap_or(done)
+    }
+
     /// Returns how many of the first `ready` outcomes end with a row.
     fn last_row(&self, ready: usize) -> usize {
         let is_row = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Row(_)));
