@@ -15,6 +15,7 @@ use tracing::{error, warn};
 use crate::core::{Core, lock};
 use crate::intake::is_over;
 use crate::journal::{Collection, JournalError, Step};
+use crate::progress::{self, Reports};
 use crate::runner::{self, Run};
 use crate::session::Stop;
 use crate::session::live::LiveSession;
@@ -190,6 +191,8 @@ impl Core {
         if says_at_once && !was_running {
             self.journal.put_status(&self.status(request, State::Started, "", ""))?;
         }
+        let is_watched = collection.is_directed && matches!(task.work, Work::Hunt(_));
+        let reports = Reports::new(task.progress_s(), is_watched, Instant::now());
         let stalls = watchdog::taken(collection.figures.profiles.len());
         let is_polite = matches!(task.work, Work::Hunt(_));
         let (journal, agent) = (Arc::clone(&self.journal), self.agent.clone());
@@ -203,7 +206,7 @@ impl Core {
             task,
             session: Arc::new(session),
             is_told: (says_at_once || was_running).into(),
-            progress_at: Mutex::new(Instant::now()),
+            reports: Mutex::new(reports),
             watch: Mutex::new(Watch::new(Instant::now(), stalls)),
             is_being_profiled: false.into(),
             moved: Mutex::new(((0, 0), Instant::now())),
@@ -293,7 +296,7 @@ impl Core {
         }
     }
 
-    /// Tells of collections that run: `started` on a broadcast, progress where it was asked for.
+    /// Tells of collections that run: `started` on a broadcast, and how far they are.
     fn tell(self: &Arc<Self>) {
         let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
         for run in runs {
@@ -303,21 +306,7 @@ impl Core {
             if age >= TELL_AFTER && !run.is_told.swap(true, Ordering::Relaxed) {
                 self.tell_or_warn(&self.status(request, State::Started, "", ""));
             }
-            let progress_s = run.task.progress_s();
-            let every = Duration::from_secs(progress_s.max(1).into());
-            let mut told = lock(&run.progress_at);
-            if progress_s > 0 && told.elapsed() >= every {
-                *told = Instant::now();
-                drop(told);
-                let mut status = self.status(request, State::Progress, "", "");
-                let (progress, ..) = run.session.snapshot();
-                let mut files = run.session.files_so_far();
-                files.seen = files.seen.max(progress.seen);
-                files.hashed = files.hashed.max(progress.hashed);
-                files.bytes_read = files.bytes_read.max(progress.bytes);
-                status.footer = Some(run.session.footer(Some(files)));
-                self.tell_or_warn(&status);
-            }
+            progress::report(self, &run);
         }
     }
 

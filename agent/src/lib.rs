@@ -28,6 +28,7 @@ mod memory;
 pub mod once;
 mod outbox;
 pub mod policy;
+mod progress;
 mod reader;
 pub mod run;
 pub mod runner;

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::collectors::{CollectError, file_hash, profile};
 use crate::core::Core;
+use crate::progress::Reports;
 use crate::session::live::LiveSession;
 use crate::session::{Session, Stop};
 use crate::task::{Task, Work};
@@ -43,7 +44,7 @@ pub(crate) struct Run {
     pub(crate) session: Arc<LiveSession>,
     /// `started` was said, now or before a restart.
     pub(crate) is_told: AtomicBool,
-    pub(crate) progress_at: std::sync::Mutex<Instant>,
+    pub(crate) reports: std::sync::Mutex<Reports>,
     pub(crate) watch: std::sync::Mutex<Watch>,
     pub(crate) is_being_profiled: AtomicBool,
     /// What was last seen of its progress, entries and bytes, and since when it is the same.

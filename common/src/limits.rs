@@ -111,6 +111,10 @@ limits! {
     DESCRIPTORS_SCARCE: u64 = 512, "it is slower on files that are not in memory";
     /// Hunts that were given up because their threads do not come back from the kernel, until they do.
     STUCK_HUNTS_MAX: u64 = 4, "further hunts are declined: stuck, until the agent is started again";
+    /// A hunt that an agent was asked for directly reports how far it is after so long.
+    PROGRESS_FIRST_MS: u64 = 1_000, "not a bound: the rhythm; others report by telemetry";
+    /// It reports again so often.
+    PROGRESS_EVERY_MS: u64 = 3_000, "not a bound: the rhythm; of a run one report waits in the outbox, the newest";
     /// Hunts that run at once on an agent.
     HUNT_LANES: usize = 2, "further hunts wait in the journal, state queued";
     /// Profiles that run at once on an agent.

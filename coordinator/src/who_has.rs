@@ -58,12 +58,7 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
             let host = run.host().unwrap_or(host);
             let hunt = request.id.to_string();
             scan.agents.insert(agent.clone());
-            reader.rows(
-                &request.id,
-                agent,
-                id,
-                |rows| Ok(scan.look(&hunt, agent, host, &rows)),
-            )?;
+            reader.rows(&request.id, agent, id, |rows| Ok(scan.look(&hunt, agent, host, &rows)))?;
             if scan.found.truncated {
                 return Ok(scan.end());
             }

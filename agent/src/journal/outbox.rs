@@ -92,6 +92,38 @@ impl Journal {
         Ok(())
     }
 
+    /// Journals how far a run is, in the place of its report `before`, if that was not sent yet. Returns the key of the new
+    /// one; `None` when the run is over: nothing may follow its final status.
+    pub fn put_progress(
+        &self,
+        status: &Status,
+        before: Option<i64>,
+    ) -> Result<Option<i64>, JournalError> {
+        let entries = [Entry::status(status)?];
+        let (key, gone) = self.write(|tx| {
+            let is_running = tx
+                .prepare_cached("SELECT 1 FROM collections WHERE request = ?1")?
+                .exists(params![status.request.as_bytes()])?;
+            if !is_running {
+                return Ok((None, None));
+            }
+            let gone: Option<i64> = tx
+                .prepare_cached("DELETE FROM outbox WHERE key = ?1 RETURNING length(body)")?
+                .query_row(params![before], |row| row.get(0))
+                .optional()?;
+            entries.iter().try_for_each(|entry| entry.insert(tx))?;
+            Ok((Some(tx.last_insert_rowid()), gone))
+        })?;
+        if let Some(bytes) = gone {
+            self.outbox_messages.fetch_sub(1, Ordering::Relaxed);
+            self.outbox_bytes.fetch_sub(bytes.unsigned_abs(), Ordering::Relaxed);
+        }
+        if key.is_some() {
+            self.counted(&entries);
+        }
+        Ok(key)
+    }
+
     /// Returns the first message after `after` that is not in `except`: of the statuses, or of the chunks.
     pub fn outbox_next(
         &self,

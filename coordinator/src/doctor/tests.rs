@@ -141,7 +141,8 @@ fn agents_are_named_for_what_is_wrong_with_each() {
     assert!(check(&found, "silent").1.contains("the coordinator has no broker"));
     let found = examined(&reader, None, &broker(), later).unwrap();
     assert_eq!(check(&found, "clones").0, Verdict::Bad, "not yet");
-    let found = examined(&reader, None, &broker(), now.plus_ms(CLONE_SHOWN_MS_MAX + 1_000)).unwrap();
+    let found =
+        examined(&reader, None, &broker(), now.plus_ms(CLONE_SHOWN_MS_MAX + 1_000)).unwrap();
     assert_eq!(check(&found, "clones").0, Verdict::Ok, "both are gone");
 }
 

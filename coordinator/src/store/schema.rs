@@ -99,8 +99,18 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES, attempts::TABLES, instances::TABLES].as_slice(),
-        2 => &[FROM_2, curves::TABLES, lists::TABLES, FROM_4, attempts::TABLES, attempts::FILL, instances::TABLES],
+        0 => {
+            [TABLES, curves::TABLES, lists::TABLES, attempts::TABLES, instances::TABLES].as_slice()
+        }
+        2 => &[
+            FROM_2,
+            curves::TABLES,
+            lists::TABLES,
+            FROM_4,
+            attempts::TABLES,
+            attempts::FILL,
+            instances::TABLES,
+        ],
         3 => &[lists::TABLES, FROM_4, attempts::TABLES, attempts::FILL, instances::TABLES],
         4 => &[FROM_4, attempts::TABLES, attempts::FILL, instances::TABLES],
         VERSION => return Ok(()),

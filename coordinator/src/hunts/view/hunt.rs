@@ -6,7 +6,7 @@ use common::clock::Timestamp;
 use common::ids::AgentId;
 use common::request::hunt::HuntStart;
 use common::request::ioc::IocList;
-use common::result::Footer;
+use common::result::{CollectionSample, FilesFooter, Footer};
 
 use super::{Whole, exit_code};
 use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
@@ -57,21 +57,16 @@ impl Whole {
         let mut sum = Progress::default();
         for (agent, part) in self.parts() {
             let run = part.counting();
-            let footer = run.and_then(|(_, run)| run.last.as_ref()?.footer.as_ref());
-            if let Some(footer) = footer {
-                let files = footer.files.clone().unwrap_or_default();
-                add(&mut sum.seen, files.seen);
-                add(&mut sum.files, files.hashed.saturating_add(files.cached));
-                add(&mut sum.matched, files.matched);
-                add(&mut sum.bytes, files.bytes_read);
-                add(&mut sum.cpu_ms, footer.cpu_user_ms.saturating_add(footer.cpu_system_ms));
-                add(&mut sum.throttled_ms, footer.throttled_ms);
-            } else if let Some(sample) = self.sample(agent) {
-                add(&mut sum.seen, sample.seen);
-                add(&mut sum.files, sample.hashed);
-                add(&mut sum.bytes, sample.bytes);
-                add(&mut sum.cpu_ms, sample.cpu_ms);
-                add(&mut sum.throttled_ms, sample.throttled_ms);
+            let is_live = run.is_none_or(|(_, run)| run.last.is_none());
+            let sample = self.sample(agent).filter(|_| is_live);
+            let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
+            add(&mut sum.seen, done.seen);
+            add(&mut sum.files, done.hashed.saturating_add(done.cached));
+            add(&mut sum.matched, done.matched);
+            add(&mut sum.bytes, done.bytes);
+            add(&mut sum.cpu_ms, done.cpu_ms);
+            add(&mut sum.throttled_ms, done.throttled_ms);
+            if let Some(sample) = sample {
                 sum.files_per_s += rate(sample.hashed, sample.age_ms);
                 sum.mb_per_s += rate(sample.bytes, sample.age_ms) / 1e6;
             }
@@ -116,6 +111,7 @@ impl Whole {
         let sample = self.sample(agent).filter(|_| is_live);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         let volume = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)));
+        let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
         let path = sample.map_or(&files.slowest_path, |sample| &sample.path);
         CollectionView {
             hunt: self.request.id.to_string(),
@@ -136,8 +132,8 @@ impl Whole {
             first_row: volume.and_then(|stored| stored.first_row).map(Time::from),
             started: time(footer.started),
             ended: time(footer.ended),
-            seen: sample.map_or(files.seen, |sample| sample.seen),
-            hashed: sample.map_or(files.hashed, |sample| sample.hashed),
+            seen: done.seen,
+            hashed: done.hashed,
             matched: files.matched,
             unmatched: files.unmatched,
             uploaded: files.uploaded,
@@ -156,10 +152,9 @@ impl Whole {
             },
             mounts_skipped: files.mounts_skipped,
             bytes_hashed: files.bytes_hashed,
-            bytes_read: sample.map_or(files.bytes_read, |sample| sample.bytes),
-            cpu_ms: sample
-                .map_or(footer.cpu_user_ms.saturating_add(footer.cpu_system_ms), |s| s.cpu_ms),
-            throttled_ms: sample.map_or(footer.throttled_ms, |sample| sample.throttled_ms),
+            bytes_read: done.bytes,
+            cpu_ms: done.cpu_ms,
+            throttled_ms: done.throttled_ms,
             spent,
             resumed: footer.resumed,
             path: String::from_utf8_lossy(path).into_owned(),
@@ -174,6 +169,45 @@ fn add(sum: &mut u64, figure: u64) {
 
 fn total(counts: &BTreeMap<String, u64>) -> u64 {
     counts.values().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+/// What one part has done so far. An agent reports it in statuses and in telemetry, and no figure of a run ever goes back:
+/// of each the greater is the newer.
+#[derive(Debug, Default)]
+struct Done {
+    seen: u64,
+    hashed: u64,
+    cached: u64,
+    matched: u64,
+    bytes: u64,
+    cpu_ms: u64,
+    throttled_ms: u64,
+}
+
+impl Done {
+    fn new(footer: Option<&Footer>, sample: Option<&CollectionSample>) -> Self {
+        let mut done = footer.map_or_else(Self::default, |footer| {
+            let files = footer.files.as_ref();
+            let figure = |of: fn(&FilesFooter) -> u64| files.map_or(0, of);
+            Self {
+                seen: figure(|files| files.seen),
+                hashed: figure(|files| files.hashed),
+                cached: figure(|files| files.cached),
+                matched: figure(|files| files.matched),
+                bytes: figure(|files| files.bytes_read),
+                cpu_ms: footer.cpu_user_ms.saturating_add(footer.cpu_system_ms),
+                throttled_ms: footer.throttled_ms,
+            }
+        });
+        if let Some(sample) = sample {
+            done.seen = done.seen.max(sample.seen);
+            done.hashed = done.hashed.max(sample.hashed);
+            done.bytes = done.bytes.max(sample.bytes);
+            done.cpu_ms = done.cpu_ms.max(sample.cpu_ms);
+            done.throttled_ms = done.throttled_ms.max(sample.throttled_ms);
+        }
+        done
+    }
 }
 
 fn shown(footer: &Footer) -> Spent {

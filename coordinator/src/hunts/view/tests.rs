@@ -1,5 +1,6 @@
 use common::ids::{FleetId, JournalId, KeyId, RequestId};
 use common::limits::FINISHING_MS_MAX;
+use common::request::hunt::{FILE_HASH, FileHash, HuntStart};
 use common::request::target::Target;
 use common::request::{Kind, Limits, Sealed};
 use common::result::{FilesFooter, Footer, ProfileFooter, State, Status};
@@ -129,4 +130,23 @@ fn a_profile_is_finishing_until_each_of_its_kinds_is_put_together() {
     }
     assert_eq!(phase(&whole), Phase::Cancelled, "what was sampled before is delivered");
     assert_eq!(phase(&ended(State::Declined, Footer::default())), Phase::Declined);
+}
+
+#[test]
+fn a_running_hunt_shows_what_its_agents_have_reported_so_far() {
+    let files = FilesFooter { seen: 70, hashed: 60, bytes_read: 5_000, ..FilesFooter::default() };
+    let footer = Footer { files: Some(files), cpu_user_ms: 9, ..Footer::default() };
+    let mut whole = ended(State::Progress, footer);
+    let start = HuntStart {
+        revision: 0,
+        artifact: FILE_HASH.to_owned(),
+        file_hash: FileHash::default(),
+        spread_s: 0,
+        progress_s: 0,
+        on_stall_s: 0,
+    };
+    whole.body.args = ByteBuf::from(common::wire::encode(&start).unwrap());
+    let progress = whole.hunt().unwrap().progress;
+    assert_eq!((progress.seen, progress.files, progress.bytes), (70, 60, 5_000));
+    assert_eq!(progress.cpu_ms, 9);
 }
