@@ -195,18 +195,18 @@ async fn declare(channel: &Channel, name: &str, is_look: bool) -> lapin::Result<
 }
 
 async fn declare_exchange(channel: &Channel, name: &str, is_look: bool) -> lapin::Result<()> {
-    let options = ExchangeDeclareOptions {
-        passive: is_look,
-        auto_delete: !is_look,
-        ..ExchangeDeclareOptions::default()
-    };
-    let kind = ExchangeKind::Fanout;
+    let options = ExchangeDeclareOptions { passive: is_look, ..ExchangeDeclareOptions::default() };
+    let (kind, none) = (ExchangeKind::Fanout, FieldTable::default());
     #[expect(
         clippy::disallowed_methods,
-        reason = "the door; of a kind that no exchange of ours has"
+        reason = "the door; of a kind that no exchange of ours has, so that only a new one is made"
     )]
-    let answer = channel.exchange_declare(short(name)?, kind, options, FieldTable::default());
-    answer.await
+    channel.exchange_declare(short(name)?, kind, options, none).await?;
+    if is_look {
+        return Ok(());
+    }
+    let options = ExchangeDeleteOptions { if_unused: true, ..ExchangeDeleteOptions::default() };
+    channel.exchange_delete(short(name)?, options).await
 }
 
 async fn consume(channel: &Channel, name: &str, start: Start) -> lapin::Result<()> {

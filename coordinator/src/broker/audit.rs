@@ -10,6 +10,7 @@ mod run;
 
 use common::amqp::LinkConfig;
 use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::alarms;
 use super::apply::Roster;
@@ -87,11 +88,13 @@ pub fn audit(
     if let Some(reason) = alarms::blocks(management)? {
         return Err(AuditError::Blocked(reason));
     }
-    guest::sweep(management)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(AuditError::Runtime)?;
+    // Before there is anything to clean up.
+    let mut stop = runtime.block_on(async { Stop::listen() }).map_err(AuditError::Runtime)?;
+    guest::sweep(management)?;
     let mut findings = Vec::new();
     for group in groups(management, roster)? {
         findings.extend(group.findings());
@@ -99,7 +102,7 @@ pub fn audit(
         let probed = runtime.block_on(async {
             tokio::select! {
                 probed = Box::pin(run::probe(link, &guest, &group, version.major)) => probed,
-                () = interrupted() => Err(AuditError::Interrupted),
+                () = stop.asked() => Err(AuditError::Interrupted),
             }
         });
         // Its connections are closed with it, whatever state they are in.
@@ -109,14 +112,23 @@ pub fn audit(
     Ok(Report { broker: version.text, findings })
 }
 
-/// Resolves at ctrl-c or SIGTERM.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// Ctrl-c and SIGTERM, which from the first on no longer end the process by themselves.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves when one of them has come.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
