@@ -100,8 +100,7 @@ impl Place {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| StoreError::File { path, source })?;
         }
-        let place =
-            Self { folder: folder.to_owned(), lists: Arc::default(), unreadable: Arc::default() };
+        let place = Self::at(folder);
         schema::prepare(&mut place.connect()?)?;
         Ok(place)
     }
@@ -110,7 +109,11 @@ impl Place {
     pub fn existing(folder: &Path) -> Result<Option<Self>, StoreError> {
         let path = folder.join("muster.sqlite");
         let is_there = path.try_exists().map_err(|source| StoreError::File { path, source })?;
-        Ok(is_there.then(|| Self { folder: folder.to_owned(), lists: Arc::default() }))
+        Ok(is_there.then(|| Self::at(folder)))
+    }
+
+    fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), lists: Arc::default(), unreadable: Arc::default() }
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {

@@ -39,12 +39,10 @@ pub(super) async fn probe(
         let answer = timeout(WAIT, Box::pin(session.attempt(&probe.attempt))).await;
         let answer = match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(silent(probe.name, error)),
+            Ok(Err(error)) => return Err(silent(probe.name, &error)),
             Err(_) => {
-                return Err(silent(
-                    probe.name,
-                    format!("no answer within {AUDIT_PROBE_MS_MAX} ms"),
-                ));
+                let cause = format!("no answer within {AUDIT_PROBE_MS_MAX} ms");
+                return Err(silent(probe.name, &cause));
             }
         };
         findings.push(judge(&probe, answer, group, major));
@@ -55,12 +53,12 @@ pub(super) async fn probe(
     Ok(findings)
 }
 
-fn silent(probe: &'static str, cause: impl ToString) -> AuditError {
+fn silent(probe: &'static str, cause: &impl ToString) -> AuditError {
     AuditError::Silent { probe, cause: cause.to_string() }
 }
 
 async fn connect(link: &mut Link) -> Result<Session, AuditError> {
-    Box::pin(link.connect_once()).await.map_err(|error| silent("connect", error))
+    Box::pin(link.connect_once()).await.map_err(|error| silent("connect", &error))
 }
 
 fn judge(probe: &Probe, answer: Answer, group: &Group, major: u32) -> Finding {
@@ -103,7 +101,7 @@ async fn connections(link: &mut Link, group: &Group) -> Result<Finding, AuditErr
     for _ in 0..=AGENT_CONNECTIONS_MAX {
         match Box::pin(link.connect_once()).await {
             Ok(session) => open.push(session),
-            Err(error) if open.is_empty() => return Err(silent(name, error)),
+            Err(error) if open.is_empty() => return Err(silent(name, &error)),
             Err(error) => {
                 refusal = Some(error);
                 break;
