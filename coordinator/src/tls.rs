@@ -3,6 +3,7 @@
 //! With `common::tls` the only door to rustls.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Why certificate and key cannot be served.
@@ -118,8 +121,8 @@ impl Identity {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Returns what shakes hands with clients.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.0))
+    /// Shakes hands with a client.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        TlsAcceptor::from(Arc::clone(&self.0)).accept(stream).await
     }
 }

@@ -19,7 +19,6 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use self::connections::Connections;
@@ -42,8 +41,8 @@ pub async fn serve(tcp: TcpListener, identity: Option<&Identity>, router: Router
                     connections.make_room(from.ip());
                     let standing = Arc::new(Standing::default());
                     let router = router.clone().layer(Extension(Arc::clone(&standing)));
-                    let acceptor = identity.map(Identity::acceptor);
-                    let task = tasks.spawn(connection(stream, from, acceptor, router));
+                    let identity = identity.cloned();
+                    let task = tasks.spawn(connection(stream, from, identity, router));
                     connections.add(task, from.ip(), standing);
                 }
                 Err(error) => {
@@ -71,15 +70,15 @@ fn room(descriptors: u64) -> usize {
 async fn connection(
     stream: TcpStream,
     from: SocketAddr,
-    acceptor: Option<TlsAcceptor>,
+    identity: Option<Identity>,
     router: Router,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%from, %error, "answers may come late");
     }
-    let Some(acceptor) = acceptor else { return http(stream, from, router).await };
+    let Some(identity) = identity else { return http(stream, from, router).await };
     let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);
-    match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+    match tokio::time::timeout(limit, identity.accept(stream)).await {
         Ok(Ok(stream)) => http(stream, from, router).await,
         Ok(Err(error)) => debug!(%from, %error, "no TLS handshake"),
         Err(_) => debug!(%from, "the TLS handshake took too long"),
