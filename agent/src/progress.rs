@@ -60,7 +60,7 @@ pub(crate) fn report(core: &Core, run: &Run) {
     match core.journal.put_progress(&status, reports.last) {
         Ok(last) => reports.last = last,
         Err(problem) => {
-            warn!(%request, error = %problem, "a report of progress was not journalled")
+            warn!(%request, error = %problem, "a report of progress was not journalled");
         }
     }
 }

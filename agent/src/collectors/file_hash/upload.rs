@@ -59,11 +59,6 @@ impl Uploads {
         Ok(())
     }
 
-    /// Counts a file whose sending the end of the collection cut short.
-    pub(super) fn give_up(&self, footer: &mut FilesFooter) {
-        *footer.not_uploaded.entry(ENDED.to_owned()).or_default() += 1;
-    }
-
     /// Returns why a file was not sent, if it was not.
     fn one(
         &mut self,
@@ -105,6 +100,11 @@ impl Uploads {
         }
         Ok(None)
     }
+}
+
+/// Counts a file whose sending the end of the collection cut short.
+pub(super) fn give_up(footer: &mut FilesFooter) {
+    *footer.not_uploaded.entry(ENDED.to_owned()).or_default() += 1;
 }
 
 /// Opens the file of a row again; tries for a while where there is no descriptor.

@@ -18,7 +18,7 @@ use super::boxes::Boxes;
 use super::delivery::Parcel;
 use super::stream::Stream;
 use super::tally;
-use super::upload::Uploads;
+use super::upload::{self, Uploads};
 use crate::collectors::CollectError;
 use crate::session::{Cursor, Progress, Session, Stop};
 
@@ -277,7 +277,7 @@ impl Window {
                 Ok(()) => {}
                 Err(Stop::Shutdown) => return Err(Stop::Shutdown),
                 Err(stop) => {
-                    uploads.give_up(footer);
+                    upload::give_up(footer);
                     ended = ended.and(Err(stop));
                 }
             }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Whether the workers have come back.
 #[derive(Debug, Default)]
 pub(super) struct Over {
-    is_over: AtomicBool,
+    are_back: AtomicBool,
     beat: Mutex<()>,
     ended: Condvar,
 }
@@ -47,18 +47,18 @@ impl Window {
     /// Notes that all workers have come back.
     pub(in crate::collectors::file_hash) fn workers_ended(&self) {
         let beat = self.over.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        self.over.is_over.store(true, Ordering::Relaxed);
+        self.over.are_back.store(true, Ordering::Relaxed);
         self.over.ended.notify_all();
         drop(beat);
     }
 
     /// Waits for a beat; returns whether all workers have come back.
     fn wait_for_workers(&self) -> bool {
-        let is_working = |(): &mut ()| !self.over.is_over.load(Ordering::Relaxed);
+        let is_working = |(): &mut ()| !self.over.are_back.load(Ordering::Relaxed);
         let beat = self.over.beat.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.over.ended.wait_timeout_while(beat, BEAT, is_working);
         drop(waited);
-        self.over.is_over.load(Ordering::Relaxed)
+        self.over.are_back.load(Ordering::Relaxed)
     }
 
     /// Returns why the collection ends before its end, if it does.

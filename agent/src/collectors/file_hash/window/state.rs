@@ -32,6 +32,7 @@ const ROWS_MAX: usize = 1_024;
 
 /// Everything between the oldest that is not done and the newest that is taken.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the window")]
 pub(super) struct State {
     slots: VecDeque<Slot>,
     /// Number of the first slot.
