@@ -237,7 +237,7 @@ fn a_blocked_broker_is_the_cause_and_not_the_agents() {
     let blockage = Blockage { reason: "low on disk on a".into(), since: Some(now), until: None };
     let look = look(&["a-1", "a-2"]);
     let seen = Seen { link: &link, blockage: Some(&blockage), look: &look, settings: Some(&[]) };
-    let found = examined(&reader, None, &seen, later).unwrap();
+    let found = doctor(&reader, None, &seen, later).unwrap();
     let blocked = "the broker blocks publishers: low on disk on a";
     assert_eq!(check(&found, "broker"), (Verdict::Bad, blocked.to_owned()));
     let (_, silent) = check(&found, "silent");
@@ -247,7 +247,7 @@ fn a_blocked_broker_is_the_cause_and_not_the_agents() {
     // One that was silent before is silent for another reason.
     let late = Blockage { since: Some(later), ..blockage };
     let seen = Seen { link: &link, blockage: Some(&late), look: &look, settings: Some(&[]) };
-    let found = examined(&reader, None, &seen, later).unwrap();
+    let found = doctor(&reader, None, &seen, later).unwrap();
     assert!(check(&found, "silent").1.starts_with("1 agents"));
 }
 
@@ -265,7 +265,7 @@ fn queues_that_are_full_unread_or_gone_are_named() {
         let mut look = look(agents);
         look.found.as_mut().unwrap().shared.push(rows);
         let seen = Seen { link: &link, blockage: None, look: &look, settings: Some(&[]) };
-        examined(&reader, None, &seen, now).unwrap()
+        doctor(&reader, None, &seen, now).unwrap()
     };
     let found = find(rows.clone(), &["a-1"]);
     assert_eq!(check(&found, "queues").0, Verdict::Ok);
@@ -290,7 +290,7 @@ fn a_line_that_the_broker_lacks_is_quoted() {
     let line = "max_message_size = 1".to_owned();
     let advice = [Advice { file: "rabbitmq.conf", line, why: "it is needed".into() }];
     let seen = Seen { link: &link, blockage: None, look: &look, settings: Some(&advice) };
-    let found = examined(&reader, None, &seen, now).unwrap();
+    let found = doctor(&reader, None, &seen, now).unwrap();
     let expected = "`max_message_size = 1` in rabbitmq.conf: it is needed";
     assert_eq!(check(&found, "broker_settings"), (Verdict::Warn, expected.to_owned()));
 }

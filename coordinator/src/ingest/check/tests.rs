@@ -225,6 +225,9 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
             reason: "é".repeat(limits::TEXT_BYTES_MAX),
             chunks: Some(0),
             footer: Some(Footer { files: Some(files), ..Footer::default() }),
+            host: String::new(),
+            machine: None,
+            instance: None,
         };
         let routing_key = key("status", "web-1-ab12");
         let outside = Outside {

@@ -37,6 +37,9 @@ fn status(request: u8, journal: u8) -> Write {
         reason: String::new(),
         chunks: Some(1),
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     }))
 }
 

@@ -84,6 +84,9 @@ fn status(n: u8, state: State) -> Status {
         reason: String::new(),
         chunks: Some(1),
         footer: Some(Footer::default()),
+        host: String::new(),
+        machine: None,
+        instance: None,
     }
 }
 
@@ -172,9 +175,9 @@ fn shown(reader: &Reader) -> Shown {
     let now = Clock::system().now();
     let agents = reader.agents().unwrap();
     let hunts = reader.requests("hunt.start").unwrap();
-    let views = listed(reader, hunts, now, Whole::hunt).unwrap();
+    let views = listed(reader, hunts, now, |whole| whole.hunt()).unwrap();
     let profiles = reader.hunts_with_profiles().unwrap();
-    listed(reader, profiles, now, Whole::profile).unwrap();
+    listed(reader, profiles, now, |whole| whole.profile()).unwrap();
     let whole = Whole::read(reader, reader.request(&hunt()).unwrap().unwrap(), now).unwrap();
     whole.files(reader).unwrap();
     let mut rows = 0;
