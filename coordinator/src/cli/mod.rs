@@ -14,6 +14,7 @@ pub mod failure;
 mod hunt;
 mod init;
 mod keys;
+mod listed;
 pub mod parse;
 mod private;
 mod profile;

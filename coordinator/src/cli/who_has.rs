@@ -1,11 +1,13 @@
 //! `muster who-has`: which agents hold a file with one of these digests.
 
+use common::hex;
 use common::request::hunt::HashKind;
 use serde_json::Value;
 
 use super::Context;
 use super::args::WhoHas;
 use super::failure::{Exit, Failure};
+use super::listed;
 use crate::output::listing::field;
 use crate::output::{Column, Show};
 
@@ -26,8 +28,9 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn run(context: &Context, flags: &WhoHas) -> Result<Exit, Failure> {
-    let hashes: Vec<String> =
-        flags.hashes.iter().map(|hash| digest(hash)).collect::<Result<_, _>>()?;
+    let hashes: Vec<Vec<String>> =
+        flags.hashes.iter().map(|hash| digests(hash)).collect::<Result<_, _>>()?;
+    let hashes = hashes.concat();
     let client = context.client()?;
     let mut rows = Vec::new();
     for part in hashes.chunks(PART) {
@@ -53,28 +56,37 @@ fn is_used(rows: &[Value], column: &Column) -> bool {
         || rows.iter().any(|row| !field(row, column.field).is_null())
 }
 
-/// Checks one digest by its length.
-fn digest(text: &str) -> Result<String, Failure> {
-    let lower = text.trim().to_ascii_lowercase();
-    let is_hex = lower.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_hex && HashKind::ALL.iter().any(|kind| lower.len() == 2 * kind.bytes()) {
-        return Ok(lower);
-    }
-    let cause = format!(
-        "{:?} is not 32, 40, 64 or 128 hexadecimal digits",
-        text.chars().take(80).collect::<String>()
-    );
-    let fix = "give md5, sha1, sha256, sha512 or blake3 in hexadecimal";
-    Err(Failure::usage("this is not a digest", cause, fix))
+/// Reads the digests of an argument, in any form that a list of hashes may have.
+fn digests(text: &str) -> Result<Vec<String>, Failure> {
+    let found = listed::of_text(text).map_err(|unclear| {
+        let shown: String = unclear.text.chars().take(80).collect();
+        let next = "give md5, sha1, sha256, sha512 or blake3 in hexadecimal";
+        Failure::usage("this is not a digest", format!("{shown:?}: {}", unclear.why), next)
+    })?;
+    Ok(found.into_iter().map(|(_, digest)| hex::encode(&digest)).collect())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn digests_are_checked() {
-        assert_eq!(super::digest(&"AB".repeat(32)).unwrap(), "ab".repeat(32));
-        assert_eq!(super::digest(&"ab".repeat(64)).unwrap().len(), 128);
-        assert!(super::digest("abcd").is_err());
-        assert!(super::digest(&"zz".repeat(32)).is_err());
+    fn digests_are_read_as_lists_hold_them() {
+        let digest = "ab".repeat(32);
+        for text in [
+            digest.to_uppercase(),
+            format!("sha256:{digest}"),
+            format!("SHA-256={digest}"),
+            format!("blake3:{digest}"),
+            format!("0x{digest}"),
+            format!(" {digest}\n"),
+        ] {
+            assert_eq!(super::digests(&text).unwrap(), [digest.as_str()], "{text}");
+        }
+        assert_eq!(super::digests(&"ab".repeat(64)).unwrap()[0].len(), 128);
+        let two = format!("{digest}\n{}", "cd".repeat(16));
+        assert_eq!(super::digests(&two).unwrap(), [digest.clone(), "cd".repeat(16)]);
+        for bad in ["abcd", "", &"zz".repeat(32), &digest[1..], &format!("md5:{digest}")] {
+            let failure = super::digests(bad).unwrap_err();
+            assert_eq!(failure.exit, super::Exit::Usage, "{bad}");
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! Lists of hashes as people keep them: one a line, what a sum program prints, a CSV; and what they weigh on the wire.
+//! The list of hashes of a hunt: read from files or stdin, and what it weighs on the wire.
 
-mod line;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use common::hex;
 use common::limits;
 use common::request::hunt::{HashKind, HuntStart};
 use common::request::ioc::{IocList, PART_WIDTH, WIDTH_MIN};
@@ -16,14 +16,16 @@ use common::request::{Bundle, Kind, sign};
 use common::wire;
 use serde_bytes::ByteBuf;
 
-use self::line::{Columns, Line};
 use crate::cli::client::Client;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::listed::{Digest, Line, Reader, Unclear};
 use crate::cli::{Context, agents};
-use crate::output::{Out, units};
+use crate::output::{Out, escape, units};
 
 /// Characters of a line that an error shows.
-const SHOWN_CHARS: usize = 60;
+const SHOWN_CHARS: usize = 80;
+/// Lines without a hash that are named.
+const SKIPPED_SHOWN: usize = 10;
 
 /// A list that is sent in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +41,27 @@ pub(super) struct Hashes {
     of: BTreeMap<HashKind, Vec<Vec<u8>>>,
     read: usize,
     doubles: usize,
-    bad_lines: usize,
+    /// How many lines were left out, and the first of them.
+    skipped: usize,
+    skipped_first: Vec<String>,
 }
 
 impl Hashes {
-    /// Reads files. A line that holds no hash ends it, unless such lines are to be left out.
+    /// Reads files; `-` is stdin. A line that cannot be taken ends it; one without a hash is left out where such lines
+    /// are to be skipped.
     pub(super) fn read(paths: &[PathBuf], skips_bad: bool) -> Result<Self, Failure> {
+        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+            let next = "give --ioc - once";
+            return Err(Failure::usage("stdin is named twice", "it can be read once", next));
+        }
         let mut hashes = Self::default();
         for path in paths {
-            let file = File::open(path).map_err(|e| Failure::file("read", path, &e))?;
-            hashes.add(path, BufReader::new(file), skips_bad)?;
+            if is_stdin(path) {
+                hashes.add(Path::new("stdin"), io::stdin().lock(), skips_bad)?;
+            } else {
+                let file = File::open(path).map_err(|e| Failure::file("read", path, &e))?;
+                hashes.add(path, BufReader::new(file), skips_bad)?;
+            }
         }
         for digests in hashes.of.values_mut() {
             digests.sort_unstable();
@@ -111,8 +124,11 @@ impl Hashes {
         if self.doubles > 0 {
             said.push(format!("{} came more than once", number(self.doubles)));
         }
-        if self.bad_lines > 0 {
-            said.push(format!("lines without a hash, left out: {}", number(self.bad_lines)));
+        if self.skipped > 0 {
+            let more = if self.skipped > self.skipped_first.len() { ", …" } else { "" };
+            let first = self.skipped_first.join(", ");
+            let count = number(self.skipped);
+            said.push(format!("lines without a hash, left out: {count} ({first}{more})"));
         }
         let is_cut = |list: &IocList| list.width() != list.kind.bytes();
         if packed.is_empty() {
@@ -122,41 +138,39 @@ impl Hashes {
             said.push(format!("compared by their first {WIDTH_MIN} bytes, so that all fit"));
         }
         out.note(&said.join("; "));
+        for kind in self.of.iter().filter(|(kind, of)| holds_empty(**kind, of)).map(|(k, _)| k) {
+            out.note(&format!(
+                "warning: the list holds the {} of the empty file: every empty file will match",
+                kind.as_str()
+            ));
+        }
     }
 
     fn count(&self) -> usize {
         self.of.values().map(Vec::len).sum()
     }
 
-    fn add(
-        &mut self,
-        path: &Path,
-        mut reader: impl BufRead,
-        skips_bad: bool,
-    ) -> Result<(), Failure> {
-        let mut columns = Columns::default();
-        let mut bytes = Vec::new();
-        for number in 1_u64.. {
-            bytes.clear();
-            let mut limited = reader.by_ref().take(limits::IOC_LINE_BYTES_MAX as u64 + 1);
-            let read = limited.read_until(b'\n', &mut bytes);
-            if read.map_err(|error| Failure::file("read", path, &error))? == 0 {
-                break;
-            }
-            let text = String::from_utf8_lossy(&bytes);
-            let is_long = bytes.len() > limits::IOC_LINE_BYTES_MAX;
-            match if is_long { Line::Bad } else { columns.read(&text) } {
+    fn add(&mut self, path: &Path, reader: impl BufRead, skips_bad: bool) -> Result<(), Failure> {
+        let unread = |error: io::Error| Failure::file("read", path, &error);
+        let mut lines = Reader::new(reader).map_err(unread)?;
+        while let Some((number, line)) = lines.next().map_err(unread)? {
+            match line {
                 Line::Hashes(found) => self.take(path, found)?,
                 Line::Nothing => {}
-                // Where a line that is too long ends is not known.
-                Line::Bad if skips_bad && !is_long => self.bad_lines += 1,
-                Line::Bad => return Err(bad_line(path, number, &text)),
+                Line::Unclear(unclear) if skips_bad && unclear.is_spare => {
+                    self.skipped += 1;
+                    if self.skipped_first.len() < SKIPPED_SHOWN {
+                        let name = escape::text(&path.to_string_lossy()).into_owned();
+                        self.skipped_first.push(format!("{name}:{number}"));
+                    }
+                }
+                Line::Unclear(unclear) => return Err(refused(path, number, &unclear)),
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, path: &Path, found: Vec<(HashKind, Vec<u8>)>) -> Result<(), Failure> {
+    fn take(&mut self, path: &Path, found: Vec<Digest>) -> Result<(), Failure> {
         self.read += found.len();
         if self.read > limits::IOC_HASHES_MAX {
             let most = units::count(limits::IOC_HASHES_MAX as u64);
@@ -179,11 +193,35 @@ fn pieces(list: &IocList) -> Vec<IocList> {
     list.digests.chunks(per_piece.max(1)).map(piece).collect()
 }
 
-fn bad_line(path: &Path, number: u64, text: &str) -> Failure {
-    let shown: String = text.trim_end().chars().take(SHOWN_CHARS).collect();
-    let what = format!("{}: line {number} holds no hash", path.display());
-    let next = "correct it, put a # before it, or leave such lines out with --ioc-skip-bad";
-    Failure::usage(what, format!("{shown:?}"), next)
+fn refused(path: &Path, number: u64, unclear: &Unclear) -> Failure {
+    let shown: String = unclear.text.chars().take(SHOWN_CHARS).collect();
+    let column = unclear.column;
+    let what = format!("{}: line {number} cannot be taken, at column {column}", path.display());
+    let next = if unclear.is_spare {
+        "correct it, put a # before it, or leave lines without a hash out with --ioc-skip-bad"
+    } else {
+        "correct it, or put a # before it; --ioc-skip-bad never leaves out a line that holds a hash"
+    };
+    Failure::usage(what, format!("{shown:?}: {}", unclear.why), next)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Returns whether sorted digests hold that of no bytes at all.
+fn holds_empty(kind: HashKind, digests: &[Vec<u8>]) -> bool {
+    let empty = match kind {
+        HashKind::Md5 => "d41d8cd98f00b204e9800998ecf8427e",
+        HashKind::Sha1 => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        HashKind::Sha256 => "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        HashKind::Sha512 => concat!(
+            "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce",
+            "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"
+        ),
+        HashKind::Blake3 => "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+    };
+    hex::decode(empty).is_some_and(|empty| digests.binary_search(&empty).is_ok())
 }
 
 /// Says what a hunt with a list weighs for the fleet, and asks where that is much.
