@@ -10,6 +10,7 @@ use crate::once::{self, OnceError, Trusted};
 use crate::{AgentError, policy::Policy};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use common::amqp::AmqpError;
+use common::escape;
 use common::ids::{AgentId, FleetId};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -154,8 +155,10 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
     let file = File::open(request)
         .map_err(|error| Usage(format!("cannot read {}\n  cause: {error}\n  try:   make one with `muster hunt seal … --out FILE`", request.display())))?;
     let mut out = io::stdout().lock();
-    let default = if out.is_terminal() { Output::Table } else { Output::Jsonl };
+    let is_screen = out.is_terminal();
+    let default = if is_screen { Output::Table } else { Output::Jsonl };
     let format = match output.unwrap_or(default) {
+        Output::Jsonl if is_screen => once::jsonl_on_screen,
         Output::Jsonl => once::jsonl,
         Output::Table => once::table,
     };
@@ -176,10 +179,10 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
         err,
         "{}{}",
         status.state.as_str(),
-        if code.is_empty() { String::new() } else { format!(": {code}: {reason}") }
+        if code.is_empty() { String::new() } else { format!(": {code}: {}", escape::text(reason)) }
     )?;
     if let Some(footer) = &status.footer {
-        writeln!(err, "{}", serde_json::to_string(footer)?)?;
+        writeln!(err, "{}", escape::json(&serde_json::to_string(footer)?))?;
     }
     Ok(once::exit_code(&status))
 }
@@ -216,7 +219,7 @@ struct Usage(String);
 /// Says what failed, why, and what to do next.
 pub fn complain(error: &anyhow::Error) {
     if !is_closed_pipe(error) {
-        drop(writeln!(io::stderr(), "error: {}", told(error)));
+        drop(writeln!(io::stderr(), "error: {}", escape::laid_out(&told(error))));
     }
 }
 

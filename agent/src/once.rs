@@ -174,18 +174,18 @@ pub fn exit_code(status: &Status) -> u8 {
     }
 }
 
+/// Writes a row as one JSON object of which a terminal obeys nothing.
+pub fn jsonl_on_screen(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
+    let mut line = Vec::new();
+    jsonl(row, &mut line)?;
+    text.extend_from_slice(common::escape::json(&String::from_utf8_lossy(&line)).as_bytes());
+    Ok(())
+}
+
 /// Writes a row as a line for people; what a file name may hold is escaped.
 pub fn table(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
     let digests = row.digests.iter().map(|(_, digest)| common::hex::encode(digest));
     let digests = digests.collect::<Vec<_>>().join(" ");
-    let path = String::from_utf8_lossy(&row.path);
-    let path: String = path.chars().flat_map(escaped).collect();
+    let path = common::escape::bytes(&row.path);
     writeln!(text, "{:<12} {:>12} {digests} {path}", row.status.as_str(), row.size)
-}
-
-/// Control and bidirectional characters as escapes, everything else as it is.
-fn escaped(c: char) -> Vec<char> {
-    let is_bidi =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if c.is_control() || is_bidi { c.escape_unicode().collect() } else { vec![c] }
 }

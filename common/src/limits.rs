@@ -77,6 +77,8 @@ limits! {
     IOC_HASHES_MAX: usize = 1_000_000, "the command line is refused: exit 64";
     /// Length of a line in such a file.
     IOC_LINE_BYTES_MAX: usize = 65_536, "the command line is refused: exit 64";
+    /// Size of a file with one secret: a password, a token.
+    SECRET_BYTES_MAX: usize = 4_096, "the file is refused: exit 64";
     /// What a request with a list of hashes may weigh, times its agents, before the operator is asked.
     IOC_FANOUT_BYTES_ASKED: u64 = 1_000_000_000, "a question on a terminal; elsewhere refused without --yes";
     /// Links that were followed on the way to one folder.

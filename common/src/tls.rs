@@ -104,6 +104,9 @@ pub enum Distrust {
     /// It is for other names.
     #[error("{0}")]
     WrongName(String),
+    /// It is that of an authority: signed by itself, as many recipes for a quick certificate make it.
+    #[error("its certificate is an authority's (CA:TRUE), which may not be a server's")]
+    IsAuthority,
     /// It has expired, is no server's, …
     #[error("{0}")]
     Other(String),
@@ -146,6 +149,8 @@ fn of_rustls(error: &rustls::Error) -> Option<Trouble> {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Distrust::WrongName(why.to_string())
         }
+        // The check of the chain has no name for it in this type.
+        _ if why.to_string().contains("CaUsedAsEndEntity") => Distrust::IsAuthority,
         _ => Distrust::Other(why.to_string()),
     };
     Some(Trouble::Distrust(distrust))

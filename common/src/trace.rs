@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::escape;
 use crate::limits::{LOG_RING_BYTES_MAX, LOG_RING_LINE_BYTES_MAX};
 
 /// The shape of a log line.
@@ -26,7 +27,8 @@ pub fn start(filter: &str, format: Format) {
     let quiet = |filter: &str| format!("{filter},{client}=off");
     let filter = if filter.contains(client) { filter.to_owned() } else { quiet(filter) };
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Tee);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Tee(format));
     let started = match format {
         Format::Text => builder.with_ansi(false).try_init(),
         Format::Json => builder.json().try_init(),
@@ -76,13 +78,14 @@ impl Ring {
     }
 }
 
-/// Writes to stderr and keeps what it wrote. Each call is one whole line.
-struct Tee;
+/// Writes to stderr and keeps what it wrote. Each call is one whole line. Fields may hold text from elsewhere: what a
+/// terminal would obey, and what would begin another line, is escaped.
+struct Tee(Format);
 
 impl Write for Tee {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         ring().keep(line);
-        io::stderr().write_all(line)?;
+        io::stderr().write_all(shown(line, self.0).as_bytes())?;
         Ok(line.len())
     }
 
@@ -91,9 +94,26 @@ impl Write for Tee {
     }
 }
 
+fn shown(line: &[u8], format: Format) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end_matches('\n');
+    match format {
+        Format::Text => escape::laid_out(&text.replace('\n', "\\n")).into_owned() + "\n",
+        Format::Json => escape::json(text).into_owned() + "\n",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_neither_paints_nor_begins_a_line() {
+        let line = "2026 WARN path=/a\u{1b}[2J\u{202e}b\n2026 ERROR forged\n".as_bytes();
+        let expected = "2026 WARN path=/a\\u{1b}[2J\\u{202e}b\\n2026 ERROR forged\n";
+        assert_eq!(shown(line, Format::Text), expected);
+        assert_eq!(shown("{\"a\":\"\u{9b}\"}\n".as_bytes(), Format::Json), "{\"a\":\"\\u009b\"}\n");
+    }
 
     #[test]
     fn the_ring_keeps_the_last_lines_and_no_more_than_its_room() {

@@ -5,12 +5,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::amqp::BrokerConfig;
+use common::address::{self, Address, AddressError};
+use common::amqp::{BrokerConfig, broker_address};
 use common::ids::FleetId;
 use common::limits::METRICS_AGENTS_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::tls::{Identity, TlsError};
+
+/// The port of the API.
+const PORT: u16 = 7411;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +59,8 @@ pub struct ConfigFile {
     pub reconnect_base_ms: Option<u64>,
     /// The broker's management API: `http://127.0.0.1:15672`.
     pub management_url: String,
-    /// Where agents find the broker when it is not where the coordinator finds it: `host:port`.
+    /// Where agents find the broker when it is not where the coordinator finds it: `host:port`, or `host` where the
+    /// port is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agents_broker: Option<String>,
     /// The broker.
@@ -145,7 +150,7 @@ impl Config {
     }
 
     /// Takes what a file in `folder` would say.
-    pub fn new(file: ConfigFile, folder: PathBuf) -> Result<Self, String> {
+    pub fn new(mut file: ConfigFile, folder: PathBuf) -> Result<Self, String> {
         let root = key(&file.root).ok_or("`root` is not 64 hexadecimal digits")?;
         for token in &file.tokens {
             key(&token.sha256)
@@ -153,6 +158,20 @@ impl Config {
         }
         if file.metrics.as_ref().is_some_and(|metrics| metrics.agents > METRICS_AGENTS_MAX) {
             return Err(format!("`agents` in [metrics] is more than {METRICS_AGENTS_MAX}"));
+        }
+        let named = |key: &str, why: String| format!("`{key}`: {why}");
+        let url = address::url(&file.management_url);
+        file.management_url = url.map_err(|why| named("management_url", why))?;
+        file.listen = listening(&file.listen).map_err(|why| named("listen", why))?;
+        for host in &mut file.hosts {
+            *host = host_name(host).map_err(|why| named("hosts", why))?;
+        }
+        if let Some(broker) = &mut file.agents_broker {
+            let (host, port) = broker_address(broker, None, file.broker.tls)
+                .and_then(|_| broker.parse::<Address>().map_err(|error| error.to_string()))
+                .map_err(|why| named("agents_broker", why))?
+                .or_port(file.broker.port);
+            *broker = address::joined(&host, port);
         }
         let data_dir = folder.join(&file.data_dir);
         let mut backoff = common::amqp::Backoff::default();
@@ -183,6 +202,22 @@ impl Config {
     /// Returns how many agents `/metrics` shows one by one.
     pub fn metrics_agents(&self) -> usize {
         self.file.metrics.as_ref().map_or(0, |metrics| metrics.agents)
+    }
+}
+
+/// Reads where to listen; without a port it is the usual one.
+pub fn listening(text: &str) -> Result<String, String> {
+    let address: Address = text.parse().map_err(|error: AddressError| error.to_string())?;
+    let (host, port) = address.or_port(PORT);
+    Ok(address::joined(&host, port))
+}
+
+/// Reads a name of the coordinator, as the `Host` header has it: without a port, an IPv6 address in brackets.
+pub fn host_name(text: &str) -> Result<String, String> {
+    let address: Address = text.parse().map_err(|error: AddressError| error.to_string())?;
+    match address.port {
+        None => Ok(address.to_string()),
+        Some(port) => Err(format!("{text:?} is given without its port {port}")),
     }
 }
 
@@ -238,6 +273,45 @@ mod tests {
         assert_eq!(config("").unwrap().metrics_agents(), 0);
         assert_eq!(config("[metrics]\nagents = 10000").unwrap().metrics_agents(), 10_000);
         assert!(config("[metrics]\nagents = 10001").unwrap_err().contains("more than 10000"));
+    }
+
+    #[test]
+    fn hosts_and_ports_are_read_or_refused_with_their_key() {
+        let config = |text: &str| {
+            let text = format!("{text}\n{MINIMAL}");
+            Config::new(toml::from_str(&text).map_err(|e| e.to_string())?, PathBuf::new())
+        };
+        let broker = |text: &str| config(text).map(|config| config.file.agents_broker.unwrap());
+        for (text, expected) in [
+            ("mq.example.org", "mq.example.org:5672"),
+            ("mq.example.org:7", "mq.example.org:7"),
+            ("[::1]:24672", "[::1]:24672"),
+            ("::1", "[::1]:5672"),
+        ] {
+            assert_eq!(broker(&format!("agents_broker = {text:?}")).as_deref(), Ok(expected));
+        }
+        let listen = |text: &str| config(&format!("listen = {text:?}")).map(|c| c.file.listen);
+        assert_eq!(listen("::1").as_deref(), Ok("[::1]:7411"));
+        assert_eq!(listen("localhost:0").as_deref(), Ok("localhost:0"));
+        for (key, value) in [
+            ("agents_broker", "\"\""),
+            ("agents_broker", "\"mq:0\""),
+            ("agents_broker", "\"mq:x\""),
+            ("listen", "\"a b\""),
+            ("hosts", "[\"muster.example.org:7411\"]"),
+        ] {
+            let error = config(&format!("{key} = {value}")).unwrap_err();
+            assert!(error.contains(&format!("`{key}`")), "{error}");
+            assert!(error.contains(value.trim_matches(['[', ']'])), "{error}");
+        }
+        let error = |text: &str| {
+            let file = toml::from_str(text).map_err(|e| e.to_string());
+            file.and_then(|file| Config::new(file, PathBuf::new())).unwrap_err()
+        };
+        let changed = MINIMAL.replace("http://127.0.0.1:15672", "mq:15672");
+        assert!(error(&changed).contains("`management_url`: \"mq:15672\""), "{}", error(&changed));
+        let changed = MINIMAL.replace("\"127.0.0.1\"", "\"[::1\"");
+        assert!(error(&changed).contains("host in [broker]"), "{}", error(&changed));
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Core {
         let clock = Clock::system();
         let health = BrokerHealth {
             connected: false,
-            address: format!("{}:{}", config.file.broker.host, config.file.broker.port),
+            address: common::address::joined(&config.file.broker.host, config.file.broker.port),
             since: clock.now().into(),
             cause: Some("not connected yet".to_owned()),
             blocked: None,

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let environment = Environment::read();
     let typed = match Typed::try_parse() {
         Ok(typed) => typed,
-        Err(told) => return code(output::usage(&told)),
+        Err(told) => return code(output::usage(&told, !environment.is_colourless)),
     };
     let may_colour = !typed.global.no_color && !environment.is_colourless;
     let out = Out::new(typed.global.output, typed.global.quiet, may_colour);

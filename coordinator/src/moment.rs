@@ -30,7 +30,7 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        if let Some(at) = parse::time(text) {
             return Ok(Self::At(Timestamp(at.as_millisecond())));
         }
         let ago = parse::duration_ms(text).ok().and_then(|ms| i64::try_from(ms).ok());
@@ -61,7 +61,13 @@ mod tests {
         assert_eq!(read("15m"), Ok(1_699_999_100_000));
         assert_eq!(read("2023-11-14T22:13:20Z"), Ok(1_700_000_000_000));
         assert_eq!(read("2023-11-15T00:13:20+02:00"), Ok(1_700_000_000_000));
-        for bad in ["", "yesterday", "-5m", "2023-11-14", "99999999999999d"] {
+        assert_eq!(
+            read("2023-11-14T22:13:20"),
+            Ok(1_700_000_000_000),
+            "without an offset it is UTC"
+        );
+        assert_eq!(read("2023-11-14"), Ok(1_699_920_000_000));
+        for bad in ["", "yesterday", "-5m", "2023-11-14T", "99999999999999d"] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         for text in ["90s", "2023-11-14T22:13:20Z"] {

@@ -1,5 +1,8 @@
 //! `common::amqp` against a real broker: what counts as published, what comes back, what is refused.
 
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use common::amqp::{AmqpError, Link, LinkConfig, Message, PublishError, Session, Start};
@@ -37,6 +40,53 @@ fn to_queue(queue: &str, body: &[u8]) -> Message {
 fn plain_queue(broker: &Broker, vhost: &str, name: &str, arguments: &serde_json::Value) {
     let body = json!({"durable": true, "arguments": arguments});
     broker.call("PUT", &format!("/api/queues/{vhost}/{name}"), &body);
+}
+
+/// Listens on `::1` and hands every connection to a port of 127.0.0.1, as long as the test runs.
+fn relay(to: u16) -> io::Result<u16> {
+    fn pass(mut from: TcpStream, mut to: TcpStream) {
+        // A connection that ends is the end of its relay.
+        drop(io::copy(&mut from, &mut to));
+        drop(to.shutdown(Shutdown::Write));
+    }
+    let listener = TcpListener::bind("[::1]:0")?;
+    let port = listener.local_addr()?.port();
+    thread::spawn(move || {
+        for near in listener.incoming().flatten() {
+            let far = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            let (near_again, far_again) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            thread::spawn(move || pass(near, far));
+            thread::spawn(move || pass(far_again, near_again));
+        }
+    });
+    Ok(port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_is_reached_by_an_ipv6_address() {
+    let broker = shared();
+    let vhost = broker.vhost();
+    let Ok(port) = relay(broker.port()) else {
+        eprintln!("not run: this machine has no ::1");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("p"), format!("\u{feff}{} \r\n", broker.password())).unwrap();
+    let text = format!(
+        "host = \"[::1]:{port}\"\nvhost = \"{vhost}\"\nuser = \"{}\"\npassword_file = \"p\"",
+        broker.admin()
+    );
+    let config: common::amqp::BrokerConfig = toml::from_str(&text).unwrap();
+    drop(connect(config.link(folder.path(), "test").unwrap()).await);
+    let password = common::amqp::Password::new(broker.password());
+    let api = relay(broker.management_url().rsplit(':').next().unwrap().parse().unwrap());
+    let url = common::address::url(&format!("http://[::1]:{}/", api.unwrap())).unwrap();
+    let management = Management::new(&url, broker.admin(), password, &vhost);
+    let checked =
+        tokio::task::spawn_blocking(move || coordinator::broker::status(&management).map(drop));
+    let answer = checked.await.unwrap();
+    let is_there = !matches!(answer, Err(coordinator::broker::ManagementError::NoBroker { .. }));
+    assert!(is_there, "{answer:?}");
 }
 
 #[tokio::test]

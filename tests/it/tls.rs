@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::limits::HTTP_CONNECTIONS_MAX;
@@ -140,6 +141,37 @@ fn on_every_way_a_stranger_is_refused_in_three_lines() {
             assert_three_lines(&stderr, &said);
         }
     }
+}
+
+#[test]
+fn a_certificate_that_is_its_own_authority_is_refused_with_advice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::make(&folder.path().join("ca")).expect("an authority");
+    let (cert, key) = authority.self_signed("quick", "DNS:localhost").expect("a certificate");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = port.expect("a free port").port();
+    let mut server = Command::new("openssl")
+        .args(["s_server", "-quiet", "-accept", &port.to_string()])
+        .arg("-cert")
+        .arg(&cert)
+        .arg("-key")
+        .arg(&key)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl s_server");
+    eventually("openssl listens", SOON, || {
+        TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())
+    });
+    let url = format!("https://localhost:{port}");
+    let mut command = program("muster");
+    command.env("MUSTER_TOKEN", "x").env("MUSTER_DIR", folder.path());
+    let (code, _, stderr) =
+        ran(command.args(["agents", "list", "--url", &url, "--ca-file"]).arg(&cert));
+    server.kill().and_then(|()| server.wait()).expect("the server's end");
+    assert_eq!(code, 77, "{stderr}");
+    assert_three_lines(&stderr, &["CA:TRUE", "CA:FALSE"]);
 }
 
 #[test]

@@ -1,43 +1,75 @@
 //! Where the broker is and who asks: as configuration files say it, and as a link takes it.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::AmqpError;
-use crate::limits;
+use crate::address::{Address, AddressError};
+use crate::{limits, secret};
 
-/// The port of AMQP without TLS.
+/// The port of AMQP without TLS, and with it.
 const PORT: u16 = 5672;
+const PORT_TLS: u16 = 5671;
 
 /// The `[broker]` table of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Table")]
 pub struct BrokerConfig {
     /// Name or address of the broker.
     pub host: String,
     /// Its AMQP port.
-    #[serde(default = "default_port")]
     pub port: u16,
     /// The virtual host.
-    #[serde(default = "default_vhost")]
     pub vhost: String,
     /// The broker user.
     pub user: String,
     /// The file that holds the password, relative to the folder of the configuration file.
     pub password_file: PathBuf,
     /// Whether to speak TLS.
-    #[serde(default)]
     pub tls: bool,
     /// Certificates (PEM) to trust beside the system's, relative like `password_file`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
 }
 
-fn default_port() -> u16 {
-    PORT
+/// The table as it is written: the port may stand in `host`, in `port`, or nowhere.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    host: String,
+    port: Option<u16>,
+    #[serde(default = "default_vhost")]
+    vhost: String,
+    user: String,
+    password_file: PathBuf,
+    #[serde(default)]
+    tls: bool,
+    ca_file: Option<PathBuf>,
+}
+
+impl TryFrom<Table> for BrokerConfig {
+    type Error = String;
+
+    fn try_from(table: Table) -> Result<Self, String> {
+        let Table { host, port, vhost, user, password_file, tls, ca_file } = table;
+        let (host, port) =
+            broker_address(&host, port, tls).map_err(|why| format!("host in [broker]: {why}"))?;
+        Ok(Self { host, port, vhost, user, password_file, tls, ca_file })
+    }
+}
+
+/// Reads where a broker is: `host` may hold the port; without any it is that of AMQP, with or without TLS.
+pub fn broker_address(host: &str, port: Option<u16>, tls: bool) -> Result<(String, u16), String> {
+    let address: Address = host.parse().map_err(|error: AddressError| error.to_string())?;
+    if let (Some(one), Some(other)) = (address.port, port)
+        && one != other
+    {
+        return Err(format!("{host:?} names port {one}, and port is {other}"));
+    }
+    let (name, port) = address.or_port(port.unwrap_or(if tls { PORT_TLS } else { PORT }));
+    if port == 0 { Err(format!("{host:?}: no broker listens on port 0")) } else { Ok((name, port)) }
 }
 
 fn default_vhost() -> String {
@@ -45,11 +77,10 @@ fn default_vhost() -> String {
 }
 
 impl BrokerConfig {
-    /// Reads the password file, found relative to `folder`. A line end after the password is dropped.
+    /// Reads the password file, found relative to `folder`.
     pub fn password(&self, folder: &Path) -> Result<Password, AmqpError> {
-        let path = folder.join(&self.password_file);
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        Ok(Password::new(text.trim_end_matches(['\r', '\n'])))
+        let secret = secret::read(&folder.join(&self.password_file));
+        secret.map(Password).map_err(|error| AmqpError::Config(error.to_string()))
     }
 
     /// Makes the configuration of a link named `name`, as an agent uses it.
@@ -68,10 +99,6 @@ impl BrokerConfig {
             backoff: Backoff::default(),
         })
     }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> AmqpError {
-    AmqpError::Config(format!("cannot read {}: {error}", path.display()))
 }
 
 /// A password: wiped when dropped, never printed.
@@ -201,6 +228,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("broker.password"), "hush\n").unwrap();
         assert_eq!(config.password(folder.path()).unwrap().reveal(), "hush");
+    }
+
+    #[test]
+    fn the_port_is_where_it_is_written_or_the_usual_one() {
+        let rest = "user = \"u\"\npassword_file = \"p\"\n";
+        let read = |text: &str| {
+            let read = toml::from_str::<BrokerConfig>(&format!("{text}\n{rest}"));
+            read.map(|config| (config.host, config.port)).map_err(|error| error.to_string())
+        };
+        for (text, host, port) in [
+            ("host = \"[::1]\"", "::1", 5672),
+            ("host = \"::1\"\ntls = true", "::1", 5671),
+            ("host = \"mq:1\"", "mq", 1),
+            ("host = \"mq:1\"\nport = 1", "mq", 1),
+            ("host = \" mq \"\nport = 7", "mq", 7),
+        ] {
+            assert_eq!(read(text), Ok((host.to_owned(), port)), "{text}");
+        }
+        for (text, why) in [
+            ("host = \"\"", "it is empty"),
+            ("host = \"mq:1\"\nport = 2", "names port 1"),
+            ("host = \"amqp://mq\"", "\"amqp://mq\""),
+            ("host = \"[::1\"", "[::1"),
+            ("host = \"mq\"\nport = 0", "port 0"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains("host in [broker]") && error.contains(why), "{error}");
+        }
+        let config: BrokerConfig = toml::from_str(&format!("host = \"[::1]:9\"\n{rest}")).unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<BrokerConfig>(&text).unwrap(), config);
     }
 
     #[test]

@@ -87,6 +87,9 @@ impl AmqpError {
                 Distrust::WrongName(_) => {
                     "use a name that the certificate holds as host in [broker], or have one made for this name"
                 }
+                Distrust::IsAuthority => {
+                    "give the broker a certificate with CA:FALSE: docs/reference/config.md, TLS"
+                }
                 Distrust::Other(_) => "renew the broker's certificate; check both clocks",
             },
             Self::Config(_) => "correct [broker] in the configuration",
@@ -193,5 +196,5 @@ pub(super) fn of_connect(error: &Error, config: &super::LinkConfig) -> AmqpError
 
 /// Returns `host:port`.
 pub(super) fn address(config: &super::LinkConfig) -> String {
-    format!("{}:{}", config.host, config.port)
+    crate::address::joined(&config.host, config.port)
 }

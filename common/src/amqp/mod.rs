@@ -18,7 +18,7 @@ pub mod probe;
 pub mod publisher;
 pub mod session;
 
-pub use config::{Backoff, BrokerConfig, LinkConfig, Password};
+pub use config::{Backoff, BrokerConfig, LinkConfig, Password, broker_address};
 pub use consumer::{Consumer, Delivery, Settle, Start};
 pub use declare::Depth;
 pub use error::{AmqpError, PublishError};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
+use common::address::Address;
 use common::ids::AgentId;
 use common::tls::{Authorities, AuthoritiesError};
 
@@ -116,11 +117,12 @@ fn of_broker(what: &str, error: &ManagementError) -> ApiError {
 
 fn address(core: &Core) -> BrokerAddress {
     let file = &core.config.file;
-    let (mut host, mut port) = (file.broker.host.clone(), file.broker.port);
-    let other = file.agents_broker.as_deref().and_then(|text| text.rsplit_once(':'));
-    if let Some((other, Ok(number))) = other.map(|(other, number)| (other, number.parse())) {
-        (host, port) = (other.to_owned(), number);
-    }
+    // It was read when the configuration was.
+    let other = file.agents_broker.as_deref().and_then(|text| text.parse::<Address>().ok());
+    let (host, port) = match other {
+        Some(other) => other.or_port(file.broker.port),
+        None => (file.broker.host.clone(), file.broker.port),
+    };
     BrokerAddress { host, port, vhost: file.broker.vhost.clone(), tls: file.broker.tls, ca: None }
 }
 

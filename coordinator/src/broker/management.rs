@@ -91,6 +91,9 @@ impl ManagementError {
                 Distrust::WrongName(_) => {
                     "use a name that the certificate holds in management_url of coordinator.toml, or have one made for this name"
                 }
+                Distrust::IsAuthority => {
+                    "give RabbitMQ a certificate with CA:FALSE: docs/reference/config.md, TLS"
+                }
                 Distrust::Other(_) => "renew RabbitMQ's certificate; check both clocks",
             }
             .to_owned(),

@@ -13,9 +13,12 @@ use super::args::{Agents, Enrol};
 use super::bundle::{self, Enrolled};
 use super::client::Client;
 use super::failure::{Exit, Failure};
-use super::{Context, parse, private, sign};
+use super::{Context, parse, place, private, sign};
 use crate::output::listing::field;
-use crate::output::{Column, Show};
+use crate::output::{Column, Show, units};
+
+/// Names of a second enrolment that are shown.
+const AGAIN_SHOWN: usize = 10;
 
 /// Agents of one request to the coordinator.
 const ENROL_MAX: usize = 2_000;
@@ -61,23 +64,48 @@ const SHOW: &[Column] = &[
 pub(super) fn run(context: &Context, verb: &Agents) -> Result<Exit, Failure> {
     match verb {
         Agents::Enrol(flags) => enrol(context, flags),
-        Agents::List { target } => list(context, target.as_deref()),
+        Agents::List { target, all, revoked } => {
+            let which = match (all, revoked) {
+                (true, _) => Which::All,
+                (_, true) => Which::Revoked,
+                _ => Which::Enrolled,
+            };
+            list(context, target.as_deref(), which)
+        }
         Agents::Show { agent } => show(context, agent),
         Agents::Revoke { agent, yes } => revoke(context, agent, *yes),
     }
 }
 
-fn list(context: &Context, target: Option<&str>) -> Result<Exit, Failure> {
+/// Which agents are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Enrolled,
+    Revoked,
+    All,
+}
+
+fn is_revoked(agent: &Value) -> bool {
+    field(agent, "state") == "revoked"
+}
+
+fn list(context: &Context, target: Option<&str>, which: Which) -> Result<Exit, Failure> {
     let expr = target.unwrap_or("all").to_owned();
     let target = Target { expr, sample_ppm: None };
     sign::check_target(&target)?;
-    let agents = matching(&context.client()?, &target)?;
+    let mut agents = matching(&context.client()?, &target)?;
+    let all = agents.len();
+    agents.retain(|agent| which == Which::All || is_revoked(agent) == (which == Which::Revoked));
     context.out.list(LIST, &agents)?;
     // One broker, one cause: it is the same for all that have one.
     let causes = agents.iter().filter_map(|agent| field(agent, "cause").as_str());
     let causes: Vec<_> = causes.filter(|cause| !cause.is_empty()).collect();
     if let Some(cause) = causes.first() {
         context.out.note(&format!("{} silent: {cause}", causes.len()));
+    }
+    if which == Which::Enrolled && agents.len() < all {
+        let hidden = units::count((all - agents.len()) as u64);
+        context.out.note(&format!("revoked and not shown: {hidden}; add --all or --revoked"));
     }
     Ok(if agents.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
@@ -167,7 +195,7 @@ pub(super) fn confirm(context: &Context, question: &str, is_sure: bool) -> Resul
             Err(Failure::new(Exit::Refused, "nothing was done", "the answer was no", ""))
         }
         None => {
-            let cause = "this cannot be taken back, and there is no terminal to ask on";
+            let cause = format!("{question} There is no terminal to ask on");
             Err(Failure::usage("not without a yes", cause, "add --yes"))
         }
     }
@@ -189,8 +217,15 @@ fn enrol(context: &Context, flags: &Enrol) -> Result<Exit, Failure> {
     }
     // Both are needed at the end; better to miss them before anything is made.
     let operator = context.settings.operator()?;
-    private::folder(&flags.out)?;
+    place::folder(&flags.out)?;
     let client = context.client()?;
+    let known = known_again(&client, &asked)?;
+    if !known.is_empty() {
+        context.out.note(&format!("enrolled already under the same name: {}", known.join(", ")));
+        let question = "Enrol another agent under this name? The first one stays in the fleet.";
+        confirm(context, question, flags.yes)?;
+    }
+    private::folder(&flags.out)?;
     let mut bundles = Vec::new();
     for part in asked.chunks(ENROL_MAX) {
         let agents: Vec<Value> =
@@ -209,6 +244,32 @@ fn enrol(context: &Context, flags: &Enrol) -> Result<Exit, Failure> {
     context.out.list(&columns, &bundles)?;
     context.out.note("copy each bundle to its machine, then: muster-agent run --config agent.toml");
     Ok(Exit::Done)
+}
+
+/// Returns the names that are asked for and that an agent of the fleet, or an earlier line, has already.
+fn known_again(client: &Client, asked: &[(String, Labels)]) -> Result<Vec<String>, Failure> {
+    let agents = client.get("/api/v1/agents")?;
+    let agents = agents.as_array().map_or(&[][..], Vec::as_slice);
+    let agents = agents.iter().filter(|agent| !is_revoked(agent));
+    let mut known: BTreeMap<&str, String> = agents
+        .filter_map(|agent| {
+            let (name, id) = (field(agent, "name").as_str()?, field(agent, "id").as_str()?);
+            Some((name, format!("{name} ({id})")))
+        })
+        .collect();
+    let mut again = Vec::new();
+    for (name, _) in asked {
+        if let Some(shown) = known.get(name.as_str()) {
+            again.push(shown.clone());
+        }
+        known.entry(name.as_str()).or_insert_with(|| format!("{name} (twice in this list)"));
+    }
+    if again.len() > AGAIN_SHOWN {
+        let more = again.len() - AGAIN_SHOWN;
+        again.truncate(AGAIN_SHOWN);
+        again.push(format!("and {more} more"));
+    }
+    Ok(again)
 }
 
 type Labels = BTreeMap<String, String>;

@@ -13,8 +13,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use common::address::{self, Address};
 
 use super::parse;
+use crate::config;
 use crate::output::Format;
 
 /// Hashes files and profiles agents on a whole fleet, and accounts for every agent.
@@ -161,10 +163,10 @@ pub struct Init {
     #[arg(long, default_value = "operator", value_name = "NAME")]
     pub operator: String,
     /// Where the coordinator listens.
-    #[arg(long, default_value = "127.0.0.1:7411", value_name = "ADDRESS")]
-    pub listen: std::net::SocketAddr,
+    #[arg(long, default_value = "127.0.0.1:7411", value_name = "ADDRESS", value_parser = config::listening)]
+    pub listen: String,
     /// Name under which clients reach the coordinator, beside the loopback ones; may be repeated.
-    #[arg(long = "host", value_name = "NAME")]
+    #[arg(long = "host", value_name = "NAME", value_parser = config::host_name)]
     pub hosts: Vec<String>,
     /// Certificate of the coordinator, PEM: the API is served over TLS. `--ca-file` is kept as DIR/ca.pem.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -172,9 +174,9 @@ pub struct Init {
     /// The certificate's private key, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Host of RabbitMQ. TLS is spoken to every host but this machine's own.
+    /// Host of RabbitMQ, also with its port. TLS is spoken to every host but this machine's own.
     #[arg(long, default_value = "127.0.0.1", value_name = "HOST")]
-    pub broker_host: String,
+    pub broker_host: Address,
     /// AMQP port [default: 5672, with TLS 5671].
     #[arg(long, value_name = "PORT")]
     pub broker_port: Option<u16>,
@@ -197,7 +199,7 @@ pub struct Init {
     #[arg(long, value_name = "FILE")]
     pub broker_ca_file: Option<PathBuf>,
     /// RabbitMQ's management API [default: `https://HOST:15671`, without TLS `http://HOST:15672`].
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::url)]
     pub management_url: Option<String>,
 }
 
@@ -265,11 +267,18 @@ pub enum Agents {
     /// List agents.
     #[command(after_help = "Examples:\n  muster agents list\n  \
         muster agents list --target 'label:role=db and not os:windows'\n  \
+        muster agents list --revoked\n  \
         muster agents list --output jsonl")]
     List {
         /// Only agents that match.
         #[arg(long, value_name = "EXPR")]
         target: Option<String>,
+        /// Also those that were revoked.
+        #[arg(long, conflicts_with = "revoked")]
+        all: bool,
+        /// Only those that were revoked.
+        #[arg(long)]
+        revoked: bool,
     },
     /// Show one agent.
     #[command(after_help = "Examples:\n  muster agents show web-1\n  \
@@ -300,8 +309,11 @@ pub struct Enrol {
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// Folder for the bundles: one folder an agent.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     pub out: PathBuf,
+    /// Enrol a second agent under a name, without asking.
+    #[arg(long)]
+    pub yes: bool,
     /// A label, `key=value`; with `--from`, on every line's agent.
     #[arg(long = "label", value_name = "K=V", value_parser = parse::label)]
     pub labels: Vec<(String, String)>,
@@ -310,7 +322,7 @@ pub struct Enrol {
 /// Flags of `who-has`.
 #[derive(Debug, Args)]
 pub struct WhoHas {
-    /// Digests in hexadecimal: md5, sha1, sha256, sha512 or blake3.
+    /// Digests in hexadecimal, as lists have them: md5, sha1, sha256, sha512 or blake3, also `sha256:HEX`.
     #[arg(required = true, value_name = "HASH")]
     pub hashes: Vec<String>,
 }

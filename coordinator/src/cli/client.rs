@@ -128,14 +128,36 @@ impl Client {
 
     /// Resolves the unique beginning of an agent's id.
     pub(super) fn agent_id(&self, prefix: &str) -> Result<AgentId, Failure> {
+        Ok(self.agent(prefix)?.0)
+    }
+
+    /// Resolves the id of an agent that is to be asked: one that was revoked cannot be.
+    pub(super) fn asked_id(&self, prefix: &str) -> Result<AgentId, Failure> {
+        let (id, agent) = self.agent(prefix)?;
+        if agent.get("state").and_then(Value::as_str) == Some("revoked") {
+            let next = "leave it out, or enrol it again: muster agents enrol NAME --out DIR";
+            let cause = "its broker user is gone, so it hears nothing";
+            return Err(Failure::new(
+                Exit::NothingMatched,
+                format!("{id} is revoked"),
+                cause,
+                next,
+            ));
+        }
+        Ok(id)
+    }
+
+    fn agent(&self, prefix: &str) -> Result<(AgentId, Value), Failure> {
         if prefix == AgentId::COORDINATOR {
-            return Ok(AgentId::coordinator());
+            return Ok((AgentId::coordinator(), Value::Null));
         }
         AgentId::new(prefix)
             .map_err(|e| Failure::usage("no such agent", e, "muster agents list"))?;
         let agent = self.get(&format!("/api/v1/agents/{prefix}"))?;
         let id = agent.get("id").and_then(Value::as_str).unwrap_or_default();
-        AgentId::new(id).map_err(|e| Failure::bug("the coordinator sent a broken agent id", e))
+        let id = AgentId::new(id);
+        let broken = |e| Failure::bug("the coordinator sent a broken agent id", e);
+        Ok((id.map_err(broken)?, agent))
     }
 
     fn at(&self, path: &str) -> String {
@@ -207,6 +229,9 @@ impl Client {
                 "give the file (PEM) of the authority that signed it: --ca-file FILE or MUSTER_CA_FILE"
             }
             Distrust::WrongName(_) => "give a name that the certificate holds: --url or MUSTER_URL",
+            Distrust::IsAuthority => {
+                "give the coordinator a certificate with CA:FALSE: docs/reference/config.md, TLS"
+            }
             Distrust::Other(_) => "renew the coordinator's certificate; check both clocks",
         };
         let what = format!("the coordinator at {} is not trusted", self.url);

@@ -1,13 +1,13 @@
 //! `muster init`: makes a fleet. Nothing that is there is ever overwritten.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use common::amqp::BrokerConfig;
+use common::address::Address;
+use common::amqp::{BrokerConfig, broker_address};
 use common::clock::Clock;
-use common::hex;
 use common::tls::Authorities;
+use common::{hex, secret};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -29,8 +29,6 @@ const FILES: [&str; 7] = [
     "coordinator.toml",
     "ca.pem",
 ];
-const PORT: u16 = 5672;
-const PORT_TLS: u16 = 5671;
 
 /// The coordinator's configuration as it is first written.
 #[derive(Serialize)]
@@ -111,16 +109,13 @@ fn refuse_overwrite(dir: &Path) -> Result<(), Failure> {
 /// Takes the broker password that was given, or makes one.
 fn password(flags: &Init) -> Result<String, Failure> {
     let Some(path) = &flags.broker_password_file else { return random_hex() };
-    let password = private::read(path)?.trim_end_matches(['\r', '\n']).to_owned();
-    if password.is_empty() {
-        let what = format!("{} is empty", path.display());
-        return Err(Failure::usage(
-            what,
-            "the broker wants a password",
-            "put the password into the file",
-        ));
-    }
-    Ok(password)
+    let bytes = private::bytes(path)?;
+    let name = path.display().to_string();
+    let password = secret::of_bytes(&name, &bytes).map_err(|cause| {
+        let next = "put the password into the file, as its only line";
+        Failure::usage("this is not a password file", cause, next)
+    })?;
+    Ok(password.to_string())
 }
 
 fn random_hex() -> Result<String, Failure> {
@@ -129,23 +124,14 @@ fn random_hex() -> Result<String, Failure> {
     Ok(hex::encode(&bytes))
 }
 
-/// Whether this is certainly this machine.
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// TLS is the rule; the exceptions are this machine and whoever asked for none.
 fn speaks_tls(flags: &Init) -> bool {
     let is_asked_for = flags.broker_tls || flags.broker_ca_file.is_some();
-    is_asked_for || !(flags.broker_plain || is_loopback(&flags.broker_host))
+    is_asked_for || !(flags.broker_plain || flags.broker_host.is_loopback())
 }
 
 fn management_url(flags: &Init, tls: bool) -> String {
-    let host = match flags.broker_host.parse() {
-        Ok(IpAddr::V6(address)) => format!("[{address}]"),
-        _ => flags.broker_host.clone(),
-    };
+    let host = Address { port: None, ..flags.broker_host.clone() };
     if tls { format!("https://{host}:15671") } else { format!("http://{host}:15672") }
 }
 
@@ -173,9 +159,14 @@ fn config(
         authority_file(path, "--broker-ca-file")?;
     }
     let tls = speaks_tls(flags);
+    let (host, port) = broker_address(&flags.broker_host.to_string(), flags.broker_port, tls)
+        .map_err(|cause| {
+            let next = "--broker-host HOST, --broker-port PORT";
+            Failure::usage("cannot use this broker address", cause, next)
+        })?;
     let broker = BrokerConfig {
-        host: flags.broker_host.clone(),
-        port: flags.broker_port.unwrap_or(if tls { PORT_TLS } else { PORT }),
+        host,
+        port,
         vhost: flags.broker_vhost.clone(),
         user: flags.broker_user.clone(),
         password_file: PathBuf::from("broker.password"),
@@ -192,7 +183,7 @@ fn config(
     let file = ConfigFile {
         fleet: operator.fleet.to_string(),
         root: hex::encode(&operator.root),
-        listen: flags.listen.to_string(),
+        listen: flags.listen.clone(),
         data_dir: "data",
         management_url,
         hosts: flags.hosts.clone(),
@@ -206,12 +197,13 @@ fn config(
 /// Says what can be read on the way.
 fn say_what_is_open(context: &Context, flags: &Init) {
     let host = &flags.broker_host;
-    if !speaks_tls(flags) && !is_loopback(host) {
+    if !speaks_tls(flags) && !host.is_loopback() {
         context.out.note(&format!(
             "warning: passwords, requests and results travel to {host} and back in the clear (--broker-plain)"
         ));
     }
-    if flags.tls_cert.is_none() && !flags.listen.ip().is_loopback() {
+    let is_here = flags.listen.parse::<Address>().is_ok_and(|address| address.is_loopback());
+    if flags.tls_cert.is_none() && !is_here {
         context.out.note(&format!(
             "warning: tokens and results travel to and from {} in the clear; give --tls-cert and --tls-key",
             flags.listen

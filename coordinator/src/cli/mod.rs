@@ -16,6 +16,8 @@ mod init;
 mod keys;
 mod listed;
 pub mod parse;
+mod picture;
+mod place;
 mod private;
 mod profile;
 mod serve;
@@ -26,6 +28,8 @@ mod telemetry;
 mod trust;
 mod watch;
 mod who_has;
+
+use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
 
@@ -41,18 +45,28 @@ struct Context {
     out: Out,
     settings: Settings,
     environment: Environment,
+    began: Instant,
 }
 
 impl Context {
     fn client(&self) -> Result<Client, Failure> {
         Client::new(&self.settings)
     }
+
+    /// Returns what is left of `--wait`, which counts from the beginning of the command.
+    fn left(&self, wait_s: Option<u32>) -> Option<u32> {
+        wait_s.map(|wait_s| left(wait_s, self.began.elapsed()))
+    }
+}
+
+fn left(wait_s: u32, elapsed: Duration) -> u32 {
+    wait_s.saturating_sub(u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX))
 }
 
 /// Does what was typed.
 pub fn run(typed: Typed, environment: Environment, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::new(&typed.global, &environment);
-    let context = Context { out, settings, environment };
+    let context = Context { out, settings, environment, began: Instant::now() };
     match typed.verb {
         Verb::Init(flags) => init::run(&context, &flags),
         Verb::Serve(flags) => serve::run(&context, &flags),
@@ -83,6 +97,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Typed::command().debug_assert();
+    }
+
+    #[test]
+    fn what_a_launch_takes_is_a_part_of_the_wait() {
+        assert_eq!(left(12, Duration::from_millis(900)), 12);
+        assert_eq!(left(12, Duration::from_secs(10)), 2);
+        assert_eq!(left(12, Duration::from_secs(30)), 0);
     }
 
     #[test]

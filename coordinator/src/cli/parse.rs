@@ -28,20 +28,46 @@ pub fn size(text: &str) -> Result<u64, String> {
     scaled(number, unit).ok_or_else(bad)
 }
 
-/// Reads a length of time in milliseconds: `90` (seconds), `90s`, `15m`, `24h`, `7d`, `500ms`.
+/// Reads a length of time in milliseconds: `90` (seconds), `90s`, `15m`, `24h`, `7d`, `2w`, `500ms`, `1h30m`.
 pub fn duration_ms(text: &str) -> Result<u64, String> {
-    let bad = || format!("{text:?} is not a length of time like 30s, 15m, 24h or 7d");
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let unit = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(bad()),
-    };
-    scaled(number, unit).ok_or_else(bad)
+    let bad = || format!("{text:?} is not a length of time like 30s, 15m, 1h30m, 7d or 2w");
+    let (mut rest, mut sum, mut last) = (text, 0_u64, u64::MAX);
+    loop {
+        let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
+        let (number, behind) = rest.split_at(rest.find(|c| !is_of_number(c)).unwrap_or(rest.len()));
+        let (unit, behind) = behind.split_at(behind.find(is_of_number).unwrap_or(behind.len()));
+        let unit = match unit {
+            "ms" => 1,
+            // Without a unit it is seconds, and all there is.
+            "" if number.len() == text.len() => 1_000,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return Err(bad()),
+        };
+        if unit >= last {
+            return Err(bad());
+        }
+        last = unit;
+        sum = scaled(number, unit).and_then(|ms| sum.checked_add(ms)).ok_or_else(bad)?;
+        if behind.is_empty() {
+            return Ok(sum);
+        }
+        rest = behind;
+    }
+}
+
+/// Reads a time: RFC 3339, or without an offset, or a day alone; these are UTC.
+pub fn time(text: &str) -> Option<jiff::Timestamp> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Some(at);
+    }
+    let is_day = text.len() == 10;
+    let whole = if is_day { format!("{text}T00:00:00Z") } else { format!("{text}Z") };
+    let has_zone = text.len() > 10 && text.get(10..)?.contains(['Z', 'z', '+', '-', '[']);
+    if has_zone { None } else { whole.parse().ok() }
 }
 
 /// A moment as people type it.
@@ -66,17 +92,15 @@ impl When {
     }
 }
 
-/// Reads a moment: `7d` or `2h` ago, a day in UTC, or RFC 3339 with its offset.
+/// Reads a moment: `7d` or `1h30m` ago, or a [`time`].
 pub fn when(text: &str) -> Result<When, String> {
     let has_unit = !text.ends_with(|last: char| last.is_ascii_digit());
     if has_unit && let Ok(ms) = duration_ms(text) {
         return Ok(When::Ago(ms));
     }
-    let is_day = text.len() == 10;
-    let whole = if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    let moment = whole.parse::<jiff::Timestamp>().ok();
-    moment.and_then(|at| i64::try_from(at.as_nanosecond()).ok()).map(When::At).ok_or_else(|| {
-        format!("{text:?} is not a time like 7d (ago), 2026-11-25 (UTC) or 2026-11-25T10:00:00Z")
+    let at = time(text).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+    at.map(When::At).ok_or_else(|| {
+        format!("{text:?} is not a time like 7d (ago), 2026-11-25T10:00 (UTC) or 2026-11-25T10:00:00+01:00")
     })
 }
 
@@ -255,7 +279,24 @@ mod tests {
         let day = 1_795_564_800_000_000_000;
         assert_eq!(when("2026-11-25"), Ok(When::At(day)));
         assert_eq!(when("2026-11-25T01:00:00.5+01:00"), Ok(When::At(day + 500_000_000)));
-        for bad in ["", "7", "2026", "d", "-7d", "2026-11-25T10:00:00", "2026-13-01", "yesterday"] {
+        for same in
+            ["2026-11-25T00:00:00", "2026-11-25 00:00", "2026-11-25T00:00", "2026-11-25T00:00:00.0"]
+        {
+            assert_eq!(when(same), Ok(When::At(day)), "{same} is UTC");
+        }
+        assert_eq!(when("1w"), when("7d"));
+        assert_eq!(when("1h30m"), when("90m"));
+        for bad in [
+            "",
+            "7",
+            "2026",
+            "d",
+            "-7d",
+            "2026-11-25T",
+            "2026-11-25T10:00+26",
+            "2026-13-01",
+            "yesterday",
+        ] {
             assert!(when(bad).is_err(), "{bad:?}");
         }
         assert_eq!(When::Ago(u64::MAX).ns(Timestamp(0)), i64::MIN);
@@ -282,6 +323,14 @@ mod tests {
         assert_eq!(duration_ms("90"), Ok(90_000));
         assert_eq!(duration_ms("15m"), Ok(900_000));
         assert_eq!(duration_ms("1.5h"), Ok(5_400_000));
+        assert_eq!(duration_ms("1w"), Ok(604_800_000));
+        assert_eq!(duration_ms("1h30m"), Ok(5_400_000));
+        assert_eq!(duration_ms("1w2d3h4m5s6ms"), Ok(788_645_006));
+        for bad in
+            ["", "1h30", "30m1h", "1h1h", "1x", "h1", "1 h", "1h 30m", "1m30", "99999999999999w"]
+        {
+            assert!(duration_ms(bad).is_err(), "{bad:?}");
+        }
         assert_eq!(seconds("10"), Ok(10));
         assert!(seconds("10ms").is_err());
         assert!(seconds("h").is_err());

@@ -39,6 +39,15 @@ pub(super) fn create(path: &Path) -> Result<File, Failure> {
         .map_err(|error| Failure::file("write", path, &error))
 }
 
+/// Reads a small file.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(SECRET_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(|error| Failure::file("read", path, &error))?;
+    Ok(bytes)
+}
+
 /// Reads a small text file.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();

@@ -99,7 +99,7 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     context.out.note(&format!("profile {id}: {kinds} {whole} {seconds} s at {hertz} hertz"));
     // When the hunt begins, nobody knows.
     let usual_s = flags.during.is_none().then(|| seconds.saturating_add(GRACE_S));
-    match watch::watch_profile(context, &id, flags.wait.or(usual_s))? {
+    match watch::watch_profile(context, &id, context.left(flags.wait).or(usual_s))? {
         Watched::Ended(view) => taken(context, &client, &id, &view),
         Watched::Detached => {
             context.out.note(&format!("detached; the profile goes on: muster profile show {id}"));
@@ -142,7 +142,7 @@ fn target(flags: &Take, client: &Client) -> Result<Target, Failure> {
         sign::check_target(&target)?;
         return Ok(target);
     }
-    let ids: Result<Vec<_>, _> = flags.agents.iter().map(|id| client.agent_id(id)).collect();
+    let ids: Result<Vec<_>, _> = flags.agents.iter().map(|id| client.asked_id(id)).collect();
     Ok(Target::agents(&ids?))
 }
 
@@ -172,7 +172,7 @@ fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<E
         None => context.out.note("nothing was sampled"),
     }
     if exit != Exit::Done || agents.len() > 1 {
-        context.out.bytes(hunt::coverage(view).as_bytes())?;
+        context.out.text(&hunt::coverage(view))?;
     }
     Ok(exit)
 }
@@ -189,7 +189,7 @@ fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
     let (_, view) = find(&context.client()?, profile)?;
     context.out.record(LIST, &view)?;
     if context.out.format == Format::Table {
-        context.out.bytes(hunt::coverage(&view).as_bytes())?;
+        context.out.text(&hunt::coverage(&view))?;
         context.out.list(AGENTS, &parts(&view))?;
     }
     Ok(Exit::Done)

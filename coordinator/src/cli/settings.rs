@@ -1,14 +1,17 @@
 //! What the global flags and the environment mean: where the fleet's files, coordinator and keys are.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use common::address::{self, Address};
+use common::secret;
 use serde::Deserialize;
 
 use super::args::{Environment, Global};
 use super::failure::{Exit, Failure};
 use super::keys::Operator;
 use super::private;
-use crate::tls;
+use crate::config::listening;
 
 /// Where the coordinator listens when nobody says otherwise.
 const URL_DEFAULT: &str = "http://127.0.0.1:7411";
@@ -28,7 +31,7 @@ pub(super) struct Settings {
 /// The few lines of `coordinator.toml` that a client on the same machine wants.
 #[derive(Deserialize)]
 struct Nearby {
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<String>,
     #[serde(default)]
     hosts: Vec<String>,
     tls: Option<toml::Table>,
@@ -57,15 +60,10 @@ impl Settings {
             Some(url) => url.clone(),
             None => self.listening().unwrap_or_else(|| URL_DEFAULT.to_owned()),
         };
-        if tls::is_https(&url) || url.starts_with("http://") {
-            return Ok(url.trim_end_matches('/').to_owned());
-        }
-        let cause = format!("{url:?} begins neither with https:// nor with http://");
-        Err(Failure::usage(
-            "cannot use this coordinator address",
-            cause,
-            "muster --url https://HOST:7411 …",
-        ))
+        address::url(&url).map_err(|cause| {
+            let next = "muster --url https://HOST:7411 …, or correct MUSTER_URL";
+            Failure::usage("cannot use this coordinator address", cause, next)
+        })
     }
 
     /// Returns the file of certificate authorities that was named.
@@ -82,16 +80,24 @@ impl Settings {
     /// Reads the token.
     pub(super) fn token(&self) -> Result<String, Failure> {
         if let Some(token) = &self.token {
-            return Ok(token.clone());
+            let token = secret::of_bytes("MUSTER_TOKEN", token.as_bytes());
+            return token.map(|token| token.to_string()).map_err(|cause| {
+                let next = "give the text of the file `token` that `muster init` wrote";
+                Failure::new(Exit::Refused, "this is not a token", cause, next)
+            });
         }
-        let token = private::read(&self.token_file)?.trim().to_owned();
-        let is_plain = token.bytes().all(|b| b.is_ascii_graphic());
-        if token.is_empty() || !is_plain {
-            let what = format!("{} is not a token file", self.token_file.display());
+        let path = &self.token_file;
+        let not_one = |cause: String| {
+            let what = format!("{} is not a token file", path.display());
             let next = "give the file `token` that `muster init` wrote: --token-file FILE";
-            return Err(Failure::new(Exit::Refused, what, "it is not one line of text", next));
+            Failure::new(Exit::Refused, what, cause, next)
+        };
+        let bytes = private::bytes(path)?;
+        let token = secret::of_bytes("it", &bytes).map_err(|error| not_one(error.to_string()))?;
+        if !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(not_one("it holds other characters than a token".to_owned()));
         }
-        Ok(token)
+        Ok(token.to_string())
     }
 
     /// Reads the operator's key.
@@ -109,17 +115,17 @@ impl Settings {
     fn listening(&self) -> Option<String> {
         let text = std::fs::read_to_string(self.dir.join("coordinator.toml")).ok()?;
         let file = toml::from_str::<Nearby>(&text).ok()?;
-        let listen = file.listen?;
-        let host = match listen.ip() {
-            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            std::net::IpAddr::V4(ip) => ip.to_string(),
-        };
-        let port = listen.port();
-        match (file.tls, file.hosts.into_iter().next()) {
-            (Some(_), Some(name)) => Some(format!("https://{name}:{port}")),
-            (Some(_), None) => Some(format!("https://{host}:{port}")),
-            (None, _) => Some(format!("http://{host}:{port}")),
+        let mut listen: Address = listening(&file.listen?).ok()?.parse().ok()?;
+        if listen.host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified()) {
+            "127.0.0.1".clone_into(&mut listen.host);
+        }
+        let name = file.hosts.first().and_then(|name| name.parse::<Address>().ok());
+        match (file.tls, name) {
+            (Some(_), Some(name)) => {
+                Some(format!("https://{}", Address { host: name.host, ..listen }))
+            }
+            (Some(_), None) => Some(format!("https://{listen}")),
+            (None, _) => Some(format!("http://{listen}")),
         }
     }
 }
@@ -149,6 +155,8 @@ mod tests {
         assert_eq!(url(&[plain, hosts].concat()), "http://127.0.0.1:99");
         assert_eq!(url(&[plain, tls].concat()), "https://127.0.0.1:99");
         assert_eq!(url(&[plain, hosts, tls].concat()), "https://m.example:99");
+        assert_eq!(url("listen = \"[::1]:98\""), "http://[::1]:98");
+        assert_eq!(url("listen = \"localhost\""), "http://localhost:7411");
 
         assert_eq!(settings.ca_file(), None);
         let ca = folder.path().join("ca.pem");

@@ -19,8 +19,23 @@ const COMPARED_CHARS_MAX: usize = 64;
 
 /// Says that nobody is meant, why, and what is near.
 pub fn nobody(agents: &[StoredAgent], target: &Target, request: &RequestId) -> ApiError {
-    let agents: Vec<_> = agents.iter().filter(|a| a.revoked.is_none()).map(roster::facts).collect();
+    let (revoked, agents): (Vec<_>, Vec<_>) = agents.iter().partition(|a| a.revoked.is_some());
+    let of = |agents: Vec<&StoredAgent>| agents.into_iter().map(roster::facts).collect::<Vec<_>>();
+    let (revoked, agents) = (of(revoked), of(agents));
     let error = format!("no agent matches `{}`", target.expr.chars().take(200).collect::<String>());
+    let gone: Vec<_> = revoked
+        .iter()
+        .filter(|facts| target.matches(facts, request).unwrap_or(false))
+        .map(|facts| facts.id.as_str())
+        .collect();
+    if !gone.is_empty() && target.expr.trim() != "all" {
+        let named: Vec<_> = gone.iter().take(NEAR_SHOWN).copied().collect();
+        let more = if gone.len() > NEAR_SHOWN { ", …" } else { "" };
+        let verb = if gone.len() == 1 { "is" } else { "are" };
+        let cause = format!("{}{more} {verb} revoked", named.join(", "));
+        let next = "muster agents list --all; muster agents enrol NAME --out bundles";
+        return ApiError::nobody(error, cause, next);
+    }
     let count = agents.len();
     if count == 0 {
         let next = "muster agents enrol NAME --out bundles";

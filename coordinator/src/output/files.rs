@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use common::stdout::Stdout;
 use serde_json::Value;
 
 use super::{Format, Out, csv, escape, units};
@@ -33,7 +34,7 @@ impl std::fmt::Debug for FileRows {
 impl FileRows {
     /// Writes to stdout.
     pub fn to_stdout(out: &Out) -> Self {
-        let sink = Box::new(io::BufWriter::new(io::stdout()));
+        let sink = Box::new(io::BufWriter::new(Stdout));
         Self { format: out.format, to_terminal: out.to_terminal, sink, written: 0 }
     }
 
@@ -45,7 +46,11 @@ impl FileRows {
 
     /// Writes one row, which came as a line of JSON.
     pub fn row(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let text = self.shaped(line)?;
+        let mut text = self.shaped(line)?;
+        if self.to_terminal {
+            let shown = String::from_utf8_lossy(&text);
+            text = self.format.on_screen(&shown).into_owned().into_bytes();
+        }
         self.sink.write_all(&text).map_err(|error| Failure::stdout(&error))?;
         self.written += 1;
         Ok(())
@@ -165,6 +170,38 @@ mod tests {
         let row = json!({"path": "/\u{fffd}", "path_b64": STANDARD.encode(b"/\xff")});
         assert!(table_line(&row, false).ends_with(b"/\xff\n"));
         assert!(table_line(&row, true).ends_with(b"/\\xff\n"));
+    }
+
+    #[test]
+    fn no_format_shows_a_terminal_what_it_would_obey() {
+        #[derive(Clone, Default)]
+        struct Kept(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+        impl Write for Kept {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.borrow_mut().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let row = json!({"agent": "a", "path": "/x\u{1b}[2J\u{9b}1m\u{202e}\u{7f}\r/y"});
+        let line = row.to_string();
+        let printed = |format, to_terminal| {
+            let kept = Kept::default();
+            let sink = Box::new(kept.clone());
+            let mut rows = FileRows { format, to_terminal, sink, written: 0 };
+            rows.row(line.as_bytes()).unwrap();
+            rows.finish().unwrap();
+            String::from_utf8(kept.0.take()).unwrap()
+        };
+        for format in [Format::Table, Format::Json, Format::Jsonl, Format::Csv] {
+            let shown = printed(format, true);
+            let bad = |c: char| "\u{1b}\u{9b}\u{202e}\u{7f}".contains(c);
+            assert!(!shown.contains(bad), "{format:?}: {shown:?}");
+            assert!(!shown.replace("\r\n", "").contains('\r'), "{format:?}: {shown:?}");
+            assert!(printed(format, false).contains('\u{202e}'), "{format:?} raw to a pipe");
+        }
+        assert_eq!(serde_json::from_str::<Value>(&printed(Format::Jsonl, true)).unwrap(), row);
     }
 
     #[test]

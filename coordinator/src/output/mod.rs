@@ -5,18 +5,20 @@
 
 pub mod csv;
 pub mod curve;
-pub mod escape;
 pub mod files;
 pub mod listing;
 pub mod progress;
 pub mod units;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
+use common::stdout::Stdout;
 use serde_json::Value;
 
 use crate::cli::failure::{Exit, Failure};
 
+pub use common::escape;
 pub use listing::{Column, Show};
 
 /// The shape of what goes to stdout.
@@ -31,6 +33,16 @@ pub enum Format {
     Jsonl,
     /// Comma-separated, with a header; cells that a spreadsheet would execute are neutralised.
     Csv,
+}
+
+impl Format {
+    /// Escapes what a terminal would obey, the way that the format has for it.
+    fn on_screen(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Json | Self::Jsonl => escape::json(text),
+            Self::Table | Self::Csv => escape::laid_out(text),
+        }
+    }
 }
 
 /// Where and how to print.
@@ -62,22 +74,46 @@ impl Out {
         }
     }
 
-    /// Writes bytes to stdout as they are.
-    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| Failure::stdout(&e))
+    /// Writes text to stdout; to a terminal nothing that it would obey.
+    pub fn text(&self, text: &str) -> Result<(), Failure> {
+        let text = if self.to_terminal { self.format.on_screen(text) } else { Cow::Borrowed(text) };
+        Self::raw(text.as_bytes())
     }
 
     /// Writes a line of text to stdout.
     pub fn line(&self, text: &str) -> Result<(), Failure> {
-        self.bytes(format!("{text}\n").as_bytes())
+        self.text(&format!("{text}\n"))
+    }
+
+    /// Writes the bytes of a file to stdout: as they are, but to a terminal only what is text.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        if !self.to_terminal {
+            return Self::raw(bytes);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::raw(escape::laid_out(text).as_bytes()),
+            Err(_) => Err(Failure::usage(
+                "this is not for a terminal",
+                "it is binary",
+                "-o FILE, or a pipe",
+            )),
+        }
+    }
+
+    /// Draws on a terminal: text with cursor movements of our own, in which all other text is escaped already.
+    pub fn draw(&self, frame: &str) -> Result<(), Failure> {
+        Self::raw(frame.as_bytes())
+    }
+
+    fn raw(bytes: &[u8]) -> Result<(), Failure> {
+        Stdout.write_all(bytes).map_err(|e| Failure::stdout(&e))
     }
 
     /// Prints one thing: a document, a line, a header and a row, or its fields one below the other.
     pub fn record(&self, columns: &[Column], value: &Value) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.line(&pretty(value)),
-            Format::Table => self.bytes(listing::fields(columns, value).as_bytes()),
+            Format::Table => self.text(&listing::fields(columns, value)),
             Format::Jsonl | Format::Csv => self.list(columns, std::slice::from_ref(value)),
         }
     }
@@ -87,22 +123,21 @@ impl Out {
         match self.format {
             Format::Json => self.line(&pretty(&Value::Array(values.to_vec()))),
             Format::Jsonl => {
-                let mut lines = Vec::new();
+                let mut lines = String::new();
                 for value in values {
-                    lines.extend(value.to_string().into_bytes());
-                    lines.push(b'\n');
+                    lines.extend([value.to_string().as_str(), "\n"]);
                 }
-                self.bytes(&lines)
+                self.text(&lines)
             }
-            Format::Csv => self.bytes(listing::csv(columns, values).as_bytes()),
-            Format::Table => self.bytes(listing::table(columns, values).as_bytes()),
+            Format::Csv => self.text(&listing::csv(columns, values)),
+            Format::Table => self.text(&listing::table(columns, values)),
         }
     }
 
     /// Says something to the person on stderr, unless they asked for quiet.
     pub fn note(&self, text: &str) {
         if !self.is_quiet {
-            to_stderr(text);
+            to_stderr(&escape::laid_out(text));
         }
     }
 
@@ -126,7 +161,9 @@ impl Out {
             return None;
         }
         let mut stderr = io::stderr().lock();
-        write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).ok()?;
+        write!(stderr, "{} [y/N] ", escape::laid_out(question))
+            .and_then(|()| stderr.flush())
+            .ok()?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).ok()?;
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -149,8 +186,19 @@ fn pretty(value: &Value) -> String {
 }
 
 /// Prints what the argument parser says: help and version to stdout, an error to stderr.
-pub fn usage(told: &clap::Error) -> Exit {
-    // Neither a closed pipe nor a closed stderr changes what the command line was.
-    drop(told.print());
-    if told.use_stderr() { Exit::Usage } else { Exit::Done }
+pub fn usage(told: &clap::Error, may_colour: bool) -> Exit {
+    if told.use_stderr() {
+        to_stderr(escape::laid_out(told.render().to_string().trim_end()).as_ref());
+        return Exit::Usage;
+    }
+    let text = told.render();
+    let is_styled = io::stdout().is_terminal() && may_colour;
+    let text = if is_styled { text.ansi().to_string() } else { text.to_string() };
+    match Stdout.write_all(text.as_bytes()).map_err(|error| Failure::stdout(&error)) {
+        Err(failure) if failure.exit != Exit::Done => {
+            to_stderr(&format!("error: {}: {}", failure.error, failure.cause));
+            failure.exit
+        }
+        _ => Exit::Done,
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Out, units};
+use super::{Out, escape, units};
 
 /// Time between two plain lines.
 const PLAIN: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ impl Progress {
             Some(bar) => {
                 bar.set_length(standing.targeted);
                 bar.set_position(standing.ended);
-                bar.set_message(text);
+                bar.set_message(escape::laid_out(&text).into_owned());
             }
             None if self.out.notes_to_terminal && self.spoke.elapsed() >= PLAIN => {
                 self.spoke = now;

@@ -51,7 +51,10 @@ fn inited(flags: &[&str]) -> (toml::Table, String) {
 #[test]
 fn tls_to_the_broker_is_the_rule_outside_this_machine() {
     const OPEN: &str = "travel to mq.example.org and back in the clear";
-    let cases: [(&[&str], bool, i64, &str, bool); 7] = [
+    let cases: [(&[&str], bool, i64, &str, bool); 10] = [
+        (&["--broker-host", "[::1]"], false, 5672, "http://[::1]:15672", false),
+        (&["--broker-host", "[fd00::7]:7"], true, 7, "https://[fd00::7]:15671", false),
+        (&["--broker-host", "mq.example.org:7"], true, 7, "https://mq.example.org:15671", false),
         (&[], false, 5672, "http://127.0.0.1:15672", false),
         (&["--broker-host", "localhost"], false, 5672, "http://localhost:15672", false),
         (&["--broker-host", "::1"], false, 5672, "http://[::1]:15672", false),
@@ -78,6 +81,60 @@ fn tls_to_the_broker_is_the_rule_outside_this_machine() {
         assert_eq!(config["broker"]["port"].as_integer(), Some(port), "{flags:?}");
         assert_eq!(config["management_url"].as_str(), Some(url), "{flags:?}");
         assert_eq!(stderr.contains(OPEN), is_open, "{flags:?}: {stderr}");
+    }
+}
+
+#[test]
+fn init_refuses_addresses_that_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("f");
+    for (flag, value) in [
+        ("--broker-host", ""),
+        ("--broker-host", "[::1"),
+        ("--broker-host", "amqps://mq.example.org"),
+        ("--broker-host", "mq example"),
+        ("--broker-host", "mq:0"),
+        ("--listen", "::g"),
+        ("--listen", "0.0.0.0:x"),
+        ("--host", "muster.example.org:7411"),
+        ("--management-url", "mq.example.org:15672"),
+        ("--management-url", "http://user:word@mq"),
+    ] {
+        let (code, _, stderr) = ran(muster(&dir).args(["init", &format!("{flag}={value}")]));
+        assert_eq!(code, 64, "{flag} {value}: {stderr}");
+        assert!(stderr.contains(value), "{flag} {value}: {stderr}");
+        assert!(!dir.try_exists().unwrap(), "nothing is made");
+    }
+    let both = ["init", "--broker-host", "mq:1", "--broker-port", "2"];
+    let (code, _, stderr) = ran(muster(&dir).args(both));
+    assert_eq!(code, 64, "{stderr}");
+    let (config, _) = inited(&["--broker-host", " [::1]:9 ", "--listen", "[::1]"]);
+    assert_eq!(config["broker"]["host"].as_str(), Some("::1"));
+    assert_eq!(config["broker"]["port"].as_integer(), Some(9));
+    assert_eq!(config["listen"].as_str(), Some("[::1]:7411"));
+}
+
+#[test]
+fn a_password_is_the_same_however_it_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    let run = |name: &str, bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        let dir = folder.path().join(name);
+        let ran = ran(muster(&dir).args(["init", "--broker-password-file"]).arg(&file));
+        (ran, dir.join("broker.password"))
+    };
+    for (name, bytes) in [("a", &b"\xef\xbb\xbfhush\r\n"[..]), ("b", b"hush \n\n"), ("c", b"hush")]
+    {
+        let ((code, _, stderr), kept) = run(name, bytes);
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(std::fs::read(kept).unwrap(), b"hush\n");
+    }
+    for (name, bytes) in [("d", &b""[..]), ("e", b"\n"), ("f", b"hush\nhush\n"), ("g", b"\xff")] {
+        let ((code, _, stderr), kept) = run(name, bytes);
+        assert_eq!(code, 64, "{stderr}");
+        assert_three_lines(&stderr);
+        assert!(!stderr.contains("hush") && !kept.try_exists().unwrap(), "{stderr}");
     }
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is a panic here")]
 
 mod init;
+mod places;
+mod terminal;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -135,6 +137,11 @@ fn usage_errors_are_64() {
         &["profile", "take"],
         &["profile", "take", "--coordinator", "--seconds", "601"],
         &["who-has", "xyz"],
+        &["profile", "flame", "0199", "-o", "f.jpg"],
+        &["profile", "merge", "0199", "--format", "flame", "-o", "f.pdf"],
+        &["profile", "diff", "0199", "01a2", "-o", "f.gif"],
+        &["hunt", "files", "0199", "--out", "-"],
+        &["agents", "enrol", "web-1", "--out", "-"],
         &["agents", "show", "NOT AN ID"],
         &["hunt", "show", "../../agents"],
         &[],

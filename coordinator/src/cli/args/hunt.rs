@@ -106,11 +106,11 @@ pub struct What {
     /// --ioc the kinds of its hashes].
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_enum)]
     pub hash: Vec<Hash>,
-    /// Only files whose hash is in this list come back, and every file that could not be judged; may be repeated. A
-    /// hash a line, of any kind; also what `sha256sum` or `hashdeep` print, or a CSV.
+    /// Only files whose hash is in this list come back, and every file that could not be judged; may be repeated, `-` is
+    /// stdin. Hashes of any kind, one or several a line; also what `sha256sum` or `hashdeep` print, or a CSV.
     #[arg(long, value_name = "FILE")]
     pub ioc: Vec<PathBuf>,
-    /// Count lines of --ioc that hold no hash instead of refusing them.
+    /// Leave out lines of --ioc that hold no hash, and name them, instead of refusing the list.
     #[arg(long, requires = "ioc")]
     pub ioc_skip_bad: bool,
     /// Have the files that match sent to the coordinator, too, where the policy of the machine allows that
@@ -237,10 +237,10 @@ pub struct Run {
     /// What to know of the agents meanwhile.
     #[command(flatten)]
     pub probed: Probed,
-    /// Write the rows to this file instead of stdout.
-    #[arg(long, value_name = "FILE")]
+    /// Write the rows to this file instead of stdout; `-` for stdout.
+    #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Stop waiting after this time, with exit 124; the hunt goes on.
+    /// Stop waiting so long after the command began, with exit 124; the hunt goes on.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub wait: Option<u32>,
     /// Send a list of hashes to the fleet, whatever that weighs.
@@ -268,9 +268,9 @@ pub struct Seal {
     /// The hunt.
     #[command(flatten)]
     pub draft: Draft,
-    /// Where to write the sealed request; `-` for stdout.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    /// Where to write the sealed request; `-` for stdout [default: a pipe gets it, else HUNT.sealed].
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `hunt show`.
@@ -288,7 +288,7 @@ pub struct Show {
 pub struct Watch {
     /// The hunt, or the unique beginning of its id.
     pub hunt: String,
-    /// Stop waiting after this time, with exit 124; the hunt goes on.
+    /// Stop waiting so long after the command began, with exit 124; the hunt goes on.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub wait: Option<u32>,
 }
@@ -299,7 +299,7 @@ pub struct Files {
     /// The hunt, or the unique beginning of its id.
     pub hunt: String,
     /// Fetch them into this folder.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
@@ -308,8 +308,8 @@ pub struct Files {
 pub struct Results {
     /// The hunt, or the unique beginning of its id.
     pub hunt: String,
-    /// Write the rows to this file instead of stdout.
-    #[arg(long, value_name = "FILE")]
+    /// Write the rows to this file instead of stdout; `-` for stdout.
+    #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// No more than so many rows.
     #[arg(long, value_name = "N")]

@@ -194,9 +194,9 @@ pub struct Flame {
     /// Which.
     #[command(flatten)]
     pub blob: Blob,
-    /// The file to write; `-` for stdout.
+    /// The file to write, SVG or PNG by its ending; `-` for stdout [default: a pipe gets it, else PROFILE.svg].
     #[arg(long, short, value_name = "FILE")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `profile tree`.
@@ -291,7 +291,7 @@ pub struct Merge {
     /// How many rows of `top`.
     #[arg(long, default_value_t = 25, value_name = "N")]
     pub limit: usize,
-    /// The file to write; `-` for stdout [default: merged and the format's ending].
+    /// The file to write; `-` for stdout [default: a pipe gets it, else merged and the format's ending].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -322,7 +322,7 @@ pub struct Export {
     /// The format [default: pprof; raw for tasks, metrics and logs].
     #[arg(long, value_enum)]
     pub format: Option<ExportFormat>,
-    /// The file to write; `-` for stdout [default: PROFILE and the format's ending].
+    /// The file to write; `-` for stdout [default: a pipe gets it, else PROFILE and the format's ending].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -335,7 +335,7 @@ pub struct Bundle {
     /// Only what this agent sent.
     #[arg(long, value_name = "A")]
     pub agent: Option<String>,
-    /// The file to write; `-` for stdout [default: PROFILE.tar.gz].
+    /// The file to write; `-` for stdout [default: a pipe gets it, else PROFILE.tar.gz].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

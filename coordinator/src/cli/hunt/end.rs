@@ -41,7 +41,7 @@ fn ended(context: &Context, id: &str, view: &Value) -> Result<Exit, Failure> {
     let (out, coverage) = (&context.out, show::coverage(view));
     let is_table = out.format == Format::Table;
     if is_table {
-        out.bytes(format!("{coverage}{reasons}").as_bytes())?;
+        out.text(&format!("{coverage}{reasons}"))?;
     }
     match (is_table, out.to_terminal, out.notes_to_terminal) {
         (true, true, _) => {}

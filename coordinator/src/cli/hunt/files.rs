@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cli::args::hunt::Files as Flags;
 use crate::cli::client::Client;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::{Context, private};
+use crate::cli::{Context, place, private};
 use crate::output::listing::field;
 use crate::output::{Column, Show, units};
 
@@ -24,12 +24,13 @@ const FILES: &[Column] = &[
 ];
 
 pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
+    let folder = flags.out.as_deref().map(place::folder).transpose()?;
     let client = context.client()?;
     let hunt = super::find(&client, &flags.hunt)?.id;
     let Value::Array(files) = client.get(&format!("/api/v1/hunts/{hunt}/files"))? else {
         return Err(Failure::bug("the coordinator sent no list of files", ""));
     };
-    if let Some(folder) = &flags.out {
+    if let Some(folder) = folder {
         fetch(context, &client, &hunt, &files, folder)?;
     }
     context.out.list(FILES, &files)?;

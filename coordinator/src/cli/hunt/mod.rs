@@ -11,7 +11,7 @@ mod show;
 
 pub(super) use self::show::coverage;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use common::request::{Args, Sealed};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
 use super::client::Client;
 use super::failure::{Exit, Failure};
+use super::place::Place;
 use super::watch::{self, Watched};
 use super::{Context, control, private};
 use crate::output::files::FileRows;
@@ -41,7 +42,7 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::Show(flags) => show::show(context, flags),
         Hunt::Watch(flags) => {
             let id = find(&context.client()?, &flags.hunt)?.id;
-            end::finish(context, &id, watch::watch(context, &id, flags.wait)?)
+            end::finish(context, &id, watch::watch(context, &id, context.left(flags.wait))?)
         }
         Hunt::Results(flags) => results(context, flags),
         Hunt::Files(flags) => files::run(context, flags),
@@ -113,7 +114,11 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let client = context.client()?;
     let plan = plan::online(&flags.draft, &client, context.out, true)?;
     // An unwritable file is found before the fleet begins to work.
-    let file = flags.out.as_deref().map(private::create).transpose()?;
+    let place = flags.out.as_deref().map_or(Place::Stdout, Place::typed);
+    let file = match &place {
+        Place::File(path) => Some(private::create(path)?),
+        Place::Stdout => None,
+    };
     let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
     let bundle = bundle::seal(&context.settings.operator()?, plan)?;
     ioc::weigh(context, &client, &bundle, flags.yes)?;
@@ -129,14 +134,14 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
     context.out.note(&format!("hunt {id}: meant for {}", agents(targeted)));
     note_waiting(context, &launched);
-    let watched = watch::watch(context, &id, flags.wait)?;
+    let watched = watch::watch(context, &id, context.left(flags.wait))?;
     if let Watched::Ended(_) = &watched {
         let rows = match file {
             Some(file) => FileRows::to_file(rows_format(context, true), file),
             None => FileRows::to_stdout(&context.out),
         };
         stream(&client, &id, rows, None)?;
-        if let Some(path) = &flags.out {
+        if let Place::File(path) = &place {
             context.out.note(&format!("rows are in {}", path.display()));
         }
         if let Some(probes) = &probes {
@@ -163,24 +168,27 @@ fn seal(context: &Context, flags: &Seal) -> Result<Exit, Failure> {
     let plan = plan::offline(&flags.draft, context.out)?;
     let bundle = bundle::seal(&context.settings.operator()?, plan)?;
     let bytes = bundle.bytes().map_err(|e| Failure::bug("cannot encode the request", e))?;
-    if flags.out == Path::new("-") {
-        context.out.bytes(&bytes)?;
-        return Ok(Exit::Done);
+    let usual = || PathBuf::from(format!("{}.sealed", bundle.start.id));
+    match Place::of(context.out, flags.out.as_deref(), usual) {
+        Place::Stdout => context.out.bytes(&bytes)?,
+        Place::File(path) => {
+            private::write(&path, &bytes)?;
+            context.out.note(&format!("hunt {} is sealed in {}", bundle.start.id, path.display()));
+        }
     }
-    private::write(&flags.out, &bytes)?;
-    context.out.note(&format!("hunt {} is sealed in {}", bundle.start.id, flags.out.display()));
     Ok(Exit::Done)
 }
 
 fn results(context: &Context, flags: &Results) -> Result<Exit, Failure> {
     let client = context.client()?;
     let id = find(&client, &flags.hunt)?.id;
-    let rows = match &flags.out {
-        Some(path) => FileRows::to_file(rows_format(context, true), private::create(path)?),
-        None => FileRows::to_stdout(&context.out),
+    let place = flags.out.as_deref().map_or(Place::Stdout, Place::typed);
+    let rows = match &place {
+        Place::File(path) => FileRows::to_file(rows_format(context, true), private::create(path)?),
+        Place::Stdout => FileRows::to_stdout(&context.out),
     };
     let count = stream(&client, &id, rows, flags.limit)?;
-    if let Some(path) = &flags.out {
+    if let Place::File(path) = &place {
         context.out.note(&format!("{count} rows are in {}", path.display()));
     }
     Ok(Exit::Done)

@@ -46,7 +46,7 @@ pub(super) fn online(
 ) -> Result<Plan, Failure> {
     // What is wrong with the command line is said before anything is fetched.
     let (spec, list) = file_hash(draft, out)?;
-    let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.agent_id(id)).collect();
+    let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.asked_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
     Ok(Plan { ask: ask(draft, spec, target, if is_few { PROGRESS_S } else { 0 }), list })

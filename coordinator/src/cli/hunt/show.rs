@@ -102,7 +102,7 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     }
     context.out.record(HUNT, &found.view)?;
     let cost = cost(field(&found.view, "spent"));
-    context.out.bytes(format!("{}{cost}", coverage(&found.view)).as_bytes())?;
+    context.out.text(&format!("{}{cost}", coverage(&found.view)))?;
     if !agents.is_empty() {
         for agent in &mut agents {
             let waited = waits(field(agent, "spent")).first().cloned();

@@ -15,6 +15,7 @@ use super::{agent_part, find, has_blob, kinds_of};
 use crate::cli::args::profile::Bundle;
 use crate::cli::client::Client;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::place::Place;
 use crate::cli::{Context, private};
 use crate::output::listing::field;
 use crate::output::units;
@@ -44,12 +45,12 @@ pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
         let why = "no agent has sent its part (yet)";
         return Err(Failure::new(Exit::NothingMatched, what, why, &next));
     }
-    let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.tar.gz")));
-    if out == Path::new("-") {
-        let (bytes, _) = write(Vec::new(), &client, &view, &agents, &out)?;
+    let usual = || PathBuf::from(format!("{id}.tar.gz"));
+    let Place::File(out) = Place::of(context.out, flags.out.as_deref(), usual) else {
+        let (bytes, _) = write(Vec::new(), &client, &view, &agents, Path::new("stdout"))?;
         context.out.bytes(&bytes)?;
         return Ok(Exit::Done);
-    }
+    };
     let file = BufWriter::new(private::create(&out)?);
     let (mut file, said) = write(file, &client, &view, &agents, &out)?;
     let size = file.flush().and_then(|()| file.get_ref().metadata());

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use common::request::profile::ProfileKind;
 use serde_json::Value;
 
-use super::views::{self, Of, amount, put};
+use super::views::{self, Of, amount};
 use crate::cli::args::profile::{Diff, Merge, MergeFormat, Tree};
 use crate::cli::client::Client;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::hunt::id_part;
+use crate::cli::place::Place;
 use crate::cli::{Context, sign};
 use crate::output::listing::field;
 use crate::output::{Column, Format, Show, escape, units};
@@ -28,6 +29,8 @@ pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
         let cause = format!("{} hunts for two profiles", flags.hunt.len());
         return Err(Failure::usage("too many hunts", cause, "--hunt BEFORE,AFTER"));
     }
+    let drawn = flags.out.as_deref();
+    let drawn = drawn.map(|out| views::canvas(context, Some(out), PathBuf::new)).transpose()?;
     let client = context.client()?;
     let hunts: Result<Vec<_>, _> = flags.hunt.iter().map(|hunt| id_part(hunt)).collect();
     let hunts = hunts?;
@@ -38,9 +41,10 @@ pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
         .with("hunt_before", hunts.first().map(String::as_str))
         .with("kind", flags.kind.map(ProfileKind::as_str))
         .with("value", flags.value.as_deref());
-    if let Some(out) = &flags.out {
-        let svg = client.bytes(&of.view("flame.svg"))?;
-        put(context, out, &svg, "red: a larger share than before; blue: a smaller one")?;
+    if let Some((place, picture)) = drawn {
+        let svg = views::svg_text(client.bytes(&of.view("flame.svg"))?)?;
+        let next = "red: a larger share than before; blue: a smaller one";
+        place.put(context, &picture.draw(svg)?, next)?;
         return Ok(Exit::Done);
     }
     let view = client.get(&of.view("diff"))?;
@@ -72,6 +76,12 @@ fn part(client: &Client, typed: &str) -> Result<String, Failure> {
 }
 
 pub(super) fn merge(context: &Context, flags: &Merge) -> Result<Exit, Failure> {
+    // What cannot be drawn is said before anything is asked for.
+    let canvas = || {
+        let usual = || PathBuf::from("merged.svg");
+        views::canvas(context, flags.out.as_deref(), usual)
+    };
+    let drawn = (flags.format == MergeFormat::Flame).then(canvas).transpose()?;
     let client = context.client()?;
     let named: Result<Vec<_>, _> =
         flags.profiles.iter().map(|typed| part(&client, typed)).collect();
@@ -96,9 +106,14 @@ pub(super) fn merge(context: &Context, flags: &Merge) -> Result<Exit, Failure> {
         MergeFormat::Callgrind => ("callgrind", "callgrind", "kcachegrind FILE"),
         MergeFormat::Speedscope => ("speedscope", "speedscope.json", "open it in speedscope"),
     };
+    if let Some((place, picture)) = drawn {
+        let svg = views::svg_text(client.bytes(&of.view(view))?)?;
+        place.put(context, &picture.draw(svg)?, next)?;
+        return Ok(Exit::Done);
+    }
     let bytes = client.bytes(&of.view(view))?;
-    let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("merged.{ending}")));
-    put(context, &out, &bytes, next)?;
+    let usual = || PathBuf::from(format!("merged.{ending}"));
+    Place::of(context.out, flags.out.as_deref(), usual).put(context, &bytes, next)?;
     Ok(Exit::Done)
 }
 
@@ -128,7 +143,7 @@ pub(super) fn tree(context: &Context, flags: &Tree) -> Result<Exit, Failure> {
     let view = client.get(&of.view("tree"))?;
     match context.out.format {
         Format::Json => context.out.line(&format!("{view:#}"))?,
-        Format::Table => context.out.bytes(drawn(&view).as_bytes())?,
+        Format::Table => context.out.text(&drawn(&view))?,
         Format::Jsonl | Format::Csv => {
             let rows = field(&view, "rows").as_array().map_or(&[][..], Vec::as_slice);
             context.out.list(ROWS, rows)?;

@@ -1,16 +1,17 @@
 //! `muster profile top`, `flame`, `export`: the coordinator makes the view, here it is printed or written.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use common::request::profile::ProfileKind;
 use serde_json::Value;
 
 use super::locate;
+use crate::cli::Context;
 use crate::cli::args::profile::{Blob, Export, ExportFormat, Flame, Top};
 use crate::cli::client::Client;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::{Context, private};
+use crate::cli::picture::Picture;
+use crate::cli::place::Place;
 use crate::output::listing::field;
 use crate::output::{Column, Format, Show, units};
 use crate::profiles::views::top::By;
@@ -160,11 +161,32 @@ pub(super) fn amount(value: &Value, unit: &str) -> String {
 }
 
 pub(super) fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {
+    // What cannot be drawn is said before anything is asked for.
+    let usual = || PathBuf::from(format!("{}.svg", flags.blob.profile.replace('/', "-")));
+    let (place, picture) = canvas(context, flags.out.as_deref(), usual)?;
     let client = context.client()?;
     let of = Of::find(&client, &flags.blob)?;
     let svg = client.bytes(&of.view("flame.svg"))?;
-    put(context, &flags.out, &svg, "open it in a browser")?;
+    place.put(context, &picture.draw(svg_text(svg)?)?, "open it in a browser")?;
     Ok(Exit::Done)
+}
+
+/// Returns where a picture goes, and of which kind it is.
+pub(super) fn canvas(
+    context: &Context,
+    typed: Option<&Path>,
+    usual: impl FnOnce() -> PathBuf,
+) -> Result<(Place, Picture), Failure> {
+    let place = Place::of(context.out, typed, usual);
+    let picture = match &place {
+        Place::File(path) => Picture::of(path)?,
+        Place::Stdout => Picture::Svg,
+    };
+    Ok((place, picture))
+}
+
+pub(super) fn svg_text(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|e| Failure::bug("the coordinator sent a broken picture", e))
 }
 
 pub(super) fn export(context: &Context, flags: &Export) -> Result<Exit, Failure> {
@@ -182,18 +204,7 @@ pub(super) fn export(context: &Context, flags: &Export) -> Result<Exit, Failure>
         ExportFormat::Speedscope => ("speedscope", "speedscope.json", "open it in speedscope"),
     };
     let bytes = client.bytes(&of.view(view))?;
-    let out = flags.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.{ending}")));
-    put(context, &out, &bytes, next)?;
+    let usual = || PathBuf::from(format!("{id}.{ending}"));
+    Place::of(context.out, flags.out.as_deref(), usual).put(context, &bytes, next)?;
     Ok(Exit::Done)
-}
-
-pub(super) fn put(context: &Context, path: &Path, bytes: &[u8], next: &str) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        return context.out.bytes(bytes);
-    }
-    let mut file = private::create(path)?;
-    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
-    let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    context.out.note(&format!("{} ({size}): {next}", path.display()));
-    Ok(())
 }

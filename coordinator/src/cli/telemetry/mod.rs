@@ -1,6 +1,5 @@
 //! `muster telemetry`: what agents cost.
 
-mod picture;
 mod show;
 mod top;
 

@@ -1,8 +1,5 @@
 //! `muster telemetry show`: the curve of one agent.
 
-use std::io::Write;
-use std::path::Path;
-
 use common::ids::AgentId;
 use serde_json::Value;
 
@@ -10,10 +7,10 @@ use crate::api::types::CurveView;
 use crate::cli::Context;
 use crate::cli::args::telemetry::Show;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::private;
-use crate::cli::telemetry::picture::Picture;
+use crate::cli::picture::Picture;
+use crate::cli::place::Place;
 use crate::moment::Moment;
-use crate::output::{self, Column, Format, Show as As, curve, units};
+use crate::output::{self, Column, Format, Show as As, curve};
 
 /// Columns of a drawing that no terminal shows.
 const WIDTH: usize = 100;
@@ -53,7 +50,10 @@ pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
     let view: CurveView = serde_json::from_value(answer.clone())
         .map_err(|e| Failure::bug("the coordinator sent a broken curve", e))?;
     match picture {
-        Some((path, picture)) => put(context, path, &picture.draw(curve::svg(&view))?)?,
+        Some((path, picture)) => {
+            let bytes = picture.draw(curve::svg(&view))?;
+            Place::typed(path).put(context, &bytes, "open it in a browser")?;
+        }
         None => print(context, &view, &answer)?,
     }
     if view.points.is_empty() {
@@ -69,7 +69,7 @@ fn print(context: &Context, view: &CurveView, answer: &Value) -> Result<(), Fail
         Format::Json => context.out.record(POINT, answer),
         Format::Table => {
             let width = output::screen().map_or(WIDTH, |(columns, _)| columns);
-            context.out.bytes(curve::terminal(view, width).as_bytes())
+            context.out.text(&curve::terminal(view, width))
         }
         Format::Jsonl | Format::Csv => {
             let mut points = output::listing::field(answer, "points").as_array().cloned();
@@ -84,15 +84,4 @@ fn print(context: &Context, view: &CurveView, answer: &Value) -> Result<(), Fail
 /// A moment as a part of a query.
 fn encoded(moment: Moment) -> String {
     moment.to_string().replace('+', "%2B")
-}
-
-fn put(context: &Context, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        return context.out.bytes(bytes);
-    }
-    let mut file = private::create(path)?;
-    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
-    let size = units::bytes(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    context.out.note(&format!("{} ({size}): open it in a browser", path.display()));
-    Ok(())
 }

@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, flags: &Top) -> Result<Exit, Failure> {
     let samples = fetch(&client, flags.sort)?;
     let shown = samples.get(..flags.limit.unwrap_or(usize::MAX)).unwrap_or(&samples);
     match context.out.format {
-        Format::Table => context.out.bytes(table(shown, &samples).as_bytes())?,
+        Format::Table => context.out.text(&table(shown, &samples))?,
         Format::Json => {
             context.out.record(CSV, &json!({"agents": shown, "fleet": fleet(&samples)}))?;
         }
@@ -218,9 +218,9 @@ fn live(
     }
     let (send, interrupted) = mpsc::channel();
     watch::on_ctrl_c(send, ())?;
-    context.out.bytes(b"\x1b[?25l")?;
+    context.out.draw("\x1b[?25l")?;
     let ended = redraw(context, client, flags, interval, &interrupted);
-    context.out.bytes(b"\x1b[?25h")?;
+    context.out.draw("\x1b[?25h")?;
     ended
 }
 
@@ -245,7 +245,7 @@ fn redraw(
         if let Some((at, samples)) = &last {
             let since_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
             let aged = older(samples, since_ms);
-            context.out.bytes(frame(&note, &aged, flags.limit, output::screen()).as_bytes())?;
+            context.out.draw(&frame(&note, &aged, flags.limit, output::screen()))?;
         }
         match interrupted.recv_timeout(interval) {
             Ok(()) => return Ok(Exit::Detached),
@@ -284,7 +284,7 @@ fn frame(
         if at > 0 {
             frame += "\r\n";
         }
-        frame.extend(line.chars().take(columns));
+        frame.extend(escape::laid_out(line).chars().take(columns));
         frame += "\x1b[K";
     }
     frame + "\x1b[J"

@@ -1,4 +1,4 @@
-//! A curve as a picture in a file: SVG is our own, PNG is made of it by `rsvg-convert`, where the machine has it.
+//! A curve or a flame graph as a picture in a file: SVG is our own, PNG is made of it by `rsvg-convert`, where the machine has it.
 
 use std::io::Write;
 use std::path::Path;
@@ -22,9 +22,9 @@ impl Picture {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         match ending.as_str() {
             "png" => Self::png(path, CONVERTER),
-            "jpg" | "jpeg" | "pdf" => {
+            "jpg" | "jpeg" | "pdf" | "gif" | "webp" | "bmp" | "tiff" => {
                 let next = format!("-o {}", path.with_extension("png").display());
-                let cause = "a curve is drawn as SVG or PNG";
+                let cause = "a picture is drawn as SVG or PNG";
                 Err(Failure::usage(format!("cannot draw {ending}"), cause, &next))
             }
             _ => Ok(Self::Svg),

@@ -26,6 +26,41 @@ pub fn bytes(bytes: &[u8]) -> String {
     out
 }
 
+/// Escapes text that is laid out already, as `\u{1b}`: line ends, tabs and backslashes stay.
+pub fn laid_out(text: &str) -> Cow<'_, str> {
+    replaced(text, |out, c| push(out, format_args!("\\u{{{:x}}}", u32::from(c))))
+}
+
+/// Escapes a JSON document as JSON does, so that it still means the same: `\u001b`.
+pub fn json(text: &str) -> Cow<'_, str> {
+    replaced(text, |out, c| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            push(out, format_args!("\\u{unit:04x}"));
+        }
+    })
+}
+
+fn replaced(text: &str, replace: impl Fn(&mut String, char)) -> Cow<'_, str> {
+    let is_layout = |at: usize, c: char| match c {
+        '\n' | '\t' | '\\' => true,
+        '\r' => text.get(at + 1..).is_some_and(|rest| rest.starts_with('\n')),
+        _ => false,
+    };
+    let must_go = |(at, c): (usize, char)| is_unsafe(c) && !is_layout(at, c);
+    if !text.char_indices().any(must_go) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, c) in text.char_indices() {
+        if must_go((at, c)) {
+            replace(&mut out, c);
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
@@ -85,6 +120,16 @@ mod tests {
     #[test]
     fn ordinary_text_is_left_alone() {
         assert_eq!(super::text("/home/café/日本"), "/home/café/日本");
+    }
+
+    #[test]
+    fn a_layout_stays_and_json_means_the_same() {
+        let text = "a\tb\\n\r\nc\rd\x1b[2J\u{9b}\u{202e}\u{e0041}\n";
+        let shown = super::laid_out(text);
+        assert_eq!(shown, "a\tb\\n\r\nc\\u{d}d\\u{1b}[2J\\u{9b}\\u{202e}\\u{e0041}\n");
+        assert_eq!(super::laid_out(&shown), shown);
+        assert_eq!(super::json("\"\u{7f}\u{202e}\u{e0041}\""), r#""\u007f\u202e\udb40\udc41""#);
+        assert_eq!(super::json("{\n  \"caf\u{e9}\"\n}\n"), "{\n  \"caf\u{e9}\"\n}\n");
     }
 
     #[test]
