@@ -125,8 +125,8 @@ async fn broker(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::Bad(error.into())],
     };
     let tls = if link.tls { "TLS" } else { "no TLS" };
-    let mut findings =
-        vec![Finding::Ok(format!("broker {}:{} as {}, {tls}", link.host, link.port, link.user))];
+    let address = common::address::joined(&link.host, link.port);
+    let mut findings = vec![Finding::Ok(format!("broker {address} as {}, {tls}", link.user))];
     for queue in [REQUESTS.to_owned(), directed_queue(&config.agent)] {
         findings
             .push(depth(&session, &queue).await.unwrap_or_else(|error| Finding::Bad(error.into())));
