@@ -4,18 +4,21 @@
 //! policy's. Folders are compared component by component, as bytes, and once more after symbolic links are
 //! resolved, in the root and in the rule, so that a link is no way round a rule: `/var/run/x` denied is `/run/x`
 //! denied. Resolving touches no file system that may not answer: a root on a dead mount must not hang the agent. `deny`
-//! rules also stand against roots above them: a hunt of `/` is declined where `/secret` is denied,
-//! for the collector does not know the rules.
+//! rules also stand against roots above them: a hunt of `/` is declined where `/secret` is denied, so that the operator
+//! learns it before anything is read. The collector holds what it *opens* against the same folders ([`Folders`]).
+
+mod check;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use common::request::hunt::Upload;
 use common::request::{Args, Body, Kind, Limits};
 use serde::Deserialize;
 
-use crate::collectors::file_hash::{self, Real};
+pub use self::check::Fault;
+use crate::collectors::file_hash::{self, Folders, Real, lexical};
 
 /// `policy.toml`. Everything is optional; an empty file allows what the fleet's keys may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -57,7 +60,6 @@ impl Policy {
         }
         match args {
             Args::HuntStart(hunt) => {
-                self.links(hunt.file_hash.follow)?;
                 self.upload(hunt.file_hash.upload.as_deref())?;
                 let roots = hunt.file_hash.roots.iter();
                 let enters_all = hunt.file_hash.all_file_systems;
@@ -92,16 +94,9 @@ impl Policy {
         is_allowed && self.max_profile_seconds.is_none_or(|most| seconds <= most)
     }
 
-    /// Links may lead out of the folders that are allowed, or into one that is denied, and the collector does not know
-    /// the rules.
-    fn links(&self, is_followed: bool) -> Result<(), String> {
-        let is_bounded = self.allow_roots.is_some() || !self.deny_roots.is_empty();
-        if is_followed && is_bounded {
-            return Err(
-                "this machine's policy bounds the folders, so links are not followed".to_owned()
-            );
-        }
-        Ok(())
+    /// Returns the folders that a collector must hold what it opens against.
+    pub fn folders(&self) -> Folders {
+        Folders { allow: self.allow_roots.clone(), deny: self.deny_roots.clone() }
     }
 
     /// Files leave a machine only where its owner has said so.
@@ -119,8 +114,7 @@ impl Policy {
         if self.allow_roots.is_none() && self.deny_roots.is_empty() {
             return Ok(());
         }
-        let lexical = normal(root);
-        self.one_root(root, &lexical)?;
+        self.one_root(root, &lexical(root))?;
         match real(root) {
             Some(real) => self.one_root(root, &real),
             None if enters_all => Err(format!(
@@ -159,30 +153,15 @@ fn needed(kind: Kind) -> Kind {
 
 /// Returns a rule's folder by its text, and as it is once links are resolved.
 fn both(rule: &Path) -> Vec<PathBuf> {
-    std::iter::once(normal(rule)).chain(real(rule)).collect()
+    std::iter::once(lexical(rule)).chain(real(rule)).collect()
 }
 
 /// Returns a path once links are resolved; `None` when that would touch a file system that may not answer.
 fn real(path: &Path) -> Option<PathBuf> {
     match file_hash::real(path.as_os_str().as_bytes()) {
-        Real::Path(real) => Some(normal(Path::new(OsStr::from_bytes(&real)))),
+        Real::Path(real) => Some(lexical(Path::new(OsStr::from_bytes(&real)))),
         Real::Untouched => None,
     }
-}
-
-/// Returns the path without `.` and `..`, by its text alone.
-fn normal(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                out.pop();
-            }
-            Component::CurDir => {}
-            part => out.push(part),
-        }
-    }
-    out
 }
 
 fn clamp<N: PartialOrd + Copy + std::fmt::Display>(
@@ -237,17 +216,6 @@ mod tests {
         root(&policy, "/secret/x").unwrap_err();
         root(&policy, "/").unwrap_err();
         root(&policy, "/secrets").unwrap();
-    }
-
-    #[test]
-    fn links_are_not_followed_where_folders_are_bounded() {
-        Policy::default().links(true).unwrap();
-        let allow = Policy { allow_roots: Some(vec!["/srv".into()]), ..Policy::default() };
-        let deny = Policy { deny_roots: vec!["/secret".into()], ..Policy::default() };
-        for policy in [allow, deny] {
-            policy.links(false).unwrap();
-            policy.links(true).unwrap_err();
-        }
     }
 
     #[test]

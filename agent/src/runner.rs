@@ -216,7 +216,10 @@ impl Runner for Collectors {
         session: &dyn Session,
     ) -> Result<Option<FilesFooter>, CollectError> {
         match &task.work {
-            Work::Hunt(hunt) => file_hash::collect(&hunt.file_hash, session).map(Some),
+            Work::Hunt(hunt) => {
+                let folders = core.policy.folders();
+                file_hash::collect(&hunt.file_hash, &folders, session).map(Some)
+            }
             Work::Profile(args) => {
                 let mut cost = CostSource::Own(Meter::default());
                 let mut told = || {

@@ -83,6 +83,10 @@ limits! {
     IOC_FANOUT_BYTES_ASKED: u64 = 1_000_000_000, "a question on a terminal; elsewhere refused without --yes";
     /// Links that were followed on the way to one folder.
     LINKS_ON_THE_WAY_MAX: usize = 40, "the link is a row with ELOOP and is not followed";
+    /// How long the folders of a policy file count as resolved: they may name links.
+    POLICY_RESOLVED_MS_MAX: u64 = 1_000, "they are resolved again";
+    /// Inodes of denied folders that a collection remembers, to know them when they were renamed.
+    POLICY_INODES_MAX: usize = 1_024, "only the present ones are known";
     /// Owners and groups that one hunt may name.
     ACCOUNTS_MAX: usize = 256, "the request is refused";
     /// Length of the name of an owner or group.

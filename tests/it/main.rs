@@ -25,6 +25,7 @@ mod moving;
 mod newcomer;
 mod oracle;
 mod owed;
+mod paths;
 mod refused;
 mod scene;
 mod stall;

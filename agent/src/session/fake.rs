@@ -55,7 +55,22 @@ pub struct FakeSession {
     threads: Threads,
     stop: Mutex<Option<Stop>>,
     standings: Mutex<Vec<Standing>>,
+    hook: Mutex<Option<Hook>>,
     seen: Mutex<Seen>,
+}
+
+/// What happens when a path is taken in hand.
+struct Hook {
+    path: Vec<u8>,
+    /// So often more the path is taken in hand before.
+    skips: usize,
+    act: Box<dyn FnOnce() + Send>,
+}
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hook").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -130,6 +145,18 @@ impl FakeSession {
     #[must_use]
     pub fn with_list(mut self, list: Vec<IocList>) -> Self {
         self.list = Some(list);
+        self
+    }
+
+    /// Acts once, when a path is taken in hand after so many other times: what others do to a tree while it is walked.
+    #[must_use]
+    pub fn meanwhile_at(
+        self,
+        path: &[u8],
+        skips: usize,
+        act: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        *lock(&self.hook) = Some(Hook { path: path.to_vec(), skips, act: Box::new(act) });
         self
     }
 
@@ -210,6 +237,15 @@ impl Session for FakeSession {
     fn take_in_hand(&self, path: &[u8]) {
         if !self.counts_only {
             lock(&self.seen).in_hand = path.to_vec();
+        }
+        let hook = lock(&self.hook).take_if(|hook| {
+            let is_met = hook.path == path;
+            let is_due = is_met && hook.skips == 0;
+            hook.skips = hook.skips.saturating_sub(usize::from(is_met));
+            is_due
+        });
+        if let Some(hook) = hook {
+            (hook.act)();
         }
     }
 

@@ -114,6 +114,8 @@ code! {
         SkippedLimit = 9 "skipped_limit",
         /// The cache and the file disagree.
         CacheMismatch = 10 "cache_mismatch",
+        /// Where it lies the machine's policy allows nothing to be looked at.
+        DeniedByPolicy = 11 "denied_by_policy",
     }
 }
 

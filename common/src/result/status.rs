@@ -183,7 +183,7 @@ pub struct FilesFooter {
     pub filtered: BTreeMap<String, u64>,
     /// Rows of what policy left out, by status: `skipped_kind` (links, pipes, sockets, devices), `skipped_fs`.
     pub skipped: BTreeMap<String, u64>,
-    /// Rows of what could not be read, by status: `denied`, `vanished`, `io_error`.
+    /// Rows of what could not be read, by status: `denied`, `denied_by_policy`, `vanished`, `io_error`.
     pub failed: BTreeMap<String, u64>,
     /// Roots below which nothing was looked at, lossily, each with the status of its row: it does not exist, cannot
     /// be read, is a link, lies on a file system that is not entered.
@@ -199,7 +199,7 @@ pub struct FilesFooter {
     /// Bytes that were sent of them.
     pub upload_bytes: u64,
     /// Files that matched, were to be sent and were not, by reason: `file_too_big`, `no_room` (the bytes of the
-    /// collection are used up), `empty`, `changed`, `denied`, `vanished`, `io_error`.
+    /// collection are used up), `empty`, `changed`, `denied`, `denied_by_policy`, `vanished`, `io_error`.
     pub not_uploaded: BTreeMap<String, u64>,
     /// File bytes behind the digests of the rows; a further name of a file counts again.
     pub bytes_hashed: u64,

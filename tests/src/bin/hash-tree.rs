@@ -15,6 +15,7 @@ fn main() -> anyhow::Result<()> {
     let roots = std::env::args_os().skip(1).filter(|argument| argument != "--count");
     let roots: Vec<ByteBuf> = roots.map(|root| ByteBuf::from(root.into_vec())).collect();
     let spec = FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() };
-    let footer = file_hash::collect(&spec, &FakeSession::new().counting_only())?;
+    let session = FakeSession::new().counting_only();
+    let footer = file_hash::collect(&spec, &file_hash::Folders::default(), &session)?;
     Ok(writeln!(io::stdout(), "{footer:?}")?)
 }

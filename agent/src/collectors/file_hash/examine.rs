@@ -94,6 +94,9 @@ impl<'a> Examiner<'a> {
             }
             Ok(stat) => stat,
         };
+        if self.plan.access.inode(&stat).is_err() {
+            return Ok(Looked::Done(refused(leaf)));
+        }
         if let Some(reason) = self.filtered(&leaf, &stat) {
             return Ok(Looked::Done(Outcome::Filtered(reason)));
         }
@@ -133,6 +136,9 @@ impl<'a> Examiner<'a> {
                 };
             }
         };
+        if self.plan.access.inode(&before).is_err() {
+            return Opened::Done(refused(leaf));
+        }
         if let Some(reason) = self.filtered(&leaf, &before) {
             return Opened::Done(Outcome::Filtered(reason));
         }
@@ -169,6 +175,12 @@ impl<'a> Examiner<'a> {
             Err(errno) => meta::failed(named.into_path(), kind, Some(stat), errno),
         }
     }
+}
+
+/// Makes the row of an entry that the policy does not let be looked at: nothing but its name.
+fn refused(leaf: Leaf) -> Outcome {
+    let status = FileStatus::DeniedByPolicy;
+    Outcome::row(Row::bare(leaf.named.into_path(), leaf.hint, status, 0))
 }
 
 fn done(row: Row) -> Opened {

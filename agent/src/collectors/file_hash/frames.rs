@@ -11,6 +11,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::access::{Access, Refused};
 use super::descriptors::is_starved;
 use super::meta;
 use super::mounts::{Children, Mount};
@@ -45,8 +46,36 @@ struct Frame<'a> {
     mounts: Option<&'a Children>,
     /// The folder lies on the way to where an earlier run stopped: the name that leads there.
     towards: Option<Vec<u8>>,
+    /// It cannot be opened again, or may not be read any more.
+    lost: Option<Lost>,
+}
+
+/// Why a folder on the way is of no use any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
     /// It cannot be opened again.
-    lost: Option<Errno>,
+    Failed(Errno),
+    /// It lies where the policy allows nothing.
+    Refused,
+}
+
+impl Lost {
+    /// Returns whether there was no descriptor for it.
+    pub(super) fn is_starved(self) -> bool {
+        matches!(self, Self::Failed(errno) if is_starved(errno))
+    }
+}
+
+impl From<Errno> for Lost {
+    fn from(errno: Errno) -> Self {
+        Self::Failed(errno)
+    }
+}
+
+impl From<Refused> for Lost {
+    fn from(_: Refused) -> Self {
+        Self::Refused
+    }
 }
 
 /// Where a path without links begins: the root, or what a followed link led to.
@@ -175,26 +204,37 @@ impl<'a> Frames<'a> {
         self.stack.iter().any(|frame| frame.identity == identity)
     }
 
+    /// Holds the innermost folder against the policy again: it may have been renamed since it was opened.
+    pub(super) fn check_innermost(&mut self, access: &Access) {
+        let Some(last) = self.stack.last_mut() else { return };
+        if let Some(folder) = &last.folder
+            && access.folder_again(folder).is_err()
+        {
+            last.folder = None;
+            last.lost = Some(Lost::Refused);
+        }
+    }
+
     /// Returns the innermost folder, opened again from above if need be.
-    pub(super) fn innermost(&mut self) -> Result<Arc<OwnedFd>, Errno> {
-        let Some(last) = self.stack.len().checked_sub(1) else { return Err(Errno::NOENT) };
+    pub(super) fn innermost(&mut self, access: &Access) -> Result<Arc<OwnedFd>, Lost> {
+        let Some(last) = self.stack.len().checked_sub(1) else { return Err(Errno::NOENT.into()) };
         let open_max = self.open_max();
         let nearest = self.stack.iter().rposition(|frame| frame.folder.is_some()).unwrap_or(0);
         for index in nearest + 1..=last {
             let Some([outer, inner]) = self.stack.get_mut(index - 1..=index) else { continue };
-            let Some(outer_folder) = &outer.folder else { return Err(Errno::NOENT) };
+            let Some(outer_folder) = &outer.folder else { return Err(Errno::NOENT.into()) };
             let name = self.path.get(outer.path_len..inner.path_len).unwrap_or_default();
             let name = name.strip_prefix(b"/").unwrap_or(name);
             let opened = match inner.lost {
-                Some(errno) => Err(errno),
-                None => open_same(outer_folder, name, inner.identity),
+                Some(lost) => Err(lost),
+                None => open_same(outer_folder, name, inner.identity, access),
             };
             match opened {
                 Ok(folder) => inner.folder = Some(Arc::new(folder)),
-                Err(errno) => {
+                Err(lost) => {
                     // Without descriptors it may be opened later.
-                    inner.lost = (!is_starved(errno)).then_some(errno);
-                    return Err(errno);
+                    inner.lost = (!lost.is_starved()).then_some(lost);
+                    return Err(lost);
                 }
             }
             // The way down leaves no more descriptors than the way there.
@@ -205,7 +245,8 @@ impl<'a> Frames<'a> {
                 outer.close();
             }
         }
-        self.stack.get(last).and_then(|frame| frame.folder.clone()).ok_or(Errno::NOENT)
+        let last = self.stack.get(last).ok_or(Errno::NOENT)?;
+        last.folder.clone().ok_or(last.lost.unwrap_or(Lost::Failed(Errno::NOENT)))
     }
 }
 
@@ -249,9 +290,19 @@ pub(super) fn open_unmounted(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, E
     }
 }
 
-fn open_same(parent: &OwnedFd, name: &[u8], wanted: (u64, u64)) -> Result<OwnedFd, Errno> {
+fn open_same(
+    parent: &OwnedFd,
+    name: &[u8],
+    wanted: (u64, u64),
+    access: &Access,
+) -> Result<OwnedFd, Lost> {
     let folder = open_folder(parent, name)?;
-    if identity(&meta::of_open(&folder)?) == wanted { Ok(folder) } else { Err(Errno::STALE) }
+    let stat = meta::of_open(&folder)?;
+    if identity(&stat) != wanted {
+        return Err(Errno::STALE.into());
+    }
+    access.folder(&folder, &stat)?;
+    Ok(folder)
 }
 
 fn identity(stat: &Statx) -> (u64, u64) {

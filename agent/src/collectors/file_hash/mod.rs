@@ -1,5 +1,6 @@
 //! `file_hash`: walks file trees in a sorted order and yields a row for every selected entry.
 //!
+//! * [`access`]: the policy's folders, held against what was opened.
 //! * [`plan`], [`filter`], [`select`], [`mounts`]: the arguments, made ready.
 //! * [`root`], [`names`], [`named`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
 //! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`ahead`], [`digests`],
@@ -19,6 +20,7 @@
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
 //! carry the path as it was asked for; links below a root are rows and are not followed.
 
+mod access;
 mod ahead;
 mod batch;
 mod boxes;
@@ -51,15 +53,16 @@ mod walk;
 mod window;
 mod worker;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::request::hunt::FileHash;
 use common::result::FilesFooter;
 
+pub use self::access::{Folders, lexical};
 use self::descriptors::Descriptors;
 use self::links::Links;
 use self::plan::Plan;
-pub use self::root::{Real, real};
+pub use self::root::{Real, exists, real};
 use self::upload::Uploads;
 use self::walk::Walker;
 use self::window::{Window, keep_time};
@@ -75,22 +78,36 @@ pub fn no_root(footer: &FilesFooter) -> Option<String> {
     tally::no_root(footer)
 }
 
-/// Walks and hashes what `spec` selects. The calling thread is one of the workers.
-pub fn collect(spec: &FileHash, session: &dyn Session) -> Result<FilesFooter, CollectError> {
+/// Walks and hashes what `spec` selects and the machine's `folders` allow. The calling thread is one of the workers.
+pub fn collect(
+    spec: &FileHash,
+    folders: &Folders,
+    session: &dyn Session,
+) -> Result<FilesFooter, CollectError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    collect_on(spec, session, cores.min(WORKERS_MAX))
+    collect_within(spec, folders, session, cores.min(WORKERS_MAX))
 }
 
+#[cfg(test)]
 fn collect_on(
     spec: &FileHash,
     session: &dyn Session,
     workers: usize,
 ) -> Result<FilesFooter, CollectError> {
-    let plan = Plan::new(spec, session)?;
+    collect_within(spec, &Folders::default(), session, workers)
+}
+
+fn collect_within(
+    spec: &FileHash,
+    folders: &Folders,
+    session: &dyn Session,
+    workers: usize,
+) -> Result<FilesFooter, CollectError> {
+    let plan = Plan::new(spec, session)?.within(folders);
     let cursor = session.resume();
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
-    let uploads = Uploads::new(spec.upload.as_deref().copied());
+    let uploads = Uploads::new(spec.upload.as_deref().copied(), Arc::clone(&plan.access));
     let window = Window::new(cursor.unwrap_or_default(), plan.rules(), uploads);
     let links = Links::new(&plan.hashes);
     let descriptors = Descriptors::new(workers);

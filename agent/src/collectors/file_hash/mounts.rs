@@ -7,6 +7,8 @@ use std::io;
 
 use rustix::fs::makedev;
 
+use super::plan::{below, join};
+
 /// File systems without files of their own. `devtmpfs` is not among them: it is memory like `tmpfs`, can
 /// hold ordinary files, and `/dev/shm` is below it.
 const PSEUDO: &[&str] = &[
@@ -83,6 +85,8 @@ pub(super) struct Mount {
     /// Its device number: two mounts that differ here are two file systems. The same number may still be two of what
     /// `st_dev` tells apart (subvolumes of btrfs).
     pub(super) dev: u64,
+    /// The folder of its file system that is mounted; not `/` for a bind mount or a subvolume.
+    pub(super) root: Vec<u8>,
 }
 
 impl Mount {
@@ -123,6 +127,19 @@ impl Mounts {
     /// Returns the file system that `path`, which has no links in it, lies on.
     pub(super) fn over(&self, path: &[u8]) -> Option<&Mount> {
         self.at(path).or_else(|| ancestors(path).find_map(|folder| self.at(folder)))
+    }
+
+    /// Returns where `path`, which has no links in it, lies in its file system: the device number, and the path there. Two
+    /// paths that a bind mount leads to are one place.
+    pub(super) fn place(&self, path: &[u8]) -> Option<(u64, Vec<u8>)> {
+        let point = std::iter::once(path).chain(ancestors(path));
+        let (mount, point) = point.into_iter().find_map(|point| Some((self.at(point)?, point)))?;
+        let mut place = mount.root.clone();
+        let rest = below(point, path).filter(|rest| !rest.is_empty());
+        if let Some(rest) = rest {
+            join(&mut place, rest);
+        }
+        Some((mount.dev, place))
     }
 
     /// Returns the mount points that lie directly in the folder `path`.
@@ -188,10 +205,11 @@ impl Line {
         let parent = number(fields.next()?)?;
         let (major, minor) = std::str::from_utf8(fields.next()?).ok()?.split_once(':')?;
         let dev = makedev(major.parse().ok()?, minor.parse().ok()?);
-        let point = unescape(fields.nth(1)?);
+        let root = unescape(fields.next()?);
+        let point = unescape(fields.next()?);
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let kind = String::from_utf8_lossy(kind).into_owned();
-        Some(Self { id, parent, point, mount: Mount { kind, dev } })
+        Some(Self { id, parent, point, mount: Mount { kind, dev, root } })
     }
 }
 
@@ -228,7 +246,7 @@ mod tests {
             30 27 0:40 / /a rw - nfs4 server:/a rw\n\
             31 30 0:41 / /a/b rw - tmpfs none rw\n\
             40 27 0:50 / /c/d rw - nfs server:/x rw\n\
-            41 27 0:51 / /c rw - xfs /dev/sdb rw\n\
+            41 27 0:51 /srv/c /c rw - xfs /dev/sdb rw\n\
             50 27 0:60 / /e\\040\\134f rw - cifs //s/e rw\n\
             60 27 0:70 / /g rw - nfs server:/g rw\n\
             61 60 0:71 / /g rw - btrfs /dev/sdc rw\n";
@@ -244,6 +262,8 @@ mod tests {
         assert_eq!(over("/a/b/x/y"), Some(makedev(0, 41)));
         assert_eq!((over("/a/b"), over("/a/bc")), (Some(makedev(0, 41)), Some(makedev(0, 40))));
         assert_eq!((over("/"), over("/x")), (Some(makedev(254, 0)), Some(makedev(254, 0))));
+        assert_eq!(mounts.place(b"/x/y"), Some((makedev(254, 0), b"/x/y".to_vec())));
+        assert_eq!(mounts.place(b"/c/z"), Some((makedev(0, 51), b"/srv/c/z".to_vec())), "a bind");
         let names: Vec<_> = mounts.within(b"/").unwrap().keys().cloned().collect();
         assert_eq!(
             names,

@@ -1,11 +1,13 @@
 //! The arguments, made ready: roots in order, patterns compiled, mounts read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use common::request::hunt::{FileHash, HashKind};
 use common::request::ioc::{self, IocList};
 use common::result::{FileStatus, Row};
 
+use super::access::{Access, Folders};
 use super::batch::Verdict;
 use super::filter::Filter;
 use super::mounts::Mounts;
@@ -30,6 +32,7 @@ pub(super) struct Plan {
     /// What the cache knows does not count.
     pub(super) fresh: bool,
     pub(super) mounts: Mounts,
+    pub(super) access: Arc<Access>,
     ioc: Vec<IocList>,
 }
 
@@ -64,8 +67,14 @@ impl Plan {
             follow: spec.follow,
             fresh: spec.fresh,
             mounts,
+            access: Arc::default(),
             ioc: lists(spec, session)?,
         })
+    }
+
+    /// Holds what is opened against the machine's folders.
+    pub(super) fn within(self, folders: &Folders) -> Self {
+        Self { access: Arc::new(Access::new(folders.clone())), ..self }
     }
 
     /// Returns what the figures depend on.

@@ -67,34 +67,57 @@ pub enum Real {
     Untouched,
 }
 
+/// What is nearest to a path, for rules about what may not exist yet.
+#[derive(Debug)]
+pub(super) struct Nearest {
+    /// The path without links, as far as it exists.
+    pub(super) real: Vec<u8>,
+    /// The folder that holds it and its name there, where it exists.
+    pub(super) found: Option<(OwnedFd, Vec<u8>)>,
+}
+
 /// Resolves an absolute path, in which there may be `.` and `..`, without touching a file system that may not answer.
 pub fn real(path: &[u8]) -> Real {
     let Ok(mounts) = Mounts::read() else { return Real::Untouched };
     let ways = Ways { mounts: &mounts, enter_all: false };
-    let mut asked = path;
-    let mut missing: Vec<&[u8]> = Vec::new();
-    loop {
-        match ways.find(asked) {
-            Place::Found { real, .. } => {
-                let mut real = real;
-                missing.iter().rev().for_each(|name| join(&mut real, name));
-                return Real::Path(real);
-            }
-            Place::OnSkipped { .. } => return Real::Untouched,
-            // Of what does not exist yet, the nearest folder that does is resolved.
-            Place::Failed(_) => {
-                let slash = asked.iter().rposition(|byte| *byte == b'/');
-                let Some((folder, name)) = slash.and_then(|at| asked.split_at_checked(at)) else {
-                    return Real::Path(path.to_vec());
-                };
-                missing.push(name.strip_prefix(b"/").unwrap_or(name));
-                asked = folder;
-            }
-        }
-    }
+    ways.nearest(path).map_or(Real::Untouched, |nearest| Real::Path(nearest.real))
+}
+
+/// Returns whether there is anything at an absolute path; `None` where that would touch a file system that may not answer.
+pub fn exists(path: &[u8]) -> Option<bool> {
+    let mounts = Mounts::read().ok()?;
+    let ways = Ways { mounts: &mounts, enter_all: false };
+    let Some((folder, name)) = ways.nearest(path)?.found else { return Some(false) };
+    Some(meta::of_name(&folder, &name).is_ok())
 }
 
 impl Ways<'_> {
+    /// Resolves a path of which the end may not exist; `None` where it lies on a file system that is not touched.
+    pub(super) fn nearest(self, path: &[u8]) -> Option<Nearest> {
+        let mut asked = path;
+        let mut missing: Vec<&[u8]> = Vec::new();
+        loop {
+            match self.find(asked) {
+                Place::Found { parent, name, mut real } => {
+                    let found = missing.is_empty().then_some((parent, name));
+                    missing.iter().rev().for_each(|name| join(&mut real, name));
+                    return Some(Nearest { real, found });
+                }
+                Place::OnSkipped { .. } => return None,
+                // Of what does not exist yet, the nearest folder that does is resolved.
+                Place::Failed(_) => {
+                    let slash = asked.iter().rposition(|byte| *byte == b'/');
+                    let Some((folder, name)) = slash.and_then(|at| asked.split_at_checked(at))
+                    else {
+                        return Some(Nearest { real: path.to_vec(), found: None });
+                    };
+                    missing.push(name.strip_prefix(b"/").unwrap_or(name));
+                    asked = folder;
+                }
+            }
+        }
+    }
+
     /// Finds a root, an absolute path without `.` and `..`.
     pub(super) fn find(self, root: &[u8]) -> Place {
         self.walk(None, root)

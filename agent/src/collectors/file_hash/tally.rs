@@ -62,6 +62,7 @@ pub(super) fn add(footer: &mut FilesFooter, outcome: &Outcome, rules: &Rules) {
 pub(super) fn no_root(footer: &FilesFooter) -> Option<String> {
     let why = |status: &str| match status {
         "vanished" => "does not exist",
+        "denied_by_policy" => "is against this machine's policy",
         "denied" => "may not be read by this agent",
         "skipped_kind" => "is a link, pipe, socket or device: name the folder itself",
         "skipped_fs" => "lies on a file system that is not entered without --fs all",
@@ -99,7 +100,10 @@ fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
         | FileStatus::SkippedFs
         | FileStatus::SkippedSize
         | FileStatus::SkippedLimit => count(&mut footer.skipped, status.as_str()),
-        FileStatus::Denied | FileStatus::Vanished | FileStatus::IoError => {
+        FileStatus::Denied
+        | FileStatus::DeniedByPolicy
+        | FileStatus::Vanished
+        | FileStatus::IoError => {
             count(&mut footer.failed, status.as_str());
         }
     }
@@ -110,7 +114,11 @@ fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
     }
     let is_failed = matches!(
         status,
-        FileStatus::Denied | FileStatus::Vanished | FileStatus::IoError | FileStatus::SkippedFs
+        FileStatus::Denied
+            | FileStatus::DeniedByPolicy
+            | FileStatus::Vanished
+            | FileStatus::IoError
+            | FileStatus::SkippedFs
     );
     if rules.asks_for_birth && !is_failed && found.row.btime_ns.is_none() {
         count(&mut footer.unjudged, BTIME);

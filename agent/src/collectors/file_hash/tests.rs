@@ -11,11 +11,12 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::collect;
+use super::{Folders, collect_on};
 use crate::collectors::CollectError;
 use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
+mod access;
 mod ahead;
 mod cache;
 mod cold;
@@ -30,6 +31,10 @@ mod resumed;
 mod select;
 mod together;
 mod upload;
+
+fn collect(spec: &FileHash, session: &FakeSession) -> Result<FilesFooter, CollectError> {
+    super::collect(spec, &Folders::default(), session)
+}
 
 fn spec(root: &Path) -> FileHash {
     FileHash {

@@ -6,14 +6,16 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::request::hunt::{HashKind, Upload};
-use common::result::{FilesFooter, Row};
+use common::result::{FileStatus, FilesFooter, Row};
 use rustix::fd::OwnedFd;
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{self, Errno};
 
+use super::access::Access;
 use super::descriptors::is_starved;
 use super::meta;
 use crate::session::upload::{Content, Sent};
@@ -32,12 +34,13 @@ const ENDED: &str = "ended";
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
     asked: Option<Upload>,
+    access: Arc<Access>,
     sent: BTreeSet<Vec<u8>>,
 }
 
 impl Uploads {
-    pub(super) fn new(asked: Option<Upload>) -> Self {
-        Self { asked, sent: BTreeSet::new() }
+    pub(super) fn new(asked: Option<Upload>, access: Arc<Access>) -> Self {
+        Self { asked, access, sent: BTreeSet::new() }
     }
 
     pub(super) fn is_asked(&self) -> bool {
@@ -82,12 +85,15 @@ impl Uploads {
             return Ok(Some("no_room"));
         }
         session.take_in_hand(&row.path);
-        let file = match reopen_when_possible(row, session)? {
-            Ok(Some(file)) => file,
+        let (file, stat) = match reopen_when_possible(row, session)? {
+            Ok(Some(opened)) => opened,
             Ok(None) => return Ok(Some("changed")),
             Err(errno) if is_starved(errno) => return Ok(Some("no_descriptors")),
             Err(errno) => return Ok(Some(meta::status_of(errno).as_str())),
         };
+        if self.access.file(&file, &stat).is_err() {
+            return Ok(Some(FileStatus::DeniedByPolicy.as_str()));
+        }
         let mut read = |buffer: &mut [u8]| Ok(io::read(&file, buffer)?);
         match session.upload(&Content { total: row.size, sha256 }, &mut read)? {
             Sent::Differs => return Ok(Some("changed")),
@@ -111,7 +117,7 @@ pub(super) fn give_up(footer: &mut FilesFooter) {
 fn reopen_when_possible(
     row: &Row,
     session: &dyn Session,
-) -> Result<Result<Option<OwnedFd>, Errno>, Stop> {
+) -> Result<Result<Option<(OwnedFd, Statx)>, Errno>, Stop> {
     for _ in 0..DESCRIPTOR_TRIES {
         match reopen(row) {
             Err(errno) if is_starved(errno) => session.check()?,
@@ -123,7 +129,7 @@ fn reopen_when_possible(
 }
 
 /// Opens the file of a row again; nothing when another one, or another state of it, lies there now.
-fn reopen(row: &Row) -> Result<Option<OwnedFd>, Errno> {
+fn reopen(row: &Row) -> Result<Option<(OwnedFd, Statx)>, Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let path = Path::new(std::ffi::OsStr::from_bytes(&row.path));
     let file = match fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
@@ -134,5 +140,5 @@ fn reopen(row: &Row) -> Result<Option<OwnedFd>, Errno> {
     let is_same = (meta::dev(&now), now.stx_ino) == (row.dev, row.ino)
         && meta::nanoseconds(&now.stx_mtime) == row.mtime_ns
         && meta::nanoseconds(&now.stx_ctime) == row.ctime_ns;
-    Ok(is_same.then_some(file))
+    Ok(is_same.then_some((file, now)))
 }

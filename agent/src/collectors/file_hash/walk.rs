@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::batch::{Batch, Found, Outcome};
 use super::descriptors::is_starved;
-use super::frames::{Base, Frames, Listed, Opened, open_folder, open_unmounted};
+use super::frames::{Base, Frames, Listed, Lost, Opened, open_folder, open_unmounted};
 use super::mounts::{Mount, Mounts};
 use super::named::Named;
 use super::names::{Buffer, Names};
@@ -125,6 +125,7 @@ impl<'a> Walker<'a> {
         if self.is_sparing {
             batch.spare_descriptors();
         }
+        self.frames.check_innermost(&self.plan.access);
         match self.starved.take() {
             Some(Starved::Folder(entry)) => self.enter(entry, &mut batch, session)?,
             Some(Starved::Link(entry)) => self.follow(entry, &mut batch, session)?,
@@ -169,6 +170,10 @@ impl<'a> Walker<'a> {
                 let hint = FileKind::Unknown;
                 let real = Some(real);
                 let entry = Entry { folder, named, hint, mount: None, level: 0, past, real };
+                if self.is_refused(&entry) {
+                    self.add_refused(path, hint, batch);
+                    return Ok(true);
+                }
                 self.look_at_unknown(entry, batch, session)?;
             }
             Place::OnSkipped { point, kind } => {
@@ -190,8 +195,8 @@ impl<'a> Walker<'a> {
     fn step(&mut self, batch: &mut Batch, session: &dyn Session) -> Result<(), Stop> {
         let level = self.frames.level();
         let Some(listed) = self.frames.next() else { return Ok(()) };
-        let folder = self.frames.innermost();
-        if folder.as_ref().err().copied().is_some_and(is_starved) {
+        let folder = self.frames.innermost(&self.plan.access);
+        if folder.as_ref().is_err_and(|lost| lost.is_starved()) {
             self.frames.give_back(&listed);
             self.starved = Some(Starved::Name);
             return Ok(());
@@ -213,8 +218,12 @@ impl<'a> Walker<'a> {
                 let entry = Entry { folder, named, hint, mount, level, past, real: None };
                 self.judge(entry, batch, session)
             }
-            Err(errno) => {
+            Err(Lost::Failed(errno)) => {
                 self.add_failed(named.path(), hint, None, errno, batch);
+                Ok(())
+            }
+            Err(Lost::Refused) => {
+                self.add_refused(named.path(), hint, batch);
                 Ok(())
             }
         }
@@ -227,6 +236,11 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
         session: &dyn Session,
     ) -> Result<(), Stop> {
+        // Elsewhere the path of an entry follows from its folder's, which was checked.
+        if entry.mount.is_some() && self.is_refused(&entry) {
+            self.add_refused(entry.named.path(), entry.hint, batch);
+            return Ok(());
+        }
         let is_folder = entry.hint == FileKind::Directory;
         if self.is_excluded(entry.named.path(), is_folder) {
             self.add(Outcome::Filtered(tally::EXCLUDE), entry.named.path(), batch);
@@ -288,6 +302,9 @@ impl<'a> Walker<'a> {
 
     /// Leaves an entry to the workers.
     fn add_leaf(&mut self, entry: Entry, batch: &mut Batch) {
+        if entry.real.is_none() && self.is_denied_by_name(entry.named.path()) {
+            return self.add_refused(entry.named.path(), entry.hint, batch);
+        }
         let Entry { folder, named, hint, mount, .. } = entry;
         if !self.is_included(named.path(), false) {
             return self.add(Outcome::Filtered(tally::INCLUDE), named.path(), batch);
@@ -338,6 +355,10 @@ impl<'a> Walker<'a> {
                 return Ok(());
             }
         };
+        if self.plan.access.folder(&folder, &stat).is_err() {
+            self.add_refused(entry.named.path(), FileKind::Directory, batch);
+            return Ok(());
+        }
         if entry.level == 0 {
             self.root_dev = Some(meta::dev(&stat));
         } else if self.plan.one_file_system && self.root_dev != Some(meta::dev(&stat)) {
@@ -474,6 +495,12 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
     ) {
         self.add(Outcome::row(meta::failed(path.to_vec(), kind, stat, errno)), path, batch);
+    }
+
+    /// Accounts for an entry that the policy does not let be looked at.
+    fn add_refused(&mut self, path: &[u8], kind: FileKind, batch: &mut Batch) {
+        let row = Row::bare(path.to_vec(), kind, FileStatus::DeniedByPolicy, 0);
+        self.add(Outcome::row(row), path, batch);
     }
 
     /// Accounts for an entry below which nothing follows.

@@ -297,6 +297,7 @@ fn owners_are_selected_by_number_and_by_the_machines_own_name() {
     let select = Select { owners: vec!["nobody-has-this-name".into()], ..Select::default() };
     let unknown = file_hash::collect(
         &FileHash { select: Box::new(select), ..spec(folder.path()) },
+        &file_hash::Folders::default(),
         &FakeSession::new(),
     );
     assert!(

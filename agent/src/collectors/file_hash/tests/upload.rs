@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 
 use common::request::hunt::Upload;
 
+use super::super::access::Access;
 use super::super::upload::Uploads;
 use super::ioc::sha256_of;
 use super::*;
@@ -77,7 +78,8 @@ fn what_is_not_what_matched_is_not_sent_and_its_row_says_nothing_else() {
         let (rows, _) = run(&spec(&path));
         change(&path);
         let mut footer = FilesFooter::default();
-        Uploads::new(Some(ASKED)).send(&rows[0], &mut footer, &session).unwrap();
+        let access = std::sync::Arc::new(Access::new(Folders::default()));
+        Uploads::new(Some(ASKED), access).send(&rows[0], &mut footer, &session).unwrap();
         assert_eq!((footer.uploaded, footer.upload_bytes), (0, 0));
         footer.not_uploaded
     };

@@ -46,6 +46,10 @@ impl Walker<'_> {
                     self.add_elsewhere(entry.named.path(), &real, &kind, batch);
                     return Ok(());
                 }
+                if self.plan.access.entry(&parent, &name).is_err() {
+                    self.add_refused(entry.named.path(), FileKind::Symlink, batch);
+                    return Ok(());
+                }
                 match meta::of_name(&parent, &name) {
                     Ok(stat) => {
                         let named = Named::shown_as(entry.named.path().to_vec(), name);
