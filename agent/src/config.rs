@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use common::amqp::{BrokerConfig, LinkConfig};
@@ -107,8 +108,9 @@ impl Config {
         )?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let policy_path = folder.join("policy.toml");
-        let policy = match policy_path.try_exists() {
-            Ok(false) => Policy::default(),
+        // A link that leads nowhere is a policy that is missing, not one that was never there.
+        let policy = match policy_path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Policy::default(),
             _ => load_policy(&policy_path)?,
         };
         let root = root_key(&file.root).ok_or_else(|| {
@@ -162,9 +164,14 @@ fn check_labels(path: &Path, labels: &BTreeMap<String, String>) -> Result<(), Co
     }
 }
 
-/// Reads a policy file.
+/// Reads a policy file. One with a rule that can never work is refused: its owner relies on it.
 pub fn load_policy(path: &Path) -> Result<Policy, ConfigError> {
-    read_toml(path, "the keys are listed in docs/reference/policy.md")
+    let policy: Policy = read_toml(path, "the keys are listed in docs/reference/policy.md")?;
+    policy.check().map_err(|fault| {
+        let what = format!("{} in {} cannot work", fault.key, path.display());
+        ConfigError::new(what, format!("{}: {}", fault.value, fault.why), fault.instead)
+    })?;
+    Ok(policy)
 }
 
 /// Reads a public key in hexadecimal.
@@ -246,6 +253,29 @@ password_file = "broker.password"
         }
         let missing = Config::load(Path::new("/nonexistent/agent.toml")).unwrap_err().to_string();
         assert!(missing.contains("muster agents enrol"), "{missing}");
+    }
+
+    #[test]
+    fn a_policy_that_cannot_work_is_refused_with_file_key_and_value() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("broker.password"), "hush").unwrap();
+        let path = folder.path().join("agent.toml");
+        std::fs::write(&path, GOOD.replace("ROOT", &"ab".repeat(32))).unwrap();
+        let policy = folder.path().join("policy.toml");
+        for (text, parts) in [
+            ("deny_roots = [\"/srv/x/*\"]", ["deny_roots in", "\"/srv/x/*\"", "\"/srv/x\""]),
+            ("allow_roots = [\"~/x\"]", ["allow_roots in", "\"~/x\"", "/home/ada"]),
+            ("max_rows = 0", ["max_rows in", "0: ", "1 or more"]),
+        ] {
+            std::fs::write(&policy, text).unwrap();
+            let error = Config::load(&path).unwrap_err().to_string();
+            assert_eq!(error.lines().count(), 3, "{error}");
+            assert!(error.contains("policy.toml"), "{error}");
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+        std::fs::remove_file(&policy).unwrap();
+        std::os::unix::fs::symlink("nowhere", &policy).unwrap();
+        Config::load(&path).unwrap_err();
     }
 
     /// Names every key that a table of a file takes, as its refusal of another one lists them.

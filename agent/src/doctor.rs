@@ -27,6 +27,10 @@ pub enum Finding {
 /// Looks at everything in the order of a start; `report` is called with each finding as it is made.
 pub async fn doctor(config: &Config, mut report: impl FnMut(Finding)) {
     report(Finding::Ok(format!("configuration and policy of agent {}", config.agent)));
+    for (key, rule) in config.policy.absent() {
+        let rule = rule.display();
+        report(Finding::Note(format!("{key} in policy.toml names {rule}, which does not exist")));
+    }
     report(identity(config));
     for finding in state(config) {
         report(finding);

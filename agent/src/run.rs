@@ -121,6 +121,9 @@ fn assemble(config: &Config) -> Result<Core, AgentError> {
         warn!(agent = %config.agent, journal = %journal.id(), cause,
             "the journal belongs elsewhere: it goes on under a new id, what is owed is done again");
     }
+    for (key, rule) in config.policy.absent() {
+        warn!(key, rule = ?rule, "a rule of policy.toml names a folder that does not exist");
+    }
     let parts = Parts {
         agent: config.agent.clone(),
         fleet: config.fleet,
