@@ -66,6 +66,7 @@ fn every_args() -> Vec<Args> {
         select: Box::new(select),
         follow: true,
         fresh: true,
+        ignore_case: true,
         upload: Some(Box::new(Upload { max_file_bytes: 9, max_bytes: 99 })),
         ..FileHash::default()
     };

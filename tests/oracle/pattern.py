@@ -42,13 +42,13 @@ def translate(text):
 
 class Patterns:
     """With a `/` a pattern is held against the path below the root, without against the name; a `/` at its end restricts it to
-    folders, one at its beginning merely anchors it."""
+    folders, `./` at its beginning merely anchors it."""
 
     def __init__(self, patterns):
         self.rules = []
         for pattern in patterns:
             is_folder, text = pattern.endswith("/"), pattern.removesuffix("/")
-            is_path, text = "/" in text, text.removeprefix("/")
+            is_path, text = "/" in text, text.removeprefix("./")
             text = text.encode().decode("latin-1")
             self.rules.append((re.compile(translate(text), re.DOTALL), is_path, is_folder))
 

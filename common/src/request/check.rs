@@ -1,9 +1,11 @@
 //! Bounds on a request's arguments that hold for every agent, whatever its policy says.
 
 use super::hunt::{FILE_HASH, FileHash, HashKind, Upload};
+use super::pattern::{self, PatternError};
 use super::profile::ProfileKind;
 use super::{Args, Body, ioc};
 use crate::limits;
+use crate::result::FileKind;
 
 /// Says what is out of bounds.
 pub(super) fn bounds(body: &Body, args: &Args) -> Result<(), String> {
@@ -52,6 +54,11 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
             ));
         }
     }
+    let has_parent = |root: &&serde_bytes::ByteBuf| root.split(|b| *b == b'/').any(|n| n == b"..");
+    if let Some(root) = spec.roots.iter().find(has_parent) {
+        let shown = String::from_utf8_lossy(root);
+        return Err(format!("root {shown:?} contains `..`: name the folder itself"));
+    }
     let globs = spec.include.len() + spec.exclude.len();
     if globs > limits::GLOBS_MAX {
         return Err(format!("{globs} patterns, {} are allowed", limits::GLOBS_MAX));
@@ -60,6 +67,15 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
     if long.is_some() {
         return Err(format!("a pattern is longer than {} bytes", limits::PATH_BYTES_MAX));
     }
+    let kinds = &spec.select.kinds;
+    let has_folders_alone = kinds.iter().all(|kind| *kind == FileKind::Directory);
+    if has_folders_alone && !kinds.is_empty() && !spec.hashes.is_empty() {
+        return Err(
+            "folders alone are asked for, and a hunt that hashes returns none: ask for no digest"
+                .to_owned(),
+        );
+    }
+    patterns(spec).map_err(|error| error.to_string())?;
     ioc::check(&spec.ioc, &spec.hashes)?;
     spec.list.check()?;
     if !spec.list.is_none() && (!spec.ioc.is_empty() || spec.hashes.is_empty()) {
@@ -69,6 +85,33 @@ fn file_hash(spec: &FileHash) -> Result<(), String> {
         upload(spec, asked)?;
     }
     spec.select.check()
+}
+
+/// Returns the first pattern of a hunt that can match nothing.
+pub fn patterns(spec: &FileHash) -> Result<(), PatternError> {
+    for text in spec.include.iter().chain(&spec.exclude) {
+        pattern::read(text, &spec.roots, spec.ignore_case)?;
+    }
+    let refused = |text: &String, at, why: &str| {
+        Err(PatternError { text: text.clone(), at, why: why.to_owned() })
+    };
+    let is_for_folders = |text: &&String| text.ends_with('/');
+    if let Some(text) = spec.include.iter().find(is_for_folders).filter(|_| !spec.hashes.is_empty())
+    {
+        let why = "it matches folders alone, and a hunt that hashes returns files: end it with /**";
+        return refused(text, text.len() - 1, why);
+    }
+    let plain = |path: &[u8]| -> Vec<Vec<u8>> {
+        let names = path.split(|byte| *byte == b'/');
+        names.filter(|name| !matches!(*name, b"" | b".")).map(<[u8]>::to_vec).collect()
+    };
+    let is_root = |text: &&String| {
+        text.starts_with('/') && spec.roots.iter().any(|root| plain(root) == plain(text.as_bytes()))
+    };
+    match spec.exclude.iter().find(is_root) {
+        Some(text) => refused(text, 0, "it is a root itself: leave the root out"),
+        None => Ok(()),
+    }
 }
 
 fn upload(spec: &FileHash, asked: &Upload) -> Result<(), String> {

@@ -88,8 +88,7 @@ pub struct Upload {
 pub struct FileHash {
     /// Absolute paths, as bytes: a name need not be UTF-8.
     pub roots: Vec<ByteBuf>,
-    /// Patterns of which one must match (none given: all match). Gitignore-like: a pattern with a `/`
-    /// is matched against the path below its root, one without against the file's name.
+    /// Patterns of which one must match (none given: all match); see [`super::pattern`].
     pub include: Vec<String>,
     /// Patterns of which none may match; a folder that matches is not entered.
     pub exclude: Vec<String>,
@@ -125,6 +124,9 @@ pub struct FileHash {
     /// Read every file, also those that an agent has hashed before and that have not changed since.
     #[serde(default, skip_serializing_if = "is_off")]
     pub fresh: bool,
+    /// Patterns match ASCII letters of either case. Absent on the wire where it is off, as all that joined later.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub ignore_case: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -8,6 +8,7 @@ mod bundle;
 mod check;
 pub mod hunt;
 pub mod ioc;
+pub mod pattern;
 pub mod profile;
 pub mod select;
 pub mod sign;
@@ -22,6 +23,7 @@ use serde_bytes::ByteBuf;
 use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
 pub use bundle::Bundle;
+pub use check::patterns;
 pub use target::Target;
 
 /// What a request asks for. The closed list of this version.

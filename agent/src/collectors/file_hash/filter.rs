@@ -1,15 +1,15 @@
 //! Which entries the operator wants: patterns over bytes, never over lossy text.
 //!
-//! A pattern with a `/` is matched against the path below the root (`*` and `?` stop at a `/`, `**` does
-//! not), one without against the name alone. A `/` at the end restricts a pattern to folders; one at the
-//! beginning merely anchors it.
+//! What a pattern means is [`common::request::pattern`]'s to say; the sets are made here.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use common::request::hunt::FileHash;
+use common::request::pattern::{self, Over, Pattern};
+use globset::{GlobSet, GlobSetBuilder};
 
 use crate::collectors::CollectError;
 
@@ -26,18 +26,21 @@ pub(super) struct Filter {
 struct Patterns {
     names: GlobSet,
     paths: GlobSet,
+    whole: GlobSet,
     folder_names: GlobSet,
     folder_paths: GlobSet,
+    folder_whole: GlobSet,
 }
 
 impl Filter {
     pub(super) fn new(
-        include: &[String],
-        exclude: &[String],
+        spec: &FileHash,
+        roots: &[Vec<u8>],
         other_roots: BTreeSet<Vec<u8>>,
     ) -> Result<Self, CollectError> {
-        let include = if include.is_empty() { None } else { Some(Patterns::new(include)?) };
-        Ok(Self { include, exclude: Patterns::new(exclude)?, other_roots })
+        let patterns = |of: &[String]| Patterns::new(of, roots, spec.ignore_case);
+        let include = if spec.include.is_empty() { None } else { Some(patterns(&spec.include)?) };
+        Ok(Self { include, exclude: patterns(&spec.exclude)?, other_roots })
     }
 
     /// Tells whether a path is a root of its own although it lies below another.
@@ -50,69 +53,73 @@ impl Filter {
         self.include.is_none() && self.exclude.is_empty()
     }
 
-    /// Tells whether an entry is left out, and with a folder all that is in it.
-    pub(super) fn is_excluded(&self, relative: &[u8], is_folder: bool) -> bool {
-        self.exclude.is_match(relative, is_folder)
+    /// Tells whether an entry, by its path and by what of it is below its root, is left out, and with a folder all that
+    /// is in it.
+    pub(super) fn is_excluded(&self, path: &[u8], relative: &[u8], is_folder: bool) -> bool {
+        self.exclude.is_match(path, relative, is_folder)
     }
 
     /// Tells whether an entry is wanted for a row.
-    pub(super) fn is_included(&self, relative: &[u8], is_folder: bool) -> bool {
-        self.include.as_ref().is_none_or(|include| include.is_match(relative, is_folder))
+    pub(super) fn is_included(&self, path: &[u8], relative: &[u8], is_folder: bool) -> bool {
+        self.include.as_ref().is_none_or(|include| include.is_match(path, relative, is_folder))
     }
 }
 
 impl Patterns {
-    fn new(patterns: &[String]) -> Result<Self, CollectError> {
-        let mut names = GlobSetBuilder::new();
-        let mut paths = GlobSetBuilder::new();
-        let mut folder_names = GlobSetBuilder::new();
-        let mut folder_paths = GlobSetBuilder::new();
-        for pattern in patterns {
-            let (text, folder) = match pattern.strip_suffix('/') {
-                Some(text) => (text, true),
-                None => (pattern.as_str(), false),
-            };
-            let is_path = text.contains('/');
-            let text = text.strip_prefix('/').unwrap_or(text);
-            let glob = GlobBuilder::new(text)
-                .literal_separator(true)
-                .backslash_escape(true)
-                .build()
-                .map_err(|problem| refuse(pattern, &problem))?;
-            let set = match (is_path, folder) {
-                (false, false) => &mut names,
-                (true, false) => &mut paths,
-                (false, true) => &mut folder_names,
-                (true, true) => &mut folder_paths,
-            };
-            set.add(glob);
+    fn new(
+        texts: &[String],
+        roots: &[Vec<u8>],
+        is_case_ignored: bool,
+    ) -> Result<Self, CollectError> {
+        let mut read = Vec::new();
+        for text in texts {
+            read.extend(pattern::read(text, roots, is_case_ignored).map_err(refuse)?);
         }
-        let build = |set: GlobSetBuilder| set.build().map_err(|problem| refuse("all", &problem));
+        let set = |over: Over, is_for_folders: bool| {
+            let mut set = GlobSetBuilder::new();
+            let is_in = |one: &&Pattern| one.over == over && one.is_for_folders == is_for_folders;
+            for one in read.iter().filter(is_in) {
+                set.add(one.glob.clone());
+            }
+            set.build().map_err(refuse)
+        };
         Ok(Self {
-            names: build(names)?,
-            paths: build(paths)?,
-            folder_names: build(folder_names)?,
-            folder_paths: build(folder_paths)?,
+            names: set(Over::Name, false)?,
+            paths: set(Over::Below, false)?,
+            whole: set(Over::Whole, false)?,
+            folder_names: set(Over::Name, true)?,
+            folder_paths: set(Over::Below, true)?,
+            folder_whole: set(Over::Whole, true)?,
         })
     }
 
     fn is_empty(&self) -> bool {
-        let sets = [&self.names, &self.paths, &self.folder_names, &self.folder_paths];
+        let sets = [
+            &self.names,
+            &self.paths,
+            &self.whole,
+            &self.folder_names,
+            &self.folder_paths,
+            &self.folder_whole,
+        ];
         sets.iter().all(|set| set.is_empty())
     }
 
-    fn is_match(&self, relative: &[u8], is_folder: bool) -> bool {
+    fn is_match(&self, path: &[u8], relative: &[u8], is_folder: bool) -> bool {
         let name = relative.rsplit(|byte| *byte == b'/').next().unwrap_or(relative);
         let matches = |set: &GlobSet, bytes: &[u8]| {
             !set.is_empty() && set.is_match(Path::new(OsStr::from_bytes(bytes)))
         };
         matches(&self.names, name)
             || matches(&self.paths, relative)
+            || matches(&self.whole, path)
             || is_folder
-                && (matches(&self.folder_names, name) || matches(&self.folder_paths, relative))
+                && (matches(&self.folder_names, name)
+                    || matches(&self.folder_paths, relative)
+                    || matches(&self.folder_whole, path))
     }
 }
 
-fn refuse(pattern: &str, problem: &globset::Error) -> CollectError {
-    CollectError::failed(CollectError::BAD_ARGUMENTS, format!("pattern `{pattern}`: {problem}"))
+fn refuse(problem: impl std::fmt::Display) -> CollectError {
+    CollectError::failed(CollectError::BAD_ARGUMENTS, problem.to_string())
 }

@@ -57,7 +57,7 @@ impl Plan {
             CollectError::failed(CollectError::SYSTEM, format!("/proc/self/mountinfo: {problem}"))
         })?;
         Ok(Self {
-            filter: Filter::new(&spec.include, &spec.exclude, Self::roots_below(&roots))?,
+            filter: Filter::new(spec, &roots, Self::roots_below(&roots))?,
             roots,
             hashes,
             max_depth: spec.max_depth,

@@ -452,7 +452,7 @@ impl<'a> Walker<'a> {
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
         let relative = below(root, path).filter(|relative| !relative.is_empty());
         let relative = relative.or_else(|| components(path).last()).unwrap_or_default();
-        self.plan.filter.is_included(relative, is_folder)
+        self.plan.filter.is_included(path, relative, is_folder)
     }
 
     fn is_excluded(&self, path: &[u8], is_folder: bool) -> bool {
@@ -460,7 +460,19 @@ impl<'a> Walker<'a> {
             return false;
         }
         let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
-        self.plan.filter.is_excluded(below(root, path).unwrap_or_default(), is_folder)
+        let relative = below(root, path).unwrap_or_default();
+        self.plan.filter.is_excluded(path, relative, is_folder)
+    }
+
+    /// Returns whether the policy allows nothing where an entry is about to be opened.
+    fn is_refused(&self, entry: &Entry) -> bool {
+        self.plan.access.entry(&entry.folder, entry.named.name()).is_err()
+    }
+
+    /// Returns whether a rule names a file in the innermost folder, which was checked itself.
+    fn is_denied_by_name(&self, path: &[u8]) -> bool {
+        let base = if self.plan.access.is_open() { None } else { self.frames.base() };
+        base.is_some_and(|base| self.plan.access.path(&base.real(path)).is_err())
     }
 
     fn ways(&self) -> Ways<'a> {

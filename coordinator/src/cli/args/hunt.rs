@@ -87,12 +87,16 @@ pub struct What {
     /// A folder or file to walk, absolute; may be repeated.
     #[arg(long = "root", value_name = "PATH")]
     pub roots: Vec<OsString>,
-    /// Only files that match; may be repeated. With a `/` against the path below the root, else the name.
+    /// Only files that match; may be repeated. With a `/` against the path below the root (`./a`: directly there), with one
+    /// in front against the whole path, else the name.
     #[arg(long, value_name = "GLOB")]
     pub include: Vec<String>,
     /// No files that match, no folders that match; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// Patterns match letters of either case (ASCII).
+    #[arg(long)]
+    pub ignore_case: bool,
     /// Levels below a root.
     #[arg(long, value_name = "N")]
     pub max_depth: Option<u32>,

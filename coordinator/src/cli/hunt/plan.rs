@@ -4,7 +4,7 @@ use common::clock::Clock;
 use common::ids::AgentId;
 use common::limits::DIRECTED_AGENTS_MAX;
 use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
-use common::request::{Args, Limits, Target};
+use common::request::{Args, Limits, Target, patterns};
 use serde_bytes::ByteBuf;
 
 use super::ioc::{Hashes, LongList};
@@ -15,7 +15,7 @@ use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::parse;
 use crate::cli::sign::{Ask, check_target};
-use crate::output::Out;
+use crate::output::{Out, escape};
 
 /// Seconds between progress statuses of a hunt that somebody watches on few agents.
 const PROGRESS_S: u32 = 2;
@@ -125,8 +125,23 @@ fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<LongList>), Fa
         select: Box::new(select(&draft.selection, Clock::system().now())?),
         follow: what.follow,
         fresh: what.fresh,
+        ignore_case: what.ignore_case,
     };
+    check_patterns(&spec)?;
     Ok((spec, list))
+}
+
+/// Refuses a pattern that can match nothing, and marks where it goes wrong.
+fn check_patterns(spec: &FileHash) -> Result<(), Failure> {
+    let Err(error) = patterns(spec) else { return Ok(()) };
+    let flag = if spec.include.contains(&error.text) { "--include" } else { "--exclude" };
+    let what = format!("{flag} can match nothing, at character {}", error.character());
+    let shown = escape::text(&error.text);
+    let before = escape::text(error.text.get(..error.at).unwrap_or_default());
+    let column = before.chars().count();
+    let cause = format!("{shown}\n{:column$}^ {}", "", error.why);
+    let next = "*.php (a name), a/*.php (below the root), ./a (in the root), /root/a/*.php (a whole path); \\[ is the sign itself";
+    Err(Failure::usage(what, cause, next))
 }
 
 /// Returns the digests in the order of the output columns, each once.
@@ -304,6 +319,10 @@ mod tests {
             &["--root", "/a", "--hash", "none,md5"],
             &["--root", "/a", "--min-size", "2", "--max-size", "1"],
             &["--root", "/a", "--newer", "2h", "--older", "1d"],
+            &["--root", "/a", "--include", "a[1.js"],
+            &["--root", "/a", "--include", "/b/c"],
+            &["--root", "/a", "--exclude", "/a"],
+            &["--root", "/a", "--include", "b/"],
             &["--root", "/a", "--setuid", "--mode", "/2"],
             &["--root", "/a", "--target", "label:db and"],
             &["--root", "/a", "--agents", "WEB 1"],

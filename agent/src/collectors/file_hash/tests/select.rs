@@ -37,7 +37,7 @@ fn pattern() -> impl Strategy<Value = String> {
     ]);
     (prop::collection::vec(part, 1..4), any::<(bool, bool)>()).prop_map(|(parts, (first, last))| {
         let text = parts.join("/");
-        format!("{}{text}{}", if first { "/" } else { "" }, if last { "/" } else { "" })
+        format!("{}{text}{}", if first { "./" } else { "" }, if last { "/" } else { "" })
     })
 }
 
@@ -119,7 +119,7 @@ fn is_match(pattern: &str, relative: &[u8], is_folder: bool) -> bool {
     };
     let path: Vec<&[u8]> = relative.split(|byte| *byte == b'/').collect();
     let fits = if pattern.contains('/') {
-        let parts = pattern.strip_prefix('/').unwrap_or(pattern).split('/');
+        let parts = pattern.strip_prefix("./").unwrap_or(pattern).split('/');
         is_path(&parts.map(str::as_bytes).collect::<Vec<_>>(), &path)
     } else {
         is_path(&[pattern.as_bytes()], &path[path.len() - 1..])
