@@ -1,6 +1,7 @@
 //! Time: milliseconds since 1970 in UTC, and the clock that tells them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,12 +41,39 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.utc() {
             Some(text) => f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?),
-            None => match jiff::Timestamp::from_millisecond(self.0) {
-                Ok(at) => write!(f, "{at:.3}"),
-                Err(_) => write!(f, "{}ms", self.0),
-            },
+            None => write!(f, "{:.3}", Nanoseconds(i128::from(self.0) * 1_000_000)),
         }
     }
+}
+
+/// Reads what is displayed: RFC 3339, or seconds since 1970 where the calendar ends.
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<jiff::Timestamp>() {
+            Ok(at) => Ok(Self(at.as_millisecond())),
+            Err(error) => seconds(text).or_else(|| last_day(text)).map(Self).ok_or(error),
+        }
+    }
+}
+
+/// Reads the last day of the year 9999, which is displayed and is beyond what `jiff` takes for a moment.
+fn last_day(text: &str) -> Option<i64> {
+    let at: jiff::civil::DateTime = text.strip_suffix('Z')?.parse().ok()?;
+    let epoch = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    i64::try_from(at.duration_since(epoch).as_millis()).ok()
+}
+
+/// Reads `-12.345s` as milliseconds.
+fn seconds(text: &str) -> Option<i64> {
+    let number = text.strip_suffix('s')?;
+    let (sign, number) = number.strip_prefix('-').map_or((1, number), |number| (-1, number));
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let part = format!("{part:0<3}");
+    let ms = whole.parse::<u64>().ok()?.checked_mul(1_000)?;
+    let ms = ms.checked_add(part.get(..3)?.parse().ok()?)?;
+    i64::try_from(i128::from(ms) * sign).ok()
 }
 
 impl Timestamp {
@@ -80,6 +108,27 @@ impl Timestamp {
         }
         *text.get_mut(22)? = digit(in_day % 10);
         Some(text)
+    }
+}
+
+/// Nanoseconds since 1970 as text: RFC 3339 in UTC; beyond the years that it knows (-9999 to 9999), seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nanoseconds(pub i128);
+
+/// With so many digits of a second as the precision says, else nine.
+impl fmt::Display for Nanoseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(9);
+        if let Ok(at) = jiff::Timestamp::from_nanosecond(self.0) {
+            return write!(f, "{at:.digits$}");
+        }
+        let (sign, ns) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
+        let (seconds, rest) = (ns / 1_000_000_000, ns % 1_000_000_000);
+        if rest == 0 {
+            write!(f, "{sign}{seconds}s")
+        } else {
+            write!(f, "{sign}{seconds}.{rest:09}s")
+        }
     }
 }
 
@@ -141,6 +190,6 @@ mod tests {
         assert_eq!(Timestamp(951_782_399_999).to_string(), "2000-02-28T23:59:59.999Z");
         assert_eq!(Timestamp(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
         assert_eq!(Timestamp(253_402_300_799_999).to_string(), "9999-12-31T23:59:59.999Z");
-        assert_eq!(Timestamp(i64::MAX).to_string(), format!("{}ms", i64::MAX));
+        assert_eq!(Timestamp(i64::MAX).to_string(), "9223372036854775.807000000s");
     }
 }

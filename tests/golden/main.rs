@@ -78,6 +78,13 @@ fn file_hash_2() -> FileHash {
     FileHash { select: Box::new(select), follow: true, ..file_hash() }
 }
 
+/// Moments that do not fit 64 bits of nanoseconds, since they can be asked for.
+fn far_windows() -> Box<Select> {
+    let far = 32_503_680_000_000_000_007;
+    let mtime = Window { from_ns: Some(-far), until_ns: Some(far) };
+    Box::new(Select { mtime, ..Select::default() })
+}
+
 /// The kinds that there were when certificates began.
 const GRANTED: [Kind; 5] =
     [Kind::HuntStart, Kind::HuntCancel, Kind::ProfileStart, Kind::ProfileCancel, Kind::TrustRevoke];
@@ -196,6 +203,16 @@ fn rows_of_all_digests() -> Vec<Row> {
     let digests = HashKind::ALL.iter().map(digest).collect();
     let bare = Row::bare(b"/srv/all".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
     vec![Row { digests, ..bare }]
+}
+
+/// Rows with times beyond 64 bits of nanoseconds, and one of what the policy does not let be looked at.
+fn far_rows() -> Vec<Row> {
+    let [file, link, _] = <[Row; 3]>::try_from(file_rows()).unwrap();
+    let far = 10_413_792_000_000_000_005;
+    let file = Row { mtime_ns: far, btime_ns: Some(-far), ..file };
+    let denied = FileStatus::DeniedByPolicy;
+    let denied = Row::bare(b"/srv/secret".to_vec(), FileKind::Directory, denied, 0);
+    vec![file, link, denied]
 }
 
 fn row_chunk(found: &[Row]) -> RowChunk {
@@ -378,6 +395,11 @@ fn a_sealed_request_of_version_1_opens() {
             bounds(),
         ),
         ("request-7.bin", file_hash(), memory),
+        (
+            "request-8.bin",
+            FileHash { ignore_case: true, select: far_windows(), ..file_hash() },
+            bounds(),
+        ),
         ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }, bounds()),
     ] {
         let sealed = sealed_within(file_hash.clone(), limits);
@@ -437,7 +459,11 @@ fn results_of_version_1_decode() {
     let named = Telemetry { instance: Some(instance), ..rates };
     let bytes = golden("telemetry-3.bin", &wire::encode(&named).unwrap());
     assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), named);
-    for (name, found) in [("rows-1.bin", file_rows()), ("rows-2.bin", rows_of_all_digests())] {
+    for (name, found) in [
+        ("rows-1.bin", file_rows()),
+        ("rows-2.bin", rows_of_all_digests()),
+        ("rows-3.bin", far_rows()),
+    ] {
         let bytes = golden(name, &wire::encode(&row_chunk(&found)).unwrap());
         let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();
         assert_eq!(rows::unpack(&chunk.body, chunk.rows).unwrap(), found);

@@ -15,7 +15,7 @@ use tests::tree::TrapTree;
 use tests::{traps, witness};
 
 /// A second as a time of a file.
-const SECOND_NS: i64 = 1_000_000_000;
+const SECOND_NS: i128 = 1_000_000_000;
 
 /// The tree, and who looks at it.
 struct Place {
@@ -123,7 +123,8 @@ fn patterns_and_bounds(place: &Place, all: &FileHash) {
 }
 
 fn conditions(place: &Place, all: &FileHash) {
-    let window = |from: Option<i64>, until: Option<i64>| Window { from_ns: from, until_ns: until };
+    let window =
+        |from: Option<i128>, until: Option<i128>| Window { from_ns: from, until_ns: until };
     let selects = [
         Select {
             kinds: vec![FileKind::Symlink, FileKind::Fifo, FileKind::Directory],

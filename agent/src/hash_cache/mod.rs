@@ -167,7 +167,7 @@ impl Cache for HashCache {
 /// Tells whether a file had changed so shortly before it was read that it may have changed again without its times
 /// showing it: some file systems count in steps of two seconds.
 fn is_racy(file: &Hashed) -> bool {
-    file.began_ns.saturating_sub(file.id.ctime_ns) < limits::HASH_CACHE_AGE_NS_MIN
+    i128::from(file.began_ns) - file.id.ctime_ns < limits::HASH_CACHE_AGE_NS_MIN.into()
 }
 
 /// Finds files and their digests of some kinds; no others are read from the row.
@@ -190,8 +190,8 @@ impl<'tx, 'kinds> Lookup<'tx, 'kinds> {
         let mut rows = self.select.query((file.ino.cast_signed(), file.dev.cast_signed()))?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (size, mtime_ns, ctime_ns): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let is_same =
-            (size.cast_unsigned(), mtime_ns, ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns);
+        let known = (size.cast_unsigned(), i128::from(mtime_ns), i128::from(ctime_ns));
+        let is_same = known == (file.size, file.mtime_ns, file.ctime_ns);
         if is_same { digests(row, self.kinds).map(Some) } else { Ok(None) }
     }
 }
@@ -224,6 +224,10 @@ fn add(tx: &Transaction<'_>, sql: &str, file: &Hashed) -> rusqlite::Result<usize
         file.digests.iter().find(|(kind, _)| *kind == wanted).map(|(_, digest)| digest.as_slice())
     };
     let FileId { dev, ino, size, mtime_ns, ctime_ns } = file.id;
+    // A time that does not fit is never clamped: two states of a file would look the same.
+    let (Ok(mtime_ns), Ok(ctime_ns)) = (i64::try_from(mtime_ns), i64::try_from(ctime_ns)) else {
+        return Ok(0);
+    };
     tx.prepare_cached(sql)?.execute(params![
         dev.cast_signed(),
         ino.cast_signed(),

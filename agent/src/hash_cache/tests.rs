@@ -17,12 +17,16 @@ fn folder() -> TempDir {
 }
 
 fn id(ino: u64) -> FileId {
-    FileId { dev: u64::MAX - 1, ino, size: 7, mtime_ns: -5, ctime_ns: 100 * SECOND }
+    FileId { dev: u64::MAX - 1, ino, size: 7, mtime_ns: -5, ctime_ns: i128::from(100 * SECOND) }
 }
 
 fn hashed(id: FileId, kinds: &[HashKind], byte: u8) -> Hashed {
     let digests = kinds.iter().map(|kind| (*kind, Digest::from_elem(byte, kind.bytes()))).collect();
-    Hashed { id, began_ns: id.ctime_ns + 2 * SECOND, digests }
+    Hashed {
+        id,
+        began_ns: i64::try_from(id.ctime_ns).unwrap_or(i64::MAX - 2 * SECOND) + 2 * SECOND,
+        digests,
+    }
 }
 
 fn one(cache: &HashCache, kinds: &[HashKind], id: FileId) -> Option<Digests> {
@@ -54,6 +58,13 @@ fn what_is_kept_is_found_by_the_same_state_of_the_same_file_only() {
     ] {
         assert_eq!(one(&cache, SHA256, other), None, "{other:?}");
     }
+    // Times beyond 64 bits: nothing is kept, and nothing that was clamped is found.
+    let far = |mtime_ns| FileId { mtime_ns, ..id(3) };
+    let beyond = i128::from(i64::MAX) + 1;
+    cache.keep(&[hashed(far(beyond), SHA256, 1)]);
+    cache.keep(&[hashed(far(i64::MAX.into()), SHA256, 2)]);
+    assert_eq!(one(&cache, SHA256, far(beyond)), None);
+    assert_eq!(one(&cache, SHA256, far(beyond + 1)), None);
     // In the order in which they were asked, and after a restart.
     drop(cache);
     let cache = opened(folder.path(), "machine");
@@ -93,7 +104,7 @@ fn what_changed_just_before_it_was_read_is_not_kept() {
     let folder = folder();
     let cache = opened(folder.path(), "");
     let file = hashed(id(1), SHA256, 1);
-    let changed = file.id.ctime_ns;
+    let changed = i64::try_from(file.id.ctime_ns).unwrap();
     for (began_ns, is_kept) in [
         (changed - SECOND, false),
         (changed, false),
@@ -240,7 +251,7 @@ proptest! {
     /// The last state of each inode, with the digests that were kept of that state.
     #[test]
     fn it_answers_as_a_map_does(
-        steps in prop::collection::vec((0_u64..6, 0_i64..3, 0_usize..5, any::<u8>(), any::<bool>()), 1..30),
+        steps in prop::collection::vec((0_u64..6, 0_i128..3, 0_usize..5, any::<u8>(), any::<bool>()), 1..30),
     ) {
         let folder = folder();
         let mut cache = opened(folder.path(), "");

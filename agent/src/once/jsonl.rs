@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base64::Engine;
-use common::clock::Timestamp;
+use common::clock::{Nanoseconds, Timestamp};
 use common::result::Row;
 use serde::Serialize;
 
@@ -66,21 +66,23 @@ fn put_times(line: &mut Vec<u8>, row: &Row) -> io::Result<()> {
     let mut last = None;
     for (name, ns) in times {
         line.extend_from_slice(name);
-        let Some(ms) = ns.map(|ns| ns.div_euclid(1_000_000)) else {
+        let Some(ns) = ns else {
             line.extend_from_slice(b"null");
             continue;
         };
-        let text = match last {
-            Some((of, text)) if of == ms => Some(text),
-            _ => Timestamp(ms).utc(),
+        // Division of 128 bits is slow, and few times need it.
+        let ms = i64::try_from(ns).ok().map(|ns| ns.div_euclid(1_000_000));
+        let text = match (last, ms) {
+            (Some((of, text)), Some(ms)) if of == ms => Some(text),
+            (_, ms) => ms.and_then(|ms| Timestamp(ms).utc()),
         };
         line.push(b'"');
         match text {
             Some(text) => line.extend_from_slice(&text),
-            None => write!(line, "{}", Timestamp(ms))?,
+            None => write!(line, "{:.3}", Nanoseconds(ns))?,
         }
         line.push(b'"');
-        last = text.map(|text| (ms, text));
+        last = ms.zip(text);
     }
     Ok(())
 }
@@ -142,14 +144,16 @@ mod tests {
 
     #[test]
     fn times_that_are_alike_and_times_that_are_not_are_those_of_the_calendar() {
-        let moments = [0, -1, 1_500_000_000_123_456_789, 1_500_000_000_123_999_999, i64::MAX];
+        let far = 32_503_680_000_000_000_000;
+        let moments = [0, -1, 1_500_000_000_123_456_789, 1_500_000_000_123_999_999, far, -far];
         for [mtime_ns, ctime_ns, atime_ns] in
             moments.iter().flat_map(|a| moments.map(|b| [*a, b, *a]))
         {
             let bare = Row::bare(b"/".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
             let row =
                 parsed(&Row { mtime_ns, ctime_ns, atime_ns, btime_ns: Some(ctime_ns), ..bare });
-            let wanted = |ns: i64| json!(Timestamp(ns.div_euclid(1_000_000)).to_string());
+            let ms = |ns: i128| i64::try_from(ns.div_euclid(1_000_000)).unwrap();
+            let wanted = |ns: i128| json!(Timestamp(ms(ns)).to_string());
             for (name, ns) in [("mtime", mtime_ns), ("ctime", ctime_ns), ("atime", atime_ns)] {
                 assert_eq!(row[name], wanted(ns), "{name} of {ns}");
             }

@@ -91,9 +91,9 @@ pub struct FileId {
     /// Size in bytes.
     pub size: u64,
     /// Change of content, nanoseconds since 1970.
-    pub mtime_ns: i64,
+    pub mtime_ns: i128,
     /// Change of the inode, nanoseconds since 1970; a user cannot set it.
-    pub ctime_ns: i64,
+    pub ctime_ns: i128,
 }
 
 /// What is about to be spent, for the limits.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits;
 use crate::result::FileKind;
 
+mod far;
+
 /// Bits of a mode that can be asked for: permissions, set-uid, set-gid, sticky.
 pub const MODE_BITS: u32 = 0o7777;
 
@@ -33,9 +35,11 @@ pub struct Select {
 #[serde(deny_unknown_fields, default)]
 pub struct Window {
     /// Not before.
-    pub from_ns: Option<i64>,
+    #[serde(with = "far")]
+    pub from_ns: Option<i128>,
     /// Before.
-    pub until_ns: Option<i64>,
+    #[serde(with = "far")]
+    pub until_ns: Option<i128>,
 }
 
 /// Conditions on the bits of a mode.
@@ -94,7 +98,7 @@ impl Window {
     }
 
     /// Tells whether a time lies in it.
-    pub fn contains(&self, ns: i64) -> bool {
+    pub fn contains(&self, ns: i128) -> bool {
         self.from_ns.is_none_or(|from| ns >= from) && self.until_ns.is_none_or(|until| ns < until)
     }
 }

@@ -7,6 +7,7 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 
+use self::times::{FarTime, TimeColumn};
 use crate::ids::{AgentId, Attempt, RequestId};
 use crate::limits;
 use crate::request::hunt::HashKind;
@@ -140,14 +141,14 @@ pub struct Row {
     /// Size in bytes. Where there are digests: of what went through them, which for a file of `/proc` or one
     /// that grew is not what the kernel said.
     pub size: u64,
-    /// Change of content, nanoseconds since 1970.
-    pub mtime_ns: i64,
+    /// Change of content, nanoseconds since 1970. File systems know times far beyond 64 bits of them.
+    pub mtime_ns: i128,
     /// Change of the inode.
-    pub ctime_ns: i64,
+    pub ctime_ns: i128,
     /// Birth, where the file system knows it.
-    pub btime_ns: Option<i64>,
+    pub btime_ns: Option<i128>,
     /// Last read.
-    pub atime_ns: i64,
+    pub atime_ns: i128,
     /// Type and permission bits.
     pub mode: u32,
     /// Owner.
@@ -219,6 +220,9 @@ struct Columns {
     link_target: Vec<Option<ByteBuf>>,
     /// Bit n: the row has the digests of `digests`.
     hashed: Vec<bool>,
+    /// Times that do not fit 64 bits of nanoseconds; absent where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    far_times: Vec<FarTime>,
     /// Per algorithm the digests of the rows that are `hashed`, one after another.
     digests: BTreeMap<HashKind, ByteBuf>,
 }
@@ -232,10 +236,13 @@ pub fn pack(rows: &[Row]) -> Result<Vec<u8>, WireError> {
         columns.status.push(row.status.into());
         columns.errno.push(row.errno);
         columns.size.push(row.size);
-        columns.mtime_ns.push(row.mtime_ns);
-        columns.ctime_ns.push(row.ctime_ns);
-        columns.btime_ns.push(row.btime_ns);
-        columns.atime_ns.push(row.atime_ns);
+        let at = u32::try_from(columns.mtime_ns.len()).unwrap_or(u32::MAX);
+        let far = &mut columns.far_times;
+        columns.mtime_ns.push(times::put(row.mtime_ns, at, TimeColumn::Mtime, far));
+        columns.ctime_ns.push(times::put(row.ctime_ns, at, TimeColumn::Ctime, far));
+        let btime = row.btime_ns.map(|ns| times::put(ns, at, TimeColumn::Btime, far));
+        columns.btime_ns.push(btime);
+        columns.atime_ns.push(times::put(row.atime_ns, at, TimeColumn::Atime, far));
         columns.mode.push(row.mode);
         columns.uid.push(row.uid);
         columns.gid.push(row.gid);
@@ -305,10 +312,10 @@ pub fn unpack(body: &[u8], count: u32) -> Result<Vec<Row>, WireError> {
             status: FileStatus::try_from(code(&columns.status)).map_err(WireError::Malformed)?,
             errno: columns.errno.get(n).copied().unwrap_or_default(),
             size: at(&columns.size),
-            mtime_ns: at_i64(&columns.mtime_ns),
-            ctime_ns: at_i64(&columns.ctime_ns),
-            btime_ns: columns.btime_ns.get(n).copied().flatten(),
-            atime_ns: at_i64(&columns.atime_ns),
+            mtime_ns: at_i64(&columns.mtime_ns).into(),
+            ctime_ns: at_i64(&columns.ctime_ns).into(),
+            btime_ns: columns.btime_ns.get(n).copied().flatten().map(i128::from),
+            atime_ns: at_i64(&columns.atime_ns).into(),
             mode: at_u32(&columns.mode),
             uid: at_u32(&columns.uid),
             gid: at_u32(&columns.gid),
@@ -324,6 +331,7 @@ pub fn unpack(body: &[u8], count: u32) -> Result<Vec<Row>, WireError> {
                 .map(ByteBuf::into_vec),
         });
     }
+    times::restore(&columns.far_times, &mut rows).map_err(|why| malformed(&why))?;
     Ok(rows)
 }
 
@@ -334,3 +342,4 @@ pub fn sha256(bytes: &[u8]) -> ByteBuf {
 
 #[cfg(test)]
 mod tests;
+mod times;

@@ -76,18 +76,15 @@ pub enum When {
     /// So many milliseconds before the request is signed.
     Ago(u64),
     /// Nanoseconds since 1970.
-    At(i64),
+    At(i128),
 }
 
 impl When {
     /// Returns nanoseconds since 1970.
-    pub fn ns(self, now: Timestamp) -> i64 {
+    pub fn ns(self, now: Timestamp) -> i128 {
         match self {
             Self::At(ns) => ns,
-            Self::Ago(ms) => {
-                let then = i128::from(now.0) - i128::from(ms);
-                i64::try_from(then * 1_000_000).unwrap_or(i64::MIN)
-            }
+            Self::Ago(ms) => (i128::from(now.0) - i128::from(ms)) * 1_000_000,
         }
     }
 }
@@ -98,8 +95,7 @@ pub fn when(text: &str) -> Result<When, String> {
     if has_unit && let Ok(ms) = duration_ms(text) {
         return Ok(When::Ago(ms));
     }
-    let at = time(text).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
-    at.map(When::At).ok_or_else(|| {
+    time(text).map(|at| When::At(at.as_nanosecond())).ok_or_else(|| {
         format!("{text:?} is not a time like 7d (ago), 2026-11-25T10:00 (UTC) or 2026-11-25T10:00:00+01:00")
     })
 }
@@ -299,7 +295,9 @@ mod tests {
         ] {
             assert!(when(bad).is_err(), "{bad:?}");
         }
-        assert_eq!(When::Ago(u64::MAX).ns(Timestamp(0)), i64::MIN);
+        assert_eq!(When::Ago(u64::MAX).ns(Timestamp(0)), i128::from(u64::MAX) * -1_000_000);
+        assert_eq!(when("3000-01-01"), Ok(When::At(32_503_680_000_000_000_000)));
+        assert_eq!(when("1500-01-01"), Ok(When::At(-14_831_769_600_000_000_000)));
     }
 
     #[test]

@@ -106,18 +106,17 @@ pub(super) fn fail(row: &mut Row, errno: Errno) {
 }
 
 /// Returns when an entry was made, where its file system knows.
-pub(super) fn birth_ns(stat: &Statx) -> Option<i64> {
+pub(super) fn birth_ns(stat: &Statx) -> Option<i128> {
     let is_known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
     is_known.then(|| nanoseconds(&stat.stx_btime))
 }
 
 /// Returns a time as nanoseconds since 1970.
-pub(super) fn nanoseconds(time: &StatxTimestamp) -> i64 {
+pub(super) fn nanoseconds(time: &StatxTimestamp) -> i128 {
     since_1970(time.tv_sec, time.tv_nsec.into())
 }
 
 /// Returns the same of seconds and their rest.
-pub(super) fn since_1970(seconds: i64, rest_ns: u64) -> i64 {
-    let rest_ns = i64::try_from(rest_ns).unwrap_or(i64::MAX);
-    seconds.saturating_mul(1_000_000_000).saturating_add(rest_ns)
+pub(super) fn since_1970(seconds: i64, rest_ns: u64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(rest_ns)
 }

@@ -112,8 +112,8 @@ fn a_file_has_all_digests_and_what_the_kernel_says_of_it() {
     assert_eq!((row.kind, row.status, row.errno), (FileKind::Regular, FileStatus::Ok, 0));
     assert_eq!((row.size, row.ino, row.dev), (3, meta.ino(), meta.dev()));
     assert_eq!((row.mode, row.uid, row.gid), (meta.mode(), meta.uid(), meta.gid()));
-    assert_eq!(row.mtime_ns, meta.mtime() * 1_000_000_000 + meta.mtime_nsec());
-    assert_eq!(row.ctime_ns, meta.ctime() * 1_000_000_000 + meta.ctime_nsec());
+    assert_eq!(row.mtime_ns, i128::from(meta.mtime() * 1_000_000_000 + meta.mtime_nsec()));
+    assert_eq!(row.ctime_ns, i128::from(meta.ctime() * 1_000_000_000 + meta.ctime_nsec()));
     assert_eq!((footer.seen, footer.hashed, footer.listed), (2, 1, 1), "the file and its folder");
     assert_eq!((footer.bytes_hashed, footer.bytes_read), (3, 3));
 }

@@ -2,12 +2,19 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// What the kernel can say: 64 bits of seconds, and of most files what fits 64 bits of nanoseconds.
+fn ns() -> impl Strategy<Value = i128> {
+    let far = (any::<i64>(), 0..1_000_000_000_i128)
+        .prop_map(|(s, ns)| i128::from(s) * 1_000_000_000 + ns);
+    prop_oneof![any::<i64>().prop_map(i128::from), far]
+}
+
 prop_compose! {
     fn row()(
         path in prop::collection::vec(any::<u8>(), 0..60),
         kind in prop::sample::select(FileKind::ALL),
         status in prop::sample::select(FileStatus::ALL),
-        numbers in any::<(i32, u64, i64, i64, Option<i64>, i64)>(),
+        numbers in (any::<i32>(), any::<u64>(), ns(), ns(), prop::option::of(ns()), ns()),
         more in any::<(u32, u32, u32, u64, u64, u64)>(),
         link_target in prop::option::of(prop::collection::vec(any::<u8>(), 0..20)),
         digest in prop::option::of(any::<([u8; 16], [u8; 32], [u8; 64], [u8; 32])>()),

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use common::clock::Nanoseconds;
 use common::hex;
 use common::request::hunt::HashKind;
 use common::request::ioc::{self, IocList};
@@ -106,7 +107,7 @@ impl FileRow {
     pub fn new(hunt: String, agent: String, host: String, row: &Row) -> Self {
         // A file that could not be looked at has no inode, and then no times either.
         let known = row.ino != 0 || row.nlink != 0;
-        let time = |ns: i64| known.then(|| rfc3339(ns));
+        let time = |ns: i128| known.then(|| Nanoseconds(ns).to_string());
         let digest = |kind: HashKind| {
             row.digests.iter().find(|(of, _)| *of == kind).map(|(_, bytes)| hex::encode(bytes))
         };
@@ -165,13 +166,6 @@ fn shown(bytes: &[u8]) -> (String, Option<String>) {
     }
 }
 
-fn rfc3339(ns: i64) -> String {
-    match jiff::Timestamp::from_nanosecond(i128::from(ns)) {
-        Ok(at) => format!("{at:.9}"),
-        Err(_) => format!("{ns}ns"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use common::result::{Digest, Digests, FileKind, FileStatus};
@@ -198,6 +192,21 @@ mod tests {
         assert_eq!(json["md5"], "ab".repeat(16));
         assert_eq!(json["mtime"], "2023-11-14T22:13:20.123456789Z");
         assert!(json.get("sha256").is_none() && json.get("path_b64").is_none());
+    }
+
+    #[test]
+    fn a_time_is_what_the_file_system_says_however_far_away() {
+        for (seconds, text) in [
+            (-11_644_473_600, "1601-01-01T00:00:00.000000000Z"),
+            (10_413_792_000, "2300-01-01T00:00:00.000000000Z"),
+            (i64::MAX, "9223372036854775807s"),
+            (i64::MIN, "-9223372036854775808s"),
+        ] {
+            let mut row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+            (row.ino, row.mtime_ns) = (7, i128::from(seconds) * 1_000_000_000);
+            let shown = FileRow::new("h".into(), "a".into(), "m".into(), &row);
+            assert_eq!(shown.mtime.as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -34,8 +34,7 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let at: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
-        Ok(Self(Timestamp(at.as_millisecond())))
+        text.parse().map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -49,5 +48,13 @@ mod tests {
         let text = serde_json::to_string(&time).unwrap();
         assert_eq!(text, "\"2023-11-14T22:13:20.123Z\"");
         assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), time);
+        // An agent may say anything: a view that holds it must still be read.
+        for ms in
+            [i64::MIN, -377_705_116_800_001, -1, 253_402_300_799_999, 253_402_300_800_123, i64::MAX]
+        {
+            let time = Time(Timestamp(ms));
+            let text = serde_json::to_string(&time).unwrap();
+            assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), time, "{text}");
+        }
     }
 }

@@ -291,7 +291,7 @@ mod tests {
         ])
         .unwrap();
         let spec = &start(&ask).file_hash;
-        let now = Clock::system().now().0 * 1_000_000;
+        let now = i128::from(Clock::system().now().0) * 1_000_000;
         let from = spec.select.mtime.from_ns.unwrap();
         let age_s = (now - from) / 1_000_000_000;
         assert!((7_200..7_260).contains(&age_s), "two hours before it was signed, not {age_s} s");

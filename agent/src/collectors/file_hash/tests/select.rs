@@ -48,7 +48,7 @@ fn around() -> impl Strategy<Value = Option<Around>> {
     prop::option::weighted(0.3, any::<Around>())
 }
 
-fn window(around: Option<&Around>, times: &[i64]) -> Window {
+fn window(around: Option<&Around>, times: &[i128]) -> Window {
     let Some((index, has_from, has_until)) = around else { return Window::default() };
     let at = times[index.index(times.len())];
     Window { from_ns: has_from.then_some(at - 1), until_ns: has_until.then_some(at + 1) }
@@ -136,20 +136,20 @@ fn kind(meta: &Metadata) -> FileKind {
     }
 }
 
-fn ns(seconds: i64, nanoseconds: i64) -> i64 {
-    seconds * 1_000_000_000 + nanoseconds
+fn ns(seconds: i64, nanoseconds: i64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
 }
 
-fn birth(meta: &Metadata) -> Option<i64> {
+fn birth(meta: &Metadata) -> Option<i128> {
     let since = meta.created().ok()?.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Some(i64::try_from(since.as_nanos()).unwrap())
+    Some(i128::try_from(since.as_nanos()).unwrap())
 }
 
 /// Returns why the conditions leave an entry out.
 fn refused(spec: &FileHash, meta: &Metadata) -> Option<&'static str> {
     let select = &spec.select;
     let kind = kind(meta);
-    let in_window = |window: Window, at: i64| {
+    let in_window = |window: Window, at: i128| {
         window.from_ns.is_none_or(|from| from <= at)
             && window.until_ns.is_none_or(|until| at < until)
     };
@@ -245,7 +245,7 @@ proptest! {
             .into_iter()
             .map(|entry| entry.unwrap().metadata().unwrap())
             .collect();
-        let times = |of: fn(&Metadata) -> i64| metas.iter().map(of).collect::<Vec<_>>();
+        let times = |of: fn(&Metadata) -> i128| metas.iter().map(of).collect::<Vec<_>>();
         let select = Select {
             kinds,
             mtime: window(windows.0.as_ref(), &times(|meta| ns(meta.mtime(), meta.mtime_nsec()))),
@@ -309,7 +309,7 @@ fn owners_are_selected_by_number_and_by_the_machines_own_name() {
 #[test]
 fn what_has_no_birth_is_selected_and_counted() {
     // The one file system of every machine that knows no birth.
-    let births = Window { from_ns: Some(i64::MAX), until_ns: None };
+    let births = Window { from_ns: Some(i128::MAX), until_ns: None };
     let select = Select { btime: births, ..Select::default() };
     let proc = FileHash {
         select: Box::new(select),
