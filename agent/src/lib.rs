@@ -28,6 +28,7 @@ mod memory;
 pub mod once;
 mod outbox;
 pub mod policy;
+mod private;
 mod progress;
 mod reader;
 pub mod run;

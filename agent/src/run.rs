@@ -1,8 +1,6 @@
 //! One agent from its configuration to its end: connects again and again, and works in between.
 
-use std::fs::DirBuilder;
 use std::future::Future;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,14 +20,14 @@ use crate::dispatch::dispatch;
 use crate::hash_cache::HashCache;
 use crate::journal::{Journal, JournalError};
 use crate::runner::Collectors;
-use crate::{outbox, reader, telemetry};
+use crate::{outbox, private, reader, telemetry};
 
 /// Why an agent cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// The folder of the journal.
     #[error(
-        "cannot make the state folder {folder}\n  cause: {cause}\n  try:   make it writable for this user, or set state_dir in agent.toml"
+        "cannot use the state folder {folder}\n  cause: {cause}\n  try:   make it writable for this user alone (chmod go-w), or set state_dir in agent.toml"
     )]
     StateFolder {
         /// Where.
@@ -106,10 +104,7 @@ async fn work_until(stop: impl Future<Output = ()>, core: Arc<Core>, config: &Co
 
 fn assemble(config: &Config) -> Result<Core, AgentError> {
     let folder = config.state_dir.display().to_string();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&config.state_dir)
+    private::folder(&config.state_dir)
         .map_err(|cause| AgentError::StateFolder { folder, cause })?;
     let broken = |cause| AgentError::of_journal(&config.state_dir, cause);
     let identity = &config.identity;

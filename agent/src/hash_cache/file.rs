@@ -1,13 +1,15 @@
 //! The file of the cache: found, judged, begun anew where it is of no use.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+
+use crate::private;
 
 /// The version of the tables; a file of another one is set aside.
 const SCHEMA_VERSION: i64 = 2;
@@ -95,7 +97,7 @@ pub(super) fn open(folder: &Path, machine_id: &str) -> Result<Connection, CacheE
 
 fn connect(path: &Path, machine_id: &str) -> Result<Connection, CacheError> {
     // SQLite would let everybody read what is in files that not everybody may read.
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    private::database(path)?;
     let mut db = Connection::open(path)?;
     db.busy_timeout(WAIT)?;
     // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.

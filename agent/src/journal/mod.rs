@@ -25,6 +25,8 @@ use rusqlite::{
 };
 use tokio::sync::watch;
 
+use crate::private;
+
 pub use collections::{Collection, Figures, Step};
 pub use intake::{Intake, StreamPlace};
 pub use look::{Seen, look};
@@ -146,6 +148,7 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         let lock = Lock::take(folder)?;
         let file = path(folder);
+        private::database(&file).map_err(|error| JournalError::Full(error.to_string()))?;
         let db = Connection::open(&file)?;
         Self::new(db, &Origin::of(&file, machine_id, firmware_id), Some(lock))
     }

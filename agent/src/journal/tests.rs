@@ -7,6 +7,27 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::session::{Cursor, Standing};
 
+#[test]
+fn what_it_holds_is_for_its_user_alone_also_in_a_folder_that_others_may_read() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let journal = Journal::open(folder.path(), "machine").unwrap();
+    journal.prune(Timestamp(0)).unwrap();
+    let modes = || {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().mode() & 0o777).collect::<Vec<_>>()
+    };
+    assert_eq!(modes(), [0o600; 3], "database, -wal and -shm");
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(file.unwrap().path(), open).unwrap();
+    }
+    drop(journal);
+    let _journal = Journal::open(folder.path(), "machine").unwrap();
+    assert!(modes().iter().all(|mode| *mode == 0o600), "{:?}", modes());
+}
+
 fn agent() -> AgentId {
     AgentId::new("a-1").unwrap()
 }
