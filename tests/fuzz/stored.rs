@@ -16,9 +16,10 @@ use common::wire;
 use coordinator::api::hunts::listed;
 use coordinator::api::metrics::{Present, metrics};
 use coordinator::api::types::BrokerHealth;
+use coordinator::broker::health::Look;
 use coordinator::curves::Step;
 use coordinator::curves::marks::marks;
-use coordinator::doctor::doctor;
+use coordinator::doctor::{Seen, doctor};
 use coordinator::hunts::view::Whole;
 use coordinator::ingest::check::{Outside, check};
 use coordinator::ingest::counted::Counts;
@@ -97,9 +98,9 @@ fn look(reader: &Reader) {
     let now = Clock::system().now();
     reader.agents().unwrap();
     let hunts = reader.requests("hunt.start").unwrap();
-    assert_eq!(listed(reader, hunts, now, Whole::hunt).unwrap().len(), 1);
+    assert_eq!(listed(reader, hunts, now, |whole| whole.hunt()).unwrap().len(), 1);
     let profiles = reader.hunts_with_profiles().unwrap();
-    listed(reader, profiles, now, Whole::profile).unwrap();
+    listed(reader, profiles, now, |whole| whole.profile()).unwrap();
     let whole = Whole::read(reader, reader.request(&hunt_id()).unwrap().unwrap(), now).unwrap();
     whole.parts_shown();
     whole.files(reader).unwrap();
@@ -111,16 +112,20 @@ fn look(reader: &Reader) {
     let span = (Timestamp(0), now);
     marks(reader, &agent(), heard.as_ref(), span).unwrap();
     reader.curve(&agent(), span, Step::Hour).unwrap();
-    let broker = BrokerHealth {
+    let link = BrokerHealth {
         connected: true,
         address: String::new(),
         since: Timestamp(0).into(),
         cause: None,
+        blocked: None,
     };
-    doctor(reader, None, &broker, now).unwrap();
+    let seen_queues = Look { at: now, found: Err("not asked".to_owned()), growing: Vec::new() };
+    let seen = Seen { link: &link, blockage: None, look: &seen_queues, settings: None };
+    doctor(reader, None, &seen, now).unwrap();
     let present = Present {
         now,
         is_connected: true,
+        is_blocked: false,
         is_writable: true,
         waiting: 0,
         own: BTreeSet::new(),

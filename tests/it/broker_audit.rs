@@ -44,12 +44,12 @@ fn a_right_broker_is_clean_and_each_right_too_many_is_found() {
     fleet.broker.call("PUT", &format!("/api/users/{left}"), &login);
 
     let (code, findings) = audit(&fleet);
-    assert_eq!(bad(&findings), [""; 0], "{findings:#?}");
+    assert!(bad(&findings).is_empty(), "{findings:#?}");
     assert_eq!(code, Some(0));
     assert!(findings.len() > 45, "{}", findings.len());
     let known = findings.iter().filter(|finding| finding["verdict"] == "known").count();
     assert!(known >= 2, "passive declares are allowed by every version: {findings:#?}");
-    assert_eq!(guests(&fleet.broker), [String::new(); 0]);
+    assert!(guests(&fleet.broker).is_empty());
 
     // What is let through changes nothing: this is not gone after an audit that may delete everything.
     let kept = json!({"properties": {}, "routing_key": "results.dead", "payload": "kept",
@@ -80,7 +80,7 @@ fn a_right_broker_is_clean_and_each_right_too_many_is_found() {
         assert!(found.contains(&probe), "{probe}: {found:?}");
     }
     assert!(!found.contains(&"open a connection too many"), "{found:?}");
-    assert_eq!(guests(&fleet.broker), [String::new(); 0]);
+    assert!(guests(&fleet.broker).is_empty());
     eventually("the dead letter is still there", Duration::from_secs(30), || {
         let queue = fleet.broker.call("GET", &fleet.queue("results.dead"), &json!({}));
         if queue["messages"].as_u64() >= Some(1) {
@@ -112,7 +112,7 @@ fn an_audit_that_is_interrupted_leaves_nothing_behind() {
     let status = child.wait().expect("its end");
     // It may have been done already; what counts is that nothing stays.
     assert!(matches!(status.code(), Some(130 | 2)), "{status}");
-    assert_eq!(guests(&fleet.broker), [String::new(); 0]);
+    assert!(guests(&fleet.broker).is_empty());
 }
 
 #[test]

@@ -203,8 +203,9 @@ fn names_that_an_agent_makes_up_do_not_fill_the_store() {
     scene.await_dead(&format!("{refused} of status (too_many_attempts)"));
     let store = scene.fleet.path("home").join("data").join("muster.sqlite");
     let store = rusqlite::Connection::open(store).expect("the store");
-    let count = |sql: &str| -> usize {
-        store.query_row(sql, [scene.offender.as_str()], |row| row.get(0)).expect("a count")
+    let count = |sql: &str| {
+        let count = store.query_row(sql, [scene.offender.as_str()], |row| row.get::<_, i64>(0));
+        usize::try_from(count.expect("a count")).expect("a count")
     };
     assert_eq!(count("SELECT count(*) FROM heard WHERE agent = ?1"), JOURNALS_HEARD_MAX);
     assert_eq!(count("SELECT count(*) FROM attempt WHERE agent = ?1"), ATTEMPTS_MAX);

@@ -41,7 +41,7 @@ impl Tree {
 
     fn policy(&self) -> String {
         let (allow, deny) = (self.path("pub"), self.path("secret"));
-        format!("allow_roots = [{allow:?}]\ndeny_roots = [{deny:?}]\n")
+        format!("allow_roots = [\"{}\"]\ndeny_roots = [\"{}\"]\n", allow.display(), deny.display())
     }
 
     /// Puts a link to the denied folder in the place of the second root's.

@@ -12,19 +12,19 @@ fn what_it_holds_is_for_its_user_alone_also_in_a_folder_that_others_may_read() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let journal = Journal::open(folder.path(), "machine").unwrap();
+    let journal = Journal::open(folder.path(), "machine", None).unwrap();
     journal.prune(Timestamp(0)).unwrap();
     let modes = || {
         let files = std::fs::read_dir(folder.path()).unwrap();
         files.map(|file| file.unwrap().metadata().unwrap().mode() & 0o777).collect::<Vec<_>>()
     };
-    assert_eq!(modes(), [0o600; 3], "database, -wal and -shm");
+    assert_eq!(modes(), [0o600; 4], "database, -wal and -shm, and the lock");
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let open = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(file.unwrap().path(), open).unwrap();
     }
     drop(journal);
-    let _journal = Journal::open(folder.path(), "machine").unwrap();
+    let _journal = Journal::open(folder.path(), "machine", None).unwrap();
     assert!(modes().iter().all(|mode| *mode == 0o600), "{:?}", modes());
 }
 

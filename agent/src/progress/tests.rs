@@ -51,6 +51,9 @@ fn running() -> (Journal, Status) {
         reason: String::new(),
         chunks: None,
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     };
     (journal, status)
 }

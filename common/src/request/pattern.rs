@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(over("/srv/www/a/*.php").unwrap(), one(Over::Whole, "/srv/www/a/*.php"));
         assert_eq!(over("/srv/www").unwrap(), one(Over::Whole, "/srv/www"));
         assert_eq!(
-            over("/srv/a[1]/x").ok(),
+            over("/srv/a[1]/x").unwrap(),
             one(Over::Whole, "/srv/a[[]1[]]/x"),
             "a root is a name"
         );

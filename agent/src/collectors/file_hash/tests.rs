@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::{Folders, collect_on};
+use super::Folders;
 use crate::collectors::CollectError;
 use crate::session::Stop;
 use crate::session::fake::FakeSession;

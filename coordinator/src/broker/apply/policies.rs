@@ -96,9 +96,9 @@ mod tests {
             "x-queue-type": "quorum", "x-max-length-bytes": RESULT_QUEUE_BYTES_MAX,
             "x-overflow": "reject-publish",
         });
-        assert_eq!(of(&same, &json!("muster-results")), [String::new(); 0]);
+        assert!(of(&same, &json!("muster-results")).is_empty());
         let higher = json!({"x-max-length-bytes": RESULT_QUEUE_BYTES_MAX + 1});
-        assert_eq!(of(&higher, &Value::Null), [String::new(); 0]);
+        assert!(of(&higher, &Value::Null).is_empty());
     }
 
     #[test]

@@ -15,8 +15,10 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::api::hunts::listed;
 use crate::api::metrics::{Present, metrics};
-use crate::api::types::BrokerHealth;
+use crate::api::types::{BrokerHealth, Doctor};
+use crate::broker::health::Look;
 use crate::curves::marks::marks;
+use crate::doctor::{Seen, doctor};
 use crate::hunts::view::Whole;
 use crate::store::{Audit, Chunk, NewAgent, Place, Request, Write, Writer};
 use crate::who_has::who_has;
@@ -169,6 +171,21 @@ struct Shown {
     parts: usize,
 }
 
+/// Asks the doctor, with a broker that is well.
+#[track_caller]
+fn examined(reader: &Reader, now: Timestamp) -> Doctor {
+    let link = BrokerHealth {
+        connected: true,
+        address: String::new(),
+        since: Timestamp(0).into(),
+        cause: None,
+        blocked: None,
+    };
+    let look = Look { at: now, found: Err("not asked".to_owned()), growing: Vec::new() };
+    let seen = Seen { link: &link, blockage: None, look: &look, settings: None };
+    doctor(reader, None, &seen, now).unwrap()
+}
+
 /// Asks every view; none may fail.
 #[track_caller]
 fn shown(reader: &Reader) -> Shown {
@@ -188,16 +205,11 @@ fn shown(reader: &Reader) -> Shown {
         };
         reader.rows(&hunt(), &agent, &run, visit).unwrap();
     }
-    let broker = BrokerHealth {
-        connected: true,
-        address: "127.0.0.1:5672".into(),
-        since: Timestamp(0).into(),
-        cause: None,
-    };
-    crate::doctor::doctor(reader, None, &broker, now).unwrap();
+    examined(reader, now);
     let present = Present {
         now,
         is_connected: true,
+        is_blocked: false,
         is_writable: true,
         waiting: 0,
         own: BTreeSet::new(),
@@ -257,11 +269,11 @@ struct Poison {
     shown: Shown,
 }
 
-#[test]
-fn no_record_takes_a_list_with_it() {
+/// One record a table that cannot be read; `?1` is a body over the cap, `?2` the id of the hunt.
+#[expect(clippy::too_many_lines, reason = "a list")]
+fn poisons() -> Vec<Poison> {
     let bad = |sql, noted| Poison { sql, noted, shown: SOUND };
-    let poisons = [
-        // ?1 is a body over the cap, ?2 the id of the hunt.
+    vec![
         Poison {
             shown: Shown { heard: 1, ..SOUND },
             ..bad(
@@ -371,8 +383,12 @@ fn no_record_takes_a_list_with_it() {
                 &[(Table::Request, "")],
             )
         },
-    ];
-    for Poison { sql, noted, shown: expected } in poisons {
+    ]
+}
+
+#[test]
+fn no_record_takes_a_list_with_it() {
+    for Poison { sql, noted, shown: expected } in poisons() {
         let folder = tempfile::tempdir().unwrap();
         let place = sound(folder.path());
         let over = vec![0x80_u8; RESULT_BYTES_MAX + 1];
@@ -401,14 +417,7 @@ fn doctor_names_them_and_what_replaces_one_is_shown() {
     let reader = place.reader().unwrap();
     assert_eq!(shown(&reader), Shown { finished: 1, heard: 1, marks: 0, ..SOUND });
     let check = || {
-        let broker = BrokerHealth {
-            connected: true,
-            address: String::new(),
-            since: Timestamp(0).into(),
-            cause: None,
-        };
-        let now = Clock::system().now();
-        let doctor = crate::doctor::doctor(&reader, None, &broker, now).unwrap();
+        let doctor = examined(&reader, Clock::system().now());
         let check = doctor.checks.into_iter().find(|check| check.name == "unreadable_records");
         check.unwrap().message
     };

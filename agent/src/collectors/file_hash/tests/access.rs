@@ -178,7 +178,7 @@ fn a_file_that_a_rule_names_is_not_read_whatever_its_inode() {
     symlink(&at.secret, at.open.join("a/link")).unwrap();
     let file = at.secret.join("sub/file");
     let folders = Folders { allow: None, deny: vec![file.clone()] };
-    let renewed = file.clone();
+    let renewed = file;
     let session =
         FakeSession::new().meanwhile_at(&path(&at.open.join("a/link/sub")), 0, move || {
             fs::rename(&renewed, renewed.with_extension("old")).unwrap();

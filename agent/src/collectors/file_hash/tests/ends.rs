@@ -93,6 +93,9 @@ fn final_status(journal: &Journal) -> Status {
         reason: String::new(),
         chunks: None,
         footer: None,
+        host: String::new(),
+        machine: None,
+        instance: None,
     }
 }
 

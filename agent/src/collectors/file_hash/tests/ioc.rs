@@ -14,13 +14,12 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::super::batch::{Batch, Found, Outcome, Verdict};
-use super::super::collect;
 use super::super::plan::Plan;
 use super::super::tally::Rules;
 use super::super::upload::Uploads;
 use super::super::window::{Place, Window};
 use super::resume::as_nobody;
-use super::{names, run, sha256, spec, write};
+use super::{collect, names, run, sha256, spec, write};
 use crate::collectors::CollectError;
 use crate::session::Cursor;
 use crate::session::fake::FakeSession;

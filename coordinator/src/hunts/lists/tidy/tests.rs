@@ -146,7 +146,12 @@ fn a_store_of_version_3_knows_what_its_hunts_name() {
     store.record(&start, sealed);
     let db =
         rusqlite::Connection::open(store.place.lists().parent().unwrap().join("muster.sqlite"));
-    let older = "DROP TABLE list_part; DROP TABLE list_named; DROP TABLE instances; PRAGMA user_version = 3;";
+    let older = "
+        DROP TABLE list_part; DROP TABLE list_named; DROP TABLE instances;
+        DROP TABLE attempt; DROP TABLE usage;
+        DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
+        CREATE INDEX status_by_agent ON status (agent, at);
+        PRAGMA user_version = 3;";
     db.unwrap().execute_batch(older).unwrap();
     let folder = store.place.lists().parent().unwrap().to_owned();
     let place = Place::prepare(&folder).unwrap();
