@@ -51,6 +51,8 @@ pub struct Core {
     pub(crate) wake: Notify,
     /// Refusals since the start of the process.
     pub(crate) refused: AtomicU64,
+    /// Messages that could not be read, since the start of the process.
+    pub(crate) unreadable: AtomicU64,
     pub(crate) answered: Mutex<crate::intake::Answered>,
     pub(crate) stream_gap: Mutex<Option<(u64, u64)>>,
     /// Hunts that were given up and whose threads have not come back.
@@ -109,6 +111,7 @@ impl Core {
             tasks: Tasks::new(),
             wake: Notify::new(),
             refused: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
             answered: Mutex::default(),
             stream_gap: Mutex::new(None),
             stuck: AtomicU64::new(0),

@@ -8,10 +8,12 @@
 //!   answered, for there the operator named this agent.
 //! * What expired before a *new* journal read it is history, not a refusal: a new agent that reads 30 days of
 //!   hunts stays silent about them.
+//! * A message that cannot be read (a [`Defect`]) is journalled as read and counted, and never answered.
 //! * Revocations and cancels hold whatever their target says: they only ever take away.
 
 use std::sync::atomic::Ordering;
 
+use common::amqp::Defect;
 use common::clock::Timestamp;
 use common::ids::RequestId;
 use common::limits;
@@ -81,6 +83,17 @@ impl Core {
         };
         self.journal.take(&intake, now)?;
         self.act(effect)
+    }
+
+    /// Passes over a message that cannot be read: journals its place, so that it is not met again, and counts
+    /// it. Nothing answers it, for nothing in it can be believed. When this returns `Ok`, it may be acked.
+    pub fn pass_over(&self, defect: &Defect, offset: Option<u64>) -> Result<(), JournalError> {
+        let stream = offset.map(|offset| (offset, None));
+        self.journal.take(&Intake { stream, ..Intake::default() }, self.now())?;
+        self.unreadable.fetch_add(1, Ordering::Relaxed);
+        let (reason, bytes) = (defect.reason.as_str(), defect.body_bytes);
+        warn!(agent = %self.agent, reason, ?offset, bytes, "passed over a message that cannot be read");
+        Ok(())
     }
 
     /// Decides about a request whose chain of trust held.

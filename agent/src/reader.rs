@@ -138,6 +138,11 @@ async fn stream(
                 continue;
             };
             let Some(offset) = delivery.stream_offset else {
+                if let Some(defect) = &delivery.defect {
+                    patiently(|| core.pass_over(defect, None)).await;
+                    delivery.settle.ack().await?;
+                    continue;
+                }
                 error!(queue = REQUESTS, "a delivery without an offset: this is no stream");
                 delivery.settle.ack().await?;
                 continue;
@@ -194,8 +199,16 @@ async fn next(
 
 /// Journals a delivery and acks it. While the journal cannot be written nothing is acked, and nothing read.
 async fn take(core: &Core, delivery: Delivery, source: Source) -> Result<(), AmqpError> {
-    let sealed = delivery.sealed();
-    patiently(|| core.take(&sealed, source)).await;
+    if let Some(defect) = &delivery.defect {
+        let offset = match source {
+            Source::Stream { offset, .. } => Some(offset),
+            Source::Directed => None,
+        };
+        patiently(|| core.pass_over(defect, offset)).await;
+    } else {
+        let sealed = delivery.sealed();
+        patiently(|| core.take(&sealed, source)).await;
+    }
     delivery.settle.ack().await
 }
 
@@ -231,5 +244,6 @@ mod tests {
         let nameless = Some(StreamPlace { offset: 5, id: None, epoch: None });
         assert_eq!(judge(nameless, 5, "no id"), First::Known);
         assert_eq!(judge(nameless, 5, &id.to_string()), First::Recreated);
+        assert_eq!(judge(nameless, 5, ""), First::Known, "what could not be read has no id");
     }
 }

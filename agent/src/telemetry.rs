@@ -1,5 +1,6 @@
 //! The self-sample, every ten seconds and at once after each connect: what this agent costs, does and has read.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::amqp::{AmqpError, Message, PublishError, Publisher};
@@ -67,6 +68,7 @@ pub fn sample(core: &Core, cost: &mut CostSource) -> Result<Telemetry, JournalEr
         stream_epoch: place.and_then(|place| place.epoch),
         stream_offset: place.map(|place| place.offset),
         stream_gap: *lock(&core.stream_gap),
+        requests_unreadable: core.unreadable.load(Ordering::Relaxed),
         directed: core.journal.directed()?,
         cpu_percent: cost.cpu_percent,
         rss_bytes: cost.rss_bytes,

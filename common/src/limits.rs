@@ -255,10 +255,40 @@ limits! {
     STORE_GROUP_CHUNKS_MAX: usize = 100, "the transaction is committed";
     /// Age at which a store transaction is committed.
     STORE_GROUP_AGE_MS_MAX: u64 = 250, "the transaction is committed";
-    /// Deliveries that the broker may push before they are settled, a result queue.
-    RESULT_PREFETCH: u16 = 200, "the broker waits";
+    /// Size of a message with a status.
+    STATUS_MESSAGE_BYTES_MAX: u64 = 262_144, "the message goes to results.dead, with its beginning";
+    /// Size of a message with a row chunk.
+    ROWS_MESSAGE_BYTES_MAX: u64 = 524_288, "the message goes to results.dead, with its beginning";
+    /// Size of a message with a blob chunk.
+    BLOBS_MESSAGE_BYTES_MAX: u64 = 278_528, "the message goes to results.dead, with its beginning";
+    /// Size of a message with a self-sample.
+    TELEMETRY_MESSAGE_BYTES_MAX: u64 = 262_144, "the message goes to results.dead, with its beginning";
+    /// Statuses that the broker may push before they are settled. Of all classes together, messages of the largest size are at most `result_unsettled_bytes_max`.
+    STATUS_PREFETCH: u16 = 96, "the broker waits";
+    /// Row chunks that the broker may push before they are settled.
+    ROWS_PREFETCH: u16 = 64, "the broker waits";
+    /// Blob chunks that the broker may push before they are settled.
+    BLOBS_PREFETCH: u16 = 64, "the broker waits";
+    /// Self-samples that the broker may push before they are settled.
+    TELEMETRY_PREFETCH: u16 = 80, "the broker waits";
+    /// Results that the coordinator holds before they are settled.
+    RESULT_UNSETTLED_BYTES_MAX: u64 = 100_000_000, "not reached: the prefetch of each class times its largest message is less";
     /// Deliveries that the broker may push before they are settled, an agent's queue.
     REQUEST_PREFETCH: u16 = 16, "the broker waits";
+    /// Nesting of the headers of a delivery; the client library's parser recurses without a bound.
+    AMQP_HEADER_DEPTH_MAX: usize = 8, "results: results.dead as nested_headers; requests: acked and counted as unreadable";
+    /// Headers of a delivery, nested ones included.
+    AMQP_HEADER_VALUES_MAX: usize = 64, "results: results.dead as headers_too_big; requests: acked and counted as unreadable";
+    /// Size of the properties of a delivery, headers included.
+    AMQP_HEADER_BYTES_MAX: u64 = 8_192, "results: results.dead as headers_too_big; requests: acked and counted as unreadable";
+    /// What is held of one frame with properties while it is looked at.
+    AMQP_HEADER_HELD_BYTES_MAX: usize = 262_144, "the rest of the frame is dropped as it comes, with the offset in a stream if that is in it";
+    /// Size of a delivery's body where its class has no smaller bound.
+    AMQP_BODY_BYTES_MAX: u64 = 1_048_576, "amqp_body_cut_bytes of it are kept; requests: acked and counted as unreadable";
+    /// What is kept of a body that is over its bound.
+    AMQP_BODY_CUT_BYTES: u64 = 4_096, "the rest is dropped as it comes";
+    /// What is kept of the properties of a delivery that the client library must not see.
+    AMQP_DEFECT_BYTES_MAX: usize = 1_024, "the rest is dropped";
     /// Any single wait for the broker: connect, publish, confirm, ack.
     BROKER_WAIT_MS_MAX: u64 = 20_000, "the connection is dropped and made anew";
     /// The same wait while the broker says that it blocks publishers (memory or disk alarm).

@@ -55,6 +55,26 @@ impl Class {
             Self::Telemetry => "results.telemetry",
         }
     }
+
+    /// Returns the size of its largest message.
+    pub const fn message_bytes_max(self) -> u64 {
+        match self {
+            Self::Status => limits::STATUS_MESSAGE_BYTES_MAX,
+            Self::Rows => limits::ROWS_MESSAGE_BYTES_MAX,
+            Self::Blobs => limits::BLOBS_MESSAGE_BYTES_MAX,
+            Self::Telemetry => limits::TELEMETRY_MESSAGE_BYTES_MAX,
+        }
+    }
+
+    /// Returns how many of its messages the broker may push before they are settled.
+    pub const fn prefetch(self) -> u16 {
+        match self {
+            Self::Status => limits::STATUS_PREFETCH,
+            Self::Rows => limits::ROWS_PREFETCH,
+            Self::Blobs => limits::BLOBS_PREFETCH,
+            Self::Telemetry => limits::TELEMETRY_PREFETCH,
+        }
+    }
 }
 
 /// A routing key that is not `<class>.<agent>.<request>`.
@@ -210,5 +230,18 @@ pub fn agent_permissions(agent: &AgentId) -> Permissions {
         write: format!("^{RESULTS}$"),
         read: format!(r"^{REQUESTS}(\.{agent})?$"),
         topic_write: TOPIC_WRITE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_results_of_all_classes_fit_into_memory_together() {
+        let held = Class::ALL.map(|class| class.message_bytes_max() * u64::from(class.prefetch()));
+        assert!(held.iter().sum::<u64>() <= limits::RESULT_UNSETTLED_BYTES_MAX);
+        let cap = u64::try_from(limits::RESULT_BYTES_MAX).unwrap();
+        assert!(Class::ALL.iter().all(|class| class.message_bytes_max() <= cap));
     }
 }

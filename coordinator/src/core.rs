@@ -59,6 +59,8 @@ pub struct Core {
     trust: RwLock<Trust>,
     publisher: Mutex<Option<Publisher>>,
     health: Mutex<BrokerHealth>,
+    /// Queues that are not read now, and why not.
+    unread: Mutex<BTreeMap<&'static str, String>>,
 }
 
 impl Core {
@@ -99,6 +101,7 @@ impl Core {
             trust: RwLock::new(trust),
             publisher: Mutex::new(None),
             health: Mutex::new(health),
+            unread: Mutex::default(),
         }
     }
 
@@ -175,9 +178,24 @@ impl Core {
         *self.publisher.lock().unwrap_or_else(PoisonError::into_inner) = publisher;
     }
 
-    /// Returns how the link to the broker is.
+    /// Notes that a queue is read, or why it is not.
+    pub fn set_reading(&self, queue: &'static str, trouble: Option<String>) {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(trouble) => drop(unread.insert(queue, trouble)),
+            None => drop(unread.remove(queue)),
+        }
+    }
+
+    /// Returns how the link to the broker is. `connected` is that of requests; while a queue is not read, the
+    /// cause names it.
     pub fn health(&self) -> BrokerHealth {
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if health.connected && !unread.is_empty() {
+            let named = unread.iter().map(|(queue, why)| format!("{queue} is not read: {why}"));
+            health.cause = Some(named.collect::<Vec<_>>().join("; "));
+        }
         BrokerHealth { blocked: self.broker.blocked(), ..health }
     }
 }

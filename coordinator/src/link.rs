@@ -1,9 +1,12 @@
 //! The coordinator's life with the broker: connect, publish what is owed, consume results, again.
+//!
+//! Each part has a connection and a reconnect loop of its own: the requests that are published, the stream
+//! that is read for their offsets, and each class of results. What ends one connection stops no other part.
 
 use std::time::Duration;
 
 use common::amqp::{AmqpError, Link, LinkConfig, Publisher, Session, Start};
-use common::limits::REQUEST_PREFETCH;
+use common::limits::{AMQP_BODY_BYTES_MAX, REQUEST_PREFETCH};
 use common::topology::{Class, REQUESTS};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -16,39 +19,124 @@ use crate::store::Write;
 /// Requests that are owed to the broker are looked for so often.
 const OWED_EVERY: Duration = Duration::from_secs(5);
 
+/// What one connection is for.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// Publishes requests. Its connection is the one that health reports.
+    Requests,
+    /// Reads the stream of requests for their offsets.
+    Offsets,
+    /// Consumes one class of results.
+    Results(Class),
+}
+
+impl Part {
+    /// Returns the word in the name of its connection.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => REQUESTS,
+            Self::Offsets => "offsets",
+            Self::Results(class) => class.as_str(),
+        }
+    }
+
+    /// Returns the queue that is not read while its connection is down.
+    const fn queue(self) -> Option<&'static str> {
+        match self {
+            Self::Requests => None,
+            Self::Offsets => Some(REQUESTS),
+            Self::Results(class) => Some(class.queue()),
+        }
+    }
+
+    fn config(self, base: &LinkConfig) -> LinkConfig {
+        let body_bytes_max = match self {
+            Self::Requests | Self::Offsets => AMQP_BODY_BYTES_MAX,
+            Self::Results(class) => class.message_bytes_max(),
+        };
+        // The buffers of a connection are 64 frames: large ones only where large messages come.
+        let frame_max = match self {
+            Self::Results(Class::Rows | Class::Blobs) => base.frame_max,
+            _ => base.frame_max.min(LinkConfig::FRAME_MAX_AGENT),
+        };
+        LinkConfig {
+            name: format!("{} {}", base.name, self.as_str()),
+            body_bytes_max,
+            frame_max,
+            ..base.clone()
+        }
+    }
+
+    /// Notes whether the part works, and why not.
+    fn note(self, core: &Core, trouble: Option<String>) {
+        match (self.queue(), trouble) {
+            (Some(queue), trouble) => core.set_reading(queue, trouble),
+            (None, Some(cause)) => core.set_link(None, Some(cause)),
+            // Reported with its publisher, when there is one.
+            (None, None) => {}
+        }
+    }
+}
+
 /// Runs until it is told to stop.
 pub async fn run(core: &Core, config: LinkConfig, stop: CancellationToken) {
-    let mut link = Link::new(config);
+    let part = |part| Box::pin(keep(core, &config, &stop, part));
+    tokio::join!(
+        part(Part::Requests),
+        part(Part::Offsets),
+        part(Part::Results(Class::Status)),
+        part(Part::Results(Class::Rows)),
+        part(Part::Results(Class::Blobs)),
+        part(Part::Results(Class::Telemetry)),
+    );
+}
+
+/// Keeps one part connected until it is told to stop.
+async fn keep(core: &Core, config: &LinkConfig, stop: &CancellationToken, part: Part) {
+    let mut link = Link::new(part.config(config));
     // `doctor` says what a person must change, not only that there is no connection.
-    let tell = |problem: &AmqpError| core.set_link(None, Some(problem.to_string()));
-    while let Some(session) = link.connect_telling(&stop, tell).await {
+    let tell = |problem: &AmqpError| part.note(core, Some(problem.to_string()));
+    while let Some(session) = link.connect_telling(stop, tell).await {
+        part.note(core, None);
         let ended = tokio::select! {
             () = stop.cancelled() => break,
-            ended = live(core, &session) => ended,
+            ended = live(core, &session, part) => ended,
         };
         let cause =
             ended.err().map_or_else(|| "the connection ended".to_owned(), |e| e.to_string());
-        warn!(error = %cause, "the session with the broker ended");
-        core.set_link(None, Some(cause));
+        warn!(part = part.as_str(), error = %cause, "the session with the broker ended");
+        part.note(core, Some(cause));
         session.close().await;
     }
-    core.set_link(None, Some("stopped".to_owned()));
+    part.note(core, Some("stopped".to_owned()));
 }
 
-/// One life of the connection; ends with the first thing that goes wrong.
-async fn live(core: &Core, session: &Session) -> Result<(), IngestError> {
-    let publisher = session.publisher().await?;
-    core.set_link(Some(publisher.clone()), None);
-    info!("connected to the broker");
-    let results = |class| ingest::run(core, session, &publisher, class);
+/// One life of a connection; ends with the first thing that goes wrong.
+async fn live(core: &Core, session: &Session, part: Part) -> Result<(), IngestError> {
+    let publisher = match part {
+        Part::Offsets => None,
+        // Of its own: a class whose dead letters cannot be published waits alone.
+        Part::Requests | Part::Results(_) => Some(session.publisher().await?),
+    };
+    let work = async {
+        match (part, &publisher) {
+            (Part::Results(class), Some(publisher)) => {
+                ingest::run(core, session, publisher, class).await
+            }
+            (Part::Requests, Some(publisher)) => {
+                core.set_link(Some(publisher.clone()), None);
+                info!("connected to the broker");
+                tokio::select! {
+                    () = owed(core, publisher) => {}
+                    () = blocked(core, session) => {}
+                }
+                Ok(())
+            }
+            _ => offsets(core, session).await,
+        }
+    };
     tokio::select! {
-        ended = results(Class::Status) => ended,
-        ended = results(Class::Rows) => ended,
-        ended = results(Class::Blobs) => ended,
-        ended = results(Class::Telemetry) => ended,
-        ended = offsets(core, session) => ended,
-        () = owed(core, &publisher) => Ok(()),
-        () = blocked(core, session) => Ok(()),
+        ended = work => ended,
         () = session.closed() => Ok(()),
     }
 }

@@ -52,6 +52,7 @@ fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
         stream_epoch: None,
         stream_offset: None,
         stream_gap: None,
+        requests_unreadable: 0,
         directed: Vec::new(),
         cpu_percent: cost.cpu_percent,
         rss_bytes: cost.rss_bytes,

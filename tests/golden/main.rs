@@ -355,6 +355,7 @@ fn telemetry() -> Telemetry {
         stream_epoch: Some(request()),
         stream_offset: Some(41),
         stream_gap: Some((3, 9)),
+        requests_unreadable: 0,
         directed: vec![request()],
         cpu_percent: 12.5,
         rss_bytes: 10_000_000,
@@ -459,6 +460,9 @@ fn results_of_version_1_decode() {
     let named = Telemetry { instance: Some(instance), ..rates };
     let bytes = golden("telemetry-3.bin", &wire::encode(&named).unwrap());
     assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), named);
+    let unreadable = Telemetry { requests_unreadable: 9, ..named };
+    let bytes = golden("telemetry-4.bin", &wire::encode(&unreadable).unwrap());
+    assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), unreadable);
     for (name, found) in [
         ("rows-1.bin", file_rows()),
         ("rows-2.bin", rows_of_all_digests()),

@@ -267,6 +267,7 @@ impl Broker {
             name: format!("test {user}"),
             heartbeat_s: LinkConfig::HEARTBEAT_S,
             frame_max: LinkConfig::FRAME_MAX_AGENT,
+            body_bytes_max: common::limits::AMQP_BODY_BYTES_MAX,
             backoff: Backoff { base_ms: 200, max_ms: 1_000 },
         }
     }

@@ -22,6 +22,7 @@ fence() {
 
 tests='[^:]*/tests(/[^:]*)?\.rs:|[^:]*_tests\.rs:'
 fence 'lapin only in common::amqp' '\blapin(::|\s*=)' "common/src/amqp/|tests/src/|$tests"
+fence 'async_rs only in common::amqp' '\basync_rs::' "common/src/amqp/|$tests"
 fence 'queue names only in common::topology' '"(requests|results)(\.[a-z]+)?"' "common/src/topology|tests/src/|$tests"
 fence 'rmp_serde only in common::wire' '\brmp_serde::' "common/src/wire|$tests"
 fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"

@@ -96,6 +96,7 @@ impl BrokerConfig {
             name: name.to_owned(),
             heartbeat_s: LinkConfig::HEARTBEAT_S,
             frame_max: LinkConfig::FRAME_MAX_AGENT,
+            body_bytes_max: limits::AMQP_BODY_BYTES_MAX,
             backoff: Backoff::default(),
         })
     }
@@ -146,6 +147,9 @@ pub struct LinkConfig {
     pub heartbeat_s: u16,
     /// Largest frame. Both buffers of a connection are 32 of these.
     pub frame_max: u32,
+    /// Largest body of a delivery; of a larger one only the beginning arrives, as a
+    /// [`Defect`](super::Defect).
+    pub body_bytes_max: u64,
     /// Pauses between tries.
     pub backoff: Backoff,
 }

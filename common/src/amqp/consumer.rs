@@ -14,6 +14,7 @@ use serde_bytes::ByteBuf;
 use tracing::{debug, error};
 
 use super::error::AmqpError;
+use super::filter::Defect;
 use super::session::Wire;
 use crate::request::Sealed;
 
@@ -112,6 +113,9 @@ pub struct Delivery {
     pub redelivered: bool,
     /// Its offset, on a stream. Offsets grow but have holes: the broker uses one up at each new segment.
     pub stream_offset: Option<u64>,
+    /// What is wrong with it, when it did not arrive as it was: then key, properties and body are not to be
+    /// taken for the sender's.
+    pub defect: Option<Defect>,
     /// The body.
     pub body: Vec<u8>,
     /// The duty.
@@ -152,6 +156,7 @@ impl Delivery {
             has_cc: named("CC") || named("BCC"),
             redelivered: delivery.redelivered,
             stream_offset,
+            defect: headers.as_ref().and_then(Defect::of),
             body: delivery.data,
             settle: Settle {
                 wire: Arc::clone(wire),

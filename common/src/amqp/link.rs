@@ -15,6 +15,8 @@ use tracing::{debug, error, info, warn};
 
 use super::config::{LinkConfig, Password};
 use super::error::{self, AmqpError};
+use super::filter::Bounds;
+use super::filter::stream::{self, FilteringRuntime};
 use super::session::Session;
 use crate::limits;
 use crate::tls::Authorities;
@@ -42,9 +44,13 @@ impl Link {
         let properties = ConnectionProperties::default()
             .with_connection_name(config.name.as_str().into())
             .with_auth_provider(Plain::new(config));
-        let runtime = lapin::runtime::default_runtime()
+        let bounds = Bounds { frame_max: config.frame_max, body_bytes_max: config.body_bytes_max };
+        let base = lapin::runtime::default_runtime()
             .map_err(|error| AmqpError::Config(error.to_string()))?;
-        let connect = Connection::connect_uri_with_config(uri(config), properties, tls, runtime);
+        let open = async move |uri: AMQPUri, _: FilteringRuntime| {
+            stream::connect(&uri, &tls, &base, bounds).await.map_err(lapin::Error::from)
+        };
+        let connect = Connection::connector(uri(config), stream::runtime(bounds), open, properties);
         let wait = Duration::from_millis(limits::BROKER_WAIT_MS_MAX);
         let Ok(outcome) = timeout(wait, Box::pin(connect)).await else {
             let cause = format!("no answer within {} ms", limits::BROKER_WAIT_MS_MAX);

@@ -5,6 +5,7 @@
 //! * [`session`]: one connection; every wait on it is bounded, and it ends for good.
 //! * [`publisher`]: a publish counts only when it was confirmed *and not returned*.
 //! * [`consumer`]: deliveries that must be settled; streams from an offset.
+//! * [`filter`]: replaces deliveries that the client library cannot parse or must not hold.
 //! * [`declare`]: passive declarations only; `muster broker apply` makes the objects.
 //! * [`probe`]: what the broker lets a user do, for `muster broker audit`.
 //! * [`error`]: what a caller does differently.
@@ -13,6 +14,7 @@ pub mod config;
 pub mod consumer;
 pub mod declare;
 pub mod error;
+pub mod filter;
 pub mod link;
 pub mod probe;
 pub mod publisher;
@@ -22,6 +24,7 @@ pub use config::{Backoff, BrokerConfig, LinkConfig, Password, broker_address};
 pub use consumer::{Consumer, Delivery, Settle, Start};
 pub use declare::Depth;
 pub use error::{AmqpError, PublishError};
+pub use filter::{Defect, Reason};
 pub use link::Link;
 pub use probe::{Answer, Attempt, Publish};
 pub use publisher::{Message, Publisher};

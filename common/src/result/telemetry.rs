@@ -47,6 +47,10 @@ pub struct Telemetry {
     /// Offsets that retention took away before this agent read them, first and last.
     #[serde(default)]
     pub stream_gap: Option<(u64, u64)>,
+    /// Messages on the stream and in the agent's own queue that could not be read and were passed over, since the
+    /// start of the process.
+    #[serde(default)]
+    pub requests_unreadable: u64,
     /// The last directed requests that are journalled.
     #[serde(default)]
     pub directed: Vec<RequestId>,

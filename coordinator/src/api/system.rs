@@ -24,10 +24,11 @@ const AUDIT_LINES: u32 = 1_000;
 /// `GET /healthz`
 pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
     let (link, trouble) = (core.health(), core.writer.trouble());
-    let broker = match &link.blocked {
+    let broker = match (&link.blocked, &link.cause) {
         _ if !link.connected => "no broker".to_owned(),
-        Some(reason) => alarms::sentence(reason),
-        None => "ok".to_owned(),
+        (Some(reason), _) => alarms::sentence(reason),
+        (None, Some(unread)) => unread.clone(),
+        (None, None) => "ok".to_owned(),
     };
     let is_well = broker == "ok" && trouble.is_none();
     Json(Health {

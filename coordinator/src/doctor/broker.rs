@@ -35,7 +35,10 @@ pub(super) fn link(broker: &BrokerHealth) -> Check {
         return ill("broker", Verdict::Bad, alarms::sentence(reason), alarms::remedy(reason));
     }
     if broker.connected {
-        return well("broker", format!("{}, since {}", broker.address, broker.since));
+        let message = format!("{}, since {}", broker.address, broker.since);
+        let Some(unread) = &broker.cause else { return well("broker", message) };
+        let next = "muster broker status; the coordinator connects again by itself";
+        return ill("broker", Verdict::Bad, format!("{message}, but {unread}"), next);
     }
     let cause = broker.cause.as_deref().unwrap_or("not connected");
     let message = format!("not connected to {} since {}: {cause}", broker.address, broker.since);

@@ -114,6 +114,17 @@ fn broker_and_store_are_named_with_their_cause() {
 }
 
 #[test]
+fn a_queue_that_is_not_read_is_named_though_the_broker_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, now) = after(folder.path(), vec![]);
+    let cause = Some("results.rows is not read: connection gone".to_owned());
+    let found = examined(&reader, None, &BrokerHealth { cause, ..broker() }, now).unwrap();
+    let (verdict, message) = check(&found, "broker");
+    assert_eq!(verdict, Verdict::Bad);
+    assert!(message.contains("results.rows is not read"), "{message}");
+}
+
+#[test]
 fn agents_are_named_for_what_is_wrong_with_each() {
     let folder = tempfile::tempdir().unwrap();
     let mut slow = sample("a-2", 3, now().plus_ms(-CLOCK_SKEW_MS_MAX));

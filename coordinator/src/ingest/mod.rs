@@ -7,11 +7,11 @@
 pub mod blobs;
 pub mod check;
 pub mod counted;
+pub mod defect;
 
 use std::collections::VecDeque;
 
 use common::amqp::{AmqpError, Delivery, Message, Publisher, Session, Start};
-use common::limits::RESULT_PREFETCH;
 use common::topology::{Class, DEAD};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
@@ -52,9 +52,9 @@ pub async fn run(
     class: Class,
 ) -> Result<(), IngestError> {
     let reader = core.place.reader()?;
-    let mut consumer = session.consumer(class.queue(), Start::Queue, RESULT_PREFETCH).await?;
+    let mut consumer = session.consumer(class.queue(), Start::Queue, class.prefetch()).await?;
     let mut pending: VecDeque<Pending> = VecDeque::new();
-    let room = usize::from(RESULT_PREFETCH);
+    let room = usize::from(class.prefetch());
     loop {
         tokio::select! {
             biased;
@@ -105,6 +105,9 @@ async fn settle(
 }
 
 fn examine(reader: &Reader, class: Class, delivery: &Delivery) -> Result<Write, Refused> {
+    if let Some(defect) = &delivery.defect {
+        return Err(Refused::Dead(defect.reason.as_str()));
+    }
     let outside = Outside {
         class,
         routing_key: &delivery.routing_key,
@@ -157,10 +160,7 @@ async fn bury(
         routing_key: DEAD.to_owned(),
         kind: delivery.kind.clone(),
         id: delivery.id.clone(),
-        headers: vec![
-            ("x-muster-reason", reason.as_bytes().to_vec()),
-            ("x-muster-key", delivery.routing_key.clone().into_bytes()),
-        ],
+        headers: defect::headers(&delivery, reason),
         body: delivery.body,
         persistent: true,
         ..Message::default()

@@ -38,7 +38,7 @@ pub struct BrokerHealth {
     pub address: String,
     /// Since when it is as it is.
     pub since: Time,
-    /// Why it is not up.
+    /// Why it is not up; while it is up, which queues are not read and why.
     pub cause: Option<String>,
     /// Why the broker takes no messages from any publisher: `low on disk`, `low on memory`.
     #[serde(default)]
@@ -53,7 +53,7 @@ pub struct Health {
     pub status: String,
     /// Version of the coordinator.
     pub version: String,
-    /// `ok`, `no broker`, or `the broker blocks publishers: …`.
+    /// `ok`, `no broker`, `the broker blocks publishers: …`, or which queues are not read and why.
     pub broker: String,
     /// `ok`, or why nothing can be written.
     pub store: String,
