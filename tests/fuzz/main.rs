@@ -3,6 +3,7 @@
 //!
 //! Requests are damaged behind a good signature, too: who holds a key may still be hostile, or newer.
 
+mod filter;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -372,7 +373,8 @@ fn results_as_they_come_from_an_agent() {
             Ok(())
         })
     });
-    let samples = ["telemetry-1.bin", "telemetry-2.bin"].map(golden);
+    let samples =
+        ["telemetry-1.bin", "telemetry-2.bin", "telemetry-3.bin", "telemetry-4.bin"].map(golden);
     fuzz("telemetry", 4, &samples, |bytes| {
         wire::decode::<Telemetry>(bytes, RESULT_BYTES_MAX).map(drop).map_err(said)
     });

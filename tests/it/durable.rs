@@ -100,7 +100,7 @@ fn a_chunk_is_durable_in_the_store_before_it_is_acked() {
         let Basic::Message { tag: delivery, .. } = delivered.what else { unreachable!() };
         let is_its_ack = |frame: &&Frame| match frame.what {
             Basic::Ack { tag, multiple } => {
-                frame.channel == delivered.channel
+                (&frame.connection, frame.channel) == (&delivered.connection, delivered.channel)
                     && (tag == delivery || multiple && tag > delivery)
             }
             Basic::Message { .. } => false,

@@ -26,6 +26,7 @@ mod newcomer;
 mod oracle;
 mod owed;
 mod paths;
+mod poison;
 mod refused;
 mod scene;
 mod stall;

@@ -8,6 +8,8 @@ const BASIC: u16 = 60;
 /// A method of the class `basic` that matters here, with the place in the order of calls where its first byte is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
+    /// Its connection, as the tracer names the socket: the same in both directions.
+    pub connection: String,
     /// Its channel.
     pub channel: u16,
     /// The number of the call that carried its first byte: when it was made, and when it returned.
@@ -54,7 +56,7 @@ pub fn frames(calls: &[Call], port: u16, is_received: bool) -> Vec<Frame> {
     sockets.sort_unstable();
     sockets.dedup();
     let of = |socket: &str| {
-        let mut stream = Stream::default();
+        let mut stream = Stream { connection: socket.to_owned(), ..Stream::default() };
         for call in ours.iter().filter(|call| call.on == socket) {
             stream.marks.push((stream.bytes.len(), call.began, call.ended));
             stream.bytes.extend_from_slice(&call.bytes);
@@ -66,6 +68,7 @@ pub fn frames(calls: &[Call], port: u16, is_received: bool) -> Vec<Frame> {
 
 #[derive(Default)]
 struct Stream {
+    connection: String,
     bytes: Vec<u8>,
     /// Where each call begins.
     marks: Vec<(usize, usize, usize)>,
@@ -86,7 +89,8 @@ impl Stream {
                 1 => {
                     if let Some(what) = method(payload) {
                         let (began, ended) = self.call_at(at);
-                        frames.push(Frame { channel, began, ended, what });
+                        let connection = self.connection.clone();
+                        frames.push(Frame { connection, channel, began, ended, what });
                     }
                 }
                 3 => {

@@ -10,6 +10,7 @@
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
 //! * [`fuzz`]: damaged messages for whoever decodes them.
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`witness`]: every row and figure, by `oracle/oracle.py`.
+//! * [`raw_amqp`]: any bytes as routing key, properties and body, past the client library.
 //! * [`swarm`]: many real agents in one process.
 //! * [`tree`]: a tree full of traps and what must come back. [`traps`]: the traps that only the witness judges. [`bed`]:
 //!   mounts of every sort, a file system that never answers among them.
@@ -29,6 +30,7 @@ pub mod machine;
 pub mod once;
 pub mod oracle;
 pub mod program;
+pub mod raw_amqp;
 pub mod swarm;
 pub mod traps;
 pub mod tree;
