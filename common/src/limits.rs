@@ -141,6 +141,10 @@ limits! {
     BLOB_CHUNK_BYTES_MAX: usize = 262_144, "the blob continues in the next chunk";
     /// Size of one blob.
     BLOB_BYTES_MAX: u64 = 67_108_864, "the blob is cut and marked partial";
+    /// Blobs of one attempt.
+    BLOBS_MAX: u32 = 100_000, "further files of a hunt are not sent: no_room; from an endpoint: the chunk goes to results.dead";
+    /// Blobs that the coordinator puts together at once.
+    BLOB_ASSEMBLIES_MAX: usize = 4, "the next one waits, its last chunk unacked";
     /// Bytes of the files that one collection sends.
     UPLOAD_BYTES_MAX: u64 = 1_073_741_824, "the request is refused";
     /// How long files that match are still sent when their collection had to stop.
@@ -272,7 +276,63 @@ limits! {
     /// Self-samples that the broker may push before they are settled.
     TELEMETRY_PREFETCH: u16 = 80, "the broker waits";
     /// Results that the coordinator holds before they are settled.
-    RESULT_UNSETTLED_BYTES_MAX: u64 = 100_000_000, "not reached: the prefetch of each class times its largest message is less";
+    RESULT_UNSETTLED_BYTES_MAX: u64 = 128_000_000, "not reached: the prefetch of each class and of what was set aside times the largest message is less";
+    /// Refused results that are moved to the dead letters together.
+    DEAD_BATCH_MESSAGES_MAX: usize = 64, "the batch is published, counted and acked";
+    /// Size of such a batch.
+    DEAD_BATCH_BYTES_MAX: usize = 4_194_304, "the batch is published, counted and acked";
+    /// Age of such a batch.
+    DEAD_BATCH_AGE_MS_MAX: u64 = 50, "the batch is published, counted and acked";
+    /// Dead letters of one agent that are kept with their bytes, an hour; those that name no agent together count as one.
+    DEAD_KEPT_MESSAGES_MAX: u64 = 1_000, "further ones of the hour are counted, acked and not kept";
+    /// Size of the same.
+    DEAD_KEPT_BYTES_MAX: u64 = 8_388_608, "further ones of the hour are counted, acked and not kept";
+    /// What an agent has reported of itself and targets ask for: so many different reports of one agent are remembered.
+    FACTS_PER_AGENT_MAX: u64 = 16, "the oldest is forgotten";
+    /// Size of one such report.
+    FACTS_BYTES_MAX: usize = 65_536, "the report is not remembered";
+    /// How long a result waits for a sample of its agent that makes the request's target match.
+    TARGET_WAIT_MS_MAX: u64 = 30_000, "the result is refused: not_targeted";
+    /// Time between two looks at the results that wait so.
+    TARGET_LOOK_MS: u64 = 500, "not a bound: the rhythm";
+    /// Results of one class that wait so.
+    TARGET_WAITING_MAX: usize = 32, "further ones are set aside";
+    /// The same of one agent.
+    TARGET_WAITING_PER_AGENT_MAX: usize = 16, "further ones are set aside";
+    /// Verdicts on who may answer what that one class remembers.
+    TARGET_VERDICTS_MAX: usize = 10_000, "all are forgotten and made again";
+    /// Results of one agent that ingest takes a second.
+    SHARE_MESSAGES_PER_S: u64 = 2_000, "its further results are set aside in a queue of its own, and taken back later";
+    /// The same at once, after a pause.
+    SHARE_BURST_MESSAGES: u64 = 10_000, "its further results are set aside in a queue of its own, and taken back later";
+    /// Their size a second.
+    SHARE_BYTES_PER_S: u64 = 200_000_000, "its further results are set aside in a queue of its own, and taken back later";
+    /// The same at once, after a pause.
+    SHARE_BURST_BYTES: u64 = 1_000_000_000, "its further results are set aside in a queue of its own, and taken back later";
+    /// Results of one class that are set aside together.
+    HELD_BATCH_MESSAGES_MAX: usize = 64, "the batch is published and acked";
+    /// Size of such a batch.
+    HELD_BATCH_BYTES_MAX: usize = 4_194_304, "the batch is published and acked";
+    /// Age of such a batch.
+    HELD_BATCH_AGE_MS_MAX: u64 = 50, "the batch is published and acked";
+    /// Size of the queue of one agent's results that were set aside: as much as all result queues together.
+    HELD_QUEUE_BYTES_MAX: u64 = 4 * 4_294_967_296, "its further results stay unacked, and may keep others waiting";
+    /// Results that were set aside are taken back when none was added for so long.
+    HELD_MS_MIN: u64 = 3_000, "not a bound: the pause";
+    /// Deliveries that the broker may push before they are settled, a queue of results that were set aside.
+    HELD_PREFETCH: u16 = 50, "the broker waits";
+    /// Results of one agent that are taken back a second: half its share, so that it can go on sending.
+    HELD_TAKEN_BACK_PER_S_MAX: u64 = 1_000, "the next ones wait";
+    /// Time for which one agent's results are taken back at a stretch.
+    HELD_TURN_MS_MAX: u64 = 10_000, "the next agent has its turn";
+    /// Pause before what was set aside is looked at, or a failed move is tried again.
+    HELD_RETRY_MS: u64 = 2_000, "not a bound: the pause";
+    /// Dead letters of one agent in a minute.
+    QUARANTINE_DEAD_LETTERS_PER_MINUTE: u64 = 1_000, "the agent is quarantined";
+    /// Reason of a quarantine.
+    QUARANTINE_REASON_BYTES_MAX: usize = 500, "the request is refused";
+    /// Pause before the broker is asked again to shut an agent out.
+    QUARANTINE_RETRY_MS: u64 = 5_000, "not a bound: the pause";
     /// Deliveries that the broker may push before they are settled, an agent's queue.
     REQUEST_PREFETCH: u16 = 16, "the broker waits";
     /// Nesting of the headers of a delivery; the client library's parser recurses without a bound.

@@ -19,6 +19,9 @@ pub const RESULTS: &str = "results";
 /// What was refused by the coordinator.
 pub const DEAD: &str = "results.dead";
 
+/// What the name of a queue begins with that holds one agent's results which were set aside.
+pub const HELD: &str = "results.held";
+
 /// The class of a result: the first word of its routing key, and its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
@@ -129,6 +132,11 @@ pub fn directed_queue(agent: &AgentId) -> String {
     format!("{REQUESTS}.{agent}")
 }
 
+/// Returns the queue of an agent's results that were set aside.
+pub fn held_queue(agent: &AgentId) -> String {
+    format!("{HELD}.{agent}")
+}
+
 /// The kind of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueKind {
@@ -199,6 +207,11 @@ pub fn directed(agent: &AgentId) -> Queue {
     }
 }
 
+/// Returns the queue for an agent's results that are set aside. The coordinator makes it when there are any.
+pub fn held(agent: &AgentId) -> Queue {
+    Queue { name: held_queue(agent), kind: QueueKind::Quorum, arguments: Vec::new(), binding: None }
+}
+
 /// Returns the agent that a directed queue belongs to; `None` for any other queue.
 pub fn directed_agent(queue: &str) -> Option<AgentId> {
     let agent = queue.strip_prefix(REQUESTS)?.strip_prefix('.')?;
@@ -240,7 +253,9 @@ mod tests {
     #[test]
     fn the_largest_results_of_all_classes_fit_into_memory_together() {
         let held = Class::ALL.map(|class| class.message_bytes_max() * u64::from(class.prefetch()));
-        assert!(held.iter().sum::<u64>() <= limits::RESULT_UNSETTLED_BYTES_MAX);
+        let largest = Class::ALL.map(Class::message_bytes_max).into_iter().fold(0, u64::max);
+        let aside = largest * u64::from(limits::HELD_PREFETCH);
+        assert!(held.iter().sum::<u64>() + aside <= limits::RESULT_UNSETTLED_BYTES_MAX);
         let cap = u64::try_from(limits::RESULT_BYTES_MAX).unwrap();
         assert!(Class::ALL.iter().all(|class| class.message_bytes_max() <= cap));
     }

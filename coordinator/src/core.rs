@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use common::amqp::Publisher;
 use common::clock::Clock;
 use common::ids::{JournalId, RequestId};
-use common::limits::{PROFILE_LANES, PROFILE_VIEWS_MAX, STORE_READERS_IDLE_MAX};
+use common::limits::{
+    BLOB_ASSEMBLIES_MAX, PROFILE_LANES, PROFILE_VIEWS_MAX, STORE_READERS_IDLE_MAX,
+};
 use common::request::sign::Trust;
 use common::tasks::Tasks;
 use tokio::sync::{Notify, Semaphore};
@@ -17,6 +19,10 @@ use crate::broker::management::Management;
 use crate::config::Config;
 use crate::hunts::publish::Turns;
 use crate::ingest::counted::Counted;
+use crate::ingest::dead_letters::Kept;
+use crate::ingest::held::Held;
+use crate::ingest::quarantine::Misdeeds;
+use crate::ingest::shares::Shares;
 use crate::store::{Place, Reader, StoreError, Writer};
 
 /// Scans of everything that has landed at once.
@@ -41,10 +47,20 @@ pub struct Core {
     pub tasks: Tasks,
     /// What came in, for `/metrics`.
     pub counted: Counted,
+    /// What was kept of each agent's dead letters.
+    pub kept: Kept,
+    /// What each agent may have taken of it a second.
+    pub shares: Shares,
+    /// Each agent's dead letters of the running minute.
+    pub misdeeds: Misdeeds,
+    /// Agents in quarantine, and those of which results were set aside.
+    pub held: Held,
     /// Told after each commit that may change what a watcher sees.
     pub changed: Notify,
     /// Scans of everything that has landed: few at once.
     pub scans: Semaphore,
+    /// Blobs that are put together: few at once.
+    pub assemblies: Semaphore,
     /// Profiles of the coordinator itself: few at once.
     pub profiles: Semaphore,
     /// Views of profiles: few at once. Held by the work itself, which goes on when its client has gone.
@@ -90,8 +106,13 @@ impl Core {
             clock,
             tasks,
             counted: Counted::default(),
+            kept: Kept::default(),
+            shares: Shares::default(),
+            misdeeds: Misdeeds::default(),
+            held: Held::default(),
             changed: Notify::new(),
             scans: Semaphore::new(SCANS_MAX),
+            assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),
             views: Arc::new(Semaphore::new(PROFILE_VIEWS_MAX)),
             turns: Turns::default(),

@@ -15,6 +15,8 @@ use crate::store::{Reader, StoreError, Unreadable};
 
 /// Names that one message lists.
 const NAMED_MAX: usize = 5;
+/// The same of agents whose results were refused.
+const DEAD_NAMED_MAX: u32 = 5;
 
 /// Looks at everything. `trouble` is why the store cannot be written, while that is so.
 pub fn doctor(
@@ -32,7 +34,8 @@ pub fn doctor(
         broker::directed(broker.look, &enrolled),
         broker::settings(broker),
         store(trouble),
-        dead_letters(&reader.dead()?),
+        dead_letters(&reader.dead()?, &reader.dead_agents(DEAD_NAMED_MAX)?),
+        quarantine(&enrolled),
         unreadable(reader.unreadable()),
         unpublished(reader, now)?,
         silence::silent(&enrolled, broker, now),
@@ -75,7 +78,7 @@ fn store(trouble: Option<&str>) -> Check {
     }
 }
 
-fn dead_letters(dead: &[(String, String, u64, Timestamp)]) -> Check {
+fn dead_letters(dead: &[(String, String, u64, Timestamp)], agents: &[(String, u64)]) -> Check {
     let all: u64 = dead.iter().map(|(_, _, count, _)| count).sum();
     if all == 0 {
         return well("dead_letters", "none");
@@ -84,7 +87,13 @@ fn dead_letters(dead: &[(String, String, u64, Timestamp)]) -> Check {
     let named: Vec<_> =
         named.map(|(class, reason, count, _)| format!("{count} of {class} ({reason})")).collect();
     let last = dead.iter().map(|(_, _, _, last)| *last).max().unwrap_or_default();
-    let message = format!("{all} results were refused, the last at {last}: {}", named.join(", "));
+    let mut message =
+        format!("{all} results were refused, the last at {last}: {}", named.join(", "));
+    if !agents.is_empty() {
+        let agents: Vec<_> =
+            agents.iter().map(|(agent, count)| format!("{agent} ({count})")).collect();
+        message = format!("{message}; from {}", agents.join(", "));
+    }
     ill("dead_letters", Verdict::Warn, message, "look into the queue results.dead")
 }
 
@@ -107,6 +116,18 @@ fn unreadable(records: &Unreadable) -> Check {
     let next =
         "the coordinator's log names the cause of each; keep a copy of muster.sqlite and report it";
     ill("unreadable_records", Verdict::Warn, message, next)
+}
+
+fn quarantine(agents: &[&StoredAgent]) -> Check {
+    let named = |agent: &&StoredAgent| {
+        let quarantine = agent.quarantine.as_ref()?;
+        Some(format!("{} ({})", agent.id, quarantine.cause))
+    };
+    let quarantined: Vec<_> = agents.iter().filter_map(named).collect();
+    let what =
+        "agents are in quarantine: the broker shuts them out, what they had sent is set aside";
+    let next = "find out why; then muster agents release ID, or muster agents revoke ID";
+    listed("quarantine", Verdict::Bad, &quarantined, what, next)
 }
 
 fn unpublished(reader: &Reader, now: Timestamp) -> Result<Check, StoreError> {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use common::amqp::{AmqpError, Link, LinkConfig, Publisher, Session, Start};
 use common::limits::{AMQP_BODY_BYTES_MAX, REQUEST_PREFETCH};
-use common::topology::{Class, REQUESTS};
+use common::topology::{Class, HELD, REQUESTS};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::core::Core;
 use crate::hunts::publish::publish;
-use crate::ingest::{self, IngestError};
+use crate::ingest::{self, IngestError, held};
 use crate::store::Write;
 
 /// Requests that are owed to the broker are looked for so often.
@@ -28,6 +28,8 @@ enum Part {
     Offsets,
     /// Consumes one class of results.
     Results(Class),
+    /// Takes back the results that were set aside.
+    Held,
 }
 
 impl Part {
@@ -37,6 +39,7 @@ impl Part {
             Self::Requests => REQUESTS,
             Self::Offsets => "offsets",
             Self::Results(class) => class.as_str(),
+            Self::Held => "held",
         }
     }
 
@@ -46,6 +49,7 @@ impl Part {
             Self::Requests => None,
             Self::Offsets => Some(REQUESTS),
             Self::Results(class) => Some(class.queue()),
+            Self::Held => Some(HELD),
         }
     }
 
@@ -53,10 +57,11 @@ impl Part {
         let body_bytes_max = match self {
             Self::Requests | Self::Offsets => AMQP_BODY_BYTES_MAX,
             Self::Results(class) => class.message_bytes_max(),
+            Self::Held => Class::ALL.map(Class::message_bytes_max).into_iter().fold(0, u64::max),
         };
         // The buffers of a connection are 64 frames: large ones only where large messages come.
         let frame_max = match self {
-            Self::Results(Class::Rows | Class::Blobs) => base.frame_max,
+            Self::Results(Class::Rows | Class::Blobs) | Self::Held => base.frame_max,
             _ => base.frame_max.min(LinkConfig::FRAME_MAX_AGENT),
         };
         LinkConfig {
@@ -88,6 +93,7 @@ pub async fn run(core: &Core, config: LinkConfig, stop: CancellationToken) {
         part(Part::Results(Class::Rows)),
         part(Part::Results(Class::Blobs)),
         part(Part::Results(Class::Telemetry)),
+        part(Part::Held),
     );
 }
 
@@ -116,13 +122,14 @@ async fn live(core: &Core, session: &Session, part: Part) -> Result<(), IngestEr
     let publisher = match part {
         Part::Offsets => None,
         // Of its own: a class whose dead letters cannot be published waits alone.
-        Part::Requests | Part::Results(_) => Some(session.publisher().await?),
+        Part::Requests | Part::Results(_) | Part::Held => Some(session.publisher().await?),
     };
     let work = async {
         match (part, &publisher) {
             (Part::Results(class), Some(publisher)) => {
                 ingest::run(core, session, publisher, class).await
             }
+            (Part::Held, Some(publisher)) => held::take_back(core, session, publisher).await,
             (Part::Requests, Some(publisher)) => {
                 core.set_link(Some(publisher.clone()), None);
                 info!("connected to the broker");

@@ -62,6 +62,9 @@ pub fn facts(agent: &StoredAgent) -> Facts {
 
 /// Returns how an agent is doing at `now`.
 pub fn state(agent: &StoredAgent, now: Timestamp) -> AgentState {
+    if agent.quarantine.is_some() && agent.revoked.is_none() {
+        return AgentState::Quarantined;
+    }
     match (&agent.revoked, &agent.heard) {
         (Some(_), _) => AgentState::Revoked,
         (None, None) => AgentState::New,
@@ -113,6 +116,8 @@ pub fn view(
         capabilities: said.map(|(_, said)| said.capabilities.clone()).unwrap_or_default(),
         enrolled: agent.enrolled.into(),
         revoked: agent.revoked.map(Into::into),
+        quarantined: agent.quarantine.as_ref().map(|quarantine| quarantine.since.into()),
+        quarantine: agent.quarantine.as_ref().map(|quarantine| quarantine.cause.clone()),
         last_seen: said.map(|(at, _)| (*at).into()),
         clock_offset_ms: said.map(|(at, said)| said.at.since_ms(*at)),
         outbox_bytes: said.map_or(0, |(_, said)| said.outbox_bytes),

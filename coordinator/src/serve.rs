@@ -88,6 +88,9 @@ pub async fn serve_at(
     let signal = tasks.stop_signal();
     let shared = Arc::clone(&core);
     let until = signal.clone();
+    tasks.spawn("quarantine", async move { quarantine::enforce(&shared, until).await });
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
     tasks.spawn("link", async move { Box::pin(link::run(&shared, link_config, until)).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
@@ -135,5 +138,8 @@ fn assemble(config: &Config) -> Result<Core, ServeError> {
     let trust = Trust { fleet: config.file.fleet, root: config.root, revoked };
     let management = Management::of(config)?;
     let writer = Writer::start(&place)?;
-    Ok(Core::new(config.clone(), place, writer, management, trust, Tasks::new()))
+    let core = Core::new(config.clone(), place, writer, management, trust, Tasks::new());
+    let quarantined = reader.quarantined()?.into_iter().map(|(agent, _)| agent);
+    core.held.load(quarantined, reader.held()?);
+    Ok(core)
 }

@@ -21,7 +21,7 @@ use coordinator::curves::Step;
 use coordinator::curves::marks::marks;
 use coordinator::doctor::{Seen, doctor};
 use coordinator::hunts::view::Whole;
-use coordinator::ingest::check::{Outside, check};
+use coordinator::ingest::check::{Outside, check_body, check_outside};
 use coordinator::ingest::counted::Counts;
 use coordinator::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
 use coordinator::who_has::who_has;
@@ -77,7 +77,9 @@ impl Scene {
             Class::Telemetry => "telemetry",
         };
         let outside = Outside { class, routing_key: &key, kind, has_cc: false };
-        let write = check(outside, body, &self.reader).map_err(|refused| refused.to_string())?;
+        let write = check_outside(outside, &self.reader)
+            .and_then(|key| check_body(outside, &key, body, &self.reader))
+            .map_err(|refused| refused.to_string())?;
         if let Write::Chunk(chunk) = &write {
             assert!(chunk.body.len() <= body.len() + 1_024, "stored is what is known of it");
         }

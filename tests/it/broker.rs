@@ -5,6 +5,7 @@ use std::time::Duration;
 use common::amqp::{AmqpError, Link, Password};
 use common::ids::AgentId;
 use coordinator::broker::apply::Outcome;
+use coordinator::broker::quarantine;
 use coordinator::broker::{
     Management, ManagementError, Roster, Stale, agents, apply, enrol, revoke, status,
 };
@@ -113,9 +114,12 @@ fn what_agents_have_is_brought_up_to_date_and_the_rest_is_left_alone() {
     let vhost = broker.vhost();
     let management = management(&vhost);
     apply(&management).unwrap();
-    let ids = fleet(&vhost, 6);
+    let ids = fleet(&vhost, 7);
     enrol(&management, &ids).unwrap();
-    let [wide, queueless, unlimited, userless, revoked, unknown] = ids.as_slice() else { panic!() };
+    let [wide, queueless, unlimited, userless, barred, revoked, unknown] = ids.as_slice() else {
+        panic!()
+    };
+    quarantine::bar(&management, barred).unwrap();
     let topic = json!({"exchange": "results", "write": ".*", "read": "^$"});
     broker.call("PUT", &format!("/api/topic-permissions/{vhost}/{wide}"), &topic);
     // Rights on another exchange are the site's own.
@@ -127,7 +131,8 @@ fn what_agents_have_is_brought_up_to_date_and_the_rest_is_left_alone() {
     broker.call("DELETE", &format!("/api/user-limits/{unlimited}/max-channels"), &json!({}));
     broker.call("DELETE", &format!("/api/users/{userless}"), &json!({}));
     let roster = Roster {
-        enrolled: [wide, queueless, unlimited, userless].map(Clone::clone).into(),
+        enrolled: [wide, queueless, unlimited, userless, barred].map(Clone::clone).into(),
+        quarantined: [barred.clone()].into(),
         revoked: [revoked.clone()].into(),
     };
     let items = agents(&management, &roster, Stale::Report).unwrap();
@@ -143,6 +148,9 @@ fn what_agents_have_is_brought_up_to_date_and_the_rest_is_left_alone() {
     assert_eq!(outcome("queue", &format!("requests.{queueless}")), Outcome::Created);
     assert!(matches!(outcome("user", userless.as_str()), Outcome::Differs { .. }));
     assert!(is_stale(outcome("user", revoked.as_str())));
+    // An agent in quarantine stays shut out.
+    let limits = broker.call("GET", &format!("/api/user-limits/{barred}"), &json!({}));
+    assert_eq!(limits[0]["value"]["max-connections"], 0, "{limits}");
     assert!(is_stale(outcome("queue", &format!("requests.{unknown}"))));
     assert!(is_stale(outcome("user", unknown.as_str())));
     // The user that is gone, what the two others left behind, and the number of those that are right.

@@ -14,6 +14,7 @@ mod durable;
 mod ends;
 mod full;
 mod growth;
+mod hostile_ingest;
 mod hunts;
 mod identity;
 mod ioc;

@@ -8,7 +8,7 @@
 //! * [`once`]: the agent alone, on one sealed request, as any user.
 //! * [`authority`]: certificates, by `openssl`. [`program`]: the programs as a person runs them.
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
-//! * [`fuzz`]: damaged messages for whoever decodes them.
+//! * [`fuzz`]: damaged messages for whoever decodes them. [`hostile`]: one agent's credentials in the wrong hands.
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`witness`]: every row and figure, by `oracle/oracle.py`.
 //! * [`raw_amqp`]: any bytes as routing key, properties and body, past the client library.
 //! * [`swarm`]: many real agents in one process.
@@ -26,6 +26,7 @@ pub mod fault;
 pub mod fleet;
 pub mod frames;
 pub mod fuzz;
+pub mod hostile;
 pub mod machine;
 pub mod once;
 pub mod oracle;

@@ -3,8 +3,8 @@
 //! While a broker recovers its queues it confirms what it could not route, and returns it: counting
 //! confirms alone loses messages (412 of 20,332 in one run). And the client library gives a returned
 //! message to whichever confirm of a batch it meets first, so with two publishes open on one channel the
-//! wrong one would be called stored. Hence **one open publish a channel**: a small set of channels, opened
-//! when needed, and no doubt about whose confirm it is.
+//! wrong one would be called stored. Hence **one open call a channel**: a small set of channels, opened
+//! when needed. A call that publishes several messages succeeds or fails as a whole.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,27 +122,47 @@ impl Publisher {
     /// Publishes with `mandatory`; `Ok` only when the broker confirmed it and routed it to a queue.
     /// A call that is dropped leaves the outcome unknown and harms no other.
     pub async fn publish(&self, message: Message) -> Result<(), PublishError> {
+        self.publish_all(std::slice::from_ref(&message)).await
+    }
+
+    /// Publishes several messages without waiting in between, then waits for every confirm. `Ok` only when the broker
+    /// confirmed and routed all of them; after any other end none counts as stored, for a returned message cannot be
+    /// told from its neighbours.
+    pub async fn publish_all(&self, messages: &[Message]) -> Result<(), PublishError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
         let shared = &self.shared;
-        let properties = message.properties()?;
-        let (exchange, routing_key) = (short(&message.exchange)?, short(&message.routing_key)?);
+        let mut parcels = Vec::with_capacity(messages.len());
+        for message in messages {
+            let (exchange, routing_key) = (short(&message.exchange)?, short(&message.routing_key)?);
+            parcels.push((exchange, routing_key, message.properties()?, &message.body));
+        }
         let turn = shared.turns.acquire().await;
         let _turn = turn.map_err(|_| PublishError::Gone("the publisher is closed".to_owned()))?;
         let channel = shared.channel().await?;
         let options = BasicPublishOptions { mandatory: true, immediate: false };
         let exchange_of = async {
-            #[expect(clippy::disallowed_methods, reason = "the door")]
-            let confirm = channel
-                .basic_publish(exchange, routing_key, options, &message.body, properties)
-                .await?;
-            confirm.await
+            let mut confirms = Vec::with_capacity(parcels.len());
+            for (exchange, routing_key, properties, body) in parcels {
+                #[expect(clippy::disallowed_methods, reason = "the door")]
+                let publish =
+                    channel.basic_publish(exchange, routing_key, options, body, properties);
+                confirms.push(publish.await?);
+            }
+            let mut outcomes = Vec::with_capacity(confirms.len());
+            for confirm in confirms {
+                outcomes.push(confirm.await?);
+            }
+            Ok(outcomes)
         };
         let outcome = shared.wire.bounded(Box::pin(exchange_of)).await;
         let outcome = outcome.map_err(|error| PublishError::Gone(error.to_string()))?;
-        // Only a channel whose publish has come to its end is used again.
+        // Only a channel whose publishes have come to their end is used again.
         match outcome {
-            Ok(confirmation) => {
+            Ok(outcomes) => {
                 shared.give_back(channel);
-                judge(confirmation)
+                outcomes.into_iter().try_for_each(judge)
             }
             Err(error) => Err(PublishError::of(&error)),
         }

@@ -1,6 +1,6 @@
 //! The bounds of the queues as RabbitMQ's policies: unlike a queue's arguments they can be changed while it holds messages.
 
-use super::{Argument, Class, DEAD, REQUESTS, number};
+use super::{Argument, Class, DEAD, HELD, REQUESTS, number};
 use crate::limits;
 
 /// Above what a site's own policies usually have; RabbitMQ applies one policy per queue, the highest.
@@ -31,12 +31,18 @@ pub fn policies(major: u32) -> Vec<Policy> {
     let bytes = |max: u64| ("max-length-bytes", number(max));
     let overflow = |how| ("overflow", Argument::Text(how));
     let stream = vec![("max-age", Argument::Text("30D")), bytes(limits::STREAM_BYTES_MAX)];
-    let mut results = vec![bytes(limits::RESULT_QUEUE_BYTES_MAX), overflow("reject-publish")];
-    if major >= 4 {
-        // 4.0 counts every acquisition, so a crashing coordinator would condemn good chunks: its default drops
-        // a message at the 21st delivery. 3.10 has no limit by default, and refuses a policy with -1.
-        results.push(("delivery-limit", Argument::Number(-1)));
-    }
+    let kept_until_acked = |max: u64| {
+        let mut results = vec![bytes(max), overflow("reject-publish")];
+        if major >= 4 {
+            // 4.0 counts every acquisition, so a crashing coordinator would condemn good chunks: its default drops
+            // a message at the 21st delivery. 3.10 has no limit by default, and refuses a policy with -1.
+            results.push(("delivery-limit", Argument::Number(-1)));
+        }
+        results
+    };
+    let results = kept_until_acked(limits::RESULT_QUEUE_BYTES_MAX);
+    let held = kept_until_acked(limits::HELD_QUEUE_BYTES_MAX);
+    let of_agents = |prefix: &str| format!(r"^{}\.[a-z0-9-]+$", prefix.replace('.', r"\."));
     let words = [Class::Status, Class::Rows, Class::Blobs].map(Class::queue).join("|");
     let telemetry = vec![
         ("max-length", number(limits::TELEMETRY_QUEUE_MESSAGES_MAX)),
@@ -54,7 +60,8 @@ pub fn policies(major: u32) -> Vec<Policy> {
         Policy::new("muster-results", format!("^({})$", words.replace('.', r"\.")), results),
         Policy::new("muster-telemetry", exactly(Class::Telemetry.queue()), telemetry),
         Policy::new("muster-dead", exactly(DEAD), dead),
-        Policy::new("muster-directed", format!(r"^{REQUESTS}\.[a-z0-9-]+$"), directed),
+        Policy::new("muster-directed", of_agents(REQUESTS), directed),
+        Policy::new("muster-held", of_agents(HELD), held),
     ]
 }
 
@@ -65,6 +72,7 @@ pub fn policy_of(queue: &str) -> &'static str {
         DEAD => "muster-dead",
         _ if queue == Class::Telemetry.queue() => "muster-telemetry",
         _ if queue.starts_with(REQUESTS) => "muster-directed",
+        _ if queue.starts_with(HELD) => "muster-held",
         _ => "muster-results",
     }
 }
@@ -84,6 +92,7 @@ mod tests {
                 r"^results\.telemetry$",
                 r"^results\.dead$",
                 r"^requests\.[a-z0-9-]+$",
+                r"^results\.held\.[a-z0-9-]+$",
             ]
         );
     }

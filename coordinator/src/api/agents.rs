@@ -1,4 +1,4 @@
-//! `/agents`: enrol, list, show, revoke.
+//! `/agents`: enrol, list, show, quarantine, release, revoke.
 
 use std::sync::Arc;
 
@@ -6,13 +6,17 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use common::address::Address;
 use common::ids::AgentId;
+use common::limits::QUARANTINE_REASON_BYTES_MAX;
 use common::tls::{Authorities, AuthoritiesError};
 
 use super::error::ApiError;
 use super::guard::Caller;
-use super::types::{AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents};
+use super::types::{
+    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, QuarantineAgent,
+};
 use crate::broker::{self, ManagementError};
 use crate::core::Core;
+use crate::ingest::quarantine::{impose, lift};
 use crate::roster;
 use crate::store::StoredAgent;
 use crate::store::{Audit, NewAgent, Reader, StoreError, Write};
@@ -159,6 +163,55 @@ pub async fn revoke(
         .map_err(|error| of_broker("the broker does not revoke the agent", &error))?;
     let line = audit(&caller, "revoke", agent.id.to_string());
     core.writer.write(Write::Revoked(agent.id.clone(), line)).await.map_err(ApiError::from)?;
+    if agent.quarantine.is_some() {
+        // What was set aside is judged like what else the agent had sent before.
+        let line = audit(&caller, "release", agent.id.to_string());
+        core.writer.write(Write::Released(agent.id.clone(), line)).await.map_err(ApiError::from)?;
+        core.held.lift(&agent.id);
+    }
+    let agent = find(&core, agent.id.as_str()).await?;
+    Ok(Json(roster::view(&agent, core.clock.now())))
+}
+
+/// `POST /agents/{id}/quarantine`
+pub async fn quarantine(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Json(asked): Json<QuarantineAgent>,
+) -> Result<Json<AgentView>, ApiError> {
+    if asked.reason.is_empty() || asked.reason.len() > QUARANTINE_REASON_BYTES_MAX {
+        let cause = format!("1 to {QUARANTINE_REASON_BYTES_MAX} bytes are allowed");
+        return Err(ApiError::usage("a quarantine needs a reason", cause, "--reason TEXT"));
+    }
+    let agent = find(&core, &id).await?;
+    if agent.revoked.is_some() {
+        let cause = format!("{} has no rights any more", agent.id);
+        return Err(ApiError::usage("the agent is revoked", cause, "muster agents list"));
+    }
+    let mut line = audit(&caller, "quarantine", agent.id.to_string());
+    line.detail.clone_from(&asked.reason);
+    impose(&core, &agent.id, asked.reason, line).await.map_err(ApiError::from)?;
+    let agent = find(&core, agent.id.as_str()).await?;
+    Ok(Json(roster::view(&agent, core.clock.now())))
+}
+
+/// `POST /agents/{id}/release`
+pub async fn release(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<AgentView>, ApiError> {
+    let agent = find(&core, &id).await?;
+    if agent.quarantine.is_none() || agent.revoked.is_some() {
+        let cause = format!("{} is {}", agent.id, roster::state(&agent, core.clock.now()).as_str());
+        return Err(ApiError::usage("the agent is not in quarantine", cause, "muster agents list"));
+    }
+    let line = audit(&caller, "release", agent.id.to_string());
+    lift(&core, &agent.id, line).await.map_err(|error| {
+        let what = "the broker does not let the agent in again";
+        ApiError::away(what, error.to_string(), "muster broker status, then run the command again")
+    })?;
     let agent = find(&core, agent.id.as_str()).await?;
     shown(&core, &agent).await
 }

@@ -43,6 +43,8 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/agents", get(agents::list).post(agents::enrol))
         .route("/agents/{id}", get(agents::show))
         .route("/agents/{id}/revoke", post(agents::revoke))
+        .route("/agents/{id}/quarantine", post(agents::quarantine))
+        .route("/agents/{id}/release", post(agents::release))
         .route("/requests", post(hunts::request))
         .route("/lists", post(hunts::list_piece))
         .route("/hunts", get(hunts::list))

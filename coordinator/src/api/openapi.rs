@@ -17,7 +17,7 @@ use utoipa::openapi::{
 use super::types::{
     AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
     ErrorBody, FileRow, FleetView, Health, HuntFile, HuntView, Launched, ListPiece, ProfileView,
-    SymbolsView, TelemetryView, WhoHas,
+    QuarantineAgent, SymbolsView, TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -85,6 +85,18 @@ const ENDPOINTS: &[Endpoint] = &[
     post(
         "/api/v1/agents/{id}/revoke",
         "Takes an agent's rights back and closes its connections.",
+        None,
+        Answer::One("AgentView"),
+    ),
+    post(
+        "/api/v1/agents/{id}/quarantine",
+        "Shuts an agent out of the broker until it is released; what it had sent is set aside.",
+        Some(Body::Json("QuarantineAgent")),
+        Answer::One("AgentView"),
+    ),
+    post(
+        "/api/v1/agents/{id}/release",
+        "Lifts an agent's quarantine; what was set aside is taken back.",
         None,
         Answer::One("AgentView"),
     ),
@@ -200,6 +212,7 @@ const ENDPOINTS: &[Endpoint] = &[
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(
     AgentView,
+    QuarantineAgent,
     AuditView,
     CollectionView,
     CurveView,

@@ -47,7 +47,12 @@ pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, Api
         let states: Vec<_> = agents.iter().map(|agent| roster::state(agent, now)).collect();
         let count =
             |wanted: &[AgentState]| states.iter().filter(|s| wanted.contains(s)).count() as u64;
-        let all = count(&[AgentState::New, AgentState::Live, AgentState::Silent]);
+        let all = count(&[
+            AgentState::New,
+            AgentState::Live,
+            AgentState::Silent,
+            AgentState::Quarantined,
+        ]);
         let live = count(&[AgentState::Live]);
         Ok((all, live, reader.count("hunt.start")?, reader.count("profile.start")?))
     };

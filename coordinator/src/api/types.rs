@@ -13,6 +13,7 @@ mod time;
 
 pub use agents::{
     AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,
+    QuarantineAgent,
 };
 pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
 pub use files::{FileRow, WhoHas};

@@ -3,7 +3,7 @@
 //! cannot be changed without losing what it holds.
 
 mod agents;
-mod policies;
+pub(super) mod policies;
 
 use common::topology::{self, Argument, Queue, QueueKind};
 use serde::Serialize;

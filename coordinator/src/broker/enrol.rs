@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use common::amqp::Password;
 use common::ids::AgentId;
+use common::limits::AGENT_CONNECTIONS_MAX;
 use common::{limits, topology};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -84,7 +85,7 @@ fn definitions(vhost: &str, agents: &[Credentials]) -> Result<Value, ManagementE
             "password_hash": hash(one.password.reveal(), random()?),
             "hashing_algorithm": "rabbit_password_hashing_sha256",
             "tags": "",
-            "limits": limits_of_user().into_iter().collect::<BTreeMap<_, _>>(),
+            "limits": limits_of_user(AGENT_CONNECTIONS_MAX).into_iter().collect::<BTreeMap<_, _>>(),
         }));
         let (rights, topic_rights) = rights(vhost, &one.agent);
         permissions.push(rights);
@@ -100,11 +101,8 @@ fn definitions(vhost: &str, agents: &[Credentials]) -> Result<Value, ManagementE
 }
 
 /// Returns what a user of an agent may use of the broker.
-pub(super) fn limits_of_user() -> [(&'static str, u32); 2] {
-    [
-        ("max-connections", limits::AGENT_CONNECTIONS_MAX),
-        ("max-channels", limits::AGENT_CHANNELS_MAX),
-    ]
+pub(super) fn limits_of_user(connections: u32) -> [(&'static str, u32); 2] {
+    [("max-connections", connections), ("max-channels", limits::AGENT_CHANNELS_MAX)]
 }
 
 /// Returns the rights of an agent's user, and those on routing keys, as an import of definitions takes them.

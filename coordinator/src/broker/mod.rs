@@ -5,6 +5,7 @@
 //! * [`mod@audit`]: tries what an agent's credentials should not allow.
 //! * [`mod@enrol`]: one queue and one least-privilege user per agent; takes them back.
 //! * [`queues`]: depths, consumers, bounds. [`alarms`]: what makes the broker block publishers.
+//! * [`quarantine`]: shuts one agent out and lets it in again; the queue of what it had sent.
 //! * [`settings`]: what the API cannot set, looked at and tried out.
 //! * [`mod@status`]: both, for the command line. [`health`]: both, watched by the coordinator.
 
@@ -14,6 +15,7 @@ pub mod audit;
 pub mod enrol;
 pub mod health;
 pub mod management;
+pub mod quarantine;
 pub mod queues;
 pub mod settings;
 pub mod status;

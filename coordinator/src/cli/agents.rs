@@ -49,6 +49,8 @@ const SHOW: &[Column] = &[
     Column::new("can do", "capabilities", Show::Pairs),
     Column::new("enrolled", "enrolled", Show::Text),
     Column::new("revoked", "revoked", Show::Text),
+    Column::new("quarantined", "quarantined", Show::Text),
+    Column::new("cause", "quarantine", Show::Text),
     Column::new("last seen", "last_seen", Show::Text),
     Column::new("clock offset, ms", "clock_offset_ms", Show::Text),
     Column::new("outbox", "outbox_bytes", Show::Bytes),
@@ -73,6 +75,8 @@ pub(super) fn run(context: &Context, verb: &Agents) -> Result<Exit, Failure> {
             list(context, target.as_deref(), which)
         }
         Agents::Show { agent } => show(context, agent),
+        Agents::Quarantine { agent, reason, yes } => quarantine(context, agent, reason, *yes),
+        Agents::Release { agent } => release(context, agent),
         Agents::Revoke { agent, yes } => revoke(context, agent, *yes),
     }
 }
@@ -177,9 +181,36 @@ fn revoke(context: &Context, agent: &str, is_sure: bool) -> Result<Exit, Failure
         format!("Revoke {id}? Its broker user is deleted; it must be enrolled anew to come back.");
     confirm(context, &question, is_sure)?;
     let answer = client.post(&format!("/api/v1/agents/{id}/revoke"), &json!({}))?;
-    context.out.note(&format!("{id} is revoked"));
-    if answer.is_object() && context.out.format != crate::output::Format::Table {
-        context.out.record(SHOW, &answer)?;
+    shown(context, &answer, &format!("{id} is revoked"))
+}
+
+fn quarantine(
+    context: &Context,
+    agent: &str,
+    reason: &str,
+    is_sure: bool,
+) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let id = client.agent_id(agent)?;
+    let question = format!("Quarantine {id}? The broker shuts it out until it is released.");
+    confirm(context, &question, is_sure)?;
+    let asked = json!({ "reason": reason });
+    let answer = client.post(&format!("/api/v1/agents/{id}/quarantine"), &asked)?;
+    shown(context, &answer, &format!("{id} is in quarantine; muster agents release {id} lifts it"))
+}
+
+fn release(context: &Context, agent: &str) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let id = client.agent_id(agent)?;
+    let answer = client.post(&format!("/api/v1/agents/{id}/release"), &json!({}))?;
+    shown(context, &answer, &format!("{id} may connect again; what was set aside is taken back"))
+}
+
+/// Notes what was done; the agent itself is shown where the output is for programs.
+fn shown(context: &Context, agent: &Value, note: &str) -> Result<Exit, Failure> {
+    context.out.note(note);
+    if agent.is_object() && context.out.format != crate::output::Format::Table {
+        context.out.record(SHOW, agent)?;
     }
     Ok(Exit::Done)
 }

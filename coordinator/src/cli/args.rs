@@ -119,7 +119,7 @@ pub enum Verb {
     /// The broker: declare what the fleet needs; see what waits in it.
     #[command(subcommand)]
     Broker(Broker),
-    /// Agents: enrol, list, show, revoke.
+    /// Agents: enrol, list, show, quarantine, release, revoke.
     #[command(subcommand)]
     Agents(Agents),
     /// Hunts: ask many agents for the same files.
@@ -284,6 +284,28 @@ pub enum Agents {
     #[command(after_help = "Examples:\n  muster agents show web-1\n  \
         muster agents show web-1 --output json")]
     Show {
+        /// The agent, or the unique beginning of its id.
+        agent: String,
+    },
+    /// Shut an agent out of the broker until it is released. Nothing of it is lost: what it had sent is set aside, what
+    /// it has not sent stays in its outbox.
+    #[command(after_help = "Examples:\n  \
+        muster agents quarantine web-1 --reason 'sends rubbish'\n  \
+        muster agents quarantine web-1 --reason 'under investigation' --yes")]
+    Quarantine {
+        /// The agent, or the unique beginning of its id.
+        agent: String,
+        /// Why, for the other operators.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Lift an agent's quarantine: it may connect again, and what was set aside is taken back.
+    #[command(after_help = "Examples:\n  muster agents release web-1\n  \
+        muster agents release web-1 --output json")]
+    Release {
         /// The agent, or the unique beginning of its id.
         agent: String,
     },

@@ -76,8 +76,9 @@ fn roster(config: &Config) -> Result<Roster, Failure> {
     let Some(place) = Place::existing(&config.data_dir).map_err(broken)? else {
         return Ok(roster);
     };
-    let ids = place.reader().and_then(|reader| reader.agent_ids()).map_err(broken)?;
-    for (agent, is_revoked) in ids {
+    let reader = place.reader().map_err(broken)?;
+    roster.quarantined = reader.quarantined_ids().map_err(broken)?;
+    for (agent, is_revoked) in reader.agent_ids().map_err(broken)? {
         let list = if is_revoked { &mut roster.revoked } else { &mut roster.enrolled };
         list.insert(agent);
     }

@@ -10,7 +10,7 @@ use crate::api::types::BrokerHealth;
 use crate::broker::health::{Blockage, Look};
 use crate::broker::queues::{QueueStatus, Queues};
 use crate::broker::settings::Advice;
-use crate::store::{Audit, NewAgent, Place, Request, Write, Writer};
+use crate::store::{Audit, DeadCount, NewAgent, Place, Request, Write, Writer};
 
 fn broker() -> BrokerHealth {
     BrokerHealth {
@@ -40,6 +40,11 @@ fn examined(
 ) -> Result<Doctor, StoreError> {
     let look = look(&["a-1", "a-2"]);
     doctor(reader, trouble, &Seen { link, blockage: None, look: &look, settings: Some(&[]) }, now)
+}
+
+fn dead(agent: &str) -> DeadCount {
+    let agent = Some(AgentId::new(agent).unwrap());
+    DeadCount { class: "rows", reason: "wrong_agent", agent, count: 1 }
 }
 
 fn sample(agent: &str, journal: u8, at: Timestamp) -> Telemetry {
@@ -99,7 +104,7 @@ fn a_sound_fleet_has_no_complaint() {
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
     let found = examined(&reader, None, &broker(), now).unwrap();
     assert_eq!(found.verdict, Verdict::Ok, "{found:?}");
-    assert_eq!(found.checks.len(), 14);
+    assert_eq!(found.checks.len(), 15);
 }
 
 #[test]
@@ -227,8 +232,7 @@ fn dead_letters_and_unpublished_requests_are_counted() {
         Write::Request(Box::new(request), Audit::default())
     };
     let writes = vec![
-        Write::Dead("rows", "wrong_agent"),
-        Write::Dead("rows", "wrong_agent"),
+        Write::Dead(vec![dead("a-1"), dead("a-1")]),
         request(now().plus_ms(60_000)),
         request(now().plus_ms(-CLOCK_SKEW_MS_MAX - 60_000)),
     ];
@@ -236,6 +240,7 @@ fn dead_letters_and_unpublished_requests_are_counted() {
     let found = examined(&reader, None, &broker(), now).unwrap();
     let (verdict, letters) = check(&found, "dead_letters");
     assert!(verdict == Verdict::Warn && letters.contains("2 of rows (wrong_agent)"), "{letters}");
+    assert!(letters.ends_with("; from a-1 (2)"), "{letters}");
     assert!(check(&found, "unpublished").1.starts_with("1 requests"));
 }
 

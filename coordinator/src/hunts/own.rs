@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::core::Core;
 use crate::ingest::blobs;
 use crate::own;
-use crate::store::{Chunk, StoreError, Write};
+use crate::store::{Chunk, Landed, Piece, StoreError, Write};
 
 /// Why nothing could be stored.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +194,6 @@ async fn keep_one(
 ) -> Result<u64, OwnError> {
     let mut offset = 0;
     let (agent, attempt) = (AgentId::coordinator(), attempt(core, request));
-    let mut last = None;
     for data in captured.bytes.chunks(BLOB_CHUNK_BYTES_MAX) {
         let message = BlobChunk {
             agent: agent.clone(),
@@ -215,18 +214,16 @@ async fn keep_one(
             attempt,
             seq,
             rows: 0,
-            blob: Some(number),
+            blob: Some(Piece::of(&message)),
             sha256: message.sha256.to_vec(),
             body: wire::encode(&message)?,
         };
         debug_assert!(chunk.body.len() <= RESULT_BYTES_MAX, "a chunk fits a message");
-        core.writer.write(Write::Chunk(chunk.clone())).await?;
-        last = Some(chunk);
+        if core.writer.write(Write::Chunk(chunk.clone())).await? == Landed::Complete {
+            blobs::assemble(core, &chunk).await?;
+        }
         offset += data.len() as u64;
         seq += 1;
-    }
-    if let Some(chunk) = last {
-        blobs::assemble(core, &chunk).await?;
     }
     Ok(seq)
 }

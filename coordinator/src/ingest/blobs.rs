@@ -1,38 +1,34 @@
-//! Putting blobs together: when every chunk is there, verified as a whole, written whole, then listed.
+//! Putting a blob together when its last piece is stored: verified as a whole, written whole, then listed.
+//!
+//! One piece at a time is in memory. The pieces do not overlap and fill the blob: the store saw to that
+//! ([`crate::store::pieces`]).
 
-use common::limits::RESULT_BYTES_MAX;
-use common::result::{BlobChunk, rows};
-use common::wire;
+use common::result::BlobChunk;
+use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use crate::core::Core;
-use crate::store::{Chunk, Write};
-use crate::store::{Place, StoreError, files};
+use crate::store::files::Draft;
+use crate::store::{Chunk, Place, Reader, StoreError, Write};
 
-/// Lists the blob that a stored chunk belongs to when it is complete. Safe to repeat.
+/// Lists the blob that a stored chunk has completed. Safe to repeat.
 pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
-    let Some(blob) = chunk.blob else { return Ok(()) };
-    let place = core.place.clone();
-    let of = chunk.clone();
-    let whole = core
-        .read(move |reader| {
-            // Most pieces of a big blob are not the last: they are not worth reading all the others.
-            let total = wire::decode::<BlobChunk>(&of.body, RESULT_BYTES_MAX)?.total;
-            if reader.blob_bytes(&of.request, &of.agent, &of.attempt, blob)? < total {
-                return Ok(Joined::Partly);
-            }
-            let pieces = reader.blob_chunks(&of.request, &of.agent, &of.attempt, blob)?;
-            join(pieces, &place)
-        })
-        .await?;
-    let write = match whole {
+    let Some(piece) = chunk.blob.clone() else { return Ok(()) };
+    // Closed only at the end of the process.
+    let _turn = core.assemblies.acquire().await;
+    let (place, of) = (core.place.clone(), chunk.key());
+    let (blob, sha256) = (piece.blob, piece.sha256.clone());
+    let total = piece.total;
+    let joined = core.read(move |reader| join(reader, &place, &of, blob, total, &sha256)).await?;
+    let write = match joined {
         Joined::Partly => return Ok(()),
-        Joined::Whole { kind, sha256, bytes } => {
-            Write::Blob { chunk: chunk.clone(), kind, sha256, bytes }
+        Joined::Whole => {
+            let (kind, sha256, bytes) = (piece.kind, piece.sha256, piece.total);
+            Write::Blob { chunk: chunk.key(), kind, sha256, bytes }
         }
         Joined::Wrong => {
             warn!(agent = %chunk.agent, "the pieces of a blob do not make what its digest says");
-            Write::Contradiction(chunk.clone())
+            Write::Contradiction(chunk.key())
         }
     };
     match core.writer.write(write).await {
@@ -44,39 +40,44 @@ pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
     }
 }
 
-/// What the pieces make that are there.
+/// What the pieces make that can be read.
 #[derive(Debug, PartialEq, Eq)]
 enum Joined {
-    /// Some are missing.
+    /// Not all of them can be read; `doctor` names what cannot.
     Partly,
-    /// The blob; its file is in place.
-    Whole { kind: String, sha256: Vec<u8>, bytes: u64 },
-    /// As many bytes as the blob should have, and not the blob.
+    /// The blob; its file lies in place.
+    Whole,
+    /// Something else than the digest says.
     Wrong,
 }
 
-fn join(mut pieces: Vec<BlobChunk>, place: &Place) -> Result<Joined, StoreError> {
-    pieces.sort_by_key(|piece| piece.offset);
-    let Some(first) = pieces.first() else { return Ok(Joined::Partly) };
-    let (kind, sha256, total) = (first.kind.clone(), first.blob_sha256.to_vec(), first.total);
-    let bytes: u64 = pieces.iter().map(|piece| piece.data.len() as u64).sum();
-    if bytes < total {
+/// Writes the pieces into one file and gives it its name when they are what the digest says.
+fn join(
+    reader: &Reader,
+    place: &Place,
+    of: &Chunk,
+    blob: u32,
+    total: u64,
+    sha256: &[u8],
+) -> Result<Joined, StoreError> {
+    let path = place.blob(sha256);
+    let failed = |source| StoreError::File { path: path.clone(), source };
+    let mut draft = Draft::beside(&path).map_err(failed)?;
+    let mut digest = Sha256::new();
+    let mut bytes = 0_u64;
+    reader.pieces(of, blob, |piece: BlobChunk| {
+        bytes = bytes.saturating_add(piece.data.len() as u64);
+        digest.update(&piece.data);
+        draft.write(&piece.data).map_err(failed)
+    })?;
+    if bytes != total {
         return Ok(Joined::Partly);
     }
-    let mut data = Vec::new();
-    for piece in &pieces {
-        let fits = piece.offset == data.len() as u64 && piece.total == total;
-        if !fits || piece.blob_sha256 != sha256 {
-            return Ok(Joined::Wrong);
-        }
-        data.extend_from_slice(&piece.data);
-    }
-    if bytes != total || rows::sha256(&data) != sha256 {
+    if digest.finalize().as_slice() != sha256 {
         return Ok(Joined::Wrong);
     }
-    let path = place.blob(&sha256);
-    files::put(&path, &data).map_err(|source| StoreError::File { path, source })?;
-    Ok(Joined::Whole { kind, sha256, bytes })
+    draft.publish(&path).map_err(failed)?;
+    Ok(Joined::Whole)
 }
 
 #[cfg(test)]
@@ -84,17 +85,20 @@ mod tests {
     use std::fs;
 
     use common::ids::{AgentId, Attempt, JournalId, RequestId};
+    use common::result::rows;
+    use common::wire;
     use serde_bytes::ByteBuf;
 
     use super::*;
+    use crate::store::Writer;
+    use crate::store::pieces::Piece;
 
-    fn piece(offset: u64, data: &[u8], whole: &[u8]) -> BlobChunk {
+    fn piece(offset: u64, data: &[u8], whole: &[u8]) -> Chunk {
         let request = RequestId::from_bytes([1; 16]);
-        let journal = JournalId::from_bytes([2; 16]);
-        BlobChunk {
+        let message = BlobChunk {
             agent: AgentId::new("a-1").unwrap(),
             request,
-            attempt: Attempt { origin: request, journal },
+            attempt: Attempt { origin: request, journal: JournalId::from_bytes([2; 16]) },
             seq: offset,
             blob: 0,
             kind: "profile.cpu".into(),
@@ -103,36 +107,53 @@ mod tests {
             blob_sha256: rows::sha256(whole),
             sha256: rows::sha256(data),
             data: ByteBuf::from(data),
+        };
+        Chunk {
+            request,
+            agent: message.agent.clone(),
+            attempt: message.attempt,
+            seq: offset,
+            rows: 0,
+            blob: Some(Piece::of(&message)),
+            sha256: message.sha256.to_vec(),
+            body: wire::encode(&message).unwrap(),
         }
     }
 
-    fn joined(pieces: &[BlobChunk]) -> (Joined, Option<Vec<u8>>) {
+    /// Stores the pieces and joins them; returns what they make, its file, and what is left in the folder.
+    fn joined(pieces: &[Chunk]) -> (Joined, Option<Vec<u8>>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::prepare(folder.path()).unwrap();
-        let joined = join(pieces.to_vec(), &place).unwrap();
-        let file = match &joined {
-            Joined::Whole { sha256, .. } => Some(fs::read(place.blob(sha256)).unwrap()),
-            _ => None,
-        };
-        (joined, file)
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let writer = Writer::start(&place).unwrap();
+            for piece in pieces {
+                writer.write(Write::Chunk(piece.clone())).await.unwrap();
+            }
+        });
+        let (first, reader) = (&pieces[0], place.reader().unwrap());
+        let of = first.blob.as_ref().unwrap();
+        let joined = join(&reader, &place, &first.key(), 0, of.total, &of.sha256).unwrap();
+        let file = fs::read(place.blob(&of.sha256)).ok();
+        (joined, file, fs::read_dir(folder.path().join("blobs")).unwrap().count())
     }
 
     #[test]
-    fn a_blob_is_whole_when_all_its_pieces_are_there_in_any_order() {
+    fn a_blob_is_its_pieces_in_order_of_place() {
         let (first, last) = (piece(0, b"abc", b"abcdef"), piece(3, b"def", b"abcdef"));
-        assert_eq!(joined(&[]).0, Joined::Partly);
-        assert_eq!(joined(std::slice::from_ref(&last)).0, Joined::Partly);
-        assert_eq!(joined(&[last, first]).1.unwrap(), b"abcdef");
+        assert_eq!(joined(&[last, first]), (Joined::Whole, Some(b"abcdef".to_vec()), 1));
     }
 
     #[test]
-    fn pieces_that_make_something_else_are_wrong_and_not_awaited_for_ever() {
-        let whole = b"abcdef";
-        let other = [piece(0, b"abc", whole), piece(3, b"xyz", whole)];
-        assert_eq!(joined(&other).0, Joined::Wrong);
-        let overlap = [piece(0, b"abc", whole), piece(2, b"cdef", whole)];
-        assert_eq!(joined(&overlap).0, Joined::Wrong);
-        let two_blobs = [piece(0, b"abc", whole), piece(3, b"def", b"abcdeX")];
-        assert_eq!(joined(&two_blobs).0, Joined::Wrong);
+    fn pieces_that_make_something_else_are_wrong_and_leave_no_file() {
+        let other = [piece(0, b"abc", b"abcdef"), piece(3, b"xyz", b"abcdef")];
+        assert_eq!(joined(&other), (Joined::Wrong, None, 0));
+    }
+
+    #[test]
+    fn a_piece_that_cannot_be_read_leaves_its_blob_out_and_blames_no_agent() {
+        let mut broken = piece(3, b"def", b"abcdef");
+        broken.body.truncate(10);
+        assert_eq!(joined(&[piece(0, b"abc", b"abcdef"), broken]), (Joined::Partly, None, 0));
     }
 }

@@ -11,7 +11,7 @@ use common::wire;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{Chunk, Run, Write};
+use crate::store::{Chunk, Piece, Run, Write};
 use crate::store::{Reader, StoreError};
 
 /// Why a message goes to the dead letters; the word is counted.
@@ -41,8 +41,8 @@ pub struct Outside<'a> {
     pub has_cc: bool,
 }
 
-/// Checks a delivery and returns what is to be stored.
-pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
+/// Checks what is known without the body: the key, and that its agent may speak.
+pub fn check_outside(outside: Outside<'_>, reader: &Reader) -> Result<RoutingKey, Refused> {
     if outside.has_cc {
         return Err(Refused::Dead("cc_header"));
     }
@@ -58,6 +58,16 @@ pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write
         (Some(true), Some(request)) if reader.is_expected(&request, &key.agent)? => {}
         (Some(true), _) => return Err(Refused::Dead("revoked_agent")),
     }
+    Ok(key)
+}
+
+/// Checks the body of a delivery that passed [`check_outside`], and returns what is to be stored.
+pub fn check_body(
+    outside: Outside<'_>,
+    key: &RoutingKey,
+    body: &[u8],
+    reader: &Reader,
+) -> Result<Write, Refused> {
     match (outside.class, outside.kind) {
         (Class::Telemetry, "telemetry") => {
             let mut sample: Telemetry = decode(body)?;
@@ -71,7 +81,7 @@ pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write
         }
         (Class::Status, "status") => {
             let mut status: Status = decode(body)?;
-            belongs(&key, &status.agent, status.request, &status.attempt, reader)?;
+            belongs(key, &status.agent, status.request, &status.attempt, reader)?;
             cut_text(&mut status.reason, limits::TEXT_BYTES_MAX);
             cut_text(&mut status.code, limits::TEXT_BYTES_MAX);
             cut_text(&mut status.host, limits::TEXT_BYTES_MAX);
@@ -83,8 +93,8 @@ pub fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write
             }
             Ok(Write::Status(Box::new(status)))
         }
-        (Class::Rows, "rows.chunk") => rows_chunk(&key, body, reader),
-        (Class::Blobs, "blob.chunk") => blob_chunk(&key, body, reader),
+        (Class::Rows, "rows.chunk") => rows_chunk(key, body, reader),
+        (Class::Blobs, "blob.chunk") => blob_chunk(key, body, reader),
         _ => Err(Refused::Dead("unknown_type")),
     }
 }
@@ -163,6 +173,9 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
         || chunk.total > limits::BLOB_BYTES_MAX
         || end.is_none_or(|end| end > chunk.total)
         || chunk.blob_sha256.len() != 32
+        || chunk.blob >= limits::BLOBS_MAX
+        // Else a blob could have any number of pieces.
+        || bytes == 0 && chunk.total > 0
     {
         return reject("blob_over_limit");
     }
@@ -172,6 +185,7 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
     if chunk.kind == FILE_BLOB && !is_asked_for(&chunk, reader)? {
         return reject("file_not_asked_for");
     }
+    let piece = Piece::of(&chunk);
     Ok(Write::Chunk(Chunk {
         body: encode(&chunk)?,
         request: chunk.request,
@@ -179,7 +193,7 @@ fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
         attempt: chunk.attempt,
         seq: chunk.seq,
         rows: 0,
-        blob: Some(chunk.blob),
+        blob: Some(piece),
         sha256: chunk.sha256.into_vec(),
     }))
 }

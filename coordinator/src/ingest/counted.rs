@@ -58,7 +58,7 @@ impl Counted {
     /// Counts a message whose commit is durable.
     pub fn add(&self, came: Came, landed: Landed) {
         let outcome = match landed {
-            Landed::New => "stored",
+            Landed::New | Landed::Complete => "stored",
             Landed::Known | Landed::Overtaken => "known",
             Landed::Conflict => "conflict",
             Landed::OverQuota => "over_quota",

@@ -1,4 +1,4 @@
-//! What must never be forgotten: the audit log, the keys that were taken back, the dead letters.
+//! What must never be forgotten: the audit log, the keys that were taken back.
 
 use std::collections::BTreeSet;
 
@@ -45,16 +45,6 @@ impl Reader {
         keys.iter().map(|key| key.parse().map_err(broken)).collect()
     }
 
-    /// Returns dead letters: class, reason, count, when the last one came.
-    pub fn dead(&self) -> Result<Vec<(String, String, u64, Timestamp)>, StoreError> {
-        let sql = "SELECT class, reason, count, last FROM dead ORDER BY count DESC";
-        let query = Query { table: Table::Dead, reads: Reads::All, of: &[], keys: 2, sql };
-        self.all(query, [], |row| {
-            let count = row.get::<_, i64>(2)?.unsigned_abs();
-            Ok((row.get(0)?, row.get(1)?, count, Timestamp(row.get(3)?)))
-        })
-    }
-
     /// Returns the last lines of the audit log, the newest first.
     pub fn audit(&self, lines: u32) -> Result<Vec<StoredAudit>, StoreError> {
         let sql = "SELECT id, at, token, operator, action, subject, detail FROM audit
@@ -95,16 +85,4 @@ pub(super) fn insert_revoked_keys(tx: &Connection, keys: &[KeyId]) -> Result<usi
         insert.execute([key.to_string()])?;
     }
     Ok(keys.len())
-}
-
-/// Counts a dead letter.
-pub(super) fn count_dead(
-    tx: &Connection,
-    class: &str,
-    reason: &str,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let sql = "INSERT INTO dead VALUES (?1, ?2, 1, ?3)
-               ON CONFLICT DO UPDATE SET count = count + 1, last = ?3";
-    Ok(tx.prepare_cached(sql)?.execute(params![class, reason, now.0])?)
 }

@@ -2,7 +2,8 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`lists`], [`results`], [`attempts`], [`roster`], [`instances`], [`curves`], [`ledger`]: a group of tables each, what is written to it and read from it.
+//! * [`requests`], [`lists`], [`results`], [`attempts`], [`pieces`], [`roster`], [`instances`], [`facts`], [`curves`],
+//!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
 //!
@@ -11,10 +12,14 @@
 
 pub mod attempts;
 pub mod curves;
+pub mod dead;
+pub mod facts;
 pub mod files;
 pub mod instances;
 pub mod ledger;
 pub mod lists;
+pub mod pieces;
+pub mod quarantine;
 pub mod read;
 pub mod requests;
 pub mod results;
@@ -32,7 +37,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use attempts::Run;
+pub use dead::DeadCount;
 pub use ledger::{Audit, StoredAudit};
+pub use pieces::Piece;
+pub use quarantine::Quarantine;
 pub use read::Reader;
 pub use requests::{Found, Request, StoredRequest};
 pub use results::{Chunk, StoredBlob, Volume};
@@ -100,6 +108,8 @@ impl Place {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| StoreError::File { path, source })?;
         }
+        let blobs = folder.join("blobs");
+        files::sweep(&blobs).map_err(|source| StoreError::File { path: blobs, source })?;
         let place = Self::at(folder);
         schema::prepare(&mut place.connect()?)?;
         Ok(place)

@@ -3,14 +3,14 @@
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, RequestId};
 use common::limits::CONFLICTS_MAX;
-use common::result::{BlobChunk, Row as FileRow, RowChunk, Status, rows};
+use common::result::{Row as FileRow, RowChunk, Status, rows};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::attempts::{self, Entry, Run};
 use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
-use super::{Landed, StoreError};
+use super::{Landed, Piece, StoreError, pieces};
 use crate::hunts::state::{Collections, Event, Fault, replaces};
 
 /// Why a result is refused: its agent has too many attempts at the request.
@@ -29,12 +29,29 @@ pub struct Chunk {
     pub seq: u64,
     /// How many rows; 0 for a piece of a blob.
     pub rows: u32,
-    /// Which blob it is a piece of.
-    pub blob: Option<u32>,
+    /// Which piece of which blob it is.
+    pub blob: Option<Piece>,
     /// SHA-256 of the payload.
     pub sha256: Vec<u8>,
     /// The whole message, encoded of the fields that are known.
     pub body: Vec<u8>,
+}
+
+impl Chunk {
+    /// Returns the chunk without its body.
+    #[must_use]
+    pub fn key(&self) -> Self {
+        Self {
+            request: self.request,
+            agent: self.agent.clone(),
+            attempt: self.attempt,
+            seq: self.seq,
+            rows: self.rows,
+            blob: self.blob.clone(),
+            sha256: self.sha256.clone(),
+            body: Vec::new(),
+        }
+    }
 }
 
 /// What is stored of one run.
@@ -201,51 +218,6 @@ impl Reader {
         self.each(query, key, read, visit)
     }
 
-    /// Returns how long the messages of one blob's chunks are together.
-    pub fn blob_bytes(
-        &self,
-        request: &RequestId,
-        agent: &AgentId,
-        run: &Attempt,
-        blob: u32,
-    ) -> Result<u64, StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT coalesce(sum(length(body)), 0) FROM chunk
-             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND blob = ?5",
-        )?;
-        let of = params![
-            request.as_bytes(),
-            agent.as_str(),
-            run.origin.as_bytes(),
-            run.journal.as_bytes(),
-            blob,
-        ];
-        let bytes: i64 = select.query_row(of, |row| row.get(0))?;
-        Ok(bytes.unsigned_abs())
-    }
-
-    /// Returns the chunks of one blob that can be read, in order of `seq`.
-    pub fn blob_chunks(
-        &self,
-        request: &RequestId,
-        agent: &AgentId,
-        run: &Attempt,
-        blob: u32,
-    ) -> Result<Vec<BlobChunk>, StoreError> {
-        let sql = "SELECT agent, origin, journal, seq, body FROM chunk
-             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
-             AND blob = ?5 ORDER BY seq";
-        let query = of_chunk(request, sql);
-        let key = params![
-            request.as_bytes(),
-            agent.as_str(),
-            run.origin.as_bytes(),
-            run.journal.as_bytes(),
-            blob,
-        ];
-        self.all(query, key, |row| decode(row, 4))
-    }
-
     /// Returns the blobs of a request.
     pub fn blobs(&self, request: &RequestId) -> Result<Vec<StoredBlob>, StoreError> {
         let sql = "SELECT agent, origin, journal, blob, kind, sha256, bytes FROM blob
@@ -270,7 +242,7 @@ fn of_status(sql: &str) -> Query<'_> {
 }
 
 /// Returns a query of chunks whose first columns are agent, origin, journal and `seq`.
-fn of_chunk<'a>(request: &'a RequestId, sql: &'a str) -> Query<'a> {
+pub(super) fn of_chunk<'a>(request: &'a RequestId, sql: &'a str) -> Query<'a> {
     Query { table: Table::Chunk, reads: Reads::All, of: request.as_bytes(), keys: 4, sql }
 }
 
@@ -335,34 +307,45 @@ pub(super) fn insert_chunk(
         .query_row(params![request, agent, origin, journal, signed(chunk.seq)], |row| row.get(0))
         .optional()?;
     match known {
-        Some(sha256) if sha256 == chunk.sha256 => Ok(Landed::Known),
+        Some(sha256) if sha256 == chunk.sha256 => match &chunk.blob {
+            Some(piece) => pieces::again(tx, chunk, piece),
+            None => Ok(Landed::Known),
+        },
         Some(_) => {
             insert_conflict(tx, chunk)?;
             Ok(Landed::Conflict)
         }
-        None => {
-            match attempts::charge(tx, chunk, now)? {
-                Entry::Open => {}
-                Entry::OverQuota => return Ok(Landed::OverQuota),
-                Entry::TooMany => return Ok(Landed::Refused(TOO_MANY_ATTEMPTS)),
-            }
-            tx.prepare_cached(
-                "INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
-                request,
-                agent,
-                origin,
-                journal,
-                signed(chunk.seq),
-                chunk.rows,
-                chunk.blob,
-                chunk.sha256,
-                chunk.body,
-                now.0,
-            ])?;
-            Ok(Landed::New)
-        }
+        None => insert_new_chunk(tx, chunk, now),
+    }
+}
+
+fn insert_new_chunk(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<Landed, StoreError> {
+    if let Some(piece) = &chunk.blob
+        && !pieces::fits(tx, chunk, piece)?
+    {
+        return pieces::conflict(tx, chunk);
+    }
+    match attempts::charge(tx, chunk, now)? {
+        Entry::Open => {}
+        Entry::OverQuota => return Ok(Landed::OverQuota),
+        Entry::TooMany => return Ok(Landed::Refused(TOO_MANY_ATTEMPTS)),
+    }
+    let sql = "INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    tx.prepare_cached(sql)?.execute(params![
+        chunk.request.as_bytes(),
+        chunk.agent.as_str(),
+        chunk.attempt.origin.as_bytes(),
+        chunk.attempt.journal.as_bytes(),
+        signed(chunk.seq),
+        chunk.rows,
+        chunk.blob.as_ref().map(|piece| piece.blob),
+        chunk.sha256,
+        chunk.body,
+        now.0,
+    ])?;
+    match &chunk.blob {
+        Some(piece) => pieces::add(tx, chunk, piece),
+        None => Ok(Landed::New),
     }
 }
 
@@ -405,13 +388,15 @@ pub(super) fn insert_blob(
     sha256: &[u8],
     bytes: u64,
 ) -> Result<usize, StoreError> {
+    let Some(blob) = chunk.blob.as_ref().map(|piece| piece.blob) else { return Ok(0) };
+    pieces::forget(tx, chunk, blob)?;
     let sql = "INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     Ok(tx.prepare_cached(sql)?.execute(params![
         chunk.request.as_bytes(),
         chunk.agent.as_str(),
         chunk.attempt.origin.as_bytes(),
         chunk.attempt.journal.as_bytes(),
-        chunk.blob,
+        blob,
         kind,
         sha256,
         signed(bytes),

@@ -1,6 +1,6 @@
 //! Who is in the fleet, and what each said of itself last: which is also the receipt for requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::clock::Timestamp;
 use common::ids::{AgentId, RequestId};
@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::read::{Reader, agent_id, bounded, encode, request_id};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
-use super::{StoreError, curves, instances};
+use super::{Quarantine, StoreError, curves, instances};
 
 /// A new agent.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct StoredAgent {
     pub enrolled: Timestamp,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
+    /// Why it is in quarantine.
+    pub quarantine: Option<Quarantine>,
     /// The latest self-sample and when it came.
     pub heard: Option<(Timestamp, Telemetry)>,
 }
@@ -57,6 +59,7 @@ impl Reader {
 
     /// Returns every agent, by id, with its latest self-sample.
     pub fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
+        let quarantined: BTreeMap<_, _> = self.quarantined()?.into_iter().collect();
         let sql = "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body
              FROM agent a LEFT JOIN heard h ON h.rowid =
                  (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, journal LIMIT 1)
@@ -70,12 +73,13 @@ impl Reader {
                 _ => self.readable_of(Table::Heard, id.as_str(), &[], sample(row, 5))?,
             };
             Ok(StoredAgent {
-                id,
                 name: row.get(1)?,
                 labels: row.get(2)?,
                 enrolled: Timestamp(row.get(3)?),
                 revoked: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+                quarantine: quarantined.get(&id).cloned(),
                 heard,
+                id,
             })
         })
     }

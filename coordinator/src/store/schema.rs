@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{StoreError, attempts, curves, instances, lists};
+use super::{StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine};
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
 const VERSION: i64 = 5;
@@ -98,28 +98,30 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let of_5 = [
+        attempts::TABLES,
+        instances::TABLES,
+        dead::TABLES,
+        facts::TABLES,
+        pieces::TABLES,
+        quarantine::TABLES,
+    ]
+    .concat();
     let missing = match version {
-        0 => {
-            [TABLES, curves::TABLES, lists::TABLES, attempts::TABLES, instances::TABLES].as_slice()
-        }
-        2 => &[
-            FROM_2,
-            curves::TABLES,
-            lists::TABLES,
-            FROM_4,
-            attempts::TABLES,
-            attempts::FILL,
-            instances::TABLES,
-        ],
-        3 => &[lists::TABLES, FROM_4, attempts::TABLES, attempts::FILL, instances::TABLES],
-        4 => &[FROM_4, attempts::TABLES, attempts::FILL, instances::TABLES],
+        0 => [TABLES, curves::TABLES, lists::TABLES, &of_5].concat(),
+        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, &of_5, attempts::FILL].concat(),
+        3 => [lists::TABLES, FROM_4, &of_5, attempts::FILL].concat(),
+        4 => [FROM_4, &of_5, attempts::FILL].concat(),
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
     let transaction = connection.transaction()?;
-    transaction.execute_batch(&missing.concat())?;
+    transaction.execute_batch(&missing)?;
     if matches!(version, 2 | 3) {
         lists::fill(&transaction)?;
+    }
+    if version > 0 {
+        pieces::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

@@ -75,6 +75,8 @@ fn tables_of_version_2_are_brought_up_to_date() {
         DROP INDEX status_by_agent; DROP TABLE list_part; DROP TABLE list_named;
         DROP TABLE attempt; DROP TABLE usage; ALTER TABLE status DROP COLUMN received;
         DROP TABLE instances;
+        DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
+        DROP TABLE quarantine; DROP TABLE held;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
@@ -120,6 +122,9 @@ fn tables_of_version_4_are_brought_up_to_date() {
     });
     let old = "
         DROP TABLE attempt; DROP TABLE usage; DROP TABLE instances;
+        DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
+        DROP TABLE quarantine; DROP TABLE held;
+        INSERT INTO dead VALUES ('rows', 'malformed', 7, 0);
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
         PRAGMA user_version = 4;";
@@ -142,8 +147,14 @@ fn tables_of_version_4_are_brought_up_to_date() {
         let writer = Writer::start(&place).unwrap();
         assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), Landed::Known);
         assert_eq!(writer.write(Write::Chunk(chunk(1, 7))).await.unwrap(), Landed::New);
+        let agent = Some(AgentId::new("a-1").unwrap());
+        let dead = DeadCount { class: "rows", reason: "malformed", agent, count: 2 };
+        writer.write(Write::Dead(vec![dead])).await.unwrap();
     });
     assert!(reader.faults().unwrap().is_empty());
+    // What was counted before is counted on.
+    assert_eq!(reader.dead().unwrap()[0].2, 9);
+    assert_eq!(reader.dead_agents(5).unwrap(), [("a-1".to_owned(), 2)]);
 }
 
 #[test]

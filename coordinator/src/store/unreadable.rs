@@ -36,13 +36,21 @@ pub enum Table {
     Blob,
     /// Dead letters of one class and reason.
     Dead,
+    /// The same of one agent.
+    DeadOf,
+    /// What an agent reported of itself, as targets see it.
+    Facts,
+    /// An agent in quarantine.
+    Quarantine,
+    /// An agent that has a queue of results that were set aside.
+    Held,
     /// A line of the audit log.
     Audit,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Agent,
         Self::Heard,
         Self::Request,
@@ -53,6 +61,10 @@ impl Table {
         Self::Attempt,
         Self::Blob,
         Self::Dead,
+        Self::DeadOf,
+        Self::Facts,
+        Self::Quarantine,
+        Self::Held,
         Self::Audit,
     ];
 
@@ -69,6 +81,10 @@ impl Table {
             Self::Attempt => "attempt",
             Self::Blob => "blob",
             Self::Dead => "dead",
+            Self::DeadOf => "dead_of",
+            Self::Facts => "facts",
+            Self::Quarantine => "quarantine",
+            Self::Held => "held",
             Self::Audit => "audit",
         }
     }

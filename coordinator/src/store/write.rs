@@ -17,8 +17,8 @@ use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
-use super::{Audit, Chunk, NewAgent, Place, Request, Run, StoreError};
-use super::{attempts, curves, ledger, lists, requests, results, roster};
+use super::{Audit, Chunk, DeadCount, NewAgent, Place, Request, Run, StoreError};
+use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
@@ -65,8 +65,16 @@ pub enum Write {
     Revoked(AgentId, Audit),
     /// What an operator did that left nothing else to store.
     Audit(Audit),
-    /// A dead letter: its class and why.
-    Dead(&'static str, &'static str),
+    /// Dead letters of one batch.
+    Dead(Vec<DeadCount>),
+    /// An agent in quarantine, why, and who asked.
+    Quarantined(AgentId, String, Audit),
+    /// An agent whose quarantine is lifted, and who asked.
+    Released(AgentId, Audit),
+    /// An agent whose results are about to be set aside.
+    Held(AgentId),
+    /// An agent of which all results that were set aside have been taken back.
+    Drained(AgentId),
     /// Curves: minutes of samples, hours of minutes; what is too old goes.
     Condense,
 }
@@ -76,6 +84,8 @@ pub enum Write {
 pub enum Landed {
     /// It is stored.
     New,
+    /// It is stored, and its blob has all its pieces and is not put together yet.
+    Complete,
     /// It was stored before.
     Known,
     /// Another chunk has its key: kept as a conflict.
@@ -307,7 +317,10 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, Store
         }
         Write::Contradiction(chunk) => results::insert_conflict(tx, chunk)?,
         Write::Rejected(run, why) => attempts::fail(tx, run, attempts::REJECTED, why)?,
-        Write::Telemetry(sample) => roster::insert_telemetry(tx, sample, now)?,
+        Write::Telemetry(sample) => {
+            facts::learn(tx, sample, now)?;
+            roster::insert_telemetry(tx, sample, now)?
+        }
         Write::Request(request, audit) => {
             return requests::insert_request(tx, request, audit, now);
         }
@@ -333,7 +346,17 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, Store
             ledger::insert_audit(tx, audit, now)?;
             1
         }
-        Write::Dead(class, reason) => ledger::count_dead(tx, class, reason, now)?,
+        Write::Dead(counts) => dead::count(tx, counts, now)?,
+        Write::Quarantined(agent, cause, audit) => {
+            ledger::insert_audit(tx, audit, now)?;
+            quarantine::impose(tx, agent, cause, now)?
+        }
+        Write::Released(agent, audit) => {
+            ledger::insert_audit(tx, audit, now)?;
+            quarantine::lift(tx, agent)?
+        }
+        Write::Held(agent) => quarantine::hold(tx, agent, now)?,
+        Write::Drained(agent) => quarantine::drained(tx, agent)?,
         Write::Condense => curves::condense(tx, now)?,
     };
     Ok(if changed == 0 { Landed::Known } else { Landed::New })

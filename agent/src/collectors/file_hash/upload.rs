@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::limits::BLOBS_MAX;
 use common::request::hunt::{HashKind, Upload};
 use common::result::{FileStatus, FilesFooter, Row};
 use rustix::fd::OwnedFd;
@@ -29,6 +30,10 @@ const DESCRIPTOR_TRIES: u32 = 20;
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 /// The collection had to stop before the file was sent.
 const ENDED: &str = "ended";
+
+/// Files that one collection sends. Those that change while they are sent, or are sent again after a kill, are blobs as
+/// well.
+const FILES_MAX: u64 = BLOBS_MAX as u64 / 2;
 
 /// What was sent, and what may be.
 #[derive(Debug, Default)]
@@ -81,7 +86,9 @@ impl Uploads {
         if row.size > asked.max_file_bytes {
             return Ok(Some("file_too_big"));
         }
-        if footer.upload_bytes.saturating_add(row.size) > asked.max_bytes {
+        if footer.upload_bytes.saturating_add(row.size) > asked.max_bytes
+            || footer.uploaded >= FILES_MAX
+        {
             return Ok(Some("no_room"));
         }
         session.take_in_hand(&row.path);

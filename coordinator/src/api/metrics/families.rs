@@ -54,7 +54,7 @@ families! {
     STORE_UNREADABLE: Gauge "muster_store_unreadable_records" ["table"], "Stored records that cannot be read and are left out of every list, as far as views have met them.";
     STORE_WAITING: Gauge "muster_store_waiting_writes" [], "Writes that wait for the one writer.";
 
-    AGENTS: Gauge "muster_agents" ["state"], "Agents on the roster: new, live, silent, revoked.";
+    AGENTS: Gauge "muster_agents" ["state"], "Agents on the roster: new, live, silent, quarantined, revoked.";
     FLEET_CPU: Gauge "muster_fleet_cpu_cores" [], "CPU of all live agents together, from their last samples.";
     FLEET_RSS: Gauge "muster_fleet_resident_memory_bytes" [], "Resident memory of all live agents together.";
     FLEET_READ: Gauge "muster_fleet_read_bytes_per_second" [], "What all live agents together read.";

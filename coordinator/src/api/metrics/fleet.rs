@@ -14,8 +14,13 @@ use crate::quantile::rank;
 use crate::roster;
 use crate::store::StoredAgent;
 
-const STATES: [AgentState; 4] =
-    [AgentState::New, AgentState::Live, AgentState::Silent, AgentState::Revoked];
+const STATES: [AgentState; 5] = [
+    AgentState::New,
+    AgentState::Live,
+    AgentState::Silent,
+    AgentState::Quarantined,
+    AgentState::Revoked,
+];
 const QUANTILES: [(&str, f64); 4] = [("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99), ("1", 1.0)];
 
 /// A figure of each agent, and the three ways in which it is shown.

@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use super::families::TABLE;
 use super::*;
 use crate::curves::tests::sample;
-use crate::store::{Audit, NewAgent, Place, Request, Write, Writer};
+use crate::store::{Audit, DeadCount, NewAgent, Place, Request, Write, Writer};
 
 /// An agent that takes so many thousandths of a core and ten times as much of everything else.
 fn said(agent: &str, permille: u64, collections: &[(RequestId, &str)]) -> Write {
@@ -118,7 +118,12 @@ fn holds(text: &str, lines: &[&str]) {
 fn every_metric_of_the_table_is_written_as_it_says_and_no_series_twice() {
     let folder = tempfile::tempdir().unwrap();
     let (old, mut new) = fleet();
-    new.push(Write::Dead("rows", "wrong \"agent\"\\\n"));
+    new.push(Write::Dead(vec![DeadCount {
+        class: "rows",
+        reason: "wrong \"agent\"\\\n",
+        agent: None,
+        count: 1,
+    }]));
     let text = scrape(folder.path(), (old, new), |present| present.agents = 10);
     let mut series = BTreeSet::new();
     let (mut declared, mut filled) = (Vec::new(), BTreeSet::new());

@@ -19,6 +19,8 @@ pub enum AgentState {
     Live,
     /// Not heard of for too long.
     Silent,
+    /// It is shut out of the broker until the quarantine is lifted.
+    Quarantined,
     /// Its credentials were taken back.
     Revoked,
 }
@@ -30,6 +32,7 @@ impl AgentState {
             Self::New => "new",
             Self::Live => "live",
             Self::Silent => "silent",
+            Self::Quarantined => "quarantined",
             Self::Revoked => "revoked",
         }
     }
@@ -64,6 +67,10 @@ pub struct AgentView {
     pub enrolled: Time,
     /// When its credentials were taken back.
     pub revoked: Option<Time>,
+    /// Since when it is in quarantine.
+    pub quarantined: Option<Time>,
+    /// Why it is in quarantine.
+    pub quarantine: Option<String>,
     /// When it was last heard of, by the coordinator's clock.
     pub last_seen: Option<Time>,
     /// Its clock less the coordinator's, network included.
@@ -114,6 +121,15 @@ pub struct EnrolledAgents {
     pub broker: BrokerAddress,
     /// The new agents, in the order asked.
     pub agents: Vec<Enrolled>,
+}
+
+/// `POST /api/v1/agents/{id}/quarantine`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineAgent {
+    /// Why, for the other operators.
+    pub reason: String,
 }
 
 /// One new agent.

@@ -6,22 +6,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::ids::AgentId;
-use common::limits::ENROL_BATCH_AGENTS;
+use common::limits::{AGENT_CONNECTIONS_MAX, ENROL_BATCH_AGENTS};
 use common::topology::{self, directed_queue};
 use serde_json::{Map, Value, json};
 
 use super::{Item, Outcome, changed};
 use crate::broker::enrol::{self, limits_of_user};
 use crate::broker::management::{Management, ManagementError, segment};
+use crate::broker::quarantine;
 use crate::broker::queues::directed;
 
 /// The agents on record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
-    /// Those that may work.
+    /// Those that were not revoked.
     pub enrolled: BTreeSet<AgentId>,
+    /// Those of them that are in quarantine.
+    pub quarantined: BTreeSet<AgentId>,
     /// Those whose rights were taken back.
     pub revoked: BTreeSet<AgentId>,
+}
+
+impl Roster {
+    /// Returns what the user of an agent may use of the broker; in quarantine that is no connection.
+    fn limits_of(&self, agent: &AgentId) -> [(&'static str, u32); 2] {
+        let is_quarantined = self.quarantined.contains(agent);
+        limits_of_user(if is_quarantined { quarantine::CONNECTIONS } else { AGENT_CONNECTIONS_MAX })
+    }
 }
 
 /// What is done with what revoked agents have left behind.
@@ -60,7 +71,7 @@ pub fn agents(
     plan.carry_out(management)?;
     items.extend(plan.items);
     for agent in &present {
-        items.extend(limits_changed(management, agent, &found)?);
+        items.extend(limits_changed(management, agent, roster.limits_of(agent), &found)?);
     }
     items.push(Item {
         kind: "agents",
@@ -155,13 +166,14 @@ impl Plan {
 fn limits_changed(
     management: &Management,
     agent: &AgentId,
+    wanted: [(&str, u32); 2],
     found: &Found,
 ) -> Result<Option<Item>, ManagementError> {
     let none = Map::new();
     let existing = found.limits.get(agent.as_str());
     let existing = existing.and_then(|one| one.get("value")?.as_object()).unwrap_or(&none);
     let mut changes = Vec::new();
-    for (name, value) in limits_of_user() {
+    for (name, value) in wanted {
         let value = json!(value);
         if let Some(change) = changed(name, existing.get(name), Some(&value)) {
             let path = format!("/api/user-limits/{}/{name}", segment(agent.as_str()));
@@ -242,9 +254,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_of_a_user_is_named() {
-        let limits: BTreeMap<_, _> = limits_of_user().into_iter().collect();
-        assert_eq!(limits.get("max-connections"), Some(&limits::AGENT_CONNECTIONS_MAX));
-        assert_eq!(limits.get("max-channels"), Some(&limits::AGENT_CHANNELS_MAX));
+    fn every_limit_of_a_user_is_named_and_a_quarantine_stays() {
+        let [free, barred] = ["a-1", "a-2"].map(|id| AgentId::new(id).unwrap());
+        let enrolled = [free.clone(), barred.clone()].into();
+        let quarantined = [barred.clone()].into();
+        let roster = Roster { enrolled, quarantined, revoked: BTreeSet::new() };
+        let limits = |agent| roster.limits_of(agent).into_iter().collect::<BTreeMap<_, _>>();
+        assert_eq!(limits(&free)["max-connections"], limits::AGENT_CONNECTIONS_MAX);
+        assert_eq!(limits(&free)["max-channels"], limits::AGENT_CHANNELS_MAX);
+        assert_eq!(limits(&barred)["max-connections"], 0);
     }
 }

@@ -12,6 +12,19 @@ pub(super) fn apply(management: &Management, major: u32) -> Result<Vec<Item>, Ma
     policies.iter().map(|policy| one(management, policy)).collect()
 }
 
+/// Makes or changes the policy of one queue, so that the queue is bounded from the first message.
+pub(in crate::broker) fn bound(
+    management: &Management,
+    queue: &str,
+    major: u32,
+) -> Result<(), ManagementError> {
+    let name = topology::policy_of(queue);
+    match topology::policies(major).iter().find(|policy| policy.name == name) {
+        Some(policy) => one(management, policy).map(drop),
+        None => Ok(()),
+    }
+}
+
 fn one(management: &Management, policy: &Policy) -> Result<Item, ManagementError> {
     let path = format!("/api/policies/{}/{}", management.vhost_segment(), policy.name);
     let wanted = json!({

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::ids::AgentId;
+use common::limits::AGENT_CONNECTIONS_MAX;
 use common::topology::{self, agent_permissions};
 use serde_json::{Map, Value, json};
 
@@ -72,9 +73,20 @@ pub fn groups(management: &Management, roster: &Roster) -> Result<Vec<Group>, Ma
         }
     }
     for one in &limits {
-        let Some(rights) = user(one).and_then(|agent| all.get_mut(agent)) else { continue };
+        let Some((agent, rights)) = user(one).and_then(|agent| Some((agent, all.get_mut(agent)?)))
+        else {
+            continue;
+        };
         let values = one.get("value").and_then(Value::as_object).into_iter().flatten();
-        rights.limits = values.filter_map(|(n, v)| Some((n.clone(), v.as_u64()?))).collect();
+        let limits = values.filter_map(|(n, v)| Some((n.clone(), v.as_u64()?)));
+        // What an agent may do is tried as it will be after its quarantine.
+        let is_quarantined = roster.quarantined.iter().any(|other| other.as_str() == agent);
+        rights.limits = limits.collect();
+        for (_, value) in rights.limits.iter_mut().filter(|(name, _)| name == "max-connections") {
+            if is_quarantined {
+                *value = AGENT_CONNECTIONS_MAX.into();
+            }
+        }
     }
     let mut groups: BTreeMap<Rights, Group> = BTreeMap::new();
     for (agent, mut rights) in all {
@@ -131,7 +143,9 @@ impl Rights {
                 open(&rights.topic_write),
                 "^$".to_owned(),
             )],
-            limits: limits_of_user().map(|(name, max)| (name.to_owned(), max.into())).to_vec(),
+            limits: limits_of_user(AGENT_CONNECTIONS_MAX)
+                .map(|(name, max)| (name.to_owned(), max.into()))
+                .to_vec(),
         }
     }
 }

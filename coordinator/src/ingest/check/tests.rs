@@ -86,6 +86,10 @@ fn key(class: &str, agent: &str) -> String {
     format!("{class}.{agent}.{}", request())
 }
 
+fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
+    check_outside(outside, reader).and_then(|key| check_body(outside, &key, body, reader))
+}
+
 #[track_caller]
 fn verdict(reader: &Reader, outside: Outside<'_>, body: &[u8]) -> &'static str {
     match check(outside, body, reader) {

@@ -5,7 +5,7 @@ use common::result::{State, Status};
 
 use super::*;
 use crate::hunts::state::Fault;
-use crate::store::{Landed, Place, Write, Writer};
+use crate::store::{DeadCount, Landed, Place, Write, Writer};
 
 fn agent() -> AgentId {
     AgentId::new("a-1").unwrap()
@@ -193,7 +193,8 @@ fn a_write_that_fails_alone_for_an_unknown_cause_is_set_aside_after_some_tries()
     store.place.connect().unwrap().execute_batch("DROP TABLE dead").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (bad, good) = runtime.block_on(async {
-        let bad = store.writer.begin(Write::Dead("rows", "x")).await.unwrap();
+        let dead = DeadCount { class: "rows", reason: "x", agent: None, count: 1 };
+        let bad = store.writer.begin(Write::Dead(vec![dead])).await.unwrap();
         let good = store.writer.begin(Write::Chunk(chunk(1, 1, 0))).await.unwrap();
         (bad.await.unwrap(), good.await.unwrap())
     });

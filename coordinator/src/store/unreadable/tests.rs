@@ -223,6 +223,10 @@ fn shown(reader: &Reader) -> Shown {
     reader.curve(&agent(1), span, crate::curves::Step::Hour).unwrap();
     reader.own_unfinished().unwrap();
     reader.last_offset().unwrap();
+    reader.quarantined().unwrap();
+    reader.held().unwrap();
+    reader.dead_agents(5).unwrap();
+    reader.facts_since(&agent(1), Timestamp(0)).unwrap();
     Shown {
         agents: agents.len(),
         heard: agents.iter().filter(|agent| agent.heard.is_some()).count(),
@@ -351,6 +355,23 @@ fn poisons() -> Vec<Poison> {
         bad(
             "INSERT INTO dead SELECT ?1, 'x', 1, 1 WHERE ?2 IS NOT NULL",
             &[(Table::Dead, "")],
+        ),
+        bad(
+            "INSERT INTO dead_of SELECT 'a-1', 'rows', 'x', 'x', 1
+             WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL",
+            &[(Table::DeadOf, "a-1")],
+        ),
+        bad(
+            "UPDATE facts SET body = ?1 WHERE agent = 'a-1' AND ?2 IS NOT NULL",
+            &[(Table::Facts, "a-1")],
+        ),
+        bad(
+            "INSERT INTO quarantine SELECT 'a-1', ?1, 'x' WHERE ?2 IS NOT NULL",
+            &[(Table::Quarantine, "a-1")],
+        ),
+        bad(
+            "INSERT INTO held SELECT 'NO', 0 WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL",
+            &[(Table::Held, "NO")],
         ),
         bad(
             "INSERT INTO audit (at, token, operator, action, subject, detail)

@@ -1,0 +1,196 @@
+//! Refused results: gathered, published to the dead letters together, counted in one write, then acked.
+//!
+//! A refusal must cost less than the message that caused it, and must not keep other agents' results waiting. Of one
+//! agent only so many dead letters an hour are kept with their bytes, so that it cannot flush those of others out of
+//! the queue; all are counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use common::amqp::{Delivery, Message, Publisher};
+use common::ids::AgentId;
+use common::limits::{
+    DEAD_BATCH_AGE_MS_MAX, DEAD_BATCH_BYTES_MAX, DEAD_BATCH_MESSAGES_MAX, DEAD_KEPT_BYTES_MAX,
+    DEAD_KEPT_MESSAGES_MAX,
+};
+use common::topology::{Class, DEAD};
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::quarantine::judge;
+use super::{IngestError, defect};
+use crate::core::Core;
+use crate::store::{DeadCount, Write};
+
+/// What one agent may have kept is counted over such a time.
+const HOUR: Duration = Duration::from_hours(1);
+/// Agents whose kept dead letters are remembered; then those that kept none lately are forgotten.
+const SENDERS_MAX: usize = 10_000;
+
+/// One refused delivery.
+#[derive(Debug)]
+pub struct Letter {
+    delivery: Delivery,
+    reason: &'static str,
+    agent: Option<AgentId>,
+}
+
+/// Refused deliveries of one class that wait to be buried together.
+#[derive(Debug, Default)]
+pub struct Burial {
+    letters: Vec<Letter>,
+    bytes: usize,
+    since: Option<Instant>,
+}
+
+impl Burial {
+    /// Adds a delivery that stays unacked until its batch is buried.
+    pub fn add(&mut self, delivery: Delivery, reason: &'static str) {
+        self.since.get_or_insert_with(Instant::now);
+        self.bytes = self.bytes.saturating_add(delivery.body.len());
+        let agent = match &delivery.defect {
+            Some(defect) => sender(&defect.routing_key),
+            None => sender(delivery.routing_key.as_bytes()),
+        };
+        self.letters.push(Letter { delivery, reason, agent });
+    }
+
+    /// Returns when the batch must be buried; `None` while it is empty.
+    pub fn due(&self) -> Option<Instant> {
+        let since = self.since?;
+        let is_full =
+            self.letters.len() >= DEAD_BATCH_MESSAGES_MAX || self.bytes >= DEAD_BATCH_BYTES_MAX;
+        let age = if is_full { 0 } else { DEAD_BATCH_AGE_MS_MAX };
+        Some(since + Duration::from_millis(age))
+    }
+
+    /// Takes the batch out.
+    pub fn take(&mut self) -> Vec<Letter> {
+        let taken = std::mem::take(self);
+        taken.letters
+    }
+}
+
+/// Returns the agent that published under a routing key: the broker checked that word, even of a malformed key.
+pub fn sender(routing_key: &[u8]) -> Option<AgentId> {
+    let word = routing_key.split(|byte| *byte == b'.').nth(1)?;
+    AgentId::new(std::str::from_utf8(word).ok()?).ok()
+}
+
+/// Publishes the letters that are kept, counts all of them, then acks them. Dying in between repeats some letters and
+/// loses none.
+pub async fn bury(
+    core: &Core,
+    publisher: &Publisher,
+    class: Class,
+    letters: Vec<Letter>,
+) -> Result<(), IngestError> {
+    let now = Instant::now();
+    let kept = letters.iter().filter(|letter| {
+        core.kept.admits(letter.agent.as_ref(), letter.delivery.body.len() as u64, now)
+    });
+    let messages: Vec<_> = kept.map(message).collect();
+    publisher.publish_all(&messages).await?;
+    let counts = counts(class, &letters);
+    for one in &counts {
+        let agent = one.agent.as_ref().map_or("", AgentId::as_str);
+        debug!(class = one.class, reason = one.reason, agent, count = one.count, "dead letters");
+    }
+    core.writer.write(Write::Dead(counts.clone())).await?;
+    for letter in letters {
+        letter.delivery.settle.ack().await?;
+    }
+    judge(core, &counts).await?;
+    Ok(())
+}
+
+fn message(letter: &Letter) -> Message {
+    let delivery = &letter.delivery;
+    Message {
+        routing_key: DEAD.to_owned(),
+        kind: delivery.kind.clone(),
+        id: delivery.id.clone(),
+        headers: defect::headers(delivery, letter.reason),
+        body: delivery.body.clone(),
+        persistent: true,
+        ..Message::default()
+    }
+}
+
+fn counts(class: Class, letters: &[Letter]) -> Vec<DeadCount> {
+    let mut counts: BTreeMap<(&Option<AgentId>, &'static str), u64> = BTreeMap::new();
+    for letter in letters {
+        *counts.entry((&letter.agent, letter.reason)).or_default() += 1;
+    }
+    let count = |((agent, reason), count): ((&Option<AgentId>, _), _)| DeadCount {
+        class: class.as_str(),
+        reason,
+        agent: agent.clone(),
+        count,
+    };
+    counts.into_iter().map(count).collect()
+}
+
+/// How much each agent has had kept of its dead letters within the hour.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<BTreeMap<Option<AgentId>, Tally>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    since: Instant,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Kept {
+    /// Returns whether another dead letter of this agent is kept with its bytes, and counts it if so.
+    pub fn admits(&self, agent: Option<&AgentId>, bytes: u64, now: Instant) -> bool {
+        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tallies.len() >= SENDERS_MAX {
+            tallies.retain(|_, tally| now.duration_since(tally.since) < HOUR);
+        }
+        let fresh = Tally { since: now, messages: 0, bytes: 0 };
+        let tally = tallies.entry(agent.cloned()).or_insert(fresh);
+        if now.duration_since(tally.since) >= HOUR {
+            *tally = fresh;
+        }
+        let is_kept = tally.messages < DEAD_KEPT_MESSAGES_MAX
+            && tally.bytes.saturating_add(bytes) <= DEAD_KEPT_BYTES_MAX;
+        if is_kept {
+            tally.messages += 1;
+            tally.bytes += bytes;
+        }
+        is_kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sender_is_read_from_a_malformed_key_too() {
+        let name = |key: &[u8]| sender(key).map(|agent| agent.to_string());
+        for key in [b"rows.web-1-ab12.x.y".as_slice(), b"rows.web-1-ab12", b"rows.web-1-ab12.\xff"]
+        {
+            assert_eq!(name(key).as_deref(), Some("web-1-ab12"));
+        }
+        for key in [b"rows".as_slice(), b"rows..x", b"rows.\xff.x"] {
+            assert_eq!(name(key), None);
+        }
+    }
+
+    #[test]
+    fn of_one_agent_so_many_dead_letters_an_hour_are_kept() {
+        let kept = Kept::default();
+        let (one, other) = (AgentId::new("a-1").unwrap(), AgentId::new("a-2").unwrap());
+        let now = Instant::now();
+        let admitted = (0..DEAD_KEPT_MESSAGES_MAX * 2).filter(|_| kept.admits(Some(&one), 1, now));
+        assert_eq!(admitted.count() as u64, DEAD_KEPT_MESSAGES_MAX);
+        assert!(kept.admits(Some(&other), DEAD_KEPT_BYTES_MAX, now));
+        assert!(!kept.admits(Some(&other), 1, now));
+        assert!(kept.admits(None, 1, now));
+        assert!(kept.admits(Some(&one), 1, now + HOUR));
+    }
+}
