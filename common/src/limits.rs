@@ -421,6 +421,8 @@ limits! {
     SYMBOLS_FILE_BYTES_MAX: u64 = 2 << 30, "the file is refused";
     /// Size of all symbols that were added.
     SYMBOLS_BYTES_MAX: u64 = 16 << 30, "further files are refused until some are deleted from the folder `symbols`";
+    /// Time between two looks for the new rows of a hunt that a client follows.
+    RESULTS_LOOK_MS: u64 = 500, "not a bound: the rhythm";
     /// Readers of the store that stay open between two questions.
     STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.

@@ -12,6 +12,7 @@ mod connections;
 mod controls;
 mod durable;
 mod ends;
+mod follow;
 mod full;
 mod growth;
 mod hostile_ingest;

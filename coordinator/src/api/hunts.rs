@@ -1,30 +1,29 @@
-//! `/requests` and `/hunts`: launch, list, show, watch, results.
+//! `/requests` and `/hunts`: launch, list, show, watch, files.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use common::clock::Timestamp;
 use common::request::Kind;
-use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Caller;
 use super::types::{
-    CollectionView, EVENT_DONE, EVENT_PROGRESS, FileRow, HuntFile, HuntView, Launched, ListPiece,
+    CollectionView, EVENT_DONE, EVENT_PROGRESS, HuntFile, HuntView, Launched, ListPiece,
 };
 use crate::core::Core;
-use crate::hunts::view::{Whole, sha256_of};
+use crate::hunts::view::Whole;
 use crate::hunts::{launch, lists};
 use crate::store::{Found, StoredRequest};
-use crate::store::{Place, Reader, StoreError};
+use crate::store::{Reader, StoreError};
 
 /// `POST /requests`
 pub async fn request(
@@ -100,7 +99,7 @@ pub fn listed<T>(
     Ok(shown)
 }
 
-async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+pub(super) async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
     let now = core.clock.now();
     let read = move |reader: &Reader| {
         Ok::<_, ApiError>(Whole::read(reader, find(reader, Kind::HuntStart, &id)?, now)?)
@@ -188,77 +187,4 @@ pub async fn file(
     let bytes =
         bytes.map_err(|problem| StoreError::Broken(format!("a reader died: {problem}")))??;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
-}
-
-/// What of the rows is wanted.
-#[derive(Debug, Deserialize)]
-pub struct Wanted {
-    agent: Option<String>,
-    limit: Option<u64>,
-}
-
-/// `GET /hunts/{id}/results`: one JSON object a line, never all in memory.
-pub async fn results(
-    State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
-) -> Result<Response, ApiError> {
-    let whole = whole(&core, id).await?;
-    let hunt = whole.hunt()?.id;
-    let (lines, stream) = mpsc::channel::<Result<Bytes, std::io::Error>>(8);
-    let place = core.place.clone();
-    let write = move || {
-        let end = place
-            .reader()
-            .and_then(|reader| stream_rows(&reader, &place, &whole, &hunt, &wanted, &lines));
-        if let Err(error) = end {
-            // The status is sent: a cut stream is the only way left to say so.
-            drop(lines.blocking_send(Err(std::io::Error::other(error.to_string()))));
-        }
-    };
-    tokio::task::spawn_blocking(write);
-    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(receive(stream))).into_response())
-}
-
-fn stream_rows(
-    reader: &Reader,
-    place: &Place,
-    whole: &Whole,
-    hunt: &str,
-    wanted: &Wanted,
-    lines: &mpsc::Sender<Result<Bytes, std::io::Error>>,
-) -> Result<(), StoreError> {
-    let request = hunt.parse().map_err(|_| StoreError::Broken("hunt id".to_owned()))?;
-    let ioc = whole.ioc(place)?;
-    let mut left = wanted.limit.unwrap_or(u64::MAX);
-    for (agent, host, run) in whole.counting() {
-        if wanted.agent.as_ref().is_some_and(|only| *only != agent.as_str()) {
-            continue;
-        }
-        let uploaded = whole.uploaded(&agent);
-        let is_clone = whole.is_clone(&agent);
-        reader.rows(&request, &agent, &run, |rows| {
-            let mut text = Vec::new();
-            for row in rows {
-                if left == 0 {
-                    break;
-                }
-                left -= 1;
-                let shown = FileRow::new(hunt.to_owned(), agent.to_string(), host.clone(), &row);
-                let mut shown = shown.judged(&row, &ioc);
-                let is_here = sha256_of(&row).is_some_and(|digest| uploaded.contains(digest));
-                shown.clone = is_clone.then_some(true);
-                shown.uploaded = (is_here && shown.matched.is_some()).then_some(true);
-                serde_json::to_writer(&mut text, &shown)
-                    .map_err(|e| StoreError::Broken(e.to_string()))?;
-                text.push(b'\n');
-            }
-            let is_heard = lines.blocking_send(Ok(Bytes::from(text))).is_ok();
-            Ok(is_heard && left > 0)
-        })?;
-        if left == 0 {
-            break;
-        }
-    }
-    Ok(())
 }

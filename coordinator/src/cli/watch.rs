@@ -1,20 +1,25 @@
 //! Follows a request until it ends, the operator leaves or the time is over.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::collections::HashMap;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
 use super::client::Client;
 use super::failure::{Exit, Failure};
+use crate::output::files::FileRows;
 use crate::output::progress::{Progress, Standing};
 
 /// How long a coordinator may be away before a watcher gives up.
 const AWAY: Duration = Duration::from_mins(1);
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Ticks that wait for a slow terminal or pipe; beyond it the readers wait.
+const TICKS_WAITING_MAX: usize = 1_024;
 /// States after which nothing more comes.
 const ENDED: [&str; 6] = ["finished", "failed", "cancelled", "declined", "expired", "incomplete"];
 
@@ -32,6 +37,10 @@ pub(super) enum Watched {
 enum Tick {
     Standing(Value),
     Ended(Value),
+    /// A row of the hunt, a line of JSON.
+    Row(Vec<u8>),
+    /// No row follows.
+    RowsEnded,
     Broken(Failure),
     Interrupted,
 }
@@ -47,7 +56,19 @@ enum News {
 
 /// Watches a hunt, with progress on a terminal.
 pub(super) fn watch(context: &Context, id: &str, wait_s: Option<u32>) -> Result<Watched, Failure> {
-    wait(context, format!("/api/v1/hunts/{id}/events"), News::Events, wait_s)
+    wait(context, format!("/api/v1/hunts/{id}/events"), News::Events, wait_s, None)
+}
+
+/// Watches a hunt and writes its rows as they are stored.
+pub(super) fn watch_rows(
+    context: &Context,
+    id: &str,
+    wait_s: Option<u32>,
+    rows: &mut FileRows,
+) -> Result<Watched, Failure> {
+    let events = format!("/api/v1/hunts/{id}/events");
+    let stored = format!("/api/v1/hunts/{id}/results?follow=true");
+    wait(context, events, News::Events, wait_s, Some((stored, rows)))
 }
 
 /// Watches a profile, with progress on a terminal.
@@ -56,7 +77,7 @@ pub(super) fn watch_profile(
     id: &str,
     wait_s: Option<u32>,
 ) -> Result<Watched, Failure> {
-    wait(context, format!("/api/v1/profiles/{id}"), News::Asking, wait_s)
+    wait(context, format!("/api/v1/profiles/{id}"), News::Asking, wait_s, None)
 }
 
 fn wait(
@@ -64,36 +85,82 @@ fn wait(
     path: String,
     news: News,
     wait_s: Option<u32>,
+    rows: Option<(String, &mut FileRows)>,
 ) -> Result<Watched, Failure> {
-    let (send, ticks) = mpsc::channel();
-    // Both threads live as long as the process: the one blocks in a read, the other waits for a signal.
+    let (send, ticks) = mpsc::sync_channel(TICKS_WAITING_MAX);
+    // The threads live as long as the process: they block in a read, the last one waits for a signal.
     let client = context.client()?;
+    let rows = match rows {
+        Some((path, rows)) => {
+            let (client, send) = (client.clone(), send.clone());
+            start("rows", move || follow_rows(&client, &path, &send))?;
+            Some(rows)
+        }
+        None => None,
+    };
     let events = send.clone();
     start("news", move || follow(&client, &path, news, &events))?;
-    on_ctrl_c(send, Tick::Interrupted)?;
+    on_ctrl_c(move || drop(send.send(Tick::Interrupted)))?;
 
     let deadline = wait_s.map(|s| Instant::now() + Duration::from_secs(u64::from(s)));
     let mut progress = Progress::new(context.out, context.environment.is_dumb);
-    let ended = loop {
-        let left =
-            deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-        let left = left.min(Duration::from_hours(1));
-        match ticks.recv_timeout(left) {
-            Ok(Tick::Standing(view)) => progress.update(&standing(&view)),
-            Ok(Tick::Ended(view)) => break Ok(Watched::Ended(view)),
-            Ok(Tick::Broken(failure)) => break Err(failure),
-            Ok(Tick::Interrupted) => break Ok(Watched::Detached),
-            Err(RecvTimeoutError::Timeout) if deadline.is_some_and(|at| Instant::now() >= at) => {
-                break Ok(Watched::TimedOut);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                break Err(Failure::bug("watching broke off", "both watchers are gone"));
-            }
-        }
-    };
+    let watched = until_the_end(&ticks, deadline, &mut progress, rows);
     progress.finish();
-    ended
+    watched
+}
+
+/// Takes the ticks as they come. With rows the end is when both the hunt and its rows have ended.
+fn until_the_end(
+    ticks: &Receiver<Tick>,
+    deadline: Option<Instant>,
+    progress: &mut Progress,
+    mut rows: Option<&mut FileRows>,
+) -> Result<Watched, Failure> {
+    let (mut ended, mut has_rows) = (None, rows.is_some());
+    loop {
+        match next(ticks, deadline, rows.as_deref_mut())? {
+            Some(Tick::Standing(view)) => progress.update(&standing(&view)),
+            Some(Tick::Row(line)) => {
+                if let Some(rows) = &mut rows {
+                    progress.aside(|| rows.row(&line))?;
+                }
+            }
+            Some(Tick::RowsEnded) => has_rows = false,
+            Some(Tick::Ended(view)) => ended = Some(view),
+            Some(Tick::Broken(failure)) => return Err(failure),
+            Some(Tick::Interrupted) => return Ok(Watched::Detached),
+            None if deadline.is_some_and(|at| Instant::now() >= at) => {
+                return Ok(Watched::TimedOut);
+            }
+            None => {}
+        }
+        if !has_rows && let Some(view) = ended.take() {
+            return Ok(Watched::Ended(view));
+        }
+    }
+}
+
+/// Waits for the next tick, at most until the deadline. Before it waits, the rows that it has go out.
+fn next(
+    ticks: &Receiver<Tick>,
+    deadline: Option<Instant>,
+    rows: Option<&mut FileRows>,
+) -> Result<Option<Tick>, Failure> {
+    let broken = || Failure::bug("watching broke off", "both watchers are gone");
+    match ticks.try_recv() {
+        Ok(tick) => return Ok(Some(tick)),
+        Err(TryRecvError::Disconnected) => return Err(broken()),
+        Err(TryRecvError::Empty) => {}
+    }
+    if let Some(rows) = rows {
+        rows.flush()?;
+    }
+    let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+    match ticks.recv_timeout(left.min(Duration::from_hours(1))) {
+        Ok(tick) => Ok(Some(tick)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => Err(broken()),
+    }
 }
 
 fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
@@ -102,20 +169,57 @@ fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure
 }
 
 /// Reads events; a coordinator that is restarted meanwhile is awaited.
-fn follow(client: &Client, path: &str, news: News, ticks: &Sender<Tick>) {
+fn follow(client: &Client, path: &str, news: News, ticks: &SyncSender<Tick>) {
+    patiently(ticks, |away_since| match news {
+        News::Events => events(client, path, ticks, away_since),
+        News::Asking => asking(client, path, ticks, away_since),
+    });
+}
+
+/// Reads rows as they are stored. After a break the answer begins again: of each agent the rows that came before are left
+/// out.
+fn follow_rows(client: &Client, path: &str, ticks: &SyncSender<Tick>) {
+    let mut came: HashMap<String, u64> = HashMap::new();
+    patiently(ticks, |away_since| {
+        let mut again: HashMap<String, u64> = HashMap::new();
+        let mut lines = client.lines(path)?;
+        while let Some(line) = lines.next_line()? {
+            *away_since = None;
+            let Ok(Of { agent }) = serde_json::from_slice(&line) else { continue };
+            let (sent, met) =
+                (came.entry(agent.clone()).or_default(), again.entry(agent).or_default());
+            *met += 1;
+            if *met <= *sent {
+                continue;
+            }
+            *sent = *met;
+            if ticks.send(Tick::Row(line)).is_err() {
+                return Ok(());
+            }
+        }
+        // Without a listener there is nothing to tell.
+        drop(ticks.send(Tick::RowsEnded));
+        Ok(())
+    });
+}
+
+/// What is read of a row here.
+#[derive(Deserialize)]
+struct Of {
+    agent: String,
+}
+
+/// Does some reading until it ends, again where the coordinator goes away and comes back.
+fn patiently(
+    ticks: &SyncSender<Tick>,
+    mut read: impl FnMut(&mut Option<Instant>) -> Result<(), Failure>,
+) {
     let mut away_since = None;
     loop {
-        let told = match news {
-            News::Events => events(client, path, ticks, &mut away_since),
-            News::Asking => asking(client, path, ticks, &mut away_since),
-        };
-        let failure = match told {
-            Ok(()) => return,
-            Err(failure) => failure,
-        };
+        let Err(failure) = read(&mut away_since) else { return };
         let since: &mut Instant = away_since.get_or_insert_with(Instant::now);
         if failure.exit != Exit::Unavailable || since.elapsed() > AWAY {
-            // Nobody listens any more when this cannot be sent.
+            // Without a listener there is nothing to tell.
             drop(ticks.send(Tick::Broken(failure)));
             return;
         }
@@ -126,7 +230,7 @@ fn follow(client: &Client, path: &str, news: News, ticks: &Sender<Tick>) {
 fn events(
     client: &Client,
     path: &str,
-    ticks: &Sender<Tick>,
+    ticks: &SyncSender<Tick>,
     away_since: &mut Option<Instant>,
 ) -> Result<(), Failure> {
     let mut lines = client.lines(path)?;
@@ -154,7 +258,7 @@ fn events(
 fn asking(
     client: &Client,
     path: &str,
-    ticks: &Sender<Tick>,
+    ticks: &SyncSender<Tick>,
     away_since: &mut Option<Instant>,
 ) -> Result<(), Failure> {
     loop {
@@ -169,14 +273,13 @@ fn asking(
     }
 }
 
-/// Sends a word when the operator presses ctrl-c; from then on that ends nothing by itself.
-pub(super) fn on_ctrl_c<T: Send + 'static>(to: Sender<T>, word: T) -> Result<(), Failure> {
+/// Calls `interrupted` when the operator presses ctrl-c; from then on that ends nothing by itself.
+pub(super) fn on_ctrl_c(interrupted: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     start("ctrl-c", move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            // Nobody listens any more when this cannot be sent.
-            drop(to.send(word));
+            interrupted();
         }
     })
 }

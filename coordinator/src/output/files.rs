@@ -56,6 +56,11 @@ impl FileRows {
         Ok(())
     }
 
+    /// Lets go of what is held back.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.sink.flush().map_err(|error| Failure::stdout(&error))
+    }
+
     /// Ends the output; returns how many rows there were.
     pub fn finish(mut self) -> Result<u64, Failure> {
         let end = match (self.format, self.written) {

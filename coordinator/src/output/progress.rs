@@ -82,6 +82,14 @@ impl Progress {
         }
     }
 
+    /// Does something that prints, with the display out of its way.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     /// Takes the display away.
     pub fn finish(self) {
         if let Some(bar) = self.bar {

@@ -1,5 +1,7 @@
 //! What agents have sent: statuses, chunks, blobs, each under the key that makes it exactly once.
 
+use std::ops::Range;
+
 use common::clock::Timestamp;
 use common::ids::{AgentId, Attempt, RequestId};
 use common::limits::CONFLICTS_MAX;
@@ -201,21 +203,66 @@ impl Reader {
         run: &Attempt,
         visit: impl FnMut(Vec<FileRow>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
+        self.rows_between(request, agent, run, 0..u64::MAX, visit)
+    }
+
+    /// The same, of the chunks whose `seq` is in a range.
+    pub fn rows_between(
+        &self,
+        request: &RequestId,
+        agent: &AgentId,
+        run: &Attempt,
+        seq: Range<u64>,
+        visit: impl FnMut(Vec<FileRow>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let sql = "SELECT agent, origin, journal, seq, body FROM chunk
              WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
-             AND blob IS NULL ORDER BY seq";
+             AND blob IS NULL AND seq >= ?5 AND seq < ?6 ORDER BY seq";
         let query = of_chunk(request, sql);
         let key = params![
             request.as_bytes(),
             agent.as_str(),
             run.origin.as_bytes(),
             run.journal.as_bytes(),
+            signed(seq.start),
+            signed(seq.end),
         ];
         let read = |row: &Row<'_>| {
             let chunk: RowChunk = decode(row, 4)?;
             Ok(rows::unpack(&chunk.body, chunk.rows)?)
         };
         self.each(query, key, read, visit)
+    }
+
+    /// Returns the first `seq` from `from` on that is not stored of a run: before it nothing is missing.
+    pub fn stored_until(
+        &self,
+        request: &RequestId,
+        agent: &AgentId,
+        run: &Attempt,
+        from: u64,
+    ) -> Result<u64, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT seq FROM chunk
+             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND seq >= ?5
+             ORDER BY seq",
+        )?;
+        let key = params![
+            request.as_bytes(),
+            agent.as_str(),
+            run.origin.as_bytes(),
+            run.journal.as_bytes(),
+            signed(from),
+        ];
+        let mut rows = select.query(key)?;
+        let mut until = from;
+        while let Some(row) = rows.next()? {
+            if row.get_ref(0)?.as_i64() != Ok(signed(until)) {
+                break;
+            }
+            until += 1;
+        }
+        Ok(until)
     }
 
     /// Returns the blobs of a request.

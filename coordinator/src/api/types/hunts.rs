@@ -155,6 +155,9 @@ pub struct Progress {
     /// Of them: files with a digest in the hunt's list of hashes, by the footers of the agents.
     #[serde(default)]
     pub matched: u64,
+    /// Entries that could not be evaluated: denied, vanished, or with an error when they were read.
+    #[serde(default)]
+    pub errors: u64,
     /// File bytes read.
     pub bytes: u64,
     /// Files hashed a second, over the last samples of the running collections.

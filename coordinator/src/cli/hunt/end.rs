@@ -63,11 +63,12 @@ fn summary(id: &str, view: &Value) -> String {
         others.map(|(state, agents)| format!(", {} {state}", units::count(agents))).collect();
     let others = others.concat();
     format!(
-        "hunt {id}: {} of {} agents finished{others} · {} files hashed{} · {} rows",
+        "hunt {id}: {} of {} agents finished{others} · {} files hashed{}{} · {} rows",
         count("states.finished"),
         count("targeted"),
         count("progress.files"),
         show::matched(view),
+        show::unevaluated(view),
         count("progress.rows"),
     )
 }
@@ -120,6 +121,10 @@ mod tests {
         let line = summary("0199", &view);
         let expected = "hunt 0199: 1 of 3 agents finished, 2 failed · 1,200 files hashed · 7 rows";
         assert_eq!(line, expected);
+        let blind = json!({"targeted": 1, "states": {"finished": 1},
+            "progress": {"files": 1, "errors": 745, "rows": 746}});
+        let expected = "hunt 1: 1 of 1 agents finished · 1 files hashed, 745 could not be evaluated · 746 rows";
+        assert_eq!(summary("1", &blind), expected);
     }
 
     #[test]

@@ -134,21 +134,33 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
     context.out.note(&format!("hunt {id}: meant for {}", agents(targeted)));
     note_waiting(context, &launched);
-    let watched = watch::watch(context, &id, context.left(flags.wait))?;
-    if let Watched::Ended(_) = &watched {
-        let rows = match file {
-            Some(file) => FileRows::to_file(rows_format(context, true), file),
-            None => FileRows::to_stdout(&context.out),
-        };
-        stream(&client, &id, rows, None)?;
-        if let Place::File(path) = &place {
-            context.out.note(&format!("rows are in {}", path.display()));
-        }
+    let mut rows = match file {
+        Some(file) => FileRows::to_file(rows_format(context, true), file),
+        None => FileRows::to_stdout(&context.out),
+    };
+    let watched = watch::watch_rows(context, &id, context.left(flags.wait), &mut rows)?;
+    let written = rows.finish()?;
+    if let Place::File(path) = &place {
+        context.out.note(&format!("{} rows are in {}", units::count(written), path.display()));
+    }
+    if let Watched::Ended(view) = &watched {
+        note_rows(context, &id, view, written);
         if let Some(probes) = &probes {
             probes.tell(context)?;
         }
     }
     end::finish(context, &id, watched)
+}
+
+/// Says so when the rows that were written are not those that count in the end: an agent began again under a new journal.
+fn note_rows(context: &Context, id: &str, view: &Value, written: u64) {
+    let counting = field(view, "progress.rows").as_u64().unwrap_or(written);
+    if counting != written {
+        let (written, counting) = (units::count(written), units::count(counting));
+        let text =
+            format!("{written} rows were written, {counting} count: muster hunt results {id}");
+        context.out.note(&text);
+    }
 }
 
 fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {

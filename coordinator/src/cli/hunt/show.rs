@@ -133,9 +133,10 @@ pub(in crate::cli) fn coverage(view: &Value) -> String {
     }
     if view.get("progress").is_some() {
         lines.push(format!(
-            "  {} files hashed{} · {} read · {} rows · cpu {} · throttled {}",
+            "  {} files hashed{}{} · {} read · {} rows · cpu {} · throttled {}",
             units::count(number("progress.files")),
             matched(view),
+            unevaluated(view),
             units::bytes(number("progress.bytes")),
             units::count(number("progress.rows")),
             units::duration_ms(number("progress.cpu_ms")),
@@ -186,6 +187,14 @@ fn waits(spent: &Value) -> Vec<String> {
 
 fn share(part: u64, whole: u64) -> String {
     format!("{} %", (part.saturating_mul(100) + whole / 2) / whole.max(1))
+}
+
+/// Returns how many entries could not be evaluated, where there are any: whatever was found, it is not about these.
+pub(super) fn unevaluated(view: &Value) -> String {
+    match field(view, "progress.errors").as_u64().unwrap_or(0) {
+        0 => String::new(),
+        errors => format!(", {} could not be evaluated", units::count(errors)),
+    }
 }
 
 /// Says how many files are in the hunt's list of hashes, where it carries one.

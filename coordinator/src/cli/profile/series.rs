@@ -61,7 +61,8 @@ pub(super) fn take(
     launch: impl Fn() -> Result<String, Failure>,
 ) -> Result<Exit, Failure> {
     let (send, interrupted) = mpsc::channel();
-    watch::on_ctrl_c(send, ())?;
+    // The receiver may have gone.
+    watch::on_ctrl_c(move || drop(send.send(())))?;
     let began = Instant::now();
     let (mut taken, mut missed) = (Vec::new(), 0_u32);
     for round in 0..plan.count {

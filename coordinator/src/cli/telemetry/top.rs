@@ -217,7 +217,8 @@ fn live(
         return Err(Failure::usage("cannot watch here", cause, next));
     }
     let (send, interrupted) = mpsc::channel();
-    watch::on_ctrl_c(send, ())?;
+    // The receiver may have gone.
+    watch::on_ctrl_c(move || drop(send.send(())))?;
     context.out.draw("\x1b[?25l")?;
     let ended = redraw(context, client, flags, interval, &interrupted);
     context.out.draw("\x1b[?25h")?;

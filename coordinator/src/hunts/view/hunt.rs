@@ -63,6 +63,7 @@ impl Whole {
             add(&mut sum.seen, done.seen);
             add(&mut sum.files, done.hashed.saturating_add(done.cached));
             add(&mut sum.matched, done.matched);
+            add(&mut sum.errors, done.errors);
             add(&mut sum.bytes, done.bytes);
             add(&mut sum.cpu_ms, done.cpu_ms);
             add(&mut sum.throttled_ms, done.throttled_ms);
@@ -179,6 +180,7 @@ struct Done {
     hashed: u64,
     cached: u64,
     matched: u64,
+    errors: u64,
     bytes: u64,
     cpu_ms: u64,
     throttled_ms: u64,
@@ -194,6 +196,7 @@ impl Done {
                 hashed: figure(|files| files.hashed),
                 cached: figure(|files| files.cached),
                 matched: figure(|files| files.matched),
+                errors: figure(|files| total(&files.failed)),
                 bytes: figure(|files| files.bytes_read),
                 cpu_ms: footer.cpu_user_ms.saturating_add(footer.cpu_system_ms),
                 throttled_ms: footer.throttled_ms,
