@@ -91,12 +91,14 @@ mod tests {
         let counted = Counted::default();
         let rows = Came { class: Class::Rows, bytes: 100, rows: 7, end: None };
         let end = Came { class: Class::Status, bytes: 10, rows: 0, end: Some(State::Finished) };
-        for landed in [Landed::New, Landed::Known, Landed::Conflict] {
+        for landed in
+            [Landed::New, Landed::Known, Landed::Conflict, Landed::OverQuota, Landed::Refused("x")]
+        {
             counted.add(rows, landed);
             counted.add(end, landed);
         }
         let counts = counted.read();
-        assert_eq!((counts.rows, counts.bytes["rows"], counts.bytes["status"]), (7, 300, 30));
+        assert_eq!((counts.rows, counts.bytes["rows"], counts.bytes["status"]), (7, 500, 50));
         assert_eq!(counts.ended, BTreeMap::from([("finished", 1)]));
         assert!(OUTCOMES.iter().all(|outcome| counts.messages[&("rows", *outcome)] == 1));
         assert!(ENDS.iter().all(|end| end.is_final()));
