@@ -19,6 +19,7 @@ use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
 use crate::hunts::lists::tidy;
+use crate::ingest::quarantine;
 use crate::store::{Place, Reader, StoreError, Write, Writer};
 use crate::tls::TlsError;
 use crate::{api, link};

@@ -170,7 +170,7 @@ pub async fn revoke(
         core.held.lift(&agent.id);
     }
     let agent = find(&core, agent.id.as_str()).await?;
-    Ok(Json(roster::view(&agent, core.clock.now())))
+    shown(&core, &agent).await
 }
 
 /// `POST /agents/{id}/quarantine`
@@ -193,7 +193,7 @@ pub async fn quarantine(
     line.detail.clone_from(&asked.reason);
     impose(&core, &agent.id, asked.reason, line).await.map_err(ApiError::from)?;
     let agent = find(&core, agent.id.as_str()).await?;
-    Ok(Json(roster::view(&agent, core.clock.now())))
+    shown(&core, &agent).await
 }
 
 /// `POST /agents/{id}/release`

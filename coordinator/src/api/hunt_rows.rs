@@ -55,7 +55,8 @@ pub async fn results(
             () = lines.closed() => return,
             ended = send(&shared, first, wanted, &lines) => ended,
         };
-        let end = ended.map(|()| Piece::End).map_err(|error| io::Error::other(error.to_string()));
+        let end =
+            ended.map(|()| Piece::End).map_err(|error| io::Error::other(format!("{error:?}")));
         // The client may have gone.
         drop(lines.send(end).await);
     });

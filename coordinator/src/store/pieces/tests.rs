@@ -1,5 +1,6 @@
 use common::ids::{AgentId, Attempt, JournalId, RequestId};
 use common::result::rows::sha256;
+use common::wire;
 use serde_bytes::ByteBuf;
 
 use super::*;
