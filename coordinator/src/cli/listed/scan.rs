@@ -220,6 +220,7 @@ pub(super) fn words_of(line: &str, text: &str) -> Result<Vec<Digest>, Unclear> {
     }
     let types = words.iter().zip(is_used).filter(|(part, used)| !used && is_alone(text, part));
     let types: Vec<Name> = types.map(|(part, _)| Name::of_word(part)).collect();
+    let is_lone = nameless.len() <= 1;
     found.extend(typed(line, nameless, &types));
     let mut good = Vec::new();
     let mut bad = None;
@@ -231,7 +232,7 @@ pub(super) fn words_of(line: &str, text: &str) -> Result<Vec<Digest>, Unclear> {
     }
     match (bad, problem) {
         (Some(unclear), _) | (None, Some((false, unclear))) => {
-            Err(Unclear { is_spare: good.is_empty(), ..unclear })
+            Err(Unclear { is_spare: good.is_empty() && is_lone, ..unclear })
         }
         // A path beside a hash is the file's name.
         (None, Some((true, unclear))) if good.is_empty() => Err(unclear.spare()),
