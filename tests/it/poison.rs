@@ -217,6 +217,8 @@ fn assert_kept(fleet: &Fleet, count: u64) {
             reasons.insert(reason);
             letter.settle.ack().await.expect("an ack");
         }
+        let sent = kinds().into_iter().chain([big_body()]).map(|kind| kind.reason.to_owned());
+        assert_eq!(reasons, sent.collect());
         let all = common::amqp::Reason::ALL.map(|reason| reason.as_str().to_owned());
         assert_eq!(reasons, all.into_iter().collect());
         session.close().await;

@@ -100,6 +100,9 @@ impl Hostile {
             reason: String::new(),
             chunks: state.is_final().then_some(0),
             footer: None,
+            host: String::new(),
+            machine: None,
+            instance: None,
         };
         self.message(Class::Status, request, wire::encode(&status).expect("a status"))
     }

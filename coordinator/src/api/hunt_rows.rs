@@ -151,9 +151,10 @@ impl Rows {
             }
             let key = (agent.clone(), run);
             let from = self.next.get(&key).copied().unwrap_or(0);
-            let until = match is_last {
-                true => u64::MAX,
-                false => reader.stored_until(&request, &agent, &run, from)?,
+            let until = if is_last {
+                u64::MAX
+            } else {
+                reader.stored_until(&request, &agent, &run, from)?
             };
             if until == from {
                 continue;

@@ -62,7 +62,7 @@ pub(super) fn take(
 ) -> Result<Exit, Failure> {
     let (send, interrupted) = mpsc::channel();
     // The receiver may have gone.
-    watch::on_ctrl_c(move || drop(send.send(())))?;
+    watch::on_ctrl_c(move || send.send(()).unwrap_or(()))?;
     let began = Instant::now();
     let (mut taken, mut missed) = (Vec::new(), 0_u32);
     for round in 0..plan.count {

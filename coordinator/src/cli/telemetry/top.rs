@@ -218,7 +218,7 @@ fn live(
     }
     let (send, interrupted) = mpsc::channel();
     // The receiver may have gone.
-    watch::on_ctrl_c(move || drop(send.send(())))?;
+    watch::on_ctrl_c(move || send.send(()).unwrap_or(()))?;
     context.out.draw("\x1b[?25l")?;
     let ended = redraw(context, client, flags, interval, &interrupted);
     context.out.draw("\x1b[?25h")?;
