@@ -82,6 +82,11 @@ fn after(folder: &Path, writes: Vec<Write>) -> (Reader, Timestamp) {
         };
         writer.write(Write::Agents(vec![new("a-1"), new("a-2")], Audit::default())).await.unwrap();
         for write in writes {
+            // What is received in one millisecond has no order.
+            let before = now();
+            while now() <= before {
+                std::hint::spin_loop();
+            }
             writer.write(write).await.unwrap();
         }
     });
