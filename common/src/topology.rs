@@ -174,7 +174,7 @@ fn number(value: u64) -> Argument {
     Argument::Number(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-/// Returns the queues of the fleet. Their bounds are in [`policies`], so that they can be changed.
+/// Returns the queues of the fleet. Their bounds are in [`policies()`], so that they can be changed.
 pub fn queues() -> Vec<Queue> {
     let requests = Queue {
         name: REQUESTS.to_owned(),

@@ -65,6 +65,9 @@ fn a_right_broker_is_clean_and_each_right_too_many_is_found() {
 
     let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
     fleet.broker.call("PUT", &format!("/api/permissions/%2F/{agent}"), &all);
+    // A binding to a topic exchange also wants the right to read its key.
+    let topic = json!({"exchange": "results", "write": ".*", "read": ".*"});
+    fleet.broker.call("PUT", &format!("/api/topic-permissions/%2F/{agent}"), &topic);
     fleet.broker.call("DELETE", &format!("/api/user-limits/{agent}/max-channels"), &json!({}));
     let (code, findings) = audit(&fleet);
     assert_eq!(code, Some(2));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::amqp::{Link, Message, Publisher};
 use common::clock::{Clock, Timestamp};
 use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::limits::{ATTEMPTS_MAX, JOURNALS_HEARD_MAX, RESULT_BYTES_MAX};
+use common::limits::{ATTEMPTS_MAX, JOURNALS_HEARD_MAX};
 use common::result::State;
 use common::topology::{Class, RESULTS, RoutingKey};
 use common::wire;
@@ -18,6 +18,8 @@ use tests::fleet::Fleet;
 
 const LONG: Duration = Duration::from_mins(3);
 const FILES: usize = 20;
+/// What the coordinator takes of a status or a sample.
+const BODY_BYTES_MAX: usize = 262_144;
 
 /// A sample that leaves out all that may be left out: stored with the defaults of the rest it is longer than it came.
 #[derive(Serialize)]
@@ -52,9 +54,9 @@ struct Files {
 
 /// Grows what `encode` makes of a text until it is one byte under the cap.
 fn just_under(encode: impl Fn(String) -> Vec<u8>) -> Vec<u8> {
-    let room = RESULT_BYTES_MAX - 1 - encode("x".repeat(RESULT_BYTES_MAX / 2)).len();
-    let body = encode("x".repeat(RESULT_BYTES_MAX / 2 + room));
-    assert_eq!(body.len(), RESULT_BYTES_MAX - 1);
+    let room = BODY_BYTES_MAX - 1 - encode("x".repeat(BODY_BYTES_MAX / 2)).len();
+    let body = encode("x".repeat(BODY_BYTES_MAX / 2 + room));
+    assert_eq!(body.len(), BODY_BYTES_MAX - 1);
     body
 }
 

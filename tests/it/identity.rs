@@ -252,6 +252,8 @@ fn a_machine_that_was_set_back_is_shown_with_the_results_that_it_contradicts() {
     copy(&state, &fleet.path("snapshot"));
     fleet.start_agent(0);
     let hunt = finished(&fleet, &root);
+    // What the coordinator has not heard of cannot be missed.
+    await_next_sample(&fleet);
     fleet.stop_agent(0);
     set_back(&fleet.path("snapshot"), &state);
     // It reads the request again, under the same attempt, of a tree that is another one now.
@@ -304,6 +306,6 @@ fn the_agents_doctor_finds_what_keeps_it_from_starting() {
     for verb in ["doctor", "run"] {
         let (code, _, stderr) = agent(&fleet, verb);
         assert_eq!(code, 75, "{verb}: {stderr}");
-        assert_three_lines(&stderr, &["cannot make the state folder", "state_dir"]);
+        assert_three_lines(&stderr, &["cannot use the state folder", "state_dir"]);
     }
 }

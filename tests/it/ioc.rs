@@ -77,7 +77,7 @@ fn a_line_that_is_no_hash_is_said_in_three_lines() {
     let (code, said) = refused(&format!("{MD5}\nnot a hash\n"), &[]);
     assert_eq!(code, Some(64), "{said}");
     assert_eq!(said.lines().count(), 3, "{said}");
-    assert!(said.contains("bad.txt: line 2 holds no hash"), "{said}");
+    assert!(said.contains("bad.txt: line 2 cannot be taken, at column 1"), "{said}");
     let (code, said) = refused(&format!("{MD5}\nnot a hash\n"), &["--ioc-skip-bad"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("lines without a hash, left out: 1"), "{said}");

@@ -371,7 +371,7 @@ fn a_second_coordinator_on_one_store_is_69_in_three_lines() {
     first.wait().unwrap();
     assert_eq!(code, Some(69), "{stderr}");
     assert_three_lines(&stderr);
-    assert!(stderr.contains(&format!("(process {})", first.id())), "{stderr}");
+    assert!(stderr.contains(&format!("process {} (", first.id())), "{stderr}");
     // A kill leaves nothing that must be cleaned up.
     let mut third = serve();
     let mut said = BufReader::new(third.stderr.take().unwrap());
