@@ -1,7 +1,8 @@
 //! The coordinator's life with the broker: connect, publish what is owed, consume results, again.
 //!
 //! Each part has a connection and a reconnect loop of its own: the requests that are published, the stream
-//! that is read for their offsets, and each class of results. What ends one connection stops no other part.
+//! that is read for their offsets, each class of results, and the results that were set aside. What ends one
+//! connection stops no other part.
 
 use std::time::Duration;
 

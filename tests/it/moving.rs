@@ -42,9 +42,12 @@ fn what_moves_while_it_is_read_says_so() {
     let mut agent = once.start(&Once::spec(&[&root]), limits, Reader::Tester);
     let mut growing = OpenOptions::new().append(true).open(&slow).unwrap();
     let overwritten = OpenOptions::new().write(true).open(&rewritten).unwrap();
-    eventually("the agent reads the slow file", Duration::from_mins(1), || {
-        if has_open(&agent, &opened[13]) { Ok(()) } else { Err("it does not".to_owned()) }
-    });
+    let is_open = |path: &Path| {
+        if has_open(&agent, path) { Ok(()) } else { Err("it is not".to_owned()) }
+    };
+    eventually("the slow file is open", Duration::from_mins(1), || is_open(&slow));
+    growing.write_all(b"more").unwrap();
+    eventually("those behind it are open", Duration::from_mins(1), || is_open(&opened[13]));
     // Its folder has been read by now.
     fs::remove_file(&opened[0]).unwrap();
     fs::remove_dir_all(within.parent().unwrap()).unwrap();

@@ -165,7 +165,7 @@ fn what_one_endpoint_sends_stops_no_class() {
     assert_eq!(doctor["verdict"], "ok", "{doctor}");
 
     // Three at the head of each queue, then in the middle of what honest agents have left there.
-    let slow = launch(&fleet, &["--target", "all", "--max-files-per-s", SLOW]);
+    let slow = launch(&fleet, &["--target", "all", "--fresh", "--max-files-per-s", SLOW]);
     eventually("the slow hunt runs", LONG, || {
         let states = &fleet.json(&["hunt", "show", &slow])["states"];
         if states["running"] == 2 { Ok(()) } else { Err(states.to_string()) }

@@ -62,7 +62,7 @@ impl Reader {
         let quarantined: BTreeMap<_, _> = self.quarantined()?.into_iter().collect();
         let sql = "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body
              FROM agent a LEFT JOIN heard h ON h.rowid =
-                 (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, journal LIMIT 1)
+                 (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, rowid DESC LIMIT 1)
              ORDER BY a.id";
         let query = Query { table: Table::Agent, reads: Reads::All, of: &[], keys: 1, sql };
         self.all(query, [], |row| {
@@ -88,7 +88,7 @@ impl Reader {
     pub fn heard(&self, agent: &AgentId) -> Result<Option<(Timestamp, Telemetry)>, StoreError> {
         let mut select = self.connection.prepare_cached(
             "SELECT received, body FROM heard WHERE agent = ?1
-             ORDER BY received DESC, journal LIMIT 1",
+             ORDER BY received DESC, rowid DESC LIMIT 1",
         )?;
         let mut rows = select.query([agent.as_str()])?;
         match rows.next()? {
@@ -126,7 +126,7 @@ pub(super) fn insert_telemetry(
     ])?;
     tx.prepare_cached(
         "DELETE FROM heard WHERE rowid IN
-         (SELECT rowid FROM heard WHERE agent = ?1 ORDER BY received DESC LIMIT -1 OFFSET ?2)",
+         (SELECT rowid FROM heard WHERE agent = ?1 ORDER BY received DESC, rowid DESC LIMIT -1 OFFSET ?2)",
     )?
     .execute(params![agent, i64::try_from(JOURNALS_HEARD_MAX).unwrap_or(i64::MAX)])?;
     curves::insert(tx, sample, now)?;

@@ -98,7 +98,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let of_5 = [
+    let of_5: &str = &[
         attempts::TABLES,
         instances::TABLES,
         dead::TABLES,
@@ -108,10 +108,10 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     ]
     .concat();
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES, &of_5].concat(),
-        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, &of_5, attempts::FILL].concat(),
-        3 => [lists::TABLES, FROM_4, &of_5, attempts::FILL].concat(),
-        4 => [FROM_4, &of_5, attempts::FILL].concat(),
+        0 => [TABLES, curves::TABLES, lists::TABLES, of_5].concat(),
+        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL].concat(),
+        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL].concat(),
+        4 => [FROM_4, of_5, attempts::FILL].concat(),
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };

@@ -50,13 +50,9 @@ pub(super) async fn probe(
 }
 
 async fn answer(session: &Session, probe: &Probe) -> Result<Answer, AuditError> {
-    match timeout(WAIT, Box::pin(session.attempt(&probe.attempt))).await {
-        Ok(answer) => answer.map_err(|error| silent(probe.name, &error)),
-        Err(_) => {
-            let cause = format!("no answer within {AUDIT_PROBE_MS_MAX} ms");
-            Err(silent(probe.name, &cause))
-        }
-    }
+    let answer = timeout(WAIT, Box::pin(session.attempt(&probe.attempt))).await;
+    let late = |_| silent(probe.name, &format!("no answer within {AUDIT_PROBE_MS_MAX} ms"));
+    answer.map_err(late)?.map_err(|error| silent(probe.name, &error))
 }
 
 fn silent(probe: &'static str, cause: &impl ToString) -> AuditError {
