@@ -1,0 +1,142 @@
+//! One compromised endpoint: its identity, its broker credentials, and what it remembers.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use common::ids::{AgentId, JournalId, RequestId};
+use common::result::rows::sha256;
+use common::topology::{Class, RESULTS, RoutingKey};
+use tests::eventually::pause;
+use tests::raw_amqp::{Properties, Raw, RawError};
+
+use super::message::Value;
+
+/// Messages that are sent before their confirms are waited for.
+const WINDOW: u64 = 50;
+/// Pause after the broker has closed the door.
+const BREATH: Duration = Duration::from_millis(500);
+
+/// Where the attacker connects, and as whom.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The broker's port.
+    pub port: u16,
+    /// The virtual host.
+    pub vhost: String,
+    /// Whose credentials.
+    pub agent: AgentId,
+    /// The password.
+    pub password: String,
+    /// A hunt that asks this agent, too.
+    pub own_hunt: RequestId,
+    /// A hunt that asks only others.
+    pub foreign_hunt: RequestId,
+}
+
+/// What an attack came to.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Sent {
+    /// Messages that the broker took.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How often the broker refused a message or the connection.
+    pub refused: u64,
+}
+
+/// The attacker.
+#[derive(Debug)]
+pub struct Attacker {
+    /// Where and as whom.
+    pub target: Target,
+    /// What has been sent so far.
+    pub sent: Sent,
+    until: Instant,
+    connection: Option<Raw<TcpStream>>,
+    waiting: u64,
+}
+
+impl Attacker {
+    /// Attacks until the time is over.
+    pub fn new(target: Target, time: Duration) -> Self {
+        let until = Instant::now() + time;
+        Self { target, sent: Sent::default(), until, connection: None, waiting: 0 }
+    }
+
+    /// Returns whether the time is over.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    /// Sends a message of a class, well formed on the outside.
+    pub fn send(&mut self, class: Class, request: Option<RequestId>, kind: &str, body: &[u8]) {
+        let key = RoutingKey { class, agent: self.target.agent.clone(), request };
+        let kind = Some(kind.as_bytes().to_vec());
+        let properties = Properties { kind, ..Properties::default() };
+        self.send_raw(key.to_string().as_bytes(), &properties.encode(), body);
+    }
+
+    /// Sends any bytes.
+    pub fn send_raw(&mut self, key: &[u8], properties: &[u8], body: &[u8]) {
+        if self.is_over() {
+            return;
+        }
+        match self.try_send(key, properties, body) {
+            Ok(()) => {
+                self.sent.messages += 1;
+                self.sent.bytes += body.len() as u64;
+            }
+            // A queue is full: the connection is as good as before.
+            Err(RawError::Nack) => self.sent.refused += 1,
+            Err(_) => {
+                self.sent.refused += 1;
+                self.connection = None;
+                pause(BREATH);
+            }
+        }
+    }
+
+    fn try_send(&mut self, key: &[u8], properties: &[u8], body: &[u8]) -> Result<(), RawError> {
+        let Target { port, vhost, agent, password, .. } = &self.target;
+        let connection = if let Some(connection) = &mut self.connection {
+            connection
+        } else {
+            self.waiting = 0;
+            let opened = Raw::connect(*port, vhost, agent.as_str(), password)?;
+            self.connection.insert(opened)
+        };
+        connection.send(RESULTS, key, properties, body)?;
+        self.waiting += 1;
+        if self.waiting >= WINDOW {
+            let all = connection.confirmed + self.waiting;
+            self.waiting = 0;
+            connection.confirm(all)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the start of every message about a request: whose it is, of which run.
+    pub fn head(&self, request: RequestId, journal: JournalId) -> Value {
+        let id = |id: &[u8]| Value::Bytes(id.to_vec());
+        let attempt =
+            Value::map([("origin", id(request.as_bytes())), ("journal", id(journal.as_bytes()))]);
+        Value::map([
+            ("agent", Value::text(self.target.agent.as_str())),
+            ("request", id(request.as_bytes())),
+            ("attempt", attempt),
+        ])
+    }
+
+    /// Returns a piece of a blob.
+    pub fn piece(&self, journal: JournalId, seq: u64, total: u64, data: &[u8]) -> Value {
+        self.head(self.target.own_hunt, journal)
+            .with("seq", Value::Number(seq))
+            .with("blob", Value::Number(seq % 7))
+            .with("kind", Value::text("profile.cpu"))
+            .with("offset", Value::Number(0))
+            .with("total", Value::Number(total))
+            .with("blob_sha256", Value::Bytes(sha256(data).into_vec()))
+            .with("sha256", Value::Bytes(sha256(data).into_vec()))
+            .with("data", Value::Bytes(data.to_vec()))
+    }
+}

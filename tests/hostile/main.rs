@@ -1,0 +1,155 @@
+//! One compromised endpoint against a fleet of three: it sends all it can with the credentials of one agent, and
+//! everybody else goes on.
+//!
+//! Half a minute by default; `MUSTER_HOSTILE_SECONDS` sets another time (`tests/run hostile` takes ten minutes).
+
+mod attacker;
+mod attacks;
+mod message;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tests::eventually::{eventually, pause};
+use tests::fleet::Fleet;
+
+use attacker::{Attacker, Target};
+
+/// An honest hunt ends within this, whatever is sent beside it.
+const HUNT: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_mins(3);
+const FILES: usize = 50;
+/// Resident memory of the coordinator.
+const RSS_BYTES_MAX: u64 = 300_000_000;
+
+fn seconds() -> Duration {
+    let seconds = std::env::var("MUSTER_HOSTILE_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
+}
+
+fn launch(fleet: &Fleet, more: &[&str]) -> String {
+    let root = fleet.path("tree").to_string_lossy().into_owned();
+    let launched = fleet.json(&[&["hunt", "launch", "--root", &root], more].concat());
+    launched["id"].as_str().expect("an id").to_owned()
+}
+
+/// Runs a hunt on the honest agents, which must end in time with every row.
+fn honest_hunt(fleet: &Fleet) {
+    let (second, third) = (fleet.agents[1].id.clone(), fleet.agents[2].id.clone());
+    let hunt = launch(fleet, &["--agents", &format!("{second},{third}"), "--fresh"]);
+    let shown = fleet.await_hunt(&hunt, HUNT);
+    assert_eq!(shown["states"]["finished"], 2, "{shown}");
+    let rows = fleet.rows(&hunt);
+    for agent in [&second, &third] {
+        assert!(rows[agent].len() >= FILES, "{agent}: {}", rows[agent].len());
+    }
+}
+
+/// Every view answers.
+fn look_at_everything(fleet: &Fleet, hunt: &str) {
+    let (first, second) = (fleet.agents[0].id.as_str(), fleet.agents[1].id.as_str());
+    for words in [
+        &["agents", "list"][..],
+        &["agents", "show", first],
+        &["agents", "show", second],
+        &["hunt", "list"],
+        &["hunt", "show", hunt, "--agents"],
+        &["hunt", "results", hunt],
+        &["profile", "list"],
+        &["telemetry", "show", first],
+        &["telemetry", "top"],
+        &["who-has", &"0".repeat(64)],
+        &["broker", "status"],
+    ] {
+        let output = fleet.muster(words.iter().copied().chain(["--output", "json"]));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        // 2 and 1 speak of what was found; what follows is of the coordinator and the command line.
+        assert!(code.is_some_and(|code| code < 64), "{words:?}: {code:?}\n{stderr}");
+    }
+    let doctor = fleet.muster(["doctor", "--output", "json"]);
+    assert!(!doctor.stdout.is_empty(), "{}", String::from_utf8_lossy(&doctor.stderr));
+    let health = ureq::get(format!("{}/healthz", fleet.url())).call().expect("health");
+    assert_eq!(health.status(), 200);
+}
+
+fn rss_peak(fleet: &Fleet) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", fleet.coordinator_pid()));
+    let status = status.expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().expect("a number");
+    kib * 1_024
+}
+
+fn size_of(folder: &Path) -> u64 {
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+    files
+        .filter_map(|file| file.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|m| m.len())
+        .sum()
+}
+
+#[test]
+fn one_endpoint_harms_nobody() {
+    let mut fleet = Fleet::start_with_broker(3);
+    tests::swarm::trees::write(&fleet.path("tree"), FILES, 1).expect("a tree");
+    let hostile = fleet.agents[0].id.clone();
+    fleet.stop_agent(0);
+    let own_hunt = launch(&fleet, &["--target", "all"]);
+    let foreign_hunt = launch(&fleet, &["--agents", &fleet.agents[1].id.clone()]);
+    fleet.await_hunt(&foreign_hunt, HUNT);
+    let target = Target {
+        port: fleet.broker.port(),
+        vhost: fleet.vhost.clone(),
+        agent: hostile.parse().expect("an id"),
+        password: fs::read_to_string(fleet.agents[0].bundle.join("broker.password"))
+            .expect("a password")
+            .trim()
+            .to_owned(),
+        own_hunt: own_hunt.parse().expect("an id"),
+        foreign_hunt: foreign_hunt.parse().expect("an id"),
+    };
+    let before = size_of(&fleet.path("home"));
+    let mut attacker = Attacker::new(target, seconds());
+    let attack = std::thread::spawn(move || {
+        while !attacker.is_over() {
+            for (name, burst) in attacks::ALL {
+                let refused = attacker.sent.refused;
+                burst(&mut attacker);
+                if attacker.sent.refused > refused {
+                    println!("the broker refused some of: {name}");
+                }
+            }
+        }
+        attacker.sent
+    });
+    while !attack.is_finished() {
+        honest_hunt(&fleet);
+        look_at_everything(&fleet, &own_hunt);
+        pause(Duration::from_secs(1));
+    }
+    let sent = attack.join().expect("an attack");
+    println!("{sent:?}");
+    assert!(sent.messages > 1_000, "{sent:?}");
+
+    honest_hunt(&fleet);
+    let rss = rss_peak(&fleet);
+    let grown = size_of(&fleet.path("home")).saturating_sub(before);
+    println!("the coordinator's peak: {rss} bytes; the store grew by {grown} bytes");
+    assert!(rss <= RSS_BYTES_MAX, "{rss} bytes resident");
+    let foreign = fleet.json(&["hunt", "show", &foreign_hunt]);
+    assert_eq!((&foreign["targeted"], &foreign["states"]["finished"]), (&1.into(), &1.into()));
+    eventually("doctor names the offender", LONG, || {
+        let doctor = fleet.muster(["doctor", "--output", "json"]);
+        let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        if said.contains(&hostile) { Ok(()) } else { Err(said) }
+    });
+
+    // A restart meets no poison.
+    fleet.stop_coordinator();
+    fleet.start_coordinator();
+    honest_hunt(&fleet);
+    look_at_everything(&fleet, &own_hunt);
+}
