@@ -16,7 +16,7 @@ pub struct Identity {
     pub arch: &'static str,
     /// Version of the agent.
     pub version: &'static str,
-    /// Tells one machine from a copy of it; another one begins a new journal. Never leaves the machine as it is.
+    /// Distinguishes a machine from a copy of it: a change begins a new journal. Never leaves the machine as it is.
     pub machine_id: String,
     /// The firmware's id of the machine, which clones of a virtual machine do not share; only root may read it.
     pub firmware_id: Option<String>,

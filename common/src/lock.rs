@@ -159,7 +159,7 @@ fn file_error(path: &Path, error: &io::Error) -> LockError {
     LockError::File { path: path.to_owned(), cause: error.to_string() }
 }
 
-/// Tells a file system without locks from any other failure.
+/// Distinguishes a file system without locks from any other failure.
 fn refused(folder: &Path, path: &Path, error: &io::Error) -> LockError {
     let unsupported = [libc::ENOLCK, libc::EOPNOTSUPP, libc::ENOSYS];
     match error.raw_os_error() {

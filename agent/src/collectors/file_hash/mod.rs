@@ -149,7 +149,7 @@ fn collect_within(
     Ok(footer)
 }
 
-/// Tells the clock that the workers have come back, also when the calling thread panics.
+/// Notifies the clock that the workers have come back, also when the calling thread panics.
 struct Ended<'a>(&'a Window);
 
 impl Drop for Ended<'_> {
