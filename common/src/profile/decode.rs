@@ -51,9 +51,7 @@ pub fn decode(gzip: &[u8]) -> Result<protos::Profile, DecodeError> {
     let limit = PROFILE_UNPACKED_BYTES_MAX as u64 + 1;
     let unpacked = GzDecoder::new(gzip).take(limit).read_to_end(&mut bytes);
     unpacked.map_err(|error| DecodeError::Gzip(error.to_string()))?;
-    if bytes.len() > PROFILE_UNPACKED_BYTES_MAX {
-        return Err(too_much("unpacked bytes", bytes.len(), PROFILE_UNPACKED_BYTES_MAX));
-    }
+    within("unpacked bytes", bytes.len(), PROFILE_UNPACKED_BYTES_MAX)?;
     count(&bytes)?;
     let profile = protos::Profile::decode(bytes.as_slice())
         .map_err(|error| DecodeError::Wire(error.to_string()))?;
@@ -61,8 +59,12 @@ pub fn decode(gzip: &[u8]) -> Result<protos::Profile, DecodeError> {
     Ok(profile)
 }
 
-fn too_much(what: &'static str, found: usize, max: usize) -> DecodeError {
-    DecodeError::TooMuch { what, found, max }
+/// Refuses more of something than its bound.
+///
+/// # Errors
+/// [`DecodeError::TooMuch`], with both figures.
+pub fn within(what: &'static str, found: usize, max: usize) -> Result<(), DecodeError> {
+    if found > max { Err(DecodeError::TooMuch { what, found, max }) } else { Ok(()) }
 }
 
 /// Counts the parts of the message, without building anything.
@@ -98,36 +100,40 @@ fn count(bytes: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn within(what: &'static str, found: usize, max: usize) -> Result<(), DecodeError> {
-    if found > max { Err(too_much(what, found, max)) } else { Ok(()) }
-}
-
 fn count_inner(
-    mut rest: &[u8],
+    body: &[u8],
     counted: u64,
     max: usize,
     name: &'static str,
 ) -> Result<(), DecodeError> {
-    let mut found = 0;
-    while let Some((number, _)) = field(&mut rest)? {
-        found += usize::from(number == counted);
-        within(name, found, max)?;
-    }
-    Ok(())
+    count_each(body, counted, max, name, |_| 1)
 }
 
 /// Counts the numbers of a repeated field. A packed one is a byte each on the wire and eight in memory.
 fn count_numbers(
-    mut rest: &[u8],
+    body: &[u8],
     counted: u64,
     max: usize,
     name: &'static str,
 ) -> Result<(), DecodeError> {
+    count_each(body, counted, max, name, |packed| {
+        let ends = packed.iter().filter(|byte| **byte < 0x80).count();
+        if packed.is_empty() { 1 } else { ends }
+    })
+}
+
+/// Counts what a field holds, and stops where there is too much.
+fn count_each(
+    mut rest: &[u8],
+    counted: u64,
+    max: usize,
+    name: &'static str,
+    holds: impl Fn(&[u8]) -> usize,
+) -> Result<(), DecodeError> {
     let mut found = 0;
-    while let Some((number, packed)) = field(&mut rest)? {
+    while let Some((number, held)) = field(&mut rest)? {
         if number == counted {
-            let ends = packed.iter().filter(|byte| **byte < 0x80).count();
-            found += if packed.is_empty() { 1 } else { ends };
+            found += holds(held);
             within(name, found, max)?;
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use common::limits::{PROFILE_NAMED_BYTES_MAX, PROFILE_STEPS_MAX};
-use common::profile::decode::{self, DecodeError, text};
+use common::profile::decode::{self, DecodeError, text, within};
 use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, SYSCALL_LABEL, THREAD_LABEL};
 use common::profile::protos;
 
@@ -79,10 +79,6 @@ impl Profile {
         }
         self
     }
-}
-
-fn within(what: &'static str, found: usize, max: usize) -> Result<(), DecodeError> {
-    if found > max { Err(DecodeError::TooMuch { what, found, max }) } else { Ok(()) }
 }
 
 /// The files that were opened for one profile.
