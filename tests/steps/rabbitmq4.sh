@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# What the broker itself can do to a fleet, on RabbitMQ 4.x: the tests that speak to a broker run in a root of Debian
+# trixie, whose RabbitMQ is 4.0. Needs root and Debian's packages; the root is kept, and made in about a minute.
+#   tests/steps/rabbitmq4.sh [TEST…]      TEST: a part of a name in tests/it; without one, the list below
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source-path=SCRIPTDIR source=../../compose/lib/base.sh
+. compose/lib/base.sh
+[[ $(id -u) == 0 ]] || fail 77 "not root" "mounts and a change of root are root's" "sudo tests/run rabbitmq4"
+has mmdebstrap || install_packages mmdebstrap
+has jq || install_packages jq
+
+root=${MUSTER_RABBITMQ4_ROOT:-/var/cache/muster-rabbitmq4}
+if [[ ! -e $root/complete ]]; then
+  say "making a root of Debian trixie with RabbitMQ in $root"
+  rm -rf "$root"
+  mmdebstrap --quiet --variant=minbase trixie "$root" \
+    --include=rabbitmq-server,ca-certificates,openssl,python3,procps,iproute2,util-linux
+  touch "$root/complete"
+fi
+ls -d "$root"/usr/lib/rabbitmq/lib/rabbitmq_server-4.* >/dev/null ||
+  fail 69 "no RabbitMQ 4" "$root has another version" "rm -rf $root, and try again"
+
+tests=("$@")
+((${#tests[@]} > 0)) || tests=(poison broker_audit alarms hostile_ingest broker:: amqp:: tls:: durable:: connections identity)
+
+built=$(cargo test --quiet --locked --profile quick --workspace --bins --test it --no-run --message-format json)
+program=$(jq -r 'select(.executable != null and .target.name == "it") | .executable' <<<"$built")
+[[ -x $program ]] || fail 1 "no test program it" "cargo named '$program'" "cargo test --workspace --test it --no-run"
+
+# The mounts are in a namespace of their own: they end with the tests, however those end.
+export root program
+# shellcheck disable=SC2016  # the inner shell's own variables
+unshare --mount --propagation private bash -euc '
+  for folder in proc sys dev tmp "$PWD"; do
+    mkdir -p "$root/$folder"
+    mount --rbind "/${folder#/}" "$root/$folder"
+  done
+  exec chroot "$root" env --chdir="$PWD" "$program" --test-threads=3 "$@"
+' rabbitmq4 "${tests[@]}" </dev/null
