@@ -9,6 +9,7 @@ use common::amqp::{BrokerConfig, LinkConfig};
 use common::clock::Clock;
 use common::ids::{AgentId, FleetId};
 use common::limits;
+use common::result::bounds::refuse_labels;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -148,20 +149,9 @@ impl Config {
 
 /// Refuses labels that no sample could carry.
 fn check_labels(path: &Path, labels: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-    let (most, bytes) = (limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX);
-    let what = || format!("the labels in {} cannot be used", path.display());
-    if labels.len() > most {
-        let cause = format!("{} labels, at most {most} are allowed", labels.len());
-        return Err(ConfigError::new(what(), cause, "remove some of them"));
-    }
-    match labels.iter().find(|(name, value)| name.len() > bytes || value.len() > bytes) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let start: String = name.chars().take(60).collect();
-            let cause = format!("label {start:?} or its value is longer than {bytes} bytes");
-            Err(ConfigError::new(what(), cause, "shorten it"))
-        }
-    }
+    let Some(cause) = refuse_labels(labels) else { return Ok(()) };
+    let what = format!("the labels in {} cannot be used", path.display());
+    Err(ConfigError::new(what, cause, "remove some of them, or shorten it"))
 }
 
 /// Reads a policy file. One with a rule that can never work is refused: its owner relies on it.

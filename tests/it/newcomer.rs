@@ -171,6 +171,28 @@ fn a_coordinator_without_its_broker_says_why_and_goes_on() {
     }
 }
 
+/// What the agent would refuse at its start is refused before its user exists at the broker.
+#[test]
+fn labels_that_no_agent_could_send_are_refused_at_enrolment() {
+    let broker = shared();
+    let (url, vhost) = (broker.management_url(), broker.vhost());
+    let folder = tempfile::tempdir().expect("a folder");
+    let (home, listen) = init(folder.path(), &At::broker(broker, &url, &vhost));
+    let _running = serve(&home, &listen, &folder.path().join("log"));
+    let many: Vec<_> = (0..65).map(|n| format!("l{n}=x")).collect();
+    let long = vec![format!("tier={}", "x".repeat(600))];
+    for (labels, said) in [(many, "65 labels, at most 64"), (long, "tier")] {
+        let bundles = folder.path().join("bundles");
+        let mut enrol = muster(&home);
+        enrol.args(["agents", "enrol", "web-1", "--out"]).arg(&bundles);
+        enrol.args(labels.iter().flat_map(|label| ["--label", label]));
+        let (code, _, stderr) = ran(&mut enrol);
+        assert_eq!(code, 64, "{stderr}");
+        assert_three_lines(&stderr, &["cannot enrol", said]);
+        assert!(!bundles.try_exists().expect("a folder"), "no bundle");
+    }
+}
+
 #[test]
 fn a_wrong_token_is_refused_in_three_lines() {
     let broker = shared();

@@ -101,6 +101,19 @@ pub fn cut_text(text: &mut String, most: usize) -> bool {
     true
 }
 
+/// Says why no sample could carry these labels: there are too many, or one is too long.
+#[must_use]
+pub fn refuse_labels(labels: &BTreeMap<String, String>) -> Option<String> {
+    let (most, bytes) = (limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX);
+    if labels.len() > most {
+        return Some(format!("{} labels, at most {most} are allowed", labels.len()));
+    }
+    let (name, _) =
+        labels.iter().find(|(name, value)| name.len() > bytes || value.len() > bytes)?;
+    let start: String = name.chars().take(60).collect();
+    Some(format!("label {start:?} or its value is longer than {bytes} bytes"))
+}
+
 /// Cuts a path as it is shown.
 pub fn cut_path(path: &mut ByteBuf) -> bool {
     cut_bytes(path, limits::RESULT_PATH_BYTES_MAX)

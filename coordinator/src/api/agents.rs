@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use common::address::Address;
 use common::ids::AgentId;
 use common::limits::QUARANTINE_REASON_BYTES_MAX;
+use common::result::bounds::refuse_labels;
 use common::tls::{Authorities, AuthoritiesError};
 
 use super::error::ApiError;
@@ -86,6 +87,10 @@ pub async fn enrol(
             let next = "a name needs at least one letter or digit of ASCII";
             ApiError::usage(format!("cannot enrol {:?}", agent.name), error.to_string(), next)
         })?;
+        if let Some(cause) = refuse_labels(&agent.labels) {
+            let what = format!("cannot enrol {:?}", agent.name);
+            return Err(ApiError::usage(what, cause, "remove some of its labels, or shorten it"));
+        }
         let labels =
             serde_json::to_string(&agent.labels).map_err(|e| ApiError::bug(e.to_string()))?;
         records.push(NewAgent { id: id.clone(), name: agent.name.clone(), labels });
