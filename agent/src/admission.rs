@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::RequestId;
-use common::limits::{HUNT_LANES, PROFILE_LANES};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits::{HUNT_LANES, PROFILE_LANES};
 
 /// Which slots a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

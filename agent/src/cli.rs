@@ -9,9 +9,9 @@ use crate::doctor::Finding;
 use crate::once::{self, OnceError, Trusted};
 use crate::{AgentError, policy::Policy};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use common::amqp::AmqpError;
-use common::escape;
-use common::ids::{AgentId, FleetId};
+use muster_broker::AmqpError;
+use muster_protocol::ids::{AgentId, FleetId};
+use muster_runtime::{escape, trace};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -92,8 +92,8 @@ pub fn run(log_filter: &str) -> anyhow::Result<u8> {
         }
     };
     crate::memory::bound();
-    common::process::allow_open_files(OPEN_FILES);
-    common::trace::start(log_filter, common::trace::Format::Text);
+    muster_runtime::process::allow_open_files(OPEN_FILES);
+    trace::start(log_filter, trace::Format::Text, muster_broker::LOG_TARGET);
     match cli.verb {
         Verb::Run { config } => {
             let config = Config::load(&config)?;

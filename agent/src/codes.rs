@@ -8,7 +8,7 @@ const MAKERS: [(&str, &[&str]); 6] = [
     (include_str!("dispatch.rs"), &["State::", "end(", "const LIST_MISSING"]),
     (include_str!("runner.rs"), &["State::"]),
     (include_str!("collectors/mod.rs"), &["pub const "]),
-    (include_str!("../../common/src/request/sign.rs"), &["Self::"]),
+    (include_str!("../../common/protocol/src/request/sign.rs"), &["Self::"]),
     (include_str!("once.rs"), &["State::"]),
 ];
 

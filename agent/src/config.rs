@@ -5,11 +5,11 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use common::amqp::{BrokerConfig, LinkConfig};
-use common::clock::Clock;
-use common::ids::{AgentId, FleetId};
-use common::limits;
-use common::result::bounds::refuse_labels;
+use muster_broker::{BrokerConfig, LinkConfig};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, FleetId};
+use muster_protocol::limits;
+use muster_protocol::result::bounds::refuse_labels;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -166,7 +166,7 @@ pub fn load_policy(path: &Path) -> Result<Policy, ConfigError> {
 
 /// Reads a public key in hexadecimal.
 pub fn root_key(hex: &str) -> Option<[u8; 32]> {
-    common::hex::decode(hex.trim())?.try_into().ok()
+    muster_protocol::hex::decode(hex.trim())?.try_into().ok()
 }
 
 /// Reads a TOML file.

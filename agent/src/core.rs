@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::clock::{Clock, Timestamp};
-use common::ids::{AgentId, Attempt, FleetId, InstanceId, MachineId, RequestId};
-use common::request::sign::Trust;
-use common::request::target::Facts;
-use common::result::{Instance, State, Status};
-use common::tasks::Tasks;
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::ids::{AgentId, Attempt, FleetId, InstanceId, MachineId, RequestId};
+use muster_protocol::request::sign::Trust;
+use muster_protocol::request::target::Facts;
+use muster_protocol::result::{Instance, State, Status};
+use muster_runtime::tasks::Tasks;
 use tokio::sync::Notify;
 
 use crate::admission::Admission;
@@ -135,7 +135,7 @@ impl Core {
         reason: impl Into<String>,
     ) -> Status {
         let mut reason: String = reason.into();
-        while reason.len() > common::limits::TEXT_BYTES_MAX {
+        while reason.len() > muster_protocol::limits::TEXT_BYTES_MAX {
             reason.pop();
         }
         Status {

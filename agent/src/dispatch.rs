@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::ids::RequestId;
-use common::limits;
-use common::request::Limits;
-use common::result::{Footer, State};
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits;
+use muster_protocol::request::Limits;
+use muster_protocol::result::{Footer, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -310,7 +310,7 @@ impl Core {
         }
     }
 
-    fn tell_or_warn(&self, status: &common::result::Status) {
+    fn tell_or_warn(&self, status: &muster_protocol::result::Status) {
         if let Err(problem) = self.journal.put_status(status) {
             warn!(request = %status.request, error = %problem, "a status was not journalled");
         }

@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use common::amqp::{AmqpError, Link, Session};
-use common::lock::{Holder, Lock, LockError};
-use common::topology::{REQUESTS, directed_queue};
+use muster_broker::{AmqpError, Link, Session};
+use muster_protocol::topology::{REQUESTS, directed_queue};
+use muster_runtime::lock::{Holder, Lock, LockError};
 use rustix::fs::{Access, access};
 
 use crate::AgentError;
@@ -115,7 +115,7 @@ fn holder(folder: &Path) -> Result<Option<Holder>, LockError> {
 
 /// There is nothing to hold the clock against but the operator's eye.
 fn clock(config: &Config) -> Finding {
-    let minutes = common::limits::CLOCK_SKEW_MS_MAX / 60_000;
+    let minutes = muster_protocol::limits::CLOCK_SKEW_MS_MAX / 60_000;
     Finding::Ok(format!(
         "clock {}: more than {minutes} minutes off, requests are declined",
         config.clock.now()
@@ -129,7 +129,7 @@ async fn broker(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::Bad(error.into())],
     };
     let tls = if link.tls { "TLS" } else { "no TLS" };
-    let address = common::address::joined(&link.host, link.port);
+    let address = muster_protocol::address::joined(&link.host, link.port);
     let mut findings = vec![Finding::Ok(format!("broker {address} as {}, {tls}", link.user))];
     for queue in [REQUESTS.to_owned(), directed_queue(&config.agent)] {
         findings

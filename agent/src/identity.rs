@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::{AgentId, FleetId, MachineId};
-use common::request::target::Facts;
+use muster_protocol::ids::{AgentId, FleetId, MachineId};
+use muster_protocol::request::target::Facts;
 
 /// The machine and the program.
 #[derive(Debug, Clone, PartialEq, Eq)]

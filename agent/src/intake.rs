@@ -13,14 +13,14 @@
 
 use std::sync::atomic::Ordering;
 
-use common::amqp::Defect;
-use common::clock::Timestamp;
-use common::ids::RequestId;
-use common::limits;
-use common::profile::capture;
-use common::request::sign::{Opened, Refusal};
-use common::request::{Args, Control, Sealed};
-use common::result::State;
+use muster_broker::Defect;
+use muster_profiler::capture;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits;
+use muster_protocol::request::sign::{Opened, Refusal};
+use muster_protocol::request::{Args, Control, Sealed};
+use muster_protocol::result::State;
 use tracing::{info, warn};
 
 use crate::admission::Cancelled;

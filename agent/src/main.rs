@@ -6,7 +6,7 @@ use agent::cli;
 
 /// A profile of memory samples what it hands out.
 #[global_allocator]
-static ALLOCATOR: common::profile::Allocator = common::profile::Allocator;
+static ALLOCATOR: muster_profiler::Allocator = muster_profiler::Allocator;
 
 fn main() -> ExitCode {
     let filter = std::env::var("MUSTER_LOG").unwrap_or_else(|_| "info".to_owned());

@@ -10,13 +10,13 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::clock::Clock;
-use common::ids::{AgentId, FleetId};
-use common::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
-use common::profile::Scope;
-use common::request::Bundle;
-use common::result::{Row, State, Status};
-use common::wire::{self, WireError};
+use muster_profiler::Scope;
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, FleetId};
+use muster_protocol::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
+use muster_protocol::request::Bundle;
+use muster_protocol::result::{Row, State, Status};
+use muster_protocol::wire::{self, WireError};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::{Core, Parts, lock};
@@ -73,7 +73,8 @@ pub async fn once(
     let records = Bundle::records(file)?;
     let named = || {
         let start = records.last().map_or(&[][..], |start| start.body.as_slice());
-        let body: Result<common::request::Body, _> = wire::decode(start, REQUEST_BYTES_MAX);
+        let body: Result<muster_protocol::request::Body, _> =
+            wire::decode(start, REQUEST_BYTES_MAX);
         body.map(|body| body.fleet)
     };
     let fleet = trusted.fleet.map_or_else(named, Ok)?;
@@ -178,14 +179,16 @@ pub fn exit_code(status: &Status) -> u8 {
 pub fn jsonl_on_screen(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
     let mut line = Vec::new();
     jsonl(row, &mut line)?;
-    text.extend_from_slice(common::escape::json(&String::from_utf8_lossy(&line)).as_bytes());
+    text.extend_from_slice(
+        muster_runtime::escape::json(&String::from_utf8_lossy(&line)).as_bytes(),
+    );
     Ok(())
 }
 
 /// Writes a row as a line for people; what a file name may hold is escaped.
 pub fn table(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
-    let digests = row.digests.iter().map(|(_, digest)| common::hex::encode(digest));
+    let digests = row.digests.iter().map(|(_, digest)| muster_protocol::hex::encode(digest));
     let digests = digests.collect::<Vec<_>>().join(" ");
-    let path = common::escape::bytes(&row.path);
+    let path = muster_runtime::escape::bytes(&row.path);
     writeln!(text, "{:<12} {:>12} {digests} {path}", row.status.as_str(), row.size)
 }

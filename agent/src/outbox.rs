@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use common::amqp::{AmqpError, Message, PublishError, Publisher};
-use common::limits::CHUNKS_IN_FLIGHT_MAX;
-use common::topology::RESULTS;
+use muster_broker::{AmqpError, Message, PublishError, Publisher};
+use muster_protocol::limits::CHUNKS_IN_FLIGHT_MAX;
+use muster_protocol::topology::RESULTS;
 use tokio::time::sleep;
 use tracing::{error, warn};
 

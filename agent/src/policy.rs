@@ -13,8 +13,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::request::hunt::Upload;
-use common::request::{Args, Body, Kind, Limits};
+use muster_protocol::request::hunt::Upload;
+use muster_protocol::request::{Args, Body, Kind, Limits};
 use serde::Deserialize;
 
 pub use self::check::Fault;

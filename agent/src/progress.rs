@@ -6,8 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use common::limits::{PROGRESS_EVERY_MS, PROGRESS_FIRST_MS};
-use common::result::State;
+use muster_protocol::limits::{PROGRESS_EVERY_MS, PROGRESS_FIRST_MS};
+use muster_protocol::result::State;
 use tracing::warn;
 
 use crate::core::{Core, lock};

@@ -8,9 +8,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Consumer, Delivery, Session, Start};
-use common::limits::REQUEST_PREFETCH;
-use common::topology::{REQUESTS, directed_queue};
+use muster_broker::{AmqpError, Consumer, Delivery, Session, Start};
+use muster_protocol::limits::REQUEST_PREFETCH;
+use muster_protocol::topology::{REQUESTS, directed_queue};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -97,7 +97,7 @@ enum First {
 fn judge(saved: Option<StreamPlace>, offset: u64, id: &str) -> First {
     let Some(saved) = saved else { return First::New };
     let is_same = saved.id.map_or_else(
-        || id.parse::<common::ids::RequestId>().is_err(),
+        || id.parse::<muster_protocol::ids::RequestId>().is_err(),
         |saved| saved.to_string() == id,
     );
     match offset.checked_sub(saved.offset) {
@@ -227,7 +227,7 @@ async fn patiently<T>(mut work: impl FnMut() -> Result<T, JournalError>) -> T {
 
 #[cfg(test)]
 mod tests {
-    use common::ids::RequestId;
+    use muster_protocol::ids::RequestId;
 
     use super::*;
 

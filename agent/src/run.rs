@@ -6,10 +6,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Link, Session};
-use common::lock::LockError;
-use common::process::{CostSource, Meter};
-use common::profile::{Scope, Tag, tag};
+use muster_broker::{AmqpError, Link, Session};
+use muster_profiler::{Scope, Tag, tag};
+use muster_runtime::lock::LockError;
+use muster_runtime::process::{CostSource, Meter};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};

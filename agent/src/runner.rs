@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::clock::Clock;
-use common::limits;
-use common::process::{CostSource, Meter};
-use common::profile::{Said, Scope};
-use common::result::{FilesFooter, State};
+use muster_profiler::{Said, Scope};
+use muster_protocol::clock::Clock;
+use muster_protocol::limits;
+use muster_protocol::result::{FilesFooter, State};
+use muster_runtime::process::{CostSource, Meter};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -55,7 +55,7 @@ pub(crate) struct Run {
 pub(crate) fn spawn(
     core: &Arc<Core>,
     run: &Arc<Run>,
-    done: mpsc::Sender<common::ids::RequestId>,
+    done: mpsc::Sender<muster_protocol::ids::RequestId>,
 ) -> std::io::Result<()> {
     let (core, run) = (Arc::clone(core), Arc::clone(run));
     let name = match run.task.work {

@@ -1,13 +1,13 @@
 //! A start that was accepted: its signed part and its arguments, decoded again from the journal.
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, RequestId};
-use common::limits::REQUEST_BYTES_MAX;
-use common::request::hunt::HuntStart;
-use common::request::ioc::PartRef;
-use common::request::profile::ProfileStart;
-use common::request::{Args, Body, Kind, Sealed};
-use common::wire::{self, WireError};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::REQUEST_BYTES_MAX;
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::ioc::PartRef;
+use muster_protocol::request::profile::ProfileStart;
+use muster_protocol::request::{Args, Body, Kind, Sealed};
+use muster_protocol::wire::{self, WireError};
 use sha2::{Digest, Sha256};
 
 use crate::admission::Lane;

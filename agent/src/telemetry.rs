@@ -3,16 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Message, PublishError, Publisher};
-use common::ids::RequestId;
-use common::limits::TELEMETRY_WAITING_MAX;
-use common::process::CostSource;
-use common::profile::capture;
-use common::request::hunt::FILE_HASH;
-use common::request::profile::ProfileKind;
-use common::result::{Bounded, CollectionSample, Telemetry};
-use common::topology::{Class, RESULTS, RoutingKey};
-use common::wire;
+use muster_broker::{AmqpError, Message, PublishError, Publisher};
+use muster_profiler::capture;
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits::TELEMETRY_WAITING_MAX;
+use muster_protocol::request::hunt::FILE_HASH;
+use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::result::{Bounded, CollectionSample, Telemetry};
+use muster_protocol::topology::{Class, RESULTS, RoutingKey};
+use muster_protocol::wire;
+use muster_runtime::process::CostSource;
 use serde_bytes::ByteBuf;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};

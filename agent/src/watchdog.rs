@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::ids::RequestId;
-use common::limits::{STALL_PROFILES_MAX, STALL_SECONDS};
-use common::profile::{Captured, capture};
-use common::request::ioc::{IocList, Parted};
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::result::{FilesFooter, Row, State};
+use muster_profiler::{Captured, capture};
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits::{STALL_PROFILES_MAX, STALL_SECONDS};
+use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::result::{FilesFooter, Row, State};
 use tracing::{info, warn};
 
 use crate::core::Core;

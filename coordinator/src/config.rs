@@ -5,10 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::address::{self, Address, AddressError};
-use common::amqp::{BrokerConfig, broker_address};
-use common::ids::FleetId;
-use common::limits::METRICS_AGENTS_MAX;
+use muster_broker::{BrokerConfig, broker_address};
+use muster_protocol::address::{self, Address, AddressError};
+use muster_protocol::ids::FleetId;
+use muster_protocol::limits::METRICS_AGENTS_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::tls::{Identity, TlsError};
@@ -135,7 +135,7 @@ pub struct Config {
     /// The data folder, absolute or relative to the working folder.
     pub data_dir: PathBuf,
     /// Pauses between tries to reach the broker.
-    pub backoff: common::amqp::Backoff,
+    pub backoff: muster_broker::Backoff,
 }
 
 impl Config {
@@ -174,7 +174,7 @@ impl Config {
             *broker = address::joined(&host, port);
         }
         let data_dir = folder.join(&file.data_dir);
-        let mut backoff = common::amqp::Backoff::default();
+        let mut backoff = muster_broker::Backoff::default();
         if let Some(base_ms) = file.reconnect_base_ms {
             backoff.base_ms = base_ms;
         }
@@ -222,7 +222,7 @@ pub fn host_name(text: &str) -> Result<String, String> {
 }
 
 fn key(text: &str) -> Option<[u8; 32]> {
-    common::hex::decode(text)?.try_into().ok()
+    muster_protocol::hex::decode(text)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use common::amqp::Publisher;
-use common::clock::Clock;
-use common::ids::{JournalId, RequestId};
-use common::limits::{
+use muster_broker::Publisher;
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{JournalId, RequestId};
+use muster_protocol::limits::{
     BLOB_ASSEMBLIES_MAX, PROFILE_LANES, PROFILE_VIEWS_MAX, STORE_READERS_IDLE_MAX,
 };
-use common::request::sign::Trust;
-use common::tasks::Tasks;
+use muster_protocol::request::sign::Trust;
+use muster_runtime::tasks::Tasks;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +92,10 @@ impl Core {
         let clock = Clock::system();
         let health = BrokerHealth {
             connected: false,
-            address: common::address::joined(&config.file.broker.host, config.file.broker.port),
+            address: muster_protocol::address::joined(
+                &config.file.broker.host,
+                config.file.broker.port,
+            ),
             since: clock.now().into(),
             cause: Some("not connected yet".to_owned()),
             blocked: None,
@@ -176,7 +179,7 @@ impl Core {
     }
 
     /// Takes trust from keys, for ever.
-    pub fn revoke(&self, keys: &[common::ids::KeyId]) {
+    pub fn revoke(&self, keys: &[muster_protocol::ids::KeyId]) {
         self.trust.write().unwrap_or_else(PoisonError::into_inner).revoked.extend(keys);
     }
 

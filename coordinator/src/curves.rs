@@ -7,11 +7,11 @@ pub mod marks;
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::limits::{
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::{
     TELEMETRY_FIGURE_MAX, TELEMETRY_LATE_MS_MAX, TELEMETRY_MINUTES_MS_MAX, TELEMETRY_RAW_MS_MAX,
 };
-use common::result::Telemetry;
+use muster_protocol::result::Telemetry;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -43,7 +43,7 @@ impl Step {
     /// Returns its length; of samples, that of their rhythm.
     pub const fn ms(self) -> i64 {
         match self {
-            Self::Sample => common::limits::TELEMETRY_INTERVAL_MS.cast_signed(),
+            Self::Sample => muster_protocol::limits::TELEMETRY_INTERVAL_MS.cast_signed(),
             Self::Minute => MINUTE_MS,
             Self::Hour => HOUR_MS,
         }

@@ -3,8 +3,8 @@
 mod broker;
 mod silence;
 
-use common::clock::Timestamp;
-use common::limits::CLOCK_SKEW_MS_MAX;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::CLOCK_SKEW_MS_MAX;
 
 pub use self::broker::Seen;
 use crate::api::types::{Check, Doctor, Verdict};

@@ -10,12 +10,12 @@
 //! [`INSTANCE_LATE_MS_MAX`] after the new one's first makes a restart look like a clone. Which of two clones goes on is
 //! not a security property: someone with the agent's password can report what they like.
 
-use common::clock::Timestamp;
-use common::ids::{InstanceId, JournalId, MachineId};
-use common::limits::{
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{InstanceId, JournalId, MachineId};
+use muster_protocol::limits::{
     CLONE_SHOWN_MS_MAX, IDENTITY_FAULTS_MAX, INSTANCE_LATE_MS_MAX, INSTANCES_MAX, TEXT_BYTES_MAX,
 };
-use common::result::{Instance, Telemetry};
+use muster_protocol::result::{Instance, Telemetry};
 use serde::{Deserialize, Serialize};
 
 /// A resumed machine repeats at least so many numbers of samples: a minute's.

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Link, LinkConfig, Publisher, Session, Start};
-use common::limits::{AMQP_BODY_BYTES_MAX, REQUEST_PREFETCH};
-use common::topology::{Class, HELD, REQUESTS};
+use muster_broker::{AmqpError, Link, LinkConfig, Publisher, Session, Start};
+use muster_protocol::limits::{AMQP_BODY_BYTES_MAX, REQUEST_PREFETCH};
+use muster_protocol::topology::{Class, HELD, REQUESTS};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 

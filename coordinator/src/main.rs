@@ -10,7 +10,7 @@ use coordinator::output::{self, Out};
 
 /// A profile of memory samples what it hands out.
 #[global_allocator]
-static ALLOCATOR: common::profile::Allocator = common::profile::Allocator;
+static ALLOCATOR: muster_profiler::Allocator = muster_profiler::Allocator;
 
 fn main() -> ExitCode {
     let environment = Environment::read();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use common::clock::Timestamp;
+use muster_protocol::clock::Timestamp;
 
 use crate::cli::parse;
 

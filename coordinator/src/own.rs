@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use common::ids::AgentId;
-use common::limits::TELEMETRY_INTERVAL_MS;
-use common::process::Meter;
-use common::profile::{Said, capture};
-use common::result::Telemetry;
+use muster_profiler::{Said, capture};
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::TELEMETRY_INTERVAL_MS;
+use muster_protocol::result::Telemetry;
+use muster_runtime::process::Meter;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;

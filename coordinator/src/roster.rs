@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, IdError};
-use common::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
-use common::request::target::Facts;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, IdError};
+use muster_protocol::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
+use muster_protocol::request::target::Facts;
 
 use crate::api::types::{AgentState, AgentView};
 use crate::broker::health::Blockage;
@@ -30,7 +30,7 @@ pub fn mint(name: &str) -> Result<AgentId, IdError> {
     if base.is_empty() {
         return Err(IdError::Agent(name.chars().take(60).collect()));
     }
-    AgentId::new(&format!("{base}-{}", common::hex::encode(&tail)))
+    AgentId::new(&format!("{base}-{}", muster_protocol::hex::encode(&tail)))
 }
 
 /// Returns the labels of an agent: those of the enrolment, overridden by what it says itself.
@@ -47,7 +47,7 @@ pub fn labels(agent: &StoredAgent) -> BTreeMap<String, String> {
 /// Returns what a target expression can ask of an agent.
 pub fn facts(agent: &StoredAgent) -> Facts {
     let said = agent.heard.as_ref().map(|(_, said)| said);
-    let word = |take: fn(&common::result::Telemetry) -> &String| {
+    let word = |take: fn(&muster_protocol::result::Telemetry) -> &String| {
         said.map(take).cloned().unwrap_or_default()
     };
     Facts {

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::amqp::{AmqpError, LinkConfig};
-use common::limits::TELEMETRY_CONDENSE_MS;
-use common::lock::Lock;
-use common::process::allow_open_files;
-use common::request::sign::Trust;
-use common::tasks::Tasks;
+use muster_broker::{AmqpError, LinkConfig};
+use muster_protocol::limits::TELEMETRY_CONDENSE_MS;
+use muster_protocol::request::sign::Trust;
+use muster_runtime::lock::Lock;
+use muster_runtime::process::allow_open_files;
+use muster_runtime::tasks::Tasks;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 

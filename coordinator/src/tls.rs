@@ -1,14 +1,14 @@
 //! TLS of the coordinator and its CLI: which authorities their clients trust, and the identity of the API.
 //!
-//! With `common::tls` the only door to rustls.
+//! With `muster_broker::tls` the only door to rustls.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::tls;
-use common::tls::{Authorities, AuthoritiesError, Trouble};
+use muster_broker::tls;
+use muster_broker::tls::{Authorities, AuthoritiesError, Trouble};
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;

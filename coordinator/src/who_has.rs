@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use common::hex;
-use common::ids::AgentId;
-use common::request::Kind;
-use common::request::hunt::HashKind;
+use muster_protocol::hex;
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::Kind;
+use muster_protocol::request::hunt::HashKind;
 
 use crate::api::types::{FileRow, WhoHas};
 use crate::store::{Reader, StoreError};
@@ -94,7 +94,7 @@ impl Scan {
         hunt: &str,
         agent: &AgentId,
         host: &str,
-        rows: &[common::result::Row],
+        rows: &[muster_protocol::result::Row],
     ) -> bool {
         self.found.scanned_rows += rows.len() as u64;
         for row in rows {

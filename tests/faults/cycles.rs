@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 
 use agent::once::Trusted;
 use agent::policy::Policy;
-use common::clock::Clock;
-use common::ids::{AgentId, JournalId};
-use common::limits::PROFILE_HEAP_SAMPLE_BYTES;
-use common::profile::{
+use muster_profiler::{
     Allocator, Capture, RawProfile, Said, Sampler, Scope, Window, decode, encode,
 };
-use common::request::Limits;
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::result::{FileKind, Row, State};
-use common::wire;
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, JournalId};
+use muster_protocol::limits::PROFILE_HEAP_SAMPLE_BYTES;
+use muster_protocol::request::Limits;
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::result::{FileKind, Row, State};
+use muster_protocol::wire;
 use serde_json::{Value, json};
 use tests::once::Once;
 use tests::swarm::trees;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 
-use common::request::Limits;
+use muster_protocol::request::Limits;
 use serde_json::Value;
 use tests::once::{Once, Reader};
 use tests::witness::{self, Figures};

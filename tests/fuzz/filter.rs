@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use amq_protocol::frame::{AMQPFrame, parse_frame};
 use amq_protocol::protocol::{AMQPClass, basic};
-use common::amqp::filter::{Bounds, Filter, Output};
-use common::limits::AMQP_HEADER_HELD_BYTES_MAX;
+use muster_broker::filter::{Bounds, Filter, Output};
+use muster_protocol::limits::AMQP_HEADER_HELD_BYTES_MAX;
 use tests::fuzz::fuzz;
 use tests::raw_amqp::{Properties, entry, long, nested};
 

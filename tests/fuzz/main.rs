@@ -8,27 +8,29 @@ mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, FleetId, RequestId};
-use common::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX, ROW_CHUNK_ROWS_MAX};
-use common::profile::decode::decode;
-use common::profile::encode::{encode, gzip};
-use common::profile::{Memory, Owner, RawProfile, Sample, Wait};
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
-use common::request::ioc::IocList;
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::request::select::{ModeBits, Select, Window};
-use common::request::sign::{Draft, SigningKey, Trust};
-use common::request::target::Facts;
-use common::request::trust::{Grant, Revoke};
-use common::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
-use common::result::rows::{pack, unpack};
-use common::result::{Digest, Digests, FileKind, FileStatus, Row, RowChunk, Status, Telemetry};
-use common::wire;
 use coordinator::profiles::profile::Profile;
 use coordinator::profiles::symbols::Symbols;
 use coordinator::profiles::views::top::By;
 use ed25519_dalek::Signer;
+use muster_profiler::decode::decode;
+use muster_profiler::encode::{encode, gzip};
+use muster_profiler::{Memory, Owner, RawProfile, Sample, Wait};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, FleetId, RequestId};
+use muster_protocol::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX, ROW_CHUNK_ROWS_MAX};
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
+use muster_protocol::request::ioc::IocList;
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::request::select::{ModeBits, Select, Window};
+use muster_protocol::request::sign::{Draft, SigningKey, Trust};
+use muster_protocol::request::target::Facts;
+use muster_protocol::request::trust::{Grant, Revoke};
+use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
+use muster_protocol::result::rows::{pack, unpack};
+use muster_protocol::result::{
+    Digest, Digests, FileKind, FileStatus, Row, RowChunk, Status, Telemetry,
+};
+use muster_protocol::wire;
 use prost::Message;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};
@@ -275,7 +277,7 @@ fn profile(kind: ProfileKind) -> Vec<u8> {
         start: NOW,
         end: NOW.plus_ms(1_000),
         duration_ns: 1_000_000_000,
-        cost: common::profile::Cost::default(),
+        cost: muster_profiler::Cost::default(),
         lost: 1,
         cpu_ms: 740,
     };
@@ -329,7 +331,7 @@ fn a_profile_and_all_its_views() {
 }
 
 /// Sets one number of a profile: which, where, and to what.
-fn spoil(profile: &mut common::profile::protos::Profile, change: &[u8]) {
+fn spoil(profile: &mut muster_profiler::protos::Profile, change: &[u8]) {
     let [which, place, value] = change else { return };
     let place = usize::from(*place);
     let number = [0, 1, 2, 3, 9, 1 << 20, i64::MAX, -1, i64::MIN][usize::from(*value) % 9];

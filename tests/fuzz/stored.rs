@@ -3,16 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::clock::{Clock, Timestamp};
-use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
-use common::limits::RESULT_BYTES_MAX;
-use common::request::hunt::{FILE_HASH, FileHash, HuntStart, Upload};
-use common::request::sign::{Draft, SigningKey};
-use common::request::{Args, Limits, Target};
-use common::result::rows::sha256;
-use common::result::{BlobChunk, RowChunk, Status, Telemetry};
-use common::topology::{Class, RoutingKey};
-use common::wire;
 use coordinator::api::hunts::listed;
 use coordinator::api::metrics::{Present, metrics};
 use coordinator::api::types::BrokerHealth;
@@ -25,6 +15,16 @@ use coordinator::ingest::check::{Outside, check_body, check_outside};
 use coordinator::ingest::counted::Counts;
 use coordinator::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
 use coordinator::who_has::who_has;
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart, Upload};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::{Args, Limits, Target};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{BlobChunk, RowChunk, Status, Telemetry};
+use muster_protocol::topology::{Class, RoutingKey};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};
 

@@ -6,19 +6,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, FleetId, InstanceId, JournalId, MachineId, RequestId};
-use common::request::hunt::{FileHash, HashKind, HuntStart, Upload};
-use common::request::ioc::{IocList, PART_WIDTH, PartRef, Parted};
-use common::request::select::{ModeBits, Select, Window};
-use common::request::sign::{SigningKey, Trust};
-use common::request::trust::{Certificate, Grant};
-use common::request::{Args, Body, Bundle, Kind, Limits, Sealed, Target};
-use common::result::{
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{
+    AgentId, Attempt, FleetId, InstanceId, JournalId, MachineId, RequestId,
+};
+use muster_protocol::limits;
+use muster_protocol::request::hunt::{FileHash, HashKind, HuntStart, Upload};
+use muster_protocol::request::ioc::{IocList, PART_WIDTH, PartRef, Parted};
+use muster_protocol::request::select::{ModeBits, Select, Window};
+use muster_protocol::request::sign::{SigningKey, Trust};
+use muster_protocol::request::trust::{Certificate, Grant};
+use muster_protocol::request::{Args, Body, Bundle, Kind, Limits, Sealed, Target};
+use muster_protocol::result::{
     BlobChunk, CollectionSample, Digest, Digests, FileKind, FileStatus, FilesFooter, Footer,
     Instance, ProfileFooter, Row, RowChunk, Spent, State, Status, Telemetry, rows,
 };
-use common::{limits, wire};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -485,11 +488,11 @@ fn a_result_with_a_field_of_tomorrow_still_decodes() {
 #[test]
 fn routing_keys_have_one_spelling() {
     let good = format!("rows.web-1-ab12.{}", request());
-    assert_eq!(good.parse::<common::topology::RoutingKey>().unwrap().to_string(), good);
+    assert_eq!(good.parse::<muster_protocol::topology::RoutingKey>().unwrap().to_string(), good);
     let upper =
         format!("rows.web-1-ab12.{}", RequestId::from_bytes([0xab; 16]).to_string().to_uppercase());
     for bad in ["rows.web-1-ab12", "rows.WEB.-", "x.web.-", "rows.a.b.c", "rows..-", upper.as_str()]
     {
-        assert!(bad.parse::<common::topology::RoutingKey>().is_err(), "{bad}");
+        assert!(bad.parse::<muster_protocol::topology::RoutingKey>().is_err(), "{bad}");
     }
 }

@@ -3,9 +3,9 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::ids::{AgentId, JournalId, RequestId};
-use common::result::rows::sha256;
-use common::topology::{Class, RESULTS, RoutingKey};
+use muster_protocol::ids::{AgentId, JournalId, RequestId};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::topology::{Class, RESULTS, RoutingKey};
 use tests::eventually::pause;
 use tests::raw_amqp::{Properties, Raw, RawError};
 

@@ -1,10 +1,10 @@
 //! Every attack that is known, one function each. An attack sends a bounded burst; the test repeats them all.
 
-use common::clock::Clock;
-use common::ids::JournalId;
-use common::limits::RESULT_BYTES_MAX;
-use common::result::rows::sha256;
-use common::topology::Class;
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::JournalId;
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::result::rows::sha256;
+use muster_protocol::topology::Class;
 use tests::raw_amqp::{Properties, entry, long, nested};
 
 use super::attacker::Attacker;
@@ -167,7 +167,7 @@ fn many_runs(attacker: &mut Attacker) {
 
 /// A chunk's payload of no rows.
 fn no_rows() -> Vec<u8> {
-    common::result::rows::pack(&[]).expect("no rows")
+    muster_protocol::result::rows::pack(&[]).expect("no rows")
 }
 
 fn nonsense_rows(attacker: &mut Attacker) {

@@ -1,6 +1,6 @@
 //! Messages as a hostile agent makes them: MessagePack of any shape, not only what our types can hold.
 
-use common::wire;
+use muster_protocol::wire;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_bytes::Bytes;

@@ -6,18 +6,18 @@ use std::time::Duration;
 use agent::Config;
 use agent::identity::Identity;
 use agent::policy::Policy;
-use common::amqp::{Consumer, Link, Message, Password, Session, Start};
-use common::clock::Clock;
-use common::ids::{AgentId, FleetId, RequestId};
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::trust::Grant;
-use common::request::{Args, Control, Kind, Limits, Sealed, Target};
-use common::result::rows::unpack;
-use common::result::{RowChunk, State, Status};
-use common::topology::{Class, REQUESTS, directed_queue};
-use common::wire;
 use coordinator::broker::{Management, apply, enrol};
+use muster_broker::{Consumer, Link, Message, Password, Session, Start};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, FleetId, RequestId};
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::trust::Grant;
+use muster_protocol::request::{Args, Control, Kind, Limits, Sealed, Target};
+use muster_protocol::result::rows::unpack;
+use muster_protocol::result::{RowChunk, State, Status};
+use muster_protocol::topology::{Class, REQUESTS, directed_queue};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use tests::broker::{Broker, shared};
 use tokio_util::sync::CancellationToken;
@@ -192,7 +192,7 @@ fn a_hunt_comes_back_whole_by_the_stream_and_by_the_queue() {
                 assert_eq!((chunk.request.to_string(), chunk.seq), (sealed.id.clone(), 0));
                 let rows = unpack(&chunk.body, chunk.rows).unwrap();
                 let file = rows.iter().find(|row| row.path.ends_with(b"/a")).unwrap();
-                let digest = common::hex::encode(&file.digests[0].1);
+                let digest = muster_protocol::hex::encode(&file.digests[0].1);
                 assert!(digest.starts_with("ba7816bf"), "{digest}");
             }
         })

@@ -1,14 +1,14 @@
-//! `common::amqp` against a real broker: what counts as published, what comes back, what is refused.
+//! `muster_broker` against a real broker: what counts as published, what comes back, what is refused.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Link, LinkConfig, Message, PublishError, Session, Start};
-use common::ids::{AgentId, RequestId};
-use common::topology::{Class, REQUESTS, RESULTS, RoutingKey};
 use coordinator::broker::{Management, apply, enrol};
+use muster_broker::{AmqpError, Link, LinkConfig, Message, PublishError, Session, Start};
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::topology::{Class, REQUESTS, RESULTS, RoutingKey};
 use serde_json::json;
 use tests::broker::{Broker, shared};
 use tests::eventually::pause;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 const WAIT: Duration = Duration::from_secs(30);
 
 fn management(broker: &Broker, vhost: &str) -> Management {
-    let password = common::amqp::Password::new(broker.password());
+    let password = muster_broker::Password::new(broker.password());
     Management::new(&broker.management_url(), broker.admin(), password, vhost)
 }
 
@@ -76,11 +76,11 @@ async fn a_broker_is_reached_by_an_ipv6_address() {
         "host = \"[::1]:{port}\"\nvhost = \"{vhost}\"\nuser = \"{}\"\npassword_file = \"p\"",
         broker.admin()
     );
-    let config: common::amqp::BrokerConfig = toml::from_str(&text).unwrap();
+    let config: muster_broker::BrokerConfig = toml::from_str(&text).unwrap();
     drop(connect(config.link(folder.path(), "test").unwrap()).await);
-    let password = common::amqp::Password::new(broker.password());
+    let password = muster_broker::Password::new(broker.password());
     let api = relay(broker.management_url().rsplit(':').next().unwrap().parse().unwrap());
-    let url = common::address::url(&format!("http://[::1]:{}/", api.unwrap())).unwrap();
+    let url = muster_protocol::address::url(&format!("http://[::1]:{}/", api.unwrap())).unwrap();
     let management = Management::new(&url, broker.admin(), password, &vhost);
     let checked =
         tokio::task::spawn_blocking(move || coordinator::broker::status(&management).map(drop));

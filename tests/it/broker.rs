@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Link, Password};
-use common::ids::AgentId;
 use coordinator::broker::apply::Outcome;
 use coordinator::broker::quarantine;
 use coordinator::broker::{
     Management, ManagementError, Roster, Stale, agents, apply, enrol, revoke, status,
 };
+use muster_broker::{AmqpError, Link, Password};
+use muster_protocol::ids::AgentId;
 use serde_json::json;
 use tests::broker::{Broker, shared};
 use tests::eventually::eventually;

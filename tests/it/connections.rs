@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::limits::HTTP_HEADER_MS_MAX;
-use common::process::allow_open_files;
+use muster_protocol::limits::HTTP_HEADER_MS_MAX;
+use muster_runtime::process::allow_open_files;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 

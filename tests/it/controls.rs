@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::ids::RequestId;
-use common::request::sign::Draft;
-use common::request::{Args, Control, Limits, Target};
-use common::wire;
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::sign::Draft;
+use muster_protocol::request::{Args, Control, Limits, Target};
+use muster_protocol::wire;
 use serde_json::{Value, json};
 use tests::eventually::eventually;
 use tests::fleet::Fleet;

@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use common::request::Limits;
-use common::request::hunt::{FileHash, HashKind};
-use common::request::ioc::IocList;
-use common::result::rows::sha256;
+use muster_protocol::request::Limits;
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::request::ioc::IocList;
+use muster_protocol::result::rows::sha256;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use serde_json::Value;

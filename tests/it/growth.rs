@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::amqp::{Link, Message, Publisher};
-use common::clock::{Clock, Timestamp};
-use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::limits::{ATTEMPTS_MAX, JOURNALS_HEARD_MAX};
-use common::result::State;
-use common::topology::{Class, RESULTS, RoutingKey};
-use common::wire;
+use muster_broker::{Link, Message, Publisher};
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+use muster_protocol::limits::{ATTEMPTS_MAX, JOURNALS_HEARD_MAX};
+use muster_protocol::result::State;
+use muster_protocol::topology::{Class, RESULTS, RoutingKey};
+use muster_protocol::wire;
 use serde::Serialize;
 use serde_json::Value;
 use tests::doctor::check;

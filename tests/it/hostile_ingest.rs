@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use common::ids::{JournalId, RequestId};
-use common::result::State;
-use common::topology::Class;
+use muster_protocol::ids::{JournalId, RequestId};
+use muster_protocol::result::State;
+use muster_protocol::topology::Class;
 use serde_json::Value;
 use tests::doctor::{await_verdict, check};
 use tests::eventually::{eventually, pause};

@@ -1,9 +1,10 @@
 //! The keys of a fleet, as its operator has them.
 
-use common::ids::FleetId;
-use common::request::sign::SigningKey;
-use common::request::trust::Certificate;
-use common::{hex, wire};
+use muster_protocol::hex;
+use muster_protocol::ids::FleetId;
+use muster_protocol::request::sign::SigningKey;
+use muster_protocol::request::trust::Certificate;
+use muster_protocol::wire;
 use tests::fleet::Fleet;
 
 pub(super) struct Keys {

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::ids::RequestId;
-use common::request::sign::body_of;
-use common::request::{Bundle, Sealed};
-use common::wire;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::sign::body_of;
+use muster_protocol::request::{Bundle, Sealed};
+use muster_protocol::wire;
 use serde_json::Value;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;

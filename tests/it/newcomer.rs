@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use common::amqp::Password;
-use common::ids::AgentId;
 use coordinator::broker::{Management, apply, enrol};
+use muster_broker::Password;
+use muster_protocol::ids::AgentId;
 use serde_json::Value;
 use tests::broker::{Broker, shared};
 use tests::eventually::eventually;
@@ -268,7 +268,7 @@ fn bundle(folder: &Path, broker: &Broker, vhost: &str) -> PathBuf {
 
 fn write_bundle(folder: &Path, id: &AgentId, port: u16, vhost: &str, password: &str) -> PathBuf {
     let root = "ab".repeat(32);
-    let fleet = common::ids::FleetId::new();
+    let fleet = muster_protocol::ids::FleetId::new();
     let text = format!(
         "agent = \"{id}\"\nfleet = \"{fleet}\"\nroot = \"{root}\"\n\
          [broker]\nhost = \"127.0.0.1\"\nport = {port}\nvhost = \"{vhost}\"\nuser = \"{id}\"\n\

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use common::request::hunt::{FileHash, HashKind};
-use common::request::ioc::IocList;
-use common::request::select::{ModeBits, Select, Window};
-use common::result::FileKind;
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::request::ioc::IocList;
+use muster_protocol::request::select::{ModeBits, Select, Window};
+use muster_protocol::result::FileKind;
 use serde_bytes::ByteBuf;
 use tests::bed::Bed;
 use tests::once::{Once, Reader};
@@ -206,7 +206,7 @@ fn roots(place: &Place) {
 fn hashes_in_a_list(place: &Place, all: &FileHash) {
     let digest = |content: &[u8]| {
         let hex = tests::tree::sha256_of_bytes(content);
-        common::hex::decode(&hex).expect("hexadecimal digits")
+        muster_protocol::hex::decode(&hex).expect("hexadecimal digits")
     };
     let listed = [digest(b"small"), digest(b""), digest(b"nobody has this"), digest(b"deeper")];
     let ioc = vec![IocList::new(HashKind::Sha256, 16, listed.iter().map(Vec::as_slice))];

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::amqp::{Link, Start};
-use common::topology::{Class, DEAD, REQUESTS, RESULTS, directed_queue};
+use muster_broker::{Link, Start};
+use muster_protocol::topology::{Class, DEAD, REQUESTS, RESULTS, directed_queue};
 use serde_json::json;
 use tests::doctor::check;
 use tests::eventually::{eventually, pause};
@@ -229,7 +229,7 @@ fn assert_kept(fleet: &Fleet, count: u64) {
         }
         let sent = kinds().into_iter().chain([big_body()]).map(|kind| kind.reason.to_owned());
         assert_eq!(reasons, sent.collect());
-        let all = common::amqp::Reason::ALL.map(|reason| reason.as_str().to_owned());
+        let all = muster_broker::Reason::ALL.map(|reason| reason.as_str().to_owned());
         assert_eq!(reasons, all.into_iter().collect());
         session.close().await;
     });

@@ -14,12 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use common::amqp::{Link, Message, Session, Start};
-use common::limits::RESULT_BYTES_MAX;
-use common::request::Sealed;
-use common::result::{State, Status};
-use common::topology::{DEAD, REQUESTS, directed_queue};
-use common::wire;
+use muster_broker::{Link, Message, Session, Start};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::request::Sealed;
+use muster_protocol::result::{State, Status};
+use muster_protocol::topology::{DEAD, REQUESTS, directed_queue};
+use muster_protocol::wire;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 

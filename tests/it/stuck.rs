@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-use common::request::Limits;
-use common::request::hunt::FileHash;
+use muster_protocol::request::Limits;
+use muster_protocol::request::hunt::FileHash;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tests::bed::Bed;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::limits::HTTP_CONNECTIONS_MAX;
+use muster_protocol::limits::HTTP_CONNECTIONS_MAX;
 use serde_json::json;
 use tests::authority::Authority;
 use tests::eventually::eventually;

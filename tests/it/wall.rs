@@ -105,7 +105,7 @@ fn a_hunt_on_a_slow_file_system_is_seen_waiting_in_open_and_its_rows_are_right()
     assert_eq!(digests.len(), FILES);
     for number in 0..FILES {
         let path = format!("{}/d{:03}/f{number:05}", root.display(), number / 50);
-        let digest = common::hex::encode(&Sha256::digest(format!("file {number}\n")));
+        let digest = muster_protocol::hex::encode(&Sha256::digest(format!("file {number}\n")));
         assert_eq!(digests.get(path.as_bytes()), Some(&digest), "{path}");
     }
 }

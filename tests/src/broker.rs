@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use common::amqp::{Backoff, LinkConfig, Password};
+use muster_broker::{Backoff, LinkConfig, Password};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ impl Broker {
         let ports = Ports::free().map_err(text)?;
         let mut secret = [0; 12];
         getrandom::fill(&mut secret).map_err(text)?;
-        let password = common::hex::encode(&secret);
+        let password = muster_protocol::hex::encode(&secret);
         write_config(&dir, ports, &password).map_err(text)?;
         append_config(&dir, lines).map_err(text)?;
         let authority = if speaks_tls { Some(add_tls(&dir, ports)?) } else { None };
@@ -267,7 +267,7 @@ impl Broker {
             name: format!("test {user}"),
             heartbeat_s: LinkConfig::HEARTBEAT_S,
             frame_max: LinkConfig::FRAME_MAX_AGENT,
-            body_bytes_max: common::limits::AMQP_BODY_BYTES_MAX,
+            body_bytes_max: muster_protocol::limits::AMQP_BODY_BYTES_MAX,
             backoff: Backoff { base_ms: 200, max_ms: 1_000 },
         }
     }

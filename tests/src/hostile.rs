@@ -1,12 +1,12 @@
 //! Somebody who has one agent's credentials and uses them against the others.
 
-use common::amqp::{Link, LinkConfig, Message};
-use common::clock::Clock;
-use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::result::rows::{pack, sha256};
-use common::result::{BlobChunk, FileKind, FileStatus, Row, RowChunk, State, Status};
-use common::topology::{Class, RESULTS, RoutingKey};
-use common::wire;
+use muster_broker::{Link, LinkConfig, Message};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+use muster_protocol::result::rows::{pack, sha256};
+use muster_protocol::result::{BlobChunk, FileKind, FileStatus, Row, RowChunk, State, Status};
+use muster_protocol::topology::{Class, RESULTS, RoutingKey};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 use crate::fleet::Fleet;

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use base64::Engine;
-use common::clock::Clock;
-use common::hex;
-use common::ids::FleetId;
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::trust::Grant;
-use common::request::{Args, Kind, Limits, Sealed, Target};
-use common::wire;
+use muster_protocol::clock::Clock;
+use muster_protocol::hex;
+use muster_protocol::ids::FleetId;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::trust::Grant;
+use muster_protocol::request::{Args, Kind, Limits, Sealed, Target};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use serde_json::Value;
 

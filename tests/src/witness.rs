@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use base64::Engine;
-use common::request::hunt::{FileHash, HashKind};
-use common::request::select::Window;
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::request::select::Window;
 use serde_json::{Map, Value, json};
 
 use crate::once::{Ended, Once, Reader};
@@ -107,7 +107,7 @@ fn question(spec: &FileHash) -> Value {
     let mut ioc = Map::new();
     for list in &spec.ioc {
         let width = usize::try_from(list.width).expect("a width");
-        let hashes: Vec<_> = list.digests.chunks(width).map(common::hex::encode).collect();
+        let hashes: Vec<_> = list.digests.chunks(width).map(muster_protocol::hex::encode).collect();
         ioc.insert(list.kind.as_str().to_owned(), hashes.into());
     }
     json!({

@@ -17,7 +17,7 @@ cleanup() {
 trap cleanup EXIT
 chmod 755 "$scratch"
 mkdir "$scratch/tree"
-cp -r common/src "$scratch/tree/"
+cp -r common/protocol/src "$scratch/tree/"
 printf 'odd' >"$scratch/tree/"$'new\nline \377'
 chmod -R a+rX "$scratch/tree"
 

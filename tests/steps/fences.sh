@@ -9,7 +9,7 @@ broken=0
 # that match ALLOWED.
 fence() {
   local found folders=("${@:4}")
-  ((${#folders[@]} > 0)) || folders=(common/src agent/src coordinator/src tests/src)
+  ((${#folders[@]} > 0)) || folders=(common/*/src agent/src coordinator/src tests/src)
   found=$(grep -rnE --include='*.rs' -e "$2" "${folders[@]}" |
     grep -vE '^[^:]+:[0-9]+:\s*//' | grep -vE "^($3)" || true)
   if [[ -n $found ]]; then
@@ -21,25 +21,31 @@ fence() {
 }
 
 tests='[^:]*/tests(/[^:]*)?\.rs:|[^:]*_tests\.rs:'
-fence 'lapin only in common::amqp' '\blapin(::|\s*=)' "common/src/amqp/|tests/src/|$tests"
-fence 'async_rs only in common::amqp' '\basync_rs::' "common/src/amqp/|$tests"
-fence 'queue names only in common::topology' '"(requests|results)(\.[a-z]+)?"' "common/src/topology|tests/src/|$tests"
-fence 'rmp_serde only in common::wire' '\brmp_serde::' "common/src/wire|$tests"
+fence 'lapin only in muster_broker' '\blapin(::|\s*=)' "common/broker/src/|tests/src/|$tests"
+fence 'async_rs only in muster_broker' '\basync_rs::' "common/broker/src/|$tests"
+fence 'queue names only in muster_protocol::topology' '"(requests|results)(\.[a-z]+)?"' "common/protocol/src/topology|tests/src/|$tests"
+fence 'rmp_serde only in muster_protocol::wire' '\brmp_serde::' "common/protocol/src/wire|$tests"
 fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"
 fence 'rusqlite only in the journal, the hash cache and the store' '\brusqlite::' \
   "agent/src/journal|agent/src/hash_cache|coordinator/src/store|tests/src/|$tests"
-fence 'rustls only in common::tls and coordinator::tls' '\b(tokio_)?rustls(_native_certs)?::' "(common|coordinator)/src/tls|tests/src/|$tests"
+fence 'rustls only in muster_broker::tls and coordinator::tls' '\b(tokio_)?rustls(_native_certs)?::' "(common/broker|coordinator)/src/tls|tests/src/|$tests"
 fence 'only output and main print' '\be?print(ln)?!' \
   "coordinator/src/(output|main)|agent/src/(output|main|bin)|tests/src/|$tests"
 fence 'only main exits' '\bprocess::exit\b' '[^:]*/main\.rs:|tests/src/bin/|[^:]*/bin/'
 fence 'only config and main read the environment' '\benv::vars?(_os)?\(' \
-  "[^:]*/config(/[^:]*)?\.rs:|[^:]*/main\.rs:|coordinator/src/cli/args\.rs:|common/src/trace|tests/src/|$tests"
+  "[^:]*/config(/[^:]*)?\.rs:|[^:]*/main\.rs:|coordinator/src/cli/args\.rs:|common/runtime/src/trace|tests/src/|$tests"
 fence 'unsafe only in modules named sys' '\bunsafe\s*(\{|fn|impl|extern)' "[^:]*/sys(/[^:]*)?\.rs:|[^:]*/sys_[a-z]*\.rs:|$tests"
 fence 'a collector knows neither AMQP nor tokio nor serde' '\b(lapin|tokio|serde|serde_json|rmp_serde)::' \
   "$tests" agent/src/collectors
+# Which crate may name what: the table in ARCHITECTURE.md, "Crates".
+fence 'the protocol knows no runtime, no broker, no file system' \
+  '\b(tokio|lapin|libc|rustix|muster_(broker|profiler|runtime))::|\bstd::(fs|process|env|os)\b' "$tests" common/protocol/src
+fence 'the runtime knows neither broker nor store' '\b(lapin|rusqlite|axum|muster_(broker|profiler))::' "$tests" common/runtime/src
+fence 'the door to the broker knows neither store nor HTTP' '\b(rusqlite|axum|muster_profiler)::' "$tests" common/broker/src
+fence 'the profiler knows neither broker, store nor HTTP' '\b(lapin|rusqlite|axum|muster_broker)::' "$tests" common/profiler/src
 fence 'no unfinished marks' '\b(TODO|FIXME|XXX)\b' 'nothing'
-fence 'agent and coordinator never see each other (agent)' '\bcoordinator::[a-z_]+::|\buse coordinator\b' 'nothing' agent/src common/src
-fence 'agent and coordinator never see each other (coordinator)' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/src common/src
+fence 'agent and coordinator never see each other (agent)' '\bcoordinator::[a-z_]+::|\buse coordinator\b' 'nothing' agent/src common/*/src
+fence 'agent and coordinator never see each other (coordinator)' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/src common/*/src
 
 # They are run by hand, and would grow old unseen.
 for patch in tests/breaks/*.patch; do

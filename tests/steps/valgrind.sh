@@ -25,5 +25,5 @@ watch() {
   ((${passed:-0} >= count)) || fail 1 "only ${passed:-0} tests of $target ran" "they have other names now" "tests/steps/valgrind.sh"
 }
 
-watch common 4 profile::capture::tests profile::heap::tests
+watch muster_profiler 4 capture::tests heap::tests
 watch faults 1 cycles::memory_and_threads

@@ -2,15 +2,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use common::clock::Clock;
-use common::ids::{AgentId, FleetId, KeyId};
-use common::request::hunt::{FILE_HASH, FileHash, HuntStart};
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::trust::{Certificate, Grant, Revoke};
-use common::request::{Kind, Limits, Target};
-use common::result::{FilesFooter, Status};
-use common::wire;
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, FleetId, KeyId};
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart};
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::trust::{Certificate, Grant, Revoke};
+use muster_protocol::request::{Kind, Limits, Target};
+use muster_protocol::result::{FilesFooter, Status};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use tokio_util::sync::CancellationToken;
 

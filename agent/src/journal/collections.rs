@@ -1,12 +1,12 @@
 //! Collections: what runs or waits, how far it is, and the chunks that it yields.
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, RequestId};
-use common::limits::REQUEST_BYTES_MAX;
-use common::request::Sealed;
-use common::result::{BlobChunk, FilesFooter, ProfileFooter, RowChunk, Spent, Status};
-use common::topology::Class;
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::REQUEST_BYTES_MAX;
+use muster_protocol::request::Sealed;
+use muster_protocol::result::{BlobChunk, FilesFooter, ProfileFooter, RowChunk, Spent, Status};
+use muster_protocol::topology::Class;
+use muster_protocol::wire;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;

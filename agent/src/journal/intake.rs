@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use common::clock::Timestamp;
-use common::ids::{KeyId, RequestId};
-use common::limits;
-use common::request::Sealed;
-use common::request::ioc::PartRef;
-use common::result::Status;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{KeyId, RequestId};
+use muster_protocol::limits;
+use muster_protocol::request::Sealed;
+use muster_protocol::request::ioc::PartRef;
+use muster_protocol::result::Status;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::outbox::{Entry, encode};

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::ids::JournalId;
-use common::lock::{Lock, LockError};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::JournalId;
+use muster_runtime::lock::{Lock, LockError};
 use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
@@ -221,7 +221,7 @@ impl Journal {
 
     /// Forgets ids that are older than any valid request, and gives free pages back.
     pub fn prune(&self, now: Timestamp) -> Result<(), JournalError> {
-        let before = now.plus_ms(-common::limits::SEEN_MS_MAX).0;
+        let before = now.plus_ms(-muster_protocol::limits::SEEN_MS_MAX).0;
         self.write(|tx| {
             for table in ["seen", "refused", "controls"] {
                 tx.execute(&format!("DELETE FROM {table} WHERE at < ?1"), params![before])?;

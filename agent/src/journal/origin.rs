@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use common::ids::JournalId;
+use muster_protocol::ids::JournalId;
 use rusqlite::Transaction;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 

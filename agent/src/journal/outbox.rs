@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use common::ids::RequestId;
-use common::result::{Bounded, Status};
-use common::topology::{Class, RoutingKey};
-use common::wire;
+use muster_protocol::ids::RequestId;
+use muster_protocol::result::{Bounded, Status};
+use muster_protocol::topology::{Class, RoutingKey};
+use muster_protocol::wire;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Journal, JournalError};
@@ -43,7 +43,7 @@ impl Entry {
     pub(super) fn new(
         class: Class,
         kind: &'static str,
-        agent: &common::ids::AgentId,
+        agent: &muster_protocol::ids::AgentId,
         request: RequestId,
         body: Vec<u8>,
     ) -> Self {

@@ -2,11 +2,11 @@
 //!
 //! A part stays while a hunt that names it is owed, and until its own validity is over where none came yet.
 
-use common::clock::Timestamp;
-use common::ids::RequestId;
-use common::limits;
-use common::request::ioc::PartRef;
-use common::result::rows::sha256;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits;
+use muster_protocol::request::ioc::PartRef;
+use muster_protocol::result::rows::sha256;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Journal, JournalError, to_sql};

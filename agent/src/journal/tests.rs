@@ -1,7 +1,7 @@
-use common::ids::{AgentId, Attempt};
-use common::request::Sealed;
-use common::result::rows::sha256;
-use common::result::{RowChunk, State, Status};
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::request::Sealed;
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{RowChunk, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -32,7 +32,7 @@ fn agent() -> AgentId {
     AgentId::new("a-1").unwrap()
 }
 
-fn sealed(id: common::ids::RequestId) -> Sealed {
+fn sealed(id: muster_protocol::ids::RequestId) -> Sealed {
     Sealed {
         kind: "hunt.start".to_owned(),
         id: id.to_string(),
@@ -42,7 +42,12 @@ fn sealed(id: common::ids::RequestId) -> Sealed {
     }
 }
 
-fn chunk(journal: &Journal, request: common::ids::RequestId, seq: u64, bytes: usize) -> RowChunk {
+fn chunk(
+    journal: &Journal,
+    request: muster_protocol::ids::RequestId,
+    seq: u64,
+    bytes: usize,
+) -> RowChunk {
     let body = vec![7; bytes];
     RowChunk {
         agent: agent(),
@@ -55,7 +60,7 @@ fn chunk(journal: &Journal, request: common::ids::RequestId, seq: u64, bytes: us
     }
 }
 
-fn final_status(journal: &Journal, request: common::ids::RequestId) -> Status {
+fn final_status(journal: &Journal, request: muster_protocol::ids::RequestId) -> Status {
     Status {
         agent: agent(),
         request,
@@ -76,7 +81,11 @@ fn final_status(journal: &Journal, request: common::ids::RequestId) -> Status {
 fn how_a_request_stands_is_known_from_its_arrival_to_its_end() {
     let journal = Journal::in_memory().unwrap();
     let standing = |id| journal.standing(id).unwrap();
-    assert_eq!(standing(common::ids::RequestId::new()), Standing::Awaited, "it may still come");
+    assert_eq!(
+        standing(muster_protocol::ids::RequestId::new()),
+        Standing::Awaited,
+        "it may still come"
+    );
     let id = start(&journal);
     assert_eq!(standing(id), Standing::Awaited, "it waits for a lane");
     journal.begin(id, Timestamp(2)).unwrap();
@@ -85,14 +94,14 @@ fn how_a_request_stands_is_known_from_its_arrival_to_its_end() {
     let step = Step { last: Some(&last), ..Step::default() };
     journal.step(&agent(), id, &step).unwrap();
     assert_eq!(standing(id), Standing::Over);
-    let refused = common::ids::RequestId::new();
+    let refused = muster_protocol::ids::RequestId::new();
     let intake = Intake { refused: Some(refused), ..Intake::default() };
     journal.take(&intake, Timestamp(3)).unwrap();
     assert_eq!(standing(refused), Standing::Over);
 }
 
-fn start(journal: &Journal) -> common::ids::RequestId {
-    let id = common::ids::RequestId::new();
+fn start(journal: &Journal) -> muster_protocol::ids::RequestId {
+    let id = muster_protocol::ids::RequestId::new();
     let request = sealed(id);
     let intake = Intake {
         stream: Some((7, Some(id))),
@@ -193,10 +202,12 @@ fn runs_without_progress_are_counted_and_progress_forgives_them() {
 }
 
 /// A journal with a request that runs, is at chunk 1 of its attempt and has a chunk in the outbox.
-fn in_the_middle(folder: &std::path::Path) -> (common::ids::JournalId, common::ids::RequestId) {
+fn in_the_middle(
+    folder: &std::path::Path,
+) -> (muster_protocol::ids::JournalId, muster_protocol::ids::RequestId) {
     let journal = Journal::open(folder, "m", Some("f")).unwrap();
     let id = start(&journal);
-    let key = common::ids::KeyId::of(&[1; 32]);
+    let key = muster_protocol::ids::KeyId::of(&[1; 32]);
     let intake = Intake { revoke: vec![key], ..Intake::default() };
     journal.take(&intake, Timestamp(1)).unwrap();
     journal.begin(id, Timestamp(2)).unwrap();
@@ -209,7 +220,7 @@ fn in_the_middle(folder: &std::path::Path) -> (common::ids::JournalId, common::i
 /// The copy is another attempt from its beginning, and nothing that was owed is forgotten.
 fn assert_begins_again(
     journal: &Journal,
-    (own, id): (common::ids::JournalId, common::ids::RequestId),
+    (own, id): (muster_protocol::ids::JournalId, muster_protocol::ids::RequestId),
 ) {
     assert_ne!(journal.id(), own);
     assert!(journal.moved().is_some());
@@ -343,19 +354,22 @@ fn tables_of_the_first_version_are_taken_over() {
 }
 
 /// Takes a part of so many bytes that may be named until then.
-fn part(journal: &Journal, bytes: usize, not_after: i64) -> common::ids::RequestId {
-    let id = common::ids::RequestId::new();
+fn part(journal: &Journal, bytes: usize, not_after: i64) -> muster_protocol::ids::RequestId {
+    let id = muster_protocol::ids::RequestId::new();
     let part = Some((id, vec![1; bytes], Timestamp(not_after)));
     journal.take(&Intake { part, ..Intake::default() }, Timestamp(1)).unwrap();
     id
 }
 
 /// Takes a hunt that names a part.
-fn hunt_that_names(journal: &Journal, part: common::ids::RequestId) -> common::ids::RequestId {
-    let id = common::ids::RequestId::new();
+fn hunt_that_names(
+    journal: &Journal,
+    part: muster_protocol::ids::RequestId,
+) -> muster_protocol::ids::RequestId {
+    let id = muster_protocol::ids::RequestId::new();
     let request = sealed(id);
     let sha256 = ByteBuf::new();
-    let names = vec![common::request::ioc::PartRef { id: part, sha256 }];
+    let names = vec![muster_protocol::request::ioc::PartRef { id: part, sha256 }];
     let start = Some((id, &request, false));
     journal.take(&Intake { start, names, ..Intake::default() }, Timestamp(1)).unwrap();
     id
@@ -368,9 +382,9 @@ fn a_part_stays_while_a_hunt_names_it_and_else_until_it_is_over() {
         (part(&journal, 9, 5), part(&journal, 9, 5), part(&journal, 9, i64::MAX));
     let hunts = [hunt_that_names(&journal, named), hunt_that_names(&journal, named)];
     let here = |id| journal.part(id).unwrap().is_some();
-    journal.prune(Timestamp(5 + common::limits::CLOCK_SKEW_MS_MAX)).unwrap();
+    journal.prune(Timestamp(5 + muster_protocol::limits::CLOCK_SKEW_MS_MAX)).unwrap();
     assert!(here(unnamed), "as long as a hunt may be late");
-    journal.prune(Timestamp(6 + common::limits::CLOCK_SKEW_MS_MAX)).unwrap();
+    journal.prune(Timestamp(6 + muster_protocol::limits::CLOCK_SKEW_MS_MAX)).unwrap();
     assert!(here(named) && !here(unnamed) && here(later));
     for (hunt, is_here) in hunts.into_iter().zip([true, false]) {
         let last = final_status(&journal, hunt);
@@ -382,7 +396,7 @@ fn a_part_stays_while_a_hunt_names_it_and_else_until_it_is_over() {
 #[test]
 fn parts_have_a_bound_and_those_that_nobody_names_go_first() {
     let journal = Journal::in_memory().unwrap();
-    let bytes = usize::try_from(common::limits::LIST_PARTS_BYTES_MAX / 4).unwrap();
+    let bytes = usize::try_from(muster_protocol::limits::LIST_PARTS_BYTES_MAX / 4).unwrap();
     let parts: Vec<_> = (0..4).map(|_| part(&journal, bytes, 5)).collect();
     let here = |id| journal.part(id).unwrap().is_some();
     assert!(parts.iter().all(|id| here(*id)));
@@ -400,16 +414,16 @@ fn parts_have_a_bound_and_those_that_nobody_names_go_first() {
 fn old_ids_are_forgotten_and_only_they() {
     let journal = Journal::in_memory().unwrap();
     let id = start(&journal);
-    journal.prune(Timestamp(common::limits::SEEN_MS_MAX)).unwrap();
+    journal.prune(Timestamp(muster_protocol::limits::SEEN_MS_MAX)).unwrap();
     assert!(journal.is_seen(id).unwrap());
-    journal.prune(Timestamp(common::limits::SEEN_MS_MAX + 2)).unwrap();
+    journal.prune(Timestamp(muster_protocol::limits::SEEN_MS_MAX + 2)).unwrap();
     assert!(!journal.is_seen(id).unwrap());
 }
 
 #[test]
 fn the_last_directed_ids_are_kept_in_order() {
     let journal = Journal::in_memory().unwrap();
-    let ids: Vec<_> = (0..70).map(|_| common::ids::RequestId::new()).collect();
+    let ids: Vec<_> = (0..70).map(|_| muster_protocol::ids::RequestId::new()).collect();
     for id in &ids {
         journal.take(&Intake { directed: Some(*id), ..Intake::default() }, Timestamp(1)).unwrap();
     }

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use base64::Engine;
-use common::clock::{Nanoseconds, Timestamp};
-use common::result::Row;
+use muster_protocol::clock::{Nanoseconds, Timestamp};
+use muster_protocol::result::Row;
 use serde::Serialize;
 
 /// Writes a row as one JSON object.
@@ -30,7 +30,7 @@ pub fn jsonl(row: &Row, line: &mut Vec<u8>) -> io::Result<()> {
         line.extend_from_slice(b",\"");
         line.extend_from_slice(kind.as_str().as_bytes());
         line.extend_from_slice(b"\":\"");
-        common::hex::append(digest, line);
+        muster_protocol::hex::append(digest, line);
         line.push(b'"');
     }
     line.extend_from_slice(b"}\n");
@@ -108,8 +108,8 @@ fn put_name(line: &mut Vec<u8>, name: &str) {
 
 #[cfg(test)]
 mod tests {
-    use common::request::hunt::HashKind;
-    use common::result::{Digest, FileKind, FileStatus};
+    use muster_protocol::request::hunt::HashKind;
+    use muster_protocol::result::{Digest, FileKind, FileStatus};
     use serde_json::{Value, json};
 
     use super::*;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::limits;
+use muster_protocol::limits;
 
 use super::Policy;
 use crate::collectors::file_hash;

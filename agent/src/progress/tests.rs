@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, RequestId};
-use common::limits::RESULT_BYTES_MAX;
-use common::request::Sealed;
-use common::result::Status;
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt, RequestId};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::request::Sealed;
+use muster_protocol::result::Status;
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 use super::*;

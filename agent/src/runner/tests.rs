@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::ids::{AgentId, FleetId, RequestId};
-use common::limits::RESULT_BYTES_MAX;
-use common::profile::decode::{decode, text};
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::trust::Grant;
-use common::request::{Args, Kind, Limits, Sealed, Target};
-use common::result::{BlobChunk, Status};
-use common::wire;
+use muster_profiler::decode::{decode, text};
+use muster_protocol::ids::{AgentId, FleetId, RequestId};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::trust::Grant;
+use muster_protocol::request::{Args, Kind, Limits, Sealed, Target};
+use muster_protocol::result::{BlobChunk, Status};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use tokio_util::sync::CancellationToken;
 

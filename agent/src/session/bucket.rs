@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::request::Limits;
+use muster_protocol::request::Limits;
 
 use super::Cost;
 

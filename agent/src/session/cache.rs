@@ -4,9 +4,9 @@
 
 use std::fmt::Debug;
 
-use common::limits;
-use common::request::hunt::HashKind;
-use common::result::Digests;
+use muster_protocol::limits;
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::result::Digests;
 
 use super::FileId;
 

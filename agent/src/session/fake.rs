@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::ids::RequestId;
-use common::profile::Captured;
-use common::request::ioc::{IocList, Parted};
-use common::result::{FilesFooter, Row};
+use muster_profiler::Captured;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::result::{FilesFooter, Row};
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;

@@ -3,10 +3,10 @@
 //! Held are the first bytes of each digest, one behind the other as they were signed: 8 MB for a million. Nothing is put
 //! into another form, and a look-up is a search in them.
 
-use common::limits::{IOC_HASHES_MAX, REQUEST_BYTES_MAX};
-use common::request::ioc::{self, IocList, PART_WIDTH, Parted};
-use common::result::rows::sha256;
-use common::wire;
+use muster_protocol::limits::{IOC_HASHES_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::request::ioc::{self, IocList, PART_WIDTH, Parted};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::wire;
 
 use crate::journal::Journal;
 

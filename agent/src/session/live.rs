@@ -7,13 +7,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::ids::{AgentId, Attempt, RequestId};
-use common::limits;
-use common::process::rss_bytes;
-use common::profile::{Captured, Tag};
-use common::request::Limits;
-use common::request::ioc::{IocList, Parted};
-use common::result::{FilesFooter, Footer, ProfileFooter, Row, Status};
+use muster_profiler::{Captured, Tag};
+use muster_protocol::ids::{AgentId, Attempt, RequestId};
+use muster_protocol::limits;
+use muster_protocol::request::Limits;
+use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::result::{FilesFooter, Footer, ProfileFooter, Row, Status};
+use muster_runtime::process::rss_bytes;
 use tracing::warn;
 
 use self::chunks::row_bytes;
@@ -44,7 +44,7 @@ pub struct LiveSession {
     ran_before: Duration,
     /// The agent's memory when the run began, where it is bounded.
     rss_before: u64,
-    started: common::clock::Timestamp,
+    started: muster_protocol::clock::Timestamp,
     resume: Option<Cursor>,
     is_polite: bool,
     /// Takes the rows in the place of the outbox.
@@ -253,7 +253,7 @@ impl LiveSession {
             profile: None,
             profiles: figures.profiles,
             started: self.started,
-            ended: common::clock::Timestamp::default(),
+            ended: muster_protocol::clock::Timestamp::default(),
             cpu_user_ms: figures.cpu_user_ms,
             cpu_system_ms: figures.cpu_system_ms,
             throttled_ms: figures.throttled_ms,

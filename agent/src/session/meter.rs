@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::profile::Tag;
-use common::profile::tag;
-use common::result::Spent;
+use muster_profiler::Tag;
+use muster_profiler::tag;
+use muster_protocol::result::Spent;
 
 use super::Wait;
 use super::stop::lock;
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_a_thread_waited_for_is_told_by_cause() {
-        let agent = common::ids::AgentId::new("a-1").unwrap();
+        let agent = muster_protocol::ids::AgentId::new("a-1").unwrap();
         let (meter, tag) = (Meter::default(), Tag::new(agent, None));
         take_in_hand(b"/nobody's");
         assert!(meter.enter(&tag) && !meter.enter(&tag), "a thread is entered once");

@@ -19,10 +19,10 @@ pub mod upload;
 
 use std::time::{Duration, Instant};
 
-use common::ids::RequestId;
-use common::profile::Captured;
-use common::request::ioc::{IocList, Parted};
-use common::result::{FilesFooter, Row};
+use muster_profiler::Captured;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::result::{FilesFooter, Row};
 
 use self::cache::Cache;
 use self::upload::{Content, Read, Sent};

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use common::limits::BLOB_CHUNK_BYTES_MAX;
+use muster_protocol::limits::BLOB_CHUNK_BYTES_MAX;
 use sha2::{Digest, Sha256};
 
 use super::Stop;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use common::address::Address;
-use common::ids::AgentId;
-use common::limits::QUARANTINE_REASON_BYTES_MAX;
-use common::result::bounds::refuse_labels;
-use common::tls::{Authorities, AuthoritiesError};
+use muster_broker::tls::{Authorities, AuthoritiesError};
+use muster_protocol::address::Address;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::QUARANTINE_REASON_BYTES_MAX;
+use muster_protocol::result::bounds::refuse_labels;
 
 use super::error::ApiError;
 use super::guard::Caller;

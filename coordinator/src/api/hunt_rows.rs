@@ -10,10 +10,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use common::ids::{AgentId, Attempt};
-use common::limits::RESULTS_LOOK_MS;
-use common::request::ioc::IocList;
-use common::result::Row;
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::limits::RESULTS_LOOK_MS;
+use muster_protocol::request::ioc::IocList;
+use muster_protocol::result::Row;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 

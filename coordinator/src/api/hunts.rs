@@ -10,8 +10,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use common::clock::Timestamp;
-use common::request::Kind;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::request::Kind;
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
@@ -177,7 +177,7 @@ pub async fn file(
     Path((id, sha256)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let whole = whole(&core, id).await?;
-    let digest = common::hex::decode(&sha256).filter(|digest| whole.has_file(digest));
+    let digest = muster_protocol::hex::decode(&sha256).filter(|digest| whole.has_file(digest));
     let Some(digest) = digest else {
         return Err(ApiError::missing("file", &sha256, "muster hunt files ID"));
     };

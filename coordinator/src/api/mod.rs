@@ -26,7 +26,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
-use common::limits::HTTP_BODY_BYTES_MAX;
+use muster_protocol::limits::HTTP_BODY_BYTES_MAX;
 
 use crate::core::Core;
 use error::ApiError;

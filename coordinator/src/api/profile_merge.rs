@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use common::clock::Timestamp;
-use common::ids::{AgentId, RequestId};
-use common::limits::{PROFILE_MERGE_MAX, PROFILE_STEPS_MAX};
-use common::request::{Kind, Target};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::{PROFILE_MERGE_MAX, PROFILE_STEPS_MAX};
+use muster_protocol::request::{Kind, Target};
 use serde::Deserialize;
 
 use super::error::ApiError;

@@ -7,9 +7,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use common::ids::AgentId;
-use common::request::Kind;
-use common::request::profile::ProfileKind;
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::Kind;
+use muster_protocol::request::profile::ProfileKind;
 
 use super::error::ApiError;
 use super::hunts::{find_profiled, listed};

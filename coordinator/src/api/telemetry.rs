@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use common::clock::Timestamp;
-use common::ids::AgentId;
-use common::limits::SILENT_MS_MAX;
-use common::result::Telemetry;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::SILENT_MS_MAX;
+use muster_protocol::result::Telemetry;
 use serde::Deserialize;
 
 use super::agents::find;

@@ -1,11 +1,11 @@
-//! `muster broker apply`: makes the broker's objects be what [`common::topology`] says. Idempotent. What RabbitMQ can
+//! `muster broker apply`: makes the broker's objects be what [`muster_protocol::topology`] says. Idempotent. What RabbitMQ can
 //! change in place is changed (policies, rights, limits of users); a queue whose kind is wrong is reported, because it
 //! cannot be changed without losing what it holds.
 
 mod agents;
 pub(super) mod policies;
 
-use common::topology::{self, Argument, Queue, QueueKind};
+use muster_protocol::topology::{self, Argument, Queue, QueueKind};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

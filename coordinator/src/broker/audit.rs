@@ -1,14 +1,14 @@
 //! `muster broker audit`: tries on the live broker what an agent's credentials should not allow.
 //!
 //! The agents' users are grouped by their rights; for each group a guest with the same rights and limits tries everything
-//! and is removed again. Nothing that the fleet uses is changed, whatever is let through (see [`common::amqp::probe`]).
+//! and is removed again. Nothing that the fleet uses is changed, whatever is let through (see [`muster_broker::probe`]).
 
 mod guest;
 mod probes;
 mod rights;
 mod run;
 
-use common::amqp::LinkConfig;
+use muster_broker::LinkConfig;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
-use common::amqp::Password;
-use common::ids::AgentId;
-use common::limits::AGENT_CONNECTIONS_MAX;
-use common::{limits, topology};
+use muster_broker::Password;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits;
+use muster_protocol::limits::AGENT_CONNECTIONS_MAX;
+use muster_protocol::topology;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

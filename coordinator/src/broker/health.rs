@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::limits::{
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::{
     BROKER_ALARMS_LOOK_MS, BROKER_LOOK_WAIT_MS_MAX, BROKER_QUEUES_LOOK_MS, BROKER_SETTINGS_LOOK_MS,
     QUEUE_GROWTH_MESSAGES, SILENT_MS_MAX,
 };

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use common::amqp::{AmqpError, Password};
-use common::limits;
-use common::tls::{Distrust, NOT_TLS, Trouble};
+use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
+use muster_broker::{AmqpError, Password};
+use muster_protocol::limits;
 use serde_json::Value;
 use ureq::tls::TlsConfig;
 

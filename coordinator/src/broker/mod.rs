@@ -1,7 +1,7 @@
 //! The broker as code: what `muster broker` and enrolment do through RabbitMQ's management API.
 //!
 //! * [`management`]: the client of that API. Its calls block: from async code use `spawn_blocking`.
-//! * [`mod@apply`]: declares the exchange, policies, stream, queues and bindings of [`common::topology`], and brings what agents have up to date.
+//! * [`mod@apply`]: declares the exchange, policies, stream, queues and bindings of [`muster_protocol::topology`], and brings what agents have up to date.
 //! * [`mod@audit`]: tries what an agent's credentials should not allow.
 //! * [`mod@enrol`]: one queue and one least-privilege user per agent; takes them back.
 //! * [`queues`]: depths, consumers, bounds. [`alarms`]: what makes the broker block publishers.

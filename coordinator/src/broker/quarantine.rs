@@ -2,9 +2,9 @@
 //!
 //! The user, its password, its rights and its queue of requests stay, so that lifting the quarantine restores everything.
 
-use common::ids::AgentId;
-use common::limits::AGENT_CONNECTIONS_MAX;
-use common::topology;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::AGENT_CONNECTIONS_MAX;
+use muster_protocol::topology;
 use serde_json::json;
 
 use super::apply::{arguments, policies, queue_path};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use common::ids::AgentId;
-use common::topology::{self, Class};
+use muster_protocol::ids::AgentId;
+use muster_protocol::topology::{self, Class};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Settings of RabbitMQ that its API cannot change: looked at, and tried out where the API does not show them.
 
-use common::amqp::{AmqpError, Answer, Attempt, Link, LinkConfig, Publish};
-use common::limits::{
+use muster_broker::{AmqpError, Answer, Attempt, Link, LinkConfig, Publish};
+use muster_protocol::limits::{
     BROKER_DESCRIPTORS_MIN, BROKER_DISK_FREE_BYTES_MIN, BROKER_MESSAGE_BYTES_MAX,
 };
 use serde::Serialize;

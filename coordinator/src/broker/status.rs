@@ -1,6 +1,6 @@
 //! `muster broker status`: what the queues hold and who reads them, and whether the broker blocks publishers.
 
-use common::topology;
+use muster_protocol::topology;
 use serde::Serialize;
 
 use super::alarms;

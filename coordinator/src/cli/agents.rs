@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use common::amqp::BrokerConfig;
-use common::ids::{AgentId, RequestId};
-use common::request::Target;
-use common::request::target::Facts;
+use muster_broker::BrokerConfig;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::request::Target;
+use muster_protocol::request::target::Facts;
 use serde_json::{Value, json};
 
 use super::args::{Agents, Enrol};

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use common::address::{self, Address};
+use muster_protocol::address::{self, Address};
 
 use super::parse;
 use crate::config;

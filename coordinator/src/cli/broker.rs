@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use common::amqp::AmqpError;
+use muster_broker::AmqpError;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::amqp::BrokerConfig;
-use common::hex;
-use common::ids::AgentId;
+use muster_broker::BrokerConfig;
+use muster_protocol::hex;
+use muster_protocol::ids::AgentId;
 use serde::Serialize;
 
 use super::failure::Failure;

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
-use common::ids::AgentId;
-use common::request::Sealed;
-use common::tls::{Distrust, NOT_TLS, Trouble};
-use common::wire;
+use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::Sealed;
+use muster_protocol::wire;
 use serde_json::Value;
 
 use super::failure::{Exit, Failure};

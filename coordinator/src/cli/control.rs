@@ -1,8 +1,8 @@
 //! Controls of what was launched: the same for hunts and profiles.
 
-use common::clock::Clock;
-use common::ids::{AgentId, RequestId};
-use common::request::{Args, Control, Limits, Target};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::request::{Args, Control, Limits, Target};
 use serde_json::Value;
 
 use super::Context;

@@ -1,6 +1,6 @@
 //! `muster doctor`: what is wrong, and what to do; and the table of limits.
 
-use common::limits;
+use muster_protocol::limits;
 use serde_json::{Value, json};
 
 use super::Context;

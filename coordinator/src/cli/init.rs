@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::address::Address;
-use common::amqp::{BrokerConfig, broker_address};
-use common::clock::Clock;
-use common::tls::Authorities;
-use common::{hex, secret};
+use muster_broker::tls::Authorities;
+use muster_broker::{BrokerConfig, broker_address};
+use muster_protocol::address::Address;
+use muster_protocol::clock::Clock;
+use muster_protocol::hex;
+use muster_runtime::secret;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

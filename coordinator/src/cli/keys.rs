@@ -4,13 +4,14 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::clock::Timestamp;
-use common::hex;
-use common::ids::FleetId;
-use common::request::Kind;
-use common::request::sign::SigningKey;
-use common::request::trust::{Certificate, Grant};
-use common::{limits, wire};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::hex;
+use muster_protocol::ids::FleetId;
+use muster_protocol::limits;
+use muster_protocol::request::Kind;
+use muster_protocol::request::sign::SigningKey;
+use muster_protocol::request::trust::{Certificate, Grant};
+use muster_protocol::wire;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use common::clock::Timestamp;
-use common::limits;
-use common::request::profile::ProfileKind;
-use common::request::select::MODE_BITS;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits;
+use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::request::select::MODE_BITS;
 
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
 pub fn size(text: &str) -> Result<u64, String> {

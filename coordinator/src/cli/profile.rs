@@ -8,9 +8,9 @@ mod series;
 mod source;
 mod views;
 
-use common::ids::AgentId;
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::request::{Args, Limits, Target};
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::request::{Args, Limits, Target};
 use serde_json::Value;
 
 use super::args::profile::{Blob, Profile, Take};

@@ -1,7 +1,7 @@
 //! `muster serve`: runs the coordinator until a signal.
 
-use common::lock::LockError;
-use common::trace;
+use muster_runtime::lock::LockError;
+use muster_runtime::trace;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 
 pub(super) fn run(context: &Context, flags: &Serve) -> Result<Exit, Failure> {
     let format = if flags.log_json { trace::Format::Json } else { trace::Format::Text };
-    trace::start(&context.environment.log, format);
+    trace::start(&context.environment.log, format, muster_broker::LOG_TARGET);
     let config = configuration(&context.settings.config(flags.config.as_deref()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

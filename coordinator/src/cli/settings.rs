@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use common::address::{self, Address};
-use common::secret;
+use muster_protocol::address::{self, Address};
+use muster_runtime::secret;
 use serde::Deserialize;
 
 use super::args::{Environment, Global};

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use common::clock::{Clock, Timestamp};
-use common::request::sign::{Draft, Refusal, Trust};
-use common::request::{Args, Limits, Sealed, Target};
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::request::sign::{Draft, Refusal, Trust};
+use muster_protocol::request::{Args, Limits, Sealed, Target};
 
 use super::failure::{Exit, Failure};
 use super::keys::Operator;
 use crate::output::escape;
 
 /// How long a control may still reach its agents: as long as any request can live.
-pub(super) const CONTROL_VALID_MS: i64 = common::limits::VALIDITY_MS_MAX;
+pub(super) const CONTROL_VALID_MS: i64 = muster_protocol::limits::VALIDITY_MS_MAX;
 
 /// What is asked of whom.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
 //! `muster trust`: takes keys back, signed by the fleet root itself.
 
-use common::clock::Clock;
-use common::ids::KeyId;
-use common::limits;
-use common::request::sign::Draft;
-use common::request::trust::Revoke;
-use common::request::{Args, Limits, Target};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::KeyId;
+use muster_protocol::limits;
+use muster_protocol::request::sign::Draft;
+use muster_protocol::request::trust::Revoke;
+use muster_protocol::request::{Args, Limits, Target};
 
 use super::Context;
 use super::args::Trust;

@@ -1,7 +1,7 @@
 //! `muster who-has`: which agents hold a file with one of these digests.
 
-use common::hex;
-use common::request::hunt::HashKind;
+use muster_protocol::hex;
+use muster_protocol::request::hunt::HashKind;
 use serde_json::Value;
 
 use super::Context;

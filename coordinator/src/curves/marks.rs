@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, RequestId};
-use common::limits::{TELEMETRY_LATE_MS_MAX, TELEMETRY_MARKS_MAX};
-use common::request::Kind;
-use common::result::{State, Status, Telemetry};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt, RequestId};
+use muster_protocol::limits::{TELEMETRY_LATE_MS_MAX, TELEMETRY_MARKS_MAX};
+use muster_protocol::request::Kind;
+use muster_protocol::result::{State, Status, Telemetry};
 
 use crate::api::types::MarkView;
 use crate::store::{Reader, StoreError};

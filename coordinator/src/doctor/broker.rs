@@ -1,8 +1,8 @@
 //! The checks of the broker: the link, alarms, queues near their bounds, queues that are missing.
 
-use common::clock::Timestamp;
-use common::limits::QUEUE_FULL_PERCENT;
-use common::topology::policy_of;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::QUEUE_FULL_PERCENT;
+use muster_protocol::topology::policy_of;
 
 use super::{ill, listed, well};
 use crate::api::types::{BrokerHealth, Check, Verdict};

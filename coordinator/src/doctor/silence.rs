@@ -1,7 +1,7 @@
 //! Agents that are not heard of, each with the cause where the coordinator knows it.
 
-use common::clock::Timestamp;
-use common::limits::NEVER_HEARD_MS_MAX;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::NEVER_HEARD_MS_MAX;
 
 use super::{Check, Seen, ill, listed, well};
 use crate::api::types::{AgentState, Verdict};

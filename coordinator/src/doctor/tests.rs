@@ -1,9 +1,11 @@
 use std::path::Path;
 
-use common::ids::{AgentId, JournalId, RequestId};
-use common::limits::{CLOCK_SKEW_MS_MAX, CLONE_SHOWN_MS_MAX, NEVER_HEARD_MS_MAX, SILENT_MS_MAX};
-use common::request::Sealed;
-use common::result::Telemetry;
+use muster_protocol::ids::{AgentId, JournalId, RequestId};
+use muster_protocol::limits::{
+    CLOCK_SKEW_MS_MAX, CLONE_SHOWN_MS_MAX, NEVER_HEARD_MS_MAX, SILENT_MS_MAX,
+};
+use muster_protocol::request::Sealed;
+use muster_protocol::result::Telemetry;
 
 use super::*;
 use crate::api::types::BrokerHealth;
@@ -94,7 +96,7 @@ fn after(folder: &Path, writes: Vec<Write>) -> (Reader, Timestamp) {
 }
 
 fn now() -> Timestamp {
-    common::clock::Clock::system().now()
+    muster_protocol::clock::Clock::system().now()
 }
 
 fn check(doctor: &Doctor, name: &str) -> (Verdict, String) {

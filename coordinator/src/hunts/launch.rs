@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::amqp::PublishError;
-use common::ids::{AgentId, RequestId};
-use common::limits::REQUEST_BYTES_MAX;
-use common::request::sign::{Opened, Refusal};
-use common::request::{Args, Control, Kind, Sealed, Target};
-use common::wire;
+use muster_broker::PublishError;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::REQUEST_BYTES_MAX;
+use muster_protocol::request::sign::{Opened, Refusal};
+use muster_protocol::request::{Args, Control, Kind, Sealed, Target};
+use muster_protocol::wire;
 use tokio::sync::oneshot;
 
 use super::publish::{Turn, publish};

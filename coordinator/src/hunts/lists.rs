@@ -14,13 +14,13 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use common::ids::AgentId;
-use common::limits::{HTTP_BODY_BYTES_MAX, REQUEST_BYTES_MAX};
-use common::request::hunt::HuntStart;
-use common::request::ioc::{self, IocList, PartRef, Parted};
-use common::request::{Body, Kind, sign};
-use common::result::rows::sha256;
-use common::wire;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{HTTP_BODY_BYTES_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::ioc::{self, IocList, PartRef, Parted};
+use muster_protocol::request::{Body, Kind, sign};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::wire;
 
 use super::launch::DIRECTED;
 use crate::api::error::ApiError;
@@ -42,7 +42,7 @@ pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ApiError> {
     put.map_err(|source| StoreError::File { path, source })?;
     drop(held);
     let hashes = u64::try_from(piece.count()).unwrap_or(u64::MAX);
-    Ok(ListPiece { sha256: common::hex::encode(&digest), hashes })
+    Ok(ListPiece { sha256: muster_protocol::hex::encode(&digest), hashes })
 }
 
 /// Reads the whole digests of a list.
@@ -102,7 +102,7 @@ pub fn check(
             is_here.and_then(|here| if here { refresh(&path) } else { Ok(()) }.map(|()| here));
         drop(held);
         if !is_here.map_err(|source| StoreError::File { path, source })? {
-            let digest = common::hex::encode(digest);
+            let digest = muster_protocol::hex::encode(digest);
             return Err(refused(format!("the piece {digest} of its whole digests is not here")));
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::RequestId;
-use common::request::Target;
-use common::request::target::Facts;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::Target;
+use muster_protocol::request::target::Facts;
 
 use crate::api::error::ApiError;
 use crate::roster;

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::amqp::{Message, PublishError, Publisher};
-use common::ids::RequestId;
-use common::topology::{REQUESTS, directed_queue};
+use muster_broker::{Message, PublishError, Publisher};
+use muster_protocol::ids::RequestId;
+use muster_protocol::topology::{REQUESTS, directed_queue};
 
 use super::launch::{DIRECTED, OWN};
 use super::lists;

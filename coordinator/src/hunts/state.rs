@@ -11,9 +11,9 @@ pub mod run;
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt};
-use common::result::Status;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::result::Status;
 
 pub use part::{Part, Phase};
 pub use run::{Fault, Heard, Run, replaces};

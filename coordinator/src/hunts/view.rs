@@ -12,11 +12,11 @@ pub use files::sha256_of;
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt};
-use common::limits::FINISHING_MS_MAX;
-use common::request::{Body, sign};
-use common::result::{CollectionSample, FILE_BLOB, Footer};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::limits::FINISHING_MS_MAX;
+use muster_protocol::request::{Body, sign};
+use muster_protocol::result::{CollectionSample, FILE_BLOB, Footer};
 use serde::de::DeserializeOwned;
 
 use super::launch::route;
@@ -143,7 +143,10 @@ impl Whole {
     }
 
     fn args<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
-        Ok(common::wire::decode(&self.body.args, common::limits::REQUEST_BYTES_MAX)?)
+        Ok(muster_protocol::wire::decode(
+            &self.body.args,
+            muster_protocol::limits::REQUEST_BYTES_MAX,
+        )?)
     }
 
     fn route(&self) -> Route {

@@ -3,7 +3,7 @@
 //! One piece at a time is in memory. The pieces do not overlap and fill the blob: the store saw to that
 //! ([`crate::store::pieces`]).
 
-use common::result::BlobChunk;
+use muster_protocol::result::BlobChunk;
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
@@ -84,9 +84,9 @@ fn join(
 mod tests {
     use std::fs;
 
-    use common::ids::{AgentId, Attempt, JournalId, RequestId};
-    use common::result::rows;
-    use common::wire;
+    use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+    use muster_protocol::result::rows;
+    use muster_protocol::wire;
     use serde_bytes::ByteBuf;
 
     use super::*;

@@ -1,13 +1,13 @@
 //! What a result must be before it is stored: everything from an endpoint is untrusted.
 
-use common::ids::{AgentId, Attempt, RequestId};
-use common::limits;
-use common::request::hunt::HuntStart;
-use common::request::{Kind, sign};
-use common::result::bounds::cut_text;
-use common::result::{BlobChunk, Bounded, FILE_BLOB, RowChunk, Status, Telemetry, rows};
-use common::topology::{Class, RoutingKey};
-use common::wire;
+use muster_protocol::ids::{AgentId, Attempt, RequestId};
+use muster_protocol::limits;
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::{Kind, sign};
+use muster_protocol::result::bounds::cut_text;
+use muster_protocol::result::{BlobChunk, Bounded, FILE_BLOB, RowChunk, Status, Telemetry, rows};
+use muster_protocol::topology::{Class, RoutingKey};
+use muster_protocol::wire;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

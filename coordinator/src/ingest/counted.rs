@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use common::result::State;
-use common::topology::Class;
+use muster_protocol::result::State;
+use muster_protocol::topology::Class;
 
 use crate::store::{Landed, Write};
 

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use common::amqp::{Delivery, Message, Publisher};
-use common::ids::AgentId;
-use common::limits::{
+use muster_broker::{Delivery, Message, Publisher};
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{
     DEAD_BATCH_AGE_MS_MAX, DEAD_BATCH_BYTES_MAX, DEAD_BATCH_MESSAGES_MAX, DEAD_KEPT_BYTES_MAX,
     DEAD_KEPT_MESSAGES_MAX,
 };
-use common::topology::{Class, DEAD};
+use muster_protocol::topology::{Class, DEAD};
 use tokio::time::Instant;
 use tracing::debug;
 

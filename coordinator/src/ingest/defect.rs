@@ -1,6 +1,6 @@
 //! Deliveries that the filter replaced: what a dead letter keeps of them.
 
-use common::amqp::Delivery;
+use muster_broker::Delivery;
 
 use super::dead_letters::sender;
 

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Delivery, Message, Publisher, Session, Start};
-use common::ids::AgentId;
-use common::limits::{
+use muster_broker::{AmqpError, Delivery, Message, Publisher, Session, Start};
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{
     HELD_BATCH_AGE_MS_MAX, HELD_BATCH_BYTES_MAX, HELD_BATCH_MESSAGES_MAX, HELD_MS_MIN,
     HELD_PREFETCH, HELD_RETRY_MS, HELD_TAKEN_BACK_PER_S_MAX, HELD_TURN_MS_MAX, SHARE_BYTES_PER_S,
 };
-use common::topology::{RESULTS, held_queue};
+use muster_protocol::topology::{RESULTS, held_queue};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};

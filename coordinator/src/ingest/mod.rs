@@ -20,12 +20,12 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::amqp::{
+use muster_broker::{
     AmqpError, Consumer, Delivery, PublishError, Publisher, Session, Settle, Start,
 };
-use common::ids::AgentId;
-use common::limits::TARGET_LOOK_MS;
-use common::topology::Class;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::TARGET_LOOK_MS;
+use muster_protocol::topology::Class;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
@@ -46,7 +46,7 @@ pub enum IngestError {
     Amqp(#[from] AmqpError),
     /// A result could not be published where it was to be moved.
     #[error("a result cannot be moved: {0}")]
-    Dead(#[from] common::amqp::PublishError),
+    Dead(#[from] muster_broker::PublishError),
     /// The broker's management API.
     #[error("{0}")]
     Broker(String),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use common::ids::AgentId;
-use common::limits::{QUARANTINE_DEAD_LETTERS_PER_MINUTE, QUARANTINE_RETRY_MS};
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{QUARANTINE_DEAD_LETTERS_PER_MINUTE, QUARANTINE_RETRY_MS};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use common::ids::AgentId;
-use common::limits::{
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{
     SHARE_BURST_BYTES, SHARE_BURST_MESSAGES, SHARE_BYTES_PER_S, SHARE_MESSAGES_PER_S,
 };
 use tokio::time::Instant;

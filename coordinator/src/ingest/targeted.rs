@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::amqp::Delivery;
-use common::ids::{AgentId, RequestId};
-use common::limits::{
+use muster_broker::Delivery;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::{
     CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX, TARGET_VERDICTS_MAX, TARGET_WAIT_MS_MAX,
     TARGET_WAITING_MAX, TARGET_WAITING_PER_AGENT_MAX,
 };
-use common::request::{Body, Control, Kind, sign};
-use common::wire;
+use muster_protocol::request::{Body, Control, Kind, sign};
+use muster_protocol::wire;
 use tokio::time::Instant;
 
 use crate::store::{Reader, StoreError};

@@ -1,4 +1,4 @@
-use common::ids::AgentId;
+use muster_protocol::ids::AgentId;
 use proptest::prelude::*;
 
 use super::*;
@@ -110,7 +110,7 @@ fn what_one_agent_may_send_is_bounded() {
     assert!(
         instances.records.len() <= INSTANCES_MAX && instances.faults.len() <= IDENTITY_FAULTS_MAX
     );
-    let bytes = common::wire::encode(&instances).unwrap().len();
+    let bytes = muster_protocol::wire::encode(&instances).unwrap().len();
     assert!(bytes < 80_000, "{bytes}");
 }
 

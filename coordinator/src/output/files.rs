@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::stdout::Stdout;
+use muster_runtime::stdout::Stdout;
 use serde_json::Value;
 
 use super::{Format, Out, csv, escape, units};

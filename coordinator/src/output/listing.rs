@@ -116,7 +116,7 @@ fn time(value: &Value) -> String {
     match value {
         Value::Number(ms) => {
             let ms = ms.as_i64().unwrap_or_default();
-            if ms == 0 { "-".to_owned() } else { common::clock::Timestamp(ms).to_string() }
+            if ms == 0 { "-".to_owned() } else { muster_protocol::clock::Timestamp(ms).to_string() }
         }
         other => plain(other),
     }

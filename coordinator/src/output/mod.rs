@@ -13,13 +13,13 @@ pub mod units;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use common::stdout::Stdout;
+use muster_runtime::stdout::Stdout;
 use serde_json::Value;
 
 use crate::cli::failure::{Exit, Failure};
 
-pub use common::escape;
 pub use listing::{Column, Show};
+pub use muster_runtime::escape;
 
 /// The shape of what goes to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

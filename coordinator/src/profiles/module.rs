@@ -59,7 +59,7 @@ impl Frame {
             words.iter().any(|word| name.starts_with(word))
         };
         let is_allocator = begins(&["__rustc", "__rust_", "__rg_"])
-            || self.file.ends_with("common/src/profile/heap/sys.rs");
+            || self.file.ends_with("common/profiler/src/heap/sys.rs");
         let is_named_so = self.file.is_empty() && begins(&["core::", "alloc::", "std::"]);
         let is_there =
             self.file.starts_with("/rustc/") || self.file.contains("/rustlib/src/rust/library/");

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use common::limits::{PROFILE_NAMED_BYTES_MAX, PROFILE_STEPS_MAX};
-use common::profile::decode::{self, DecodeError, text, within};
-use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, SYSCALL_LABEL, THREAD_LABEL};
-use common::profile::protos;
+use muster_profiler::decode::{self, DecodeError, text, within};
+use muster_profiler::encode::{AGENT_LABEL, COLLECTION_LABEL, SYSCALL_LABEL, THREAD_LABEL};
+use muster_profiler::protos;
+use muster_protocol::limits::{PROFILE_NAMED_BYTES_MAX, PROFILE_STEPS_MAX};
 
 use super::module::{Frame, Mapping, Module, printable};
 use super::profile::{Labels, Location, Profile, Sample, ValueType};

@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use common::clock::Timestamp;
-use common::limits::{SYMBOLS_BYTES_MAX, SYMBOLS_FILE_BYTES_MAX};
-use common::profile::maps;
+use muster_profiler::maps;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::{SYMBOLS_BYTES_MAX, SYMBOLS_FILE_BYTES_MAX};
 use uuid::Uuid;
 
 /// The agent's program, looked for beside this one.

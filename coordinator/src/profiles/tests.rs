@@ -13,9 +13,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::profile::{Sampler, Scope, encode};
-use common::request::profile::ProfileKind;
+use muster_profiler::{Sampler, Scope, encode};
+use muster_protocol::clock::Clock;
+use muster_protocol::request::profile::ProfileKind;
 
 use super::profile::Profile;
 use super::symbols::{Symbols, SymbolsError};
@@ -23,7 +23,7 @@ use super::views::flame::Titles;
 use super::views::top::{By, Key, Row, Rows};
 
 #[global_allocator]
-static ALLOCATOR: common::profile::Allocator = common::profile::Allocator;
+static ALLOCATOR: muster_profiler::Allocator = muster_profiler::Allocator;
 
 /// Spends one second of this thread's CPU time, all of it here.
 #[inline(never)]
@@ -144,7 +144,7 @@ fn the_export_is_whole_and_keeps_the_sums() {
 #[test]
 fn what_is_not_known_is_named_by_module_and_offset() {
     let message = |build_id: &str| {
-        use common::profile::protos::{Label, Location, Mapping, Profile, Sample, ValueType};
+        use muster_profiler::protos::{Label, Location, Mapping, Profile, Sample, ValueType};
         let table = ["", "samples", "count", "cpu", "nanoseconds", "/opt/x;y\n/lib z.so", build_id];
         let mapping = Mapping {
             id: 7,

@@ -3,9 +3,9 @@
 //! One row per attempt and one per agent and day, kept in the transaction of the chunk: a chunk is held against its bounds
 //! without a scan.
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, RequestId};
-use common::limits::{
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt, RequestId};
+use muster_protocol::limits::{
     AGENT_BYTES_PER_DAY_MAX, ATTEMPTS_MAX, CHUNK_BYTES_EXTRA, COLLECTION_BYTES_MAX, USAGE_DAYS_MAX,
 };
 use rusqlite::{Connection, OptionalExtension, params};

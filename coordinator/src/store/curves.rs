@@ -3,12 +3,12 @@
 //! Samples are inserted as they come. One transaction from time to time makes minutes of what nothing can join any
 //! more, hours of minutes, and forgets what is too old; it starts from what is there, so that it may be repeated.
 
-use common::clock::Timestamp;
-use common::ids::AgentId;
-use common::limits::{
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{
     TELEMETRY_HOURS_MS_MAX, TELEMETRY_MINUTES_MS_MAX, TELEMETRY_RAW_MS_MAX, TELEMETRY_SPACING_MS,
 };
-use common::result::Telemetry;
+use muster_protocol::result::Telemetry;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::StoreError;

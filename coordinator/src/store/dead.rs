@@ -2,8 +2,8 @@
 //!
 //! The table is bounded: reasons are a closed list, and the broker lets an agent publish under its own id only.
 
-use common::clock::Timestamp;
-use common::ids::AgentId;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
 use rusqlite::{Connection, params};
 
 use super::StoreError;

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::AgentId;
-use common::limits::{FACTS_BYTES_MAX, FACTS_PER_AGENT_MAX};
-use common::request::target::Facts;
-use common::result::Telemetry;
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{FACTS_BYTES_MAX, FACTS_PER_AGENT_MAX};
+use muster_protocol::request::target::Facts;
+use muster_protocol::result::Telemetry;
+use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -130,7 +130,7 @@ pub(super) fn learn(
 
 #[cfg(test)]
 mod tests {
-    use common::ids::JournalId;
+    use muster_protocol::ids::JournalId;
 
     use super::*;
     use crate::store::{Audit, NewAgent, Place, Write, Writer};

@@ -1,8 +1,8 @@
 //! The last instances of each agent, and what was wrong with them: one bounded row per agent.
 
-use common::clock::Timestamp;
-use common::result::Telemetry;
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::result::Telemetry;
+use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, params};
 use tracing::error;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use common::clock::Timestamp;
-use common::ids::KeyId;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::KeyId;
 use rusqlite::{Connection, params};
 
 use super::StoreError;

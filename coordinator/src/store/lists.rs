@@ -3,13 +3,13 @@
 //! A part's bytes are kept until nobody can need them any more: agents take it no longer, or the broker has confirmed it
 //! and every hunt that names it is over. The record stays, so that the same part a second time is known.
 
-use common::clock::Timestamp;
-use common::ids::RequestId;
-use common::limits::{CLOCK_SKEW_MS_MAX, LIST_TIDY_PARTS_MAX, REQUEST_BYTES_MAX};
-use common::request::hunt::HuntStart;
-use common::request::ioc::Parted;
-use common::request::{Kind, Sealed, sign};
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, LIST_TIDY_PARTS_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::ioc::Parted;
+use muster_protocol::request::{Kind, Sealed, sign};
+use muster_protocol::wire;
 use rusqlite::{Connection, Row, params};
 
 use super::read::{Reader, broken, request_id};

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::lock::LockError;
+use muster_runtime::lock::LockError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -85,8 +85,8 @@ pub enum StoreError {
     Ended,
 }
 
-impl From<common::wire::WireError> for StoreError {
-    fn from(error: common::wire::WireError) -> Self {
+impl From<muster_protocol::wire::WireError> for StoreError {
+    fn from(error: muster_protocol::wire::WireError) -> Self {
         Self::Broken(error.to_string())
     }
 }
@@ -146,12 +146,12 @@ impl Place {
 
     /// Returns the file of a blob.
     pub fn blob(&self, sha256: &[u8]) -> PathBuf {
-        self.folder.join("blobs").join(common::hex::encode(sha256))
+        self.folder.join("blobs").join(muster_protocol::hex::encode(sha256))
     }
 
     /// Returns the file of a piece of a list of hashes.
     pub fn list(&self, sha256: &[u8]) -> PathBuf {
-        self.lists().join(common::hex::encode(sha256))
+        self.lists().join(muster_protocol::hex::encode(sha256))
     }
 
     /// Returns the folder of the pieces of lists.

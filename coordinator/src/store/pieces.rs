@@ -3,7 +3,7 @@
 //! Kept in the transaction of the piece, so that a piece costs the same whatever is there already. The first piece says
 //! what the blob is; one that says something else, or lies over another, is a conflict of its run.
 
-use common::result::BlobChunk;
+use muster_protocol::result::BlobChunk;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{Reader, agent_id, attempt, decode, request_id};

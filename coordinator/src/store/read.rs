@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::limits::RESULT_BYTES_MAX;
-use common::result::Bounded;
-use common::wire;
+use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::result::Bounded;
+use muster_protocol::wire;
 use rusqlite::{Connection, Row};
 
 use super::StoreError;

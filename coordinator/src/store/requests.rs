@@ -1,10 +1,10 @@
 //! Requests as they were signed, whom they mean, and how far they have got to the broker.
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, KeyId, RequestId};
-use common::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
-use common::request::{Kind, Sealed};
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, KeyId, RequestId};
+use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::request::{Kind, Sealed};
+use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::ledger::{insert_audit, insert_revoked_keys};

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, RequestId};
-use common::limits::CONFLICTS_MAX;
-use common::result::{Row as FileRow, RowChunk, Status, rows};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt, RequestId};
+use muster_protocol::limits::CONFLICTS_MAX;
+use muster_protocol::result::{Row as FileRow, RowChunk, Status, rows};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::attempts::{self, Entry, Run};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, RequestId};
-use common::limits::{JOURNALS_HEARD_MAX, TELEMETRY_WAITING_MAX};
-use common::result::Telemetry;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::{JOURNALS_HEARD_MAX, TELEMETRY_WAITING_MAX};
+use muster_protocol::result::Telemetry;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

@@ -1,6 +1,6 @@
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::request::Sealed;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+use muster_protocol::request::Sealed;
 
 use super::*;
 
@@ -99,11 +99,11 @@ fn tables_of_version_4_are_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::prepare(folder.path()).unwrap();
     let journal = |n: u8| JournalId::from_bytes([n; 16]);
-    let said = |at: Timestamp| common::result::Status {
+    let said = |at: Timestamp| muster_protocol::result::Status {
         agent: AgentId::new("a-1").unwrap(),
         request: RequestId::from_bytes([1; 16]),
         attempt: chunk(0, 7).attempt,
-        state: common::result::State::Finished,
+        state: muster_protocol::result::State::Finished,
         at,
         code: String::new(),
         reason: String::new(),
@@ -136,7 +136,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
     }
     drop(connection);
     let place = Place::prepare(folder.path()).unwrap();
-    let now = common::clock::Clock::system().now();
+    let now = muster_protocol::clock::Clock::system().now();
     let reader = place.reader().unwrap();
     let collections = reader.collections(&RequestId::from_bytes([1; 16])).unwrap();
     let run = collections.parts.values().next().unwrap().runs.values().next().unwrap();
@@ -256,7 +256,7 @@ fn a_request_is_owed_until_it_expires_and_to_nobody_who_was_revoked() {
     write(Write::Revoked(agents[1].clone(), Audit::default()));
     let reader = place.reader().unwrap();
     assert_eq!(reader.unsent(&RequestId::from_bytes([1; 16])).unwrap(), [agents[2].clone()]);
-    let last = end.plus_ms(common::limits::CLOCK_SKEW_MS_MAX);
+    let last = end.plus_ms(muster_protocol::limits::CLOCK_SKEW_MS_MAX);
     assert_eq!(reader.unpublished(last).unwrap().len(), 1);
     assert_eq!(reader.unpublished(last.plus_ms(1)).unwrap().len(), 0);
 }
@@ -327,7 +327,10 @@ fn a_sample_that_knows_nothing_of_a_request_it_covers_has_passed_it_by() {
         serde_json::json!({"collections": vec![one; count]})
     };
     let other = RequestId::from_bytes([8; 16]);
-    assert_eq!(sample(waiting(common::limits::TELEMETRY_WAITING_MAX, other)), (true, false));
+    assert_eq!(
+        sample(waiting(muster_protocol::limits::TELEMETRY_WAITING_MAX, other)),
+        (true, false)
+    );
     assert_eq!(sample(waiting(1, id)), (true, false));
     assert_eq!(sample(waiting(1, other)), (true, true));
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::limits::UNREADABLE_NAMED_MAX;
+use muster_protocol::limits::UNREADABLE_NAMED_MAX;
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, Params, Row};
 
@@ -255,7 +255,7 @@ impl Reader {
     /// The same of what is made of one request: its record reads well, what was signed does not.
     pub fn readable_request<T>(
         &self,
-        id: &common::ids::RequestId,
+        id: &muster_protocol::ids::RequestId,
         read: Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         self.readable_of(Table::Request, "", &[&[1], id.as_bytes().as_slice()].concat(), read)

@@ -9,10 +9,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::clock::{Clock, Timestamp};
-use common::ids::{AgentId, RequestId};
-use common::limits::{STORE_GROUP_CHUNKS_MAX, STORE_TRIES_MAX};
-use common::result::{Status, Telemetry};
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::{STORE_GROUP_CHUNKS_MAX, STORE_TRIES_MAX};
+use muster_protocol::result::{Status, Telemetry};
 use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};

@@ -1,7 +1,9 @@
-use common::clock::Timestamp;
-use common::ids::{Attempt, JournalId, RequestId};
-use common::request::Sealed;
-use common::result::{Digest, Digests, FileKind, FileStatus, Row, RowChunk, State, Status, rows};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{Attempt, JournalId, RequestId};
+use muster_protocol::request::Sealed;
+use muster_protocol::result::{
+    Digest, Digests, FileKind, FileStatus, Row, RowChunk, State, Status, rows,
+};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -43,7 +45,7 @@ fn chunk(agent: &str, journal: u8, seq: u64, files: &[Row]) -> Write {
         rows: message.rows,
         blob: None,
         sha256: sha256.into_vec(),
-        body: common::wire::encode(&message).unwrap(),
+        body: muster_protocol::wire::encode(&message).unwrap(),
     })
 }
 

@@ -14,10 +14,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::clock::Clock;
-use common::request::sign::Trust;
-use common::request::{Args, Sealed};
-use common::{hex, limits, wire};
+use muster_protocol::clock::Clock;
+use muster_protocol::hex;
+use muster_protocol::limits;
+use muster_protocol::request::sign::Trust;
+use muster_protocol::request::{Args, Sealed};
+use muster_protocol::wire;
 
 fn muster(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use common::clock::{Clock, Timestamp};
-use common::ids::{FleetId, RequestId};
-use common::limits::REQUEST_BYTES_MAX;
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use common::request::sign::{Draft, SigningKey, signed_bytes};
-use common::request::trust::{Certificate, Grant};
-use common::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
 use ed25519_dalek::Signer;
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::ids::{FleetId, RequestId};
+use muster_protocol::limits::REQUEST_BYTES_MAX;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::sign::{Draft, SigningKey, signed_bytes};
+use muster_protocol::request::trust::{Certificate, Grant};
+use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
 use serde_bytes::ByteBuf;
 use tests::fleet::Fleet;
 

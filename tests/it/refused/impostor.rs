@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use common::amqp::{Link, Message, PublishError};
-use common::clock::Clock;
-use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::result::{State, Status};
-use common::topology::{Class, RESULTS, RoutingKey};
-use common::wire;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
+use muster_broker::{Link, Message, PublishError};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+use muster_protocol::result::{State, Status};
+use muster_protocol::topology::{Class, RESULTS, RoutingKey};
+use muster_protocol::wire;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use agent::collectors::file_hash;
 use agent::session::fake::FakeSession;
-use common::request::hunt::{FileHash, HashKind};
+use muster_protocol::request::hunt::{FileHash, HashKind};
 use serde_bytes::ByteBuf;
 
 fn main() -> anyhow::Result<()> {

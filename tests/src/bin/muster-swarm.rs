@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use muster_runtime::trace;
 use tests::swarm::{report, run};
 
 /// Runs many real agents in one process, hunts with them, and checks that every row is stored once.
@@ -21,7 +22,7 @@ struct Typed {
 
 fn main() -> ExitCode {
     let typed = Typed::parse();
-    common::trace::start("warn", common::trace::Format::Text);
+    trace::start("warn", trace::Format::Text, muster_broker::LOG_TARGET);
     let outcome = run::run(&typed.plan);
     println!("{}", report::markdown(&typed.plan, &outcome));
     if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(2) }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use common::hex;
+use muster_protocol::hex;
 use sha2::{Digest, Sha256};
 
 use crate::oracle::Manifest;

@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::limits;
+use muster_protocol::limits;
 use rustix::fs::{self, CWD, Statx};
 use rustix::io::{Errno, retry_on_intr};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::result::{FileKind, FileStatus, Row};
+use muster_protocol::result::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 
 use super::named::Named;

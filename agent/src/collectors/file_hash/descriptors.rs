@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::limits::{DESCRIPTORS_SCARCE, DESCRIPTORS_WAIT_MS_MAX};
+use muster_protocol::limits::{DESCRIPTORS_SCARCE, DESCRIPTORS_WAIT_MS_MAX};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;

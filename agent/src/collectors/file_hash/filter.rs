@@ -1,15 +1,15 @@
 //! Which entries the operator wants: patterns over bytes, never over lossy text.
 //!
-//! What a pattern means is [`common::request::pattern`]'s to say; the sets are made here.
+//! What a pattern means is [`muster_protocol::request::pattern`]'s to say; the sets are made here.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use common::request::hunt::FileHash;
-use common::request::pattern::{self, Over, Pattern};
 use globset::{GlobSet, GlobSetBuilder};
+use muster_protocol::request::hunt::FileHash;
+use muster_protocol::request::pattern::{self, Over, Pattern};
 
 use crate::collectors::CollectError;
 

@@ -1,12 +1,12 @@
 //! The folders between a root and where the walk is.
 //!
 //! Only the innermost [`OPEN_FRAMES`] (and the root) keep a descriptor, so that the depth of a tree is bounded
-//! by [`common::limits::TREE_PATH_BYTES_MAX`] alone; on the way back a folder is opened again from above, and its
+//! by [`muster_protocol::limits::TREE_PATH_BYTES_MAX`] alone; on the way back a folder is opened again from above, and its
 //! identity checked.
 
 use std::sync::Arc;
 
-use common::result::FileKind;
+use muster_protocol::result::FileKind;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::limits;
-use common::request::hunt::HashKind;
-use common::result::{Digest, Digests, FileStatus, Row};
+use muster_protocol::limits;
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::result::{Digest, Digests, FileStatus, Row};
 
 use super::batch::Found;
 use super::examine::Open;

@@ -55,8 +55,8 @@ mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::request::hunt::FileHash;
-use common::result::FilesFooter;
+use muster_protocol::request::hunt::FileHash;
+use muster_protocol::result::FilesFooter;
 
 pub use self::access::{Folders, lexical};
 use self::descriptors::Descriptors;

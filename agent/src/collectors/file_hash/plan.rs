@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::request::hunt::{FileHash, HashKind};
-use common::request::ioc::{self, IocList};
-use common::result::{FileStatus, Row};
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::request::ioc::{self, IocList};
+use muster_protocol::result::{FileStatus, Row};
 
 use super::access::{Access, Folders};
 use super::batch::Verdict;

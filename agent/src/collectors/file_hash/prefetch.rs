@@ -77,7 +77,7 @@ impl Prefetch {
 mod tests {
     use std::fs::File;
 
-    use common::result::{FileKind, Row};
+    use muster_protocol::result::{FileKind, Row};
     use rustix::io::Errno;
 
     use super::*;

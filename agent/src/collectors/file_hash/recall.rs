@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
-use common::limits;
-use common::result::{Digests, FileStatus, Row};
+use muster_protocol::limits;
+use muster_protocol::result::{Digests, FileStatus, Row};
 use rustix::fs::{Statx, fstatfs};
 
 use super::examine::Open;

@@ -4,10 +4,10 @@
 
 use std::io::Read;
 
-use common::limits;
-use common::request::hunt::FileHash;
-use common::request::select::{ModeBits, Window};
-use common::result::FileKind;
+use muster_protocol::limits;
+use muster_protocol::request::hunt::FileHash;
+use muster_protocol::request::select::{ModeBits, Window};
+use muster_protocol::result::FileKind;
 use rustix::fs::Statx;
 
 use super::{meta, tally};

@@ -3,7 +3,7 @@
 use std::io::IoSliceMut;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use common::result::{Digests, FileStatus, Row};
+use muster_protocol::result::{Digests, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use common::request::hunt::{FileHash, HashKind};
-use common::result::{Digest, Digests, FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::result::{Digest, Digests, FileKind, FileStatus, FilesFooter, Row};
 use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -83,7 +83,7 @@ fn a_file_has_all_digests_and_what_the_kernel_says_of_it() {
     let all = FileHash { hashes: HashKind::ALL.to_vec(), ..spec(folder.path()) };
     let (rows, footer) = run(&all);
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
-    let hex = common::hex::encode;
+    let hex = muster_protocol::hex::encode;
     let digests: Vec<_> = row.digests.iter().map(|(kind, bytes)| (*kind, hex(bytes))).collect();
     assert_eq!(
         digests,

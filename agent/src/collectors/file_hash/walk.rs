@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use common::limits;
-use common::result::{FileKind, FileStatus, Row};
+use muster_protocol::limits;
+use muster_protocol::result::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;

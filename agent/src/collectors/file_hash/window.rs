@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::result::FilesFooter;
+use muster_protocol::result::FilesFooter;
 use rustix::fd::OwnedFd;
 
 use self::ending::Over;

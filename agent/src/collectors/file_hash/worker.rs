@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::result::Digests;
+use muster_protocol::result::Digests;
 use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;

@@ -6,11 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use common::clock::Clock;
-use common::ids::RequestId;
-use common::limits::PROFILE_AWAITS_S_MAX;
-use common::profile::{Capture, Said, SamplerError, Scope, capture};
-use common::request::profile::ProfileStart;
+use muster_profiler::{Capture, Said, SamplerError, Scope, capture};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::RequestId;
+use muster_protocol::limits::PROFILE_AWAITS_S_MAX;
+use muster_protocol::request::profile::ProfileStart;
 
 use super::CollectError;
 use crate::session::{Session, Standing, Stop};

@@ -4,14 +4,14 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
-use common::ids::{AgentId, JournalId, RequestId};
-use common::profile::decode::{decode, text};
-use common::profile::encode::{COLLECTION_LABEL, THREAD_LABEL};
-use common::profile::{Captured, Said, Tag, protos, tag};
-use common::request::profile::ProfileKind;
-use common::result::rows::sha256;
-use common::result::{CollectionSample, Telemetry};
-use common::tasks::Running;
+use muster_profiler::decode::{decode, text};
+use muster_profiler::encode::{COLLECTION_LABEL, THREAD_LABEL};
+use muster_profiler::{Captured, Said, Tag, protos, tag};
+use muster_protocol::ids::{AgentId, JournalId, RequestId};
+use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{CollectionSample, Telemetry};
+use muster_runtime::tasks::Running;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 

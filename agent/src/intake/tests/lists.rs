@@ -1,8 +1,8 @@
 //! Lists of hashes that come in parts before their hunt.
 
-use common::request::hunt::HashKind;
-use common::request::ioc::{IocList, PartRef, Parted};
-use common::result::rows::sha256;
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::request::ioc::{IocList, PartRef, Parted};
+use muster_protocol::result::rows::sha256;
 use rusqlite::Connection;
 
 use super::*;
@@ -39,7 +39,7 @@ fn sealed(fleet: &Fleet, parts: u8) -> (Vec<Sealed>, Sealed) {
     let piece = |n: u8| IocList::new(HashKind::Sha256, 8, [[n; 32].as_slice()]);
     let parts: Vec<_> = (0..parts).map(|n| seal(&Args::ListPart(piece(n)))).collect();
     let named = parts.iter().map(|part| {
-        let body = common::request::sign::body_of(part).unwrap();
+        let body = muster_protocol::request::sign::body_of(part).unwrap();
         PartRef { id: body.id, sha256: sha256(&body.args) }
     });
     let list = Parted { count: parts.len() as u64, parts: named.collect(), whole: Vec::new() };

@@ -26,10 +26,10 @@ impl Runner for Kernel {
             let gate = moved.wait_while(is_open.lock().unwrap(), |is_open| !*is_open);
             drop(gate.unwrap());
             // What it has found meanwhile comes to nothing.
-            let rows = vec![common::result::Row::bare(
+            let rows = vec![muster_protocol::result::Row::bare(
                 b"/stuck/a".to_vec(),
-                common::result::FileKind::Regular,
-                common::result::FileStatus::Ok,
+                muster_protocol::result::FileKind::Regular,
+                muster_protocol::result::FileStatus::Ok,
                 0,
             )];
             session.rows(rows, crate::session::Cursor::default())?;

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::limits;
-use common::profile::Captured;
-use common::result::rows::{pack, sha256};
-use common::result::{BlobChunk, FILE_BLOB, Row, RowChunk, Status};
+use muster_profiler::Captured;
+use muster_protocol::limits;
+use muster_protocol::result::rows::{pack, sha256};
+use muster_protocol::result::{BlobChunk, FILE_BLOB, Row, RowChunk, Status};
 use serde_bytes::ByteBuf;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;

@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use common::clock::Timestamp;
-use common::request::Sealed;
-use common::request::profile::ProfileKind;
-use common::result::rows::{sha256, unpack};
-use common::result::{BlobChunk, FILE_BLOB, FileKind, FileStatus, RowChunk, State};
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::request::Sealed;
+use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::result::rows::{sha256, unpack};
+use muster_protocol::result::{BlobChunk, FILE_BLOB, FileKind, FileStatus, RowChunk, State};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 use super::*;

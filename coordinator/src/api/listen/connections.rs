@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::limits::HTTP_CONNECTIONS_PER_PEER_MAX;
+use muster_protocol::limits::HTTP_CONNECTIONS_PER_PEER_MAX;
 use tokio::task::{AbortHandle, Id};
 use tracing::debug;
 

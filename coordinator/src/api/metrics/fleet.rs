@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use common::clock::Timestamp;
-use common::ids::RequestId;
-use common::result::Telemetry;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
+use muster_protocol::result::Telemetry;
 
 use super::families::{self, Family};
 use super::text::Text;

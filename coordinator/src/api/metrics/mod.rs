@@ -12,11 +12,11 @@ pub mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::clock::Timestamp;
-use common::ids::RequestId;
-use common::process;
-use common::request::Kind;
-use common::topology::Class;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::Kind;
+use muster_protocol::topology::Class;
+use muster_runtime::process;
 
 use crate::ingest::counted::{Counts, ENDS, OUTCOMES};
 use crate::store::{Reader, StoreError, Table};

@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::clock::Clock;
-use common::ids::AgentId;
-use common::limits::SILENT_MS_MAX;
-use common::request::Sealed;
-use common::result::{CollectionSample, Telemetry};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::SILENT_MS_MAX;
+use muster_protocol::request::Sealed;
+use muster_protocol::result::{CollectionSample, Telemetry};
 use serde_bytes::ByteBuf;
 
 use super::families::TABLE;

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::clock::Nanoseconds;
-use common::hex;
-use common::request::hunt::HashKind;
-use common::request::ioc::{self, IocList};
-use common::result::Row;
+use muster_protocol::clock::Nanoseconds;
+use muster_protocol::hex;
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::request::ioc::{self, IocList};
+use muster_protocol::result::Row;
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;
@@ -168,7 +168,7 @@ fn shown(bytes: &[u8]) -> (String, Option<String>) {
 
 #[cfg(test)]
 mod tests {
-    use common::result::{Digest, Digests, FileKind, FileStatus};
+    use muster_protocol::result::{Digest, Digests, FileKind, FileStatus};
 
     use super::*;
 

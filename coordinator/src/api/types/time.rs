@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use common::clock::Timestamp;
+use muster_protocol::clock::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[cfg(test)]
 use utoipa::ToSchema;

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::ids::AgentId;
-use common::limits::{AGENT_CONNECTIONS_MAX, ENROL_BATCH_AGENTS};
-use common::topology::{self, directed_queue};
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{AGENT_CONNECTIONS_MAX, ENROL_BATCH_AGENTS};
+use muster_protocol::topology::{self, directed_queue};
 use serde_json::{Map, Value, json};
 
 use super::{Item, Outcome, changed};
@@ -249,7 +249,7 @@ fn strangers(roster: &Roster, found: &Found) -> Vec<Item> {
 
 #[cfg(test)]
 mod tests {
-    use common::limits;
+    use muster_protocol::limits;
 
     use super::*;
 

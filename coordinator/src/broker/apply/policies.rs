@@ -1,6 +1,6 @@
 //! The bounds of queues: policies are made and changed in place; what overrules them is reported.
 
-use common::topology::{self, Policy};
+use muster_protocol::topology::{self, Policy};
 use serde_json::{Map, Value, json};
 
 use super::{Item, Outcome, changed, table};
@@ -94,7 +94,7 @@ pub(super) fn overrules(
 
 #[cfg(test)]
 mod tests {
-    use common::limits::RESULT_QUEUE_BYTES_MAX;
+    use muster_protocol::limits::RESULT_QUEUE_BYTES_MAX;
 
     use super::*;
 

@@ -1,9 +1,9 @@
 //! The user that an audit works as, and the objects that it may break. All are gone when it is dropped; what an audit
 //! that was killed has left behind is removed by the next one.
 
-use common::amqp::Password;
-use common::clock::{Clock, Timestamp};
-use common::topology::{REQUESTS, RESULTS};
+use muster_broker::Password;
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::topology::{REQUESTS, RESULTS};
 use serde_json::{Value, json};
 use tracing::warn;
 
@@ -33,7 +33,7 @@ impl Guest {
             what: "the system's randomness".to_owned(),
             cause: error.to_string(),
         })?;
-        let secret = common::hex::encode(&secret);
+        let secret = muster_protocol::hex::encode(&secret);
         let tail = secret.get(..8).unwrap_or_default();
         let name = format!("{PREFIX}{}_{tail}", Clock::system().now().0);
         let (management, password) = (management.clone(), Password::new(&secret));
@@ -139,6 +139,6 @@ mod tests {
 
     #[test]
     fn a_guest_is_never_an_agent() {
-        assert!(common::ids::AgentId::new(&format!("{PREFIX}1")).is_err());
+        assert!(muster_protocol::ids::AgentId::new(&format!("{PREFIX}1")).is_err());
     }
 }

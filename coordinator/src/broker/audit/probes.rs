@@ -1,8 +1,8 @@
 //! The probes: what is tried, what should come of it, and why it matters.
 
-use common::amqp::{Attempt, Publish};
-use common::limits::BROKER_MESSAGE_BYTES_MAX;
-use common::topology::{Class, DEAD, REQUESTS, RESULTS};
+use muster_broker::{Attempt, Publish};
+use muster_protocol::limits::BROKER_MESSAGE_BYTES_MAX;
+use muster_protocol::topology::{Class, DEAD, REQUESTS, RESULTS};
 
 /// What should come of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::AgentId;
-use common::limits::AGENT_CONNECTIONS_MAX;
-use common::topology::{self, agent_permissions};
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::AGENT_CONNECTIONS_MAX;
+use muster_protocol::topology::{self, agent_permissions};
 use serde_json::{Map, Value, json};
 
 use super::Finding;

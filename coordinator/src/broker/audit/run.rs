@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::amqp::{AmqpError, Answer, Link, LinkConfig, Session};
-use common::limits::{AGENT_CHANNELS_MAX, AGENT_CONNECTIONS_MAX, AUDIT_PROBE_MS_MAX};
+use muster_broker::{AmqpError, Answer, Link, LinkConfig, Session};
+use muster_protocol::limits::{AGENT_CHANNELS_MAX, AGENT_CONNECTIONS_MAX, AUDIT_PROBE_MS_MAX};
 use tokio::time::timeout;
 
 use super::guest::Guest;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use common::limits::{PROFILE_HERTZ_MAX, PROFILE_SECONDS_MAX};
-use common::request::profile::ProfileKind;
+use muster_protocol::limits::{PROFILE_HERTZ_MAX, PROFILE_SECONDS_MAX};
+use muster_protocol::request::profile::ProfileKind;
 
 use super::profile_kind;
 use crate::cli::parse;

@@ -1,7 +1,7 @@
 //! The kinds of profile as `--help` and the shell's completions list them.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use common::request::profile::ProfileKind;
+use muster_protocol::request::profile::ProfileKind;
 
 /// Returns what reads a kind and can say which there are.
 pub(super) fn parser() -> impl TypedValueParser<Value = ProfileKind> {

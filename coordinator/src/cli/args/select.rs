@@ -1,7 +1,7 @@
 //! The flags that select by what the kernel says of an entry.
 
 use clap::{Args, ValueEnum};
-use common::result::FileKind;
+use muster_protocol::result::FileKind;
 
 use crate::cli::parse::{self, ModeTest, When};
 

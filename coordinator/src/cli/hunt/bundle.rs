@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use common::request::ioc::{PartRef, Parted};
-use common::request::{Args, Bundle, Limits, Target, sign as request};
-use common::result::rows::sha256;
-use common::wire;
+use muster_protocol::request::ioc::{PartRef, Parted};
+use muster_protocol::request::{Args, Bundle, Limits, Target, sign as request};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use serde_json::Value;
 

@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use common::hex;
-use common::result::rows::sha256;
+use muster_protocol::hex;
+use muster_protocol::result::rows::sha256;
 use serde_json::Value;
 
 use crate::cli::args::hunt::Files as Flags;

@@ -8,12 +8,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use common::hex;
-use common::limits;
-use common::request::hunt::{HashKind, HuntStart};
-use common::request::ioc::{IocList, PART_WIDTH, WIDTH_MIN};
-use common::request::{Bundle, Kind, sign};
-use common::wire;
+use muster_protocol::hex;
+use muster_protocol::limits;
+use muster_protocol::request::hunt::{HashKind, HuntStart};
+use muster_protocol::request::ioc::{IocList, PART_WIDTH, WIDTH_MIN};
+use muster_protocol::request::{Bundle, Kind, sign};
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 use crate::cli::client::Client;

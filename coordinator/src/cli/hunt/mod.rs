@@ -13,7 +13,7 @@ pub(super) use self::show::coverage;
 
 use std::path::PathBuf;
 
-use common::request::{Args, Sealed};
+use muster_protocol::request::{Args, Sealed};
 use serde_json::Value;
 
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};

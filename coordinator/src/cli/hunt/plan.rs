@@ -1,10 +1,10 @@
 //! From what was typed to what is asked of whom.
 
-use common::clock::Clock;
-use common::ids::AgentId;
-use common::limits::DIRECTED_AGENTS_MAX;
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
-use common::request::{Args, Limits, Target, patterns};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::DIRECTED_AGENTS_MAX;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
+use muster_protocol::request::{Args, Limits, Target, patterns};
 use serde_bytes::ByteBuf;
 
 use super::ioc::{Hashes, LongList};
@@ -194,7 +194,7 @@ fn limits(bounds: &Bounds) -> Limits {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use common::result::FileKind;
+    use muster_protocol::result::FileKind;
 
     use super::*;
     use crate::cli::args::hunt::Hunt;

@@ -2,10 +2,10 @@
 //!
 //! The request for them goes out before the hunt does, so that it lies with the agents when the hunt begins there.
 
-use common::ids::{AgentId, RequestId};
-use common::limits::DIRECTED_AGENTS_MAX;
-use common::request::profile::ProfileStart;
-use common::request::{Args, Limits, Target};
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::limits::DIRECTED_AGENTS_MAX;
+use muster_protocol::request::profile::ProfileStart;
+use muster_protocol::request::{Args, Limits, Target};
 use serde_json::Value;
 
 use super::id_part;

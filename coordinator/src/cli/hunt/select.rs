@@ -1,7 +1,7 @@
 //! From the flags that select to conditions: relative times become moments here, when the request is signed.
 
-use common::clock::Timestamp;
-use common::request::select::{ModeBits, Select, Window};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::request::select::{ModeBits, Select, Window};
 
 use crate::cli::args::select::Selection;
 use crate::cli::failure::Failure;

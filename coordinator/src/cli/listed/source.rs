@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read as _};
 
-use common::limits;
+use muster_protocol::limits;
 
 /// Bytes of the longest byte order mark.
 const MARK_BYTES: usize = 4;

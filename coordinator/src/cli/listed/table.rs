@@ -1,6 +1,6 @@
 //! Lists with a header: columns by their names.
 
-use common::request::hunt::HashKind;
+use muster_protocol::request::hunt::HashKind;
 
 use super::scan::{self, Word};
 use super::{Digest, Name, Unclear};

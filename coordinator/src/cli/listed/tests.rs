@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use common::hex;
+use muster_protocol::hex;
 use proptest::prelude::*;
 
 use super::*;

@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::request::profile::ProfileKind;
-use common::result::rows::sha256;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::result::rows::sha256;
 use serde_json::{Value, json};
 
 use super::views::Of;
@@ -126,7 +126,7 @@ impl<W: Write> Archive<W> {
                         "kind": kind.as_str(),
                         "what": what,
                         "bytes": bytes.len(),
-                        "sha256": common::hex::encode(&sha256(&bytes)),
+                        "sha256": muster_protocol::hex::encode(&sha256(&bytes)),
                     }));
                 }
                 // What cannot be made is no reason to lose the rest; a coordinator that is gone is.

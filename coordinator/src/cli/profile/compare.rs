@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::request::profile::ProfileKind;
+use muster_protocol::request::profile::ProfileKind;
 use serde_json::Value;
 
 use super::views::{self, Of, amount};
@@ -131,7 +131,7 @@ fn target(flags: &Merge, client: &Client) -> Result<Option<String>, Failure> {
         return Ok(None);
     }
     let expr = parts.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" and ");
-    sign::check_target(&common::request::Target { expr: expr.clone(), sample_ppm: None })?;
+    sign::check_target(&muster_protocol::request::Target { expr: expr.clone(), sample_ppm: None })?;
     Ok(Some(expr))
 }
 

@@ -1,6 +1,6 @@
 //! `muster profile show --kind`: what a process told of itself, which is no profile of stacks.
 
-use common::request::profile::ProfileKind;
+use muster_protocol::request::profile::ProfileKind;
 use serde_json::Value;
 
 use super::locate;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use common::limits::SOURCE_BYTES_MAX;
+use muster_protocol::limits::SOURCE_BYTES_MAX;
 use serde_json::{Value, json};
 
 use super::source::Sources;

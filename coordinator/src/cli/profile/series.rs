@@ -6,7 +6,7 @@
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use common::limits::PROFILE_MERGE_MAX;
+use muster_protocol::limits::PROFILE_MERGE_MAX;
 use serde_json::Value;
 
 use super::{LIST, find};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use common::limits::SOURCE_FILES_MAX;
+use muster_protocol::limits::SOURCE_FILES_MAX;
 
 use crate::cli::failure::{Exit, Failure};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use common::request::profile::ProfileKind;
+use muster_protocol::request::profile::ProfileKind;
 use serde_json::Value;
 
 use super::locate;

@@ -1,6 +1,6 @@
 //! `muster telemetry show`: the curve of one agent.
 
-use common::ids::AgentId;
+use muster_protocol::ids::AgentId;
 use serde_json::Value;
 
 use crate::api::types::CurveView;

@@ -179,7 +179,8 @@ fn tail(path: &str) -> String {
 
 /// What the fleet costs: of its live agents; the coordinator is none.
 fn fleet(samples: &[TelemetryView]) -> Value {
-    let is_agent = |sample: &&TelemetryView| sample.agent != common::ids::AgentId::COORDINATOR;
+    let is_agent =
+        |sample: &&TelemetryView| sample.agent != muster_protocol::ids::AgentId::COORDINATOR;
     let agents: Vec<_> = samples.iter().filter(is_agent).collect();
     let live: Vec<_> =
         agents.iter().filter(|sample| sample.state == AgentState::Live).copied().collect();
@@ -260,7 +261,7 @@ fn redraw(
 
 /// Returns samples as they are so much later.
 fn older(samples: &[TelemetryView], since_ms: u64) -> Vec<TelemetryView> {
-    let silent_ms = common::limits::SILENT_MS_MAX.unsigned_abs();
+    let silent_ms = muster_protocol::limits::SILENT_MS_MAX.unsigned_abs();
     let age = |sample: &TelemetryView| {
         let age_ms = sample.age_ms.saturating_add(since_ms);
         let state = if age_ms > silent_ms { AgentState::Silent } else { sample.state };

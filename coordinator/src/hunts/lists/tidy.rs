@@ -9,8 +9,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::limits::{LIST_TIDY_MS, LIST_TIDY_PIECES_MAX, LIST_UNNAMED_MS_MAX};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::{LIST_TIDY_MS, LIST_TIDY_PIECES_MAX, LIST_UNNAMED_MS_MAX};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -54,7 +54,7 @@ fn unnamed(reader: &Reader, place: &Place, now: Timestamp) -> Result<usize, Stor
     for entry in fs::read_dir(&folder).map_err(broken)? {
         let path = entry.map_err(broken)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(digest) = common::hex::decode(name)
+        if let Some(digest) = muster_protocol::hex::decode(name)
             && reader.is_named(&digest)?
         {
             continue;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::Attempt;
-use common::limits;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::Attempt;
+use muster_protocol::limits;
 
 use super::Run;
 

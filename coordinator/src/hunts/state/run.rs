@@ -7,10 +7,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
-use common::clock::Timestamp;
-use common::ids::MachineId;
-use common::limits;
-use common::result::{Footer, State as Said, Status};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::MachineId;
+use muster_protocol::limits;
+use muster_protocol::result::{Footer, State as Said, Status};
 
 use super::Phase;
 
@@ -148,7 +148,7 @@ pub fn replaces(new: &Status, held: &Status) -> bool {
     match order(new).cmp(&order(held)) {
         Ordering::Equal => {
             // Two that say different things of one moment: a liar's, and its order must not matter either.
-            let bytes = |status: &Status| common::wire::encode(status).unwrap_or_default();
+            let bytes = |status: &Status| muster_protocol::wire::encode(status).unwrap_or_default();
             bytes(new) > bytes(held)
         }
         order => order == Ordering::Greater,

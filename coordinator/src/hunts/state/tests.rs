@@ -1,6 +1,6 @@
-use common::ids::{JournalId, RequestId};
-use common::limits;
-use common::result::{Footer, State as Said};
+use muster_protocol::ids::{JournalId, RequestId};
+use muster_protocol::limits;
+use muster_protocol::result::{Footer, State as Said};
 use proptest::prelude::*;
 
 use super::*;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::ids::AgentId;
-use common::request::hunt::HashKind;
-use common::result::{FILE_BLOB, Row};
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::result::{FILE_BLOB, Row};
 
 use super::Whole;
 use crate::api::types::HuntFile;
@@ -38,7 +38,7 @@ impl Whole {
                 hunt: self.request.id.to_string(),
                 agent: blob.agent.to_string(),
                 host: self.host(&blob.agent, run),
-                sha256: common::hex::encode(&blob.sha256),
+                sha256: muster_protocol::hex::encode(&blob.sha256),
                 size: blob.bytes,
                 paths: Vec::new(),
             };

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::AgentId;
-use common::request::hunt::HuntStart;
-use common::request::ioc::IocList;
-use common::result::{CollectionSample, FilesFooter, Footer};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::ioc::IocList;
+use muster_protocol::result::{CollectionSample, FilesFooter, Footer};
 
 use super::{Whole, exit_code};
 use crate::api::types::{CollectionView, HuntView, Progress, Reasons, Spent, Time};

@@ -1,7 +1,7 @@
 //! Which machine an attempt ran on, and whether it was the only one under its agent's id.
 
-use common::ids::AgentId;
-use common::limits::CLONE_SHOWN_MS_MAX;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::CLONE_SHOWN_MS_MAX;
 
 use super::Whole;
 use crate::hunts::state::{Part, Run};

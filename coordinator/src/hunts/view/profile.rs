@@ -1,11 +1,11 @@
 //! What is shown of a profile, and the blobs that it has.
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt};
-use common::limits::STALL_SECONDS;
-use common::request::Kind;
-use common::request::profile::{ProfileKind, ProfileStart};
-use common::result::ProfileFooter;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::limits::STALL_SECONDS;
+use muster_protocol::request::Kind;
+use muster_protocol::request::profile::{ProfileKind, ProfileStart};
+use muster_protocol::result::ProfileFooter;
 
 use super::{Whole, exit_code};
 use crate::api::types::{ProfileAgentView, ProfileKindView, ProfileView, Time};
@@ -114,7 +114,7 @@ impl Whole {
             sampling_percent: sampling_percent(footer),
             partial: footer.partial,
             bytes: blob.map_or(0, |blob| blob.bytes),
-            sha256: blob.map(|blob| common::hex::encode(&blob.sha256)),
+            sha256: blob.map(|blob| muster_protocol::hex::encode(&blob.sha256)),
         }
     }
 

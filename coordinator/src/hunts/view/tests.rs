@@ -1,9 +1,9 @@
-use common::ids::{FleetId, JournalId, KeyId, RequestId};
-use common::limits::FINISHING_MS_MAX;
-use common::request::hunt::{FILE_HASH, FileHash, HuntStart};
-use common::request::target::Target;
-use common::request::{Kind, Limits, Sealed};
-use common::result::{FilesFooter, Footer, ProfileFooter, State, Status};
+use muster_protocol::ids::{FleetId, JournalId, KeyId, RequestId};
+use muster_protocol::limits::FINISHING_MS_MAX;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart};
+use muster_protocol::request::target::Target;
+use muster_protocol::request::{Kind, Limits, Sealed};
+use muster_protocol::result::{FilesFooter, Footer, ProfileFooter, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -145,7 +145,7 @@ fn a_running_hunt_shows_what_its_agents_have_reported_so_far() {
         progress_s: 0,
         on_stall_s: 0,
     };
-    whole.body.args = ByteBuf::from(common::wire::encode(&start).unwrap());
+    whole.body.args = ByteBuf::from(muster_protocol::wire::encode(&start).unwrap());
     let progress = whole.hunt().unwrap().progress;
     assert_eq!((progress.seen, progress.files, progress.bytes), (70, 60, 5_000));
     assert_eq!(progress.cpu_ms, 9);

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use common::clock::Timestamp;
-use common::ids::{FleetId, JournalId};
-use common::request::hunt::{FileHash, Upload};
-use common::request::sign::{Draft, SigningKey};
-use common::request::{Args, Limits, Target};
-use common::result::rows::{pack, sha256};
-use common::result::{FileKind, FileStatus, FilesFooter, Footer, Row, State};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{FleetId, JournalId};
+use muster_protocol::request::hunt::{FileHash, Upload};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::{Args, Limits, Target};
+use muster_protocol::result::rows::{pack, sha256};
+use muster_protocol::result::{FileKind, FileStatus, FilesFooter, Footer, Row, State};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -33,7 +33,7 @@ fn known(id: RequestId, expected: Vec<AgentId>) -> Request {
         not_after: Timestamp(1),
         target: "all".into(),
         route: 0,
-        sealed: common::request::Sealed {
+        sealed: muster_protocol::request::Sealed {
             kind: "hunt.start".into(),
             id: id.to_string(),
             body: ByteBuf::new(),
@@ -53,7 +53,7 @@ fn reader() -> (tempfile::TempDir, Reader) {
 }
 
 /// The same, with these signed bytes.
-fn reader_of(sealed: common::request::Sealed) -> (tempfile::TempDir, Reader) {
+fn reader_of(sealed: muster_protocol::request::Sealed) -> (tempfile::TempDir, Reader) {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -360,7 +360,7 @@ fn a_file_comes_only_where_the_signed_hunt_asks_for_it() {
 }
 
 /// Seals a hunt; nobody looks at the signature any more.
-fn sealed(upload: Option<Upload>) -> common::request::Sealed {
+fn sealed(upload: Option<Upload>) -> muster_protocol::request::Sealed {
     let start = HuntStart {
         revision: 0,
         artifact: "file_hash".into(),

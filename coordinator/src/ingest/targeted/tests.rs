@@ -1,9 +1,9 @@
-use common::clock::Timestamp;
-use common::ids::{FleetId, JournalId};
-use common::request::hunt::{FileHash, HuntStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::{Args, Limits, Sealed, Target};
-use common::result::Telemetry;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{FleetId, JournalId};
+use muster_protocol::request::hunt::{FileHash, HuntStart};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::{Args, Limits, Sealed, Target};
+use muster_protocol::result::Telemetry;
 
 use super::*;
 use crate::store::{Audit, NewAgent, Place, Request, Write, Writer};

@@ -1,4 +1,4 @@
-use common::clock::Timestamp;
+use muster_protocol::clock::Timestamp;
 
 use super::*;
 

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use common::limits::{PROFILE_FRAMES_MAX, PROFILE_LABEL_BYTES_MAX, PROFILE_STACKS_MAX};
-use common::profile::decode::DecodeError;
-use common::profile::protos;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use muster_profiler::decode::DecodeError;
+use muster_profiler::protos;
+use muster_protocol::limits::{PROFILE_FRAMES_MAX, PROFILE_LABEL_BYTES_MAX, PROFILE_STACKS_MAX};
 use prost::Message;
 
 use crate::profiles::profile::Profile;

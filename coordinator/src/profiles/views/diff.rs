@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use common::limits::PROFILE_ROWS_MAX;
+use muster_protocol::limits::PROFILE_ROWS_MAX;
 use serde::Serialize;
 
 use super::top::{By, Key, Row, percent};

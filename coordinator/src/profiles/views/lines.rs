@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use common::limits::PROFILE_LINES_MAX;
+use muster_protocol::limits::PROFILE_LINES_MAX;
 use serde::Serialize;
 
 use crate::profiles::profile::Profile;

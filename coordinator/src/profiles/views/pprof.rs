@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use common::profile::encode::{AGENT_LABEL, COLLECTION_LABEL, Strings, THREAD_LABEL, gzip};
-use common::profile::protos;
+use muster_profiler::encode::{AGENT_LABEL, COLLECTION_LABEL, Strings, THREAD_LABEL, gzip};
+use muster_profiler::protos;
 
 use crate::profiles::module::Frame;
 use crate::profiles::profile::{Labels, Location, Profile, ValueType};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use common::limits::PROFILE_ROWS_MAX;
+use muster_protocol::limits::PROFILE_ROWS_MAX;
 use serde::Serialize;
 
 use crate::profiles::module::Frame;

@@ -1,6 +1,6 @@
 //! The call tree as rows, callers above what they call.
 
-use common::limits::PROFILE_TREE_ROWS_MAX;
+use muster_protocol::limits::PROFILE_TREE_ROWS_MAX;
 use serde::Serialize;
 
 use super::top::percent;

@@ -1,7 +1,7 @@
-use common::clock::Clock;
-use common::ids::JournalId;
-use common::limits::{CONFLICTS_MAX, JOURNALS_HEARD_MAX};
-use common::result::{State, Status};
+use muster_protocol::clock::Clock;
+use muster_protocol::ids::JournalId;
+use muster_protocol::limits::{CONFLICTS_MAX, JOURNALS_HEARD_MAX};
+use muster_protocol::result::{State, Status};
 
 use super::*;
 use crate::hunts::state::Fault;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use common::limits::TELEMETRY_LATE_MS_MAX;
+use muster_protocol::limits::TELEMETRY_LATE_MS_MAX;
 use proptest::prelude::*;
 
 use super::*;

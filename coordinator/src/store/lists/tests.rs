@@ -1,7 +1,7 @@
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt, JournalId};
-use common::limits::CLOCK_SKEW_MS_MAX;
-use common::result::{State, Status};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt, JournalId};
+use muster_protocol::limits::CLOCK_SKEW_MS_MAX;
+use muster_protocol::result::{State, Status};
 
 use super::*;
 use crate::store::{Audit, Place, Write, Writer};

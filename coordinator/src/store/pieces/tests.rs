@@ -1,6 +1,6 @@
-use common::ids::{AgentId, Attempt, JournalId, RequestId};
-use common::result::rows::sha256;
-use common::wire;
+use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 use super::*;

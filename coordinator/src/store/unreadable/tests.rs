@@ -1,14 +1,16 @@
 use std::path::Path;
 
-use common::clock::{Clock, Timestamp};
-use common::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
-use common::limits::RESULT_BYTES_MAX;
-use common::request::hunt::{FILE_HASH, FileHash, HuntStart};
-use common::request::sign::{Draft, SigningKey};
-use common::request::{Args, Limits, Sealed, Target};
-use common::result::rows::{pack, sha256};
-use common::result::{FileKind, FileStatus, Footer, Row as FileRow, RowChunk, State, Status};
-use common::wire;
+use muster_protocol::clock::{Clock, Timestamp};
+use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::{Args, Limits, Sealed, Target};
+use muster_protocol::result::rows::{pack, sha256};
+use muster_protocol::result::{
+    FileKind, FileStatus, Footer, Row as FileRow, RowChunk, State, Status,
+};
+use muster_protocol::wire;
 use rusqlite::params;
 use serde_bytes::ByteBuf;
 

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::fmt::Debug;
 
-use common::result::Digest;
+use muster_protocol::result::Digest;
 
 use super::sys::{Block, Compress};
 

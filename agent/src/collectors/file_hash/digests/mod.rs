@@ -10,8 +10,8 @@ mod sha1;
 mod sha256;
 mod sys;
 
-use common::request::hunt::HashKind;
-use common::result::{Digest, Digests};
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::result::{Digest, Digests};
 use sha2::{Digest as _, Sha512};
 
 use self::chain::{Chain, Kind, More};

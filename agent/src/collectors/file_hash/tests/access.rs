@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::request::hunt::Upload;
+use muster_protocol::request::hunt::Upload;
 
 use super::super::collect_within;
 use super::ioc::sha256_of;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, Attempt};
-use common::limits::RESULT_BYTES_MAX;
-use common::request::Limits;
-use common::request::hunt::Upload;
-use common::result::rows::unpack;
-use common::result::{RowChunk, State, Status};
-use common::wire;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::limits::RESULT_BYTES_MAX;
+use muster_protocol::request::Limits;
+use muster_protocol::request::hunt::Upload;
+use muster_protocol::result::rows::unpack;
+use muster_protocol::result::{RowChunk, State, Status};
+use muster_protocol::wire;
 
 use super::super::batch::{Batch, Outcome};
 use super::super::collect_on;

@@ -3,8 +3,8 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
-use common::request::hunt::FileHash;
-use common::result::{FileKind, FileStatus, Row};
+use muster_protocol::request::hunt::FileHash;
+use muster_protocol::result::{FileKind, FileStatus, Row};
 use tempfile::TempDir;
 
 use super::{names, run, spec, write};

@@ -6,8 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use common::request::hunt::{FileHash, HashKind};
-use common::result::{FileKind, FileStatus};
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::result::{FileKind, FileStatus};
 use rustix::fd::OwnedFd;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;
@@ -120,7 +120,7 @@ const CHANGES: [(&str, Change); 6] = [
 ];
 
 /// Opens files one after the other, changes them, and only then reads them; returns their rows.
-fn rows_of_changed(root: &Path, hashes: &[HashKind]) -> Vec<common::result::Row> {
+fn rows_of_changed(root: &Path, hashes: &[HashKind]) -> Vec<muster_protocol::result::Row> {
     let session = FakeSession::new();
     let spec = FileHash { hashes: hashes.to_vec(), ..spec(root) };
     let plan = Plan::new(&spec, &session).unwrap();

@@ -4,11 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use common::ids::RequestId;
-use common::request::hunt::{FileHash, HashKind};
-use common::request::ioc::{IocList, PartRef, Parted};
-use common::result::{FileKind, FileStatus, Row};
 use md5::Md5;
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::request::ioc::{IocList, PartRef, Parted};
+use muster_protocol::result::{FileKind, FileStatus, Row};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::clock::Timestamp;
-use common::ids::{AgentId, RequestId};
-use common::request::hunt::FileHash;
-use common::request::{Limits, Sealed};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, RequestId};
+use muster_protocol::request::hunt::FileHash;
+use muster_protocol::request::{Limits, Sealed};
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;

@@ -8,8 +8,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::request::hunt::FileHash;
-use common::result::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::request::hunt::FileHash;
+use muster_protocol::result::{FileKind, FileStatus, FilesFooter, Row};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Uid;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use common::request::hunt::Upload;
+use muster_protocol::request::hunt::Upload;
 
 use super::super::access::Access;
 use super::super::upload::Uploads;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::result::Row;
+use muster_protocol::result::Row;
 
 use super::Place;
 use crate::collectors::CollectError;

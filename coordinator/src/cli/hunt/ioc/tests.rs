@@ -1,4 +1,4 @@
-use common::hex;
+use muster_protocol::hex;
 use proptest::prelude::*;
 
 use super::*;
@@ -89,12 +89,12 @@ fn a_line_without_a_hash_is_named() {
 #[test]
 fn the_empty_file_is_known_under_every_kind() {
     for kind in HashKind::ALL {
-        let mut state = common::hex::decode(MD5).unwrap();
+        let mut state = muster_protocol::hex::decode(MD5).unwrap();
         assert!(!holds_empty(kind, &[vec![1; kind.bytes()]]));
         if kind != HashKind::Md5 {
             state = match kind {
-                HashKind::Sha1 => common::hex::decode(SHA1).unwrap(),
-                HashKind::Sha256 => common::result::rows::sha256(b"").to_vec(),
+                HashKind::Sha1 => muster_protocol::hex::decode(SHA1).unwrap(),
+                HashKind::Sha256 => muster_protocol::result::rows::sha256(b"").to_vec(),
                 _ => continue,
             };
         }
@@ -154,7 +154,7 @@ fn the_parts_of_a_list_are_the_list() {
         for piece in pieces {
             assert!(piece.digests.len() <= limits::IOC_BYTES_MAX);
             piece.check(PART_WIDTH).unwrap();
-            common::request::ioc::join(&mut joined, piece.clone()).unwrap();
+            muster_protocol::request::ioc::join(&mut joined, piece.clone()).unwrap();
         }
         let expected: Vec<_> = hashes
             .of

@@ -1,11 +1,11 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use common::ids::{FleetId, RequestId};
-use common::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use common::request::ioc::{IocList, PartRef, Parted};
-use common::request::sign::{Draft, SigningKey};
-use common::request::{Args, Body, Limits, Sealed, Target};
+use muster_protocol::ids::{FleetId, RequestId};
+use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::ioc::{IocList, PartRef, Parted};
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::{Args, Body, Limits, Sealed, Target};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -30,8 +30,8 @@ impl Store {
     /// Keeps a piece; returns its digest.
     fn piece(&self, n: u8) -> Vec<u8> {
         let list = IocList::new(HashKind::Md5, 16, [[n; 16].as_slice()]);
-        let kept = keep(&self.place, &common::wire::encode(&list).unwrap()).unwrap();
-        common::hex::decode(&kept.sha256).unwrap()
+        let kept = keep(&self.place, &muster_protocol::wire::encode(&list).unwrap()).unwrap();
+        muster_protocol::hex::decode(&kept.sha256).unwrap()
     }
 
     fn age(&self, digest: &[u8], by: Duration) {

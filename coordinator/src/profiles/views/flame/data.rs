@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use common::limits::{
+use muster_protocol::limits::{
     PROFILE_FLAME_CELLS_MAX, PROFILE_FLAME_FRAMES_MAX, PROFILE_FLAME_SMALLEST_PPM,
 };
 use serde::Serialize;

@@ -1,0 +1,219 @@
+//! One connection to the broker. It ends for good: after any error the link makes a new one.
+//!
+//! Every wait is bounded by [`limits::BROKER_WAIT_MS_MAX`]; when one runs out the connection is dropped,
+//! because a broker that does not answer one call has been seen to answer none.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_lite::{Stream, StreamExt as _};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::{Channel, Connection, Event};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::consumer::{Consumer, Start};
+use super::declare::{self, Depth};
+use super::error::AmqpError;
+use super::publisher::Publisher;
+use muster_protocol::limits;
+
+/// How often [`Session::closed`] looks by itself, in case that no event tells.
+const LOOK_MS: u64 = 5_000;
+/// How long a goodbye may take.
+const GOODBYE_MS: u64 = 2_000;
+
+type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
+
+/// One connection; clones share it.
+#[derive(Debug, Clone)]
+pub struct Session {
+    wire: Arc<Wire>,
+}
+
+/// What publishers, consumers and deliveries share of a session.
+pub(super) struct Wire {
+    connection: Connection,
+    events: tokio::sync::Mutex<Events>,
+    blocked: watch::Sender<Option<String>>,
+    kept: Mutex<Vec<Channel>>,
+    gone: CancellationToken,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("gone", &self.gone.is_cancelled()).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(super) fn new(connection: Connection) -> Self {
+        let events: Events = Box::pin(connection.events_listener());
+        let events = tokio::sync::Mutex::new(events);
+        let (blocked, gone) = (watch::Sender::new(None), CancellationToken::new());
+        let kept = Mutex::default();
+        Self { wire: Arc::new(Wire { connection, events, blocked, kept, gone }) }
+    }
+
+    /// Returns why the broker blocks this connection, as it changes. It is told to connections that have published, and
+    /// kept up to date while [`Session::closed`] is waited for.
+    pub fn blocked(&self) -> watch::Receiver<Option<String>> {
+        self.wire.blocked.subscribe()
+    }
+
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Opens a publisher.
+    pub async fn publisher(&self) -> Result<Publisher, AmqpError> {
+        Publisher::open(Arc::clone(&self.wire)).await
+    }
+
+    /// Starts to read a queue, or a stream from `start`, on a channel of its own. At most `prefetch`
+    /// deliveries (at least 1) wait to be settled.
+    pub async fn consumer(
+        &self,
+        queue: &str,
+        start: Start,
+        prefetch: u16,
+    ) -> Result<Consumer, AmqpError> {
+        let name = lapin::types::ShortString::try_new(queue)
+            .map_err(|error| AmqpError::Config(format!("queue name: {error}")))?;
+        let judge = |error: lapin::Error| AmqpError::of_channel(&error, queue);
+        let channel = self.wire.channel().await?;
+        // Streams refuse a consumer without prefetch, and one that counts for the whole channel.
+        let options = BasicQosOptions { global: false };
+        self.wire.bounded(channel.basic_qos(prefetch.max(1), options)).await?.map_err(judge)?;
+        let options = BasicConsumeOptions::default();
+        let consume = channel.basic_consume(name, "".into(), options, start.arguments());
+        let stream = self.wire.bounded(consume).await?.map_err(judge)?;
+        Ok(Consumer::new(Arc::clone(&self.wire), channel, stream, queue))
+    }
+
+    /// Tells how many messages and consumers a queue has, by a passive declaration.
+    pub async fn depth(&self, queue: &str) -> Result<Depth, AmqpError> {
+        declare::depth(&self.wire, queue).await
+    }
+
+    /// Resolves when the connection is gone, for whatever reason.
+    pub async fn closed(&self) {
+        let wire = &self.wire;
+        let listen = async {
+            let mut events = wire.events.lock().await;
+            loop {
+                match timeout(Duration::from_millis(LOOK_MS), events.next()).await {
+                    Ok(Some(Event::ConnectionBlocked(reason))) => {
+                        warn!(%reason, "the broker blocks publishers");
+                        wire.blocked.send_replace(Some(reason.clone()));
+                    }
+                    Ok(Some(Event::ConnectionUnblocked)) => {
+                        info!("the broker takes messages again");
+                        wire.blocked.send_replace(None);
+                    }
+                    Ok(Some(_)) | Err(_) => {}
+                    Ok(None) => return,
+                }
+                if !wire.connection.status().connected() {
+                    return;
+                }
+            }
+        };
+        if !wire.is_gone() {
+            tokio::select! {
+                () = wire.gone.cancelled() => {}
+                () = listen => wire.drop_connection("closed"),
+            }
+        }
+    }
+
+    /// Says goodbye and closes. Deliveries that are not settled come again.
+    pub async fn close(self) {
+        let wire = &self.wire;
+        let was_gone = wire.is_gone();
+        wire.gone.cancel();
+        if was_gone {
+            return;
+        }
+        let goodbye = wire.connection.close(200, "goodbye".into());
+        match timeout(Duration::from_millis(GOODBYE_MS), goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "goodbye failed"),
+            Err(_) => debug!("goodbye took too long"),
+        }
+    }
+}
+
+impl Wire {
+    /// Tells whether the connection has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.is_cancelled() || !self.connection.status().connected()
+    }
+
+    /// Resolves when somebody found the connection gone.
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
+    /// Ends the connection for everyone who waits on it.
+    pub(super) fn drop_connection(&self, why: &str) {
+        if !self.gone.is_cancelled() {
+            debug!(why, "connection dropped");
+            self.gone.cancel();
+        }
+    }
+
+    /// Holds a channel open that nothing uses.
+    pub(super) fn keep(&self, channel: Channel) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+    }
+
+    /// Opens a channel.
+    pub(super) async fn channel(&self) -> Result<Channel, AmqpError> {
+        let opened = self.bounded(self.connection.create_channel()).await?;
+        // A user has a limit of channels: over it the broker closes the connection, `of_channel` says gone.
+        opened.map_err(|error| AmqpError::of_channel(&error, ""))
+    }
+
+    /// Opens a channel whose publishes are confirmed.
+    pub(super) async fn confirmed_channel(&self) -> Result<Channel, AmqpError> {
+        let channel = self.channel().await?;
+        let select = channel.confirm_select(ConfirmSelectOptions::default());
+        self.bounded(select).await?.map_err(|error| AmqpError::of_channel(&error, ""))?;
+        Ok(channel)
+    }
+
+    /// Waits for the broker, but not for ever: when the time is up, or the connection went meanwhile, it
+    /// is dropped and the answer is [`AmqpError::Gone`]. While the broker says that it blocks publishers
+    /// (memory or disk alarm) it is alive, so the wait goes on up to [`limits::BROKER_BLOCKED_MS_MAX`].
+    pub(super) async fn bounded<T>(
+        &self,
+        call: impl Future<Output = T> + Send,
+    ) -> Result<T, AmqpError> {
+        let expiry = async {
+            let mut waited_ms = 0;
+            loop {
+                tokio::time::sleep(Duration::from_millis(limits::BROKER_WAIT_MS_MAX)).await;
+                waited_ms += limits::BROKER_WAIT_MS_MAX;
+                let blocked = self.connection.status().blocked();
+                if !blocked || waited_ms >= limits::BROKER_BLOCKED_MS_MAX {
+                    return waited_ms;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = call => Ok(answer),
+            () = self.gone.cancelled() => Err(AmqpError::Gone("the connection was dropped".to_owned())),
+            waited_ms = expiry => {
+                self.drop_connection("no answer in time");
+                Err(AmqpError::Gone(format!("the broker did not answer for {waited_ms} ms")))
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the agent and the coordinator must agree on, and nothing else: no runtime, no broker, no file system.
+//!
+//! * [`ids`], [`clock`], [`limits`], [`hex`]: names, time, bounds.
+//! * [`topology`]: the broker's objects as data.
+//! * [`request`]: what an operator asks: signed, targeted, decoded strictly.
+//! * [`result`]: what agents answer: statuses, rows, blobs, telemetry.
+//! * [`wire`]: the one door to MessagePack and zstd.
+//! * [`address`]: hosts and ports as people write them.
+
+pub mod address;
+pub mod clock;
+pub mod hex;
+pub mod ids;
+pub mod limits;
+pub mod request;
+pub mod result;
+pub mod topology;
+pub mod wire;
