@@ -16,7 +16,7 @@ backend_prepare() {
     return 0
   fi
   # cargo itself knows what is old; it does nothing in a second when nothing is.
-  (cd "$repo" && cargo build --quiet --locked --profile quick -p agent -p coordinator --bins) >&2 ||
+  (cd "$repo" && cargo build --quiet --locked --profile quick -p muster-agent -p muster-cli --bins) >&2 ||
     fail 1 "the build failed" "see above" "cargo build --profile quick"
 }
 

@@ -8,16 +8,16 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coordinator::api::profile_views::POLICY;
-use coordinator::profiles::profile::Profile;
-use coordinator::profiles::symbols::Symbols;
-use coordinator::profiles::views::flame::Titles;
 use muster_profiler::encode::{self, Strings};
 use muster_profiler::protos::{Label, Location, Mapping, Profile as Message, Sample, ValueType};
 use muster_profiler::{Sampler, Scope, Tag, tag};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::request::profile::ProfileKind;
+use muster_server::http::profile_views::POLICY;
+use muster_server::profiles::profile::Profile;
+use muster_server::profiles::symbols::Symbols;
+use muster_server::profiles::views::flame::Titles;
 use sha2::Digest;
 
 /// Hashes for a while, on behalf of a hunt.

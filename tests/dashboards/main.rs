@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use coordinator::api::metrics::{families, text};
+use muster_server::http::metrics::{families, text};
 use serde_json::{Value, json};
 use tests::eventually::eventually;
 use tests::fleet::Fleet;

@@ -8,10 +8,8 @@ mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coordinator::profiles::profile::Profile;
-use coordinator::profiles::symbols::Symbols;
-use coordinator::profiles::views::top::By;
 use ed25519_dalek::Signer;
+use muster_api::By;
 use muster_profiler::decode::decode;
 use muster_profiler::encode::{encode, gzip};
 use muster_profiler::{Memory, Owner, RawProfile, Sample, Wait};
@@ -31,6 +29,8 @@ use muster_protocol::result::{
     Digest, Digests, FileKind, FileStatus, Row, RowChunk, Status, Telemetry,
 };
 use muster_protocol::wire;
+use muster_server::profiles::profile::Profile;
+use muster_server::profiles::symbols::Symbols;
 use prost::Message;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};

@@ -3,18 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use coordinator::api::hunts::listed;
-use coordinator::api::metrics::{Present, metrics};
-use coordinator::api::types::BrokerHealth;
-use coordinator::broker::health::Look;
-use coordinator::curves::Step;
-use coordinator::curves::marks::marks;
-use coordinator::doctor::{Seen, doctor};
-use coordinator::hunts::view::Whole;
-use coordinator::ingest::check::{Outside, check_body, check_outside};
-use coordinator::ingest::counted::Counts;
-use coordinator::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
-use coordinator::who_has::who_has;
+use muster_api::BrokerHealth;
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
@@ -25,6 +14,17 @@ use muster_protocol::result::rows::sha256;
 use muster_protocol::result::{BlobChunk, RowChunk, Status, Telemetry};
 use muster_protocol::topology::{Class, RoutingKey};
 use muster_protocol::wire;
+use muster_server::broker::health::Look;
+use muster_server::curves::Step;
+use muster_server::curves::marks::marks;
+use muster_server::doctor::{Seen, doctor};
+use muster_server::http::hunts::listed;
+use muster_server::http::metrics::{Present, metrics};
+use muster_server::hunts::view::Whole;
+use muster_server::ingest::check::{Outside, check_body, check_outside};
+use muster_server::ingest::counted::Counts;
+use muster_server::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
+use muster_server::who_has::who_has;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};
 
@@ -89,7 +89,7 @@ impl Scene {
         assert_eq!(self.writer.trouble(), None);
         look(&self.reader);
         match landed {
-            coordinator::store::Landed::Refused(why) => Err(why.to_owned()),
+            muster_server::store::Landed::Refused(why) => Err(why.to_owned()),
             _ => Ok(()),
         }
     }

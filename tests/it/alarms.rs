@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use coordinator::broker::{Management, alarms};
 use muster_broker::Password;
+use muster_server::broker::{Management, alarms};
 use serde_json::{Value, json};
 use tests::doctor::await_verdict;
 use tests::eventually::eventually;

@@ -5,10 +5,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use coordinator::broker::{Management, apply, enrol};
 use muster_broker::{AmqpError, Link, LinkConfig, Message, PublishError, Session, Start};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::topology::{Class, REQUESTS, RESULTS, RoutingKey};
+use muster_server::broker::{Management, apply, enrol};
 use serde_json::json;
 use tests::broker::{Broker, shared};
 use tests::eventually::pause;
@@ -83,9 +83,9 @@ async fn a_broker_is_reached_by_an_ipv6_address() {
     let url = muster_protocol::address::url(&format!("http://[::1]:{}/", api.unwrap())).unwrap();
     let management = Management::new(&url, broker.admin(), password, &vhost);
     let checked =
-        tokio::task::spawn_blocking(move || coordinator::broker::status(&management).map(drop));
+        tokio::task::spawn_blocking(move || muster_server::broker::status(&management).map(drop));
     let answer = checked.await.unwrap();
-    let is_there = !matches!(answer, Err(coordinator::broker::ManagementError::NoBroker { .. }));
+    let is_there = !matches!(answer, Err(muster_server::broker::ManagementError::NoBroker { .. }));
     assert!(is_there, "{answer:?}");
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use coordinator::broker::apply::Outcome;
-use coordinator::broker::quarantine;
-use coordinator::broker::{
-    Management, ManagementError, Roster, Stale, agents, apply, enrol, revoke, status,
-};
 use muster_broker::{AmqpError, Link, Password};
 use muster_protocol::ids::AgentId;
+use muster_server::broker::apply::Outcome;
+use muster_server::broker::quarantine;
+use muster_server::broker::{
+    Management, ManagementError, Roster, Stale, agents, apply, enrol, revoke, status,
+};
 use serde_json::json;
 use tests::broker::{Broker, shared};
 use tests::eventually::eventually;
@@ -155,7 +155,7 @@ fn what_agents_have_is_brought_up_to_date_and_the_rest_is_left_alone() {
     assert!(is_stale(outcome("user", unknown.as_str())));
     // The user that is gone, what the two others left behind, and the number of those that are right.
     let again = agents(&management, &roster, Stale::Remove).unwrap();
-    let is_done = |item: &coordinator::broker::apply::Item| {
+    let is_done = |item: &muster_server::broker::apply::Item| {
         matches!(item.outcome, Outcome::Created | Outcome::Changed { .. })
     };
     assert!(!again.iter().any(is_done), "{again:?}");

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use coordinator::broker::{Management, apply, enrol};
 use muster_broker::Password;
 use muster_protocol::ids::AgentId;
+use muster_server::broker::{Management, apply, enrol};
 use serde_json::Value;
 use tests::broker::{Broker, shared};
 use tests::eventually::eventually;

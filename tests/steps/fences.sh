@@ -9,7 +9,7 @@ broken=0
 # that match ALLOWED.
 fence() {
   local found folders=("${@:4}")
-  ((${#folders[@]} > 0)) || folders=(common/*/src agent/src coordinator/src tests/src)
+  ((${#folders[@]} > 0)) || folders=(common/*/src agent/src coordinator/*/src tests/src)
   found=$(grep -rnE --include='*.rs' -e "$2" "${folders[@]}" |
     grep -vE '^[^:]+:[0-9]+:\s*//' | grep -vE "^($3)" || true)
   if [[ -n $found ]]; then
@@ -27,13 +27,14 @@ fence 'queue names only in muster_protocol::topology' '"(requests|results)(\.[a-
 fence 'rmp_serde only in muster_protocol::wire' '\brmp_serde::' "common/protocol/src/wire|$tests"
 fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"
 fence 'rusqlite only in the journal, the hash cache and the store' '\brusqlite::' \
-  "agent/src/journal|agent/src/hash_cache|coordinator/src/store|tests/src/|$tests"
-fence 'rustls only in muster_broker::tls and coordinator::tls' '\b(tokio_)?rustls(_native_certs)?::' "(common/broker|coordinator)/src/tls|tests/src/|$tests"
+  "agent/src/journal|agent/src/hash_cache|coordinator/server/src/store|tests/src/|$tests"
+fence 'rustls only in the three modules named tls' '\b(tokio_)?rustls(_native_certs)?::' \
+  "common/broker/src/tls|coordinator/(api|server)/src/tls|tests/src/|$tests"
 fence 'only output and main print' '\be?print(ln)?!' \
-  "coordinator/src/(output|main)|agent/src/(output|main|bin)|tests/src/|$tests"
+  "coordinator/cli/src/(output|main)|agent/src/(output|main|bin)|tests/src/|$tests"
 fence 'only main exits' '\bprocess::exit\b' '[^:]*/main\.rs:|tests/src/bin/|[^:]*/bin/'
 fence 'only config and main read the environment' '\benv::vars?(_os)?\(' \
-  "[^:]*/config(/[^:]*)?\.rs:|[^:]*/main\.rs:|coordinator/src/cli/args\.rs:|common/runtime/src/trace|tests/src/|$tests"
+  "[^:]*/config(/[^:]*)?\.rs:|[^:]*/main\.rs:|coordinator/cli/src/args\.rs:|common/runtime/src/trace|tests/src/|$tests"
 fence 'unsafe only in modules named sys' '\bunsafe\s*(\{|fn|impl|extern)' "[^:]*/sys(/[^:]*)?\.rs:|[^:]*/sys_[a-z]*\.rs:|$tests"
 fence 'a collector knows neither AMQP nor tokio nor serde' '\b(lapin|tokio|serde|serde_json|rmp_serde)::' \
   "$tests" agent/src/collectors
@@ -44,8 +45,12 @@ fence 'the runtime knows neither broker nor store' '\b(lapin|rusqlite|axum|muste
 fence 'the door to the broker knows neither store nor HTTP' '\b(rusqlite|axum|muster_profiler)::' "$tests" common/broker/src
 fence 'the profiler knows neither broker, store nor HTTP' '\b(lapin|rusqlite|axum|muster_broker)::' "$tests" common/profiler/src
 fence 'no unfinished marks' '\b(TODO|FIXME|XXX)\b' 'nothing'
-fence 'agent and coordinator never see each other (agent)' '\bcoordinator::[a-z_]+::|\buse coordinator\b' 'nothing' agent/src common/*/src
-fence 'agent and coordinator never see each other (coordinator)' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/src common/*/src
+fence 'the agent and what both sides share know no coordinator' '\bmuster_(api|server|cli)::' 'nothing' agent/src common/*/src
+fence 'the coordinator and what both sides share know no agent' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/*/src common/*/src
+fence 'the types of the API know no server, store or broker' '\b(axum|rusqlite|lapin|muster_(server|cli))::' "$tests" coordinator/api/src
+fence 'the server knows no command line' '\b(clap|muster_cli)::' "$tests" coordinator/server/src
+fence 'the command line knows no store, broker library or HTTP server' '\b(rusqlite|lapin|axum)::' "$tests" coordinator/cli/src
+fence 'only the verbs of the coordinator'"'"'s own machine know the server' '\bmuster_server::' "coordinator/cli/src/local/|$tests" coordinator/cli/src
 
 # They are run by hand, and would grow old unseen.
 for patch in tests/breaks/*.patch; do

@@ -1,6 +1,6 @@
 //! Whom this process trusts over TLS, and why it did not trust somebody.
 //!
-//! With `coordinator::tls` the only door to rustls. The authorities are always the system's and those of one
+//! With `muster_server::tls` and `muster_api::tls` the only door to rustls. The authorities are always the system's and those of one
 //! file; a machine without the first (a bare container) does with the second.
 
 use std::error::Error;

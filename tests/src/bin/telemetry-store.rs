@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use coordinator::store::{Place, Write, Writer};
 use muster_protocol::clock::Clock;
 use muster_protocol::limits::TELEMETRY_INTERVAL_MS;
 use muster_protocol::result::Telemetry;
+use muster_server::store::{Place, Write, Writer};
 
 /// Writes the telemetry of a fleet into a new store.
 #[derive(Debug, Parser)]

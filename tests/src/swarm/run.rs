@@ -284,7 +284,7 @@ fn judge(fleet: &Fleet, hunt: &str, manifest: &Manifest, ids: &[String], outcome
 
 /// Reads an RFC 3339 time as milliseconds since 1970.
 fn moment(value: &Value) -> Option<i64> {
-    let at: coordinator::api::types::Time = serde_json::from_value(value.clone()).ok()?;
+    let at: muster_api::Time = serde_json::from_value(value.clone()).ok()?;
     Some(at.0.0)
 }
 

@@ -1,7 +1,7 @@
 //! What agents answer: statuses, row and blob chunks, telemetry.
 //!
 //! Results are additive: an unknown field is ignored, a missing one has its default. Everything here is
-//! untrusted until `coordinator::ingest` has held it against its routing key and its limits.
+//! untrusted until `muster_server::ingest` has held it against its routing key and its limits.
 
 pub mod blob;
 pub mod bounds;

@@ -1,0 +1,61 @@
+//! What the API takes and gives: the view types of every endpoint, shared by the server and the CLI.
+//!
+//! Field names are stable: a thing's own id is `id`, another's id is its noun (`hunt`, `agent`,
+//! `profile`). Times are RFC 3339 in UTC. Stored types and wire types are others.
+
+pub mod address;
+mod agents;
+mod doctor;
+pub mod duration;
+mod files;
+mod hunts;
+pub mod moment;
+#[cfg(test)]
+mod openapi;
+mod profiles;
+pub mod quantile;
+mod telemetry;
+mod time;
+pub mod tls;
+pub mod units;
+
+pub use agents::{
+    AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,
+    QuarantineAgent,
+};
+pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
+pub use files::{FileRow, WhoHas};
+pub use hunts::{
+    CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
+    States,
+};
+pub use profiles::{By, ProfileAgentView, ProfileKindView, ProfileView, SymbolsView};
+pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};
+pub use time::Time;
+
+use serde::{Deserialize, Serialize};
+#[cfg(test)]
+use utoipa::ToSchema;
+
+/// Every error of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct ErrorBody {
+    /// What failed.
+    pub error: String,
+    /// Why.
+    pub cause: String,
+    /// What to do next.
+    #[serde(rename = "try")]
+    pub next: String,
+    /// The exit code that the CLI ends with.
+    pub code: u8,
+}
+
+/// The name of a server-sent event that carries the present state.
+pub const EVENT_PROGRESS: &str = "progress";
+/// The name of the last server-sent event.
+pub const EVENT_DONE: &str = "done";
+
+/// The OpenAPI document as it is served: made from the types by a test, so that no build pays for the derivation.
+pub const OPENAPI: &str = include_str!("openapi.json");

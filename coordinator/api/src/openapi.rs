@@ -1,0 +1,319 @@
+//! The OpenAPI document: every endpoint, with the types of [`super`].
+//!
+//! `ENDPOINTS` is the list; a test holds it against the router. The document that is served is a file beside this one:
+//! it is made from the types only in tests, so that nobody's build pays for the derivation, and its changes can be read.
+
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn,
+};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, Ref, Required, Response, ResponseBuilder,
+    Type,
+};
+
+use super::{
+    AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
+    ErrorBody, FileRow, FleetView, Health, HuntFile, HuntView, Launched, ListPiece, ProfileView,
+    QuarantineAgent, SymbolsView, TelemetryView, WhoHas,
+};
+
+/// What an answer is.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    /// One object of this schema.
+    One(&'static str),
+    /// An array of them.
+    List(&'static str),
+    /// One of them a line.
+    Lines(&'static str),
+    /// Server-sent events whose data is this schema.
+    Events(&'static str),
+    /// Something else, of this media type.
+    Other(&'static str),
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    /// An object of this schema.
+    Json(&'static str),
+    /// Bytes of this media type.
+    Bytes(&'static str),
+}
+
+/// One endpoint.
+struct Endpoint {
+    method: HttpMethod,
+    path: &'static str,
+    summary: &'static str,
+    query: &'static [(&'static str, &'static str)],
+    body: Option<Body>,
+    answer: Answer,
+}
+
+const fn get(path: &'static str, summary: &'static str, answer: Answer) -> Endpoint {
+    Endpoint { method: HttpMethod::Get, path, summary, query: &[], body: None, answer }
+}
+
+const fn post(
+    path: &'static str,
+    summary: &'static str,
+    body: Option<Body>,
+    answer: Answer,
+) -> Endpoint {
+    Endpoint { method: HttpMethod::Post, path, summary, query: &[], body, answer }
+}
+
+const SEALED: Body = Body::Bytes("application/msgpack");
+
+const ENDPOINTS: &[Endpoint] = &[
+    get("/healthz", "Whether the coordinator works; needs no token.", Answer::One("Health")),
+    get("/metrics", "What Prometheus scrapes; any token does.", Answer::Other("text/plain")),
+    get("/api/v1/openapi.json", "This document.", Answer::Other("application/json")),
+    get("/api/v1/fleet", "The fleet in figures.", Answer::One("FleetView")),
+    get("/api/v1/agents", "All agents.", Answer::List("AgentView")),
+    post(
+        "/api/v1/agents",
+        "Enrols agents; the answer holds their broker passwords.",
+        Some(Body::Json("EnrolAgents")),
+        Answer::One("EnrolledAgents"),
+    ),
+    get("/api/v1/agents/{id}", "One agent.", Answer::One("AgentView")),
+    post(
+        "/api/v1/agents/{id}/revoke",
+        "Takes an agent's rights back and closes its connections.",
+        None,
+        Answer::One("AgentView"),
+    ),
+    post(
+        "/api/v1/agents/{id}/quarantine",
+        "Shuts an agent out of the broker until it is released; what it had sent is set aside.",
+        Some(Body::Json("QuarantineAgent")),
+        Answer::One("AgentView"),
+    ),
+    post(
+        "/api/v1/agents/{id}/release",
+        "Lifts an agent's quarantine; what was set aside is taken back.",
+        None,
+        Answer::One("AgentView"),
+    ),
+    post(
+        "/api/v1/requests",
+        "Launches a signed request: what `muster hunt seal` writes.",
+        Some(SEALED),
+        Answer::One("Launched"),
+    ),
+    post(
+        "/api/v1/lists",
+        "Keeps a piece of the whole digests of a long list of hashes, for a hunt that names it.",
+        Some(SEALED),
+        Answer::One("ListPiece"),
+    ),
+    get("/api/v1/hunts", "All hunts, the latest first.", Answer::List("HuntView")),
+    get("/api/v1/hunts/{id}", "One hunt.", Answer::One("HuntView")),
+    get(
+        "/api/v1/hunts/{id}/agents",
+        "What became of a hunt on each agent.",
+        Answer::List("CollectionView"),
+    ),
+    get("/api/v1/hunts/{id}/results", "The rows of a hunt.", Answer::Lines("FileRow")),
+    get(
+        "/api/v1/hunts/{id}/files",
+        "The files that matched and whose content was sent.",
+        Answer::List("HuntFile"),
+    ),
+    get(
+        "/api/v1/hunts/{id}/files/{sha256}",
+        "The content of one of them: whatever an endpoint says it is, treat it as harmful.",
+        Answer::Other("application/octet-stream"),
+    ),
+    get(
+        "/api/v1/hunts/{id}/events",
+        "The hunt again and again: `progress` each second and on change, `done` at the end.",
+        Answer::Events("HuntView"),
+    ),
+    get("/api/v1/profiles", "All requests for profiles.", Answer::List("ProfileView")),
+    get("/api/v1/profiles/{id}", "One request for profiles.", Answer::One("ProfileView")),
+    Endpoint {
+        query: &[
+            (
+                "kind",
+                "Which kind: cpu, wall, …; cpu when not given, else the first that was asked for.",
+            ),
+            (
+                "value",
+                "Which value of the samples: cpu, samples, inuse_space; the usual one when not given.",
+            ),
+            ("by", "What top adds up: function, frame, line, file, module, thread, hunt, agent."),
+            ("depth", "How many levels of a tree."),
+            ("min_percent", "The smallest part of a tree that is shown."),
+        ],
+        ..get(
+            "/api/v1/profiles/{id}/{agent}/{view}",
+            "An agent's profile (`-` for the first): raw, pprof, top, tree, lines, folded, callgrind, speedscope or flame.svg.",
+            Answer::Other("application/octet-stream"),
+        )
+    },
+    Endpoint {
+        query: &[
+            ("of", "Profiles, each ID or ID/AGENT, by commas; all that fit when not given."),
+            ("before", "What to compare with, in the same form: for diff and flame.svg."),
+            ("hunt", "Only what was done for this hunt."),
+            ("hunt_before", "Likewise of what it was before; without it, for the same hunt."),
+            ("target", "Only of agents that match this expression."),
+            ("since_s", "Only profiles of the last so many seconds."),
+            ("kind", "Which kind; cpu when not given."),
+            ("value", "Which value of the samples."),
+            ("by", "What top adds up."),
+            ("depth", "How many levels of a tree."),
+            ("min_percent", "The smallest part of a tree that is shown."),
+        ],
+        ..get(
+            "/api/v1/profile-views/{view}",
+            "A view of many profiles as one, or of what changed: pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg or diff.",
+            Answer::Other("application/octet-stream"),
+        )
+    },
+    get(
+        "/api/v1/symbols",
+        "The programs and debug companions that were added.",
+        Answer::List("SymbolsView"),
+    ),
+    post(
+        "/api/v1/symbols",
+        "Adds a program or its debug companion, at most 2 GiB: profiles get their names from it.",
+        Some(Body::Bytes("application/octet-stream")),
+        Answer::One("SymbolsView"),
+    ),
+    get("/api/v1/telemetry", "The latest sample of each agent.", Answer::List("TelemetryView")),
+    Endpoint {
+        query: &[
+            ("since", "From when: how long ago (`15m`, when not given) or RFC 3339."),
+            ("until", "Until when, likewise; now when not given."),
+        ],
+        ..get(
+            "/api/v1/telemetry/{agent}",
+            "What an agent cost over a span of time, as finely as it is kept, and what ran meanwhile.",
+            Answer::One("CurveView"),
+        )
+    },
+    Endpoint {
+        query: &[("hash", "A digest in hexadecimal; may be repeated.")],
+        ..get("/api/v1/who-has", "Which agents hold a file.", Answer::One("WhoHas"))
+    },
+    get("/api/v1/doctor", "What is wrong, and what to do.", Answer::One("Doctor")),
+    get("/api/v1/audit", "What operators did, the latest first.", Answer::List("AuditView")),
+];
+
+/// Collects the types.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(
+    AgentView,
+    QuarantineAgent,
+    AuditView,
+    CollectionView,
+    CurveView,
+    Doctor,
+    EnrolAgents,
+    EnrolledAgents,
+    ErrorBody,
+    FileRow,
+    FleetView,
+    Health,
+    HuntFile,
+    HuntView,
+    Launched,
+    ListPiece,
+    ProfileView,
+    SymbolsView,
+    TelemetryView,
+    WhoHas
+)))]
+struct Types;
+
+/// Makes the document.
+pub(super) fn document() -> OpenApi {
+    let mut document = Types::openapi();
+    document.info = InfoBuilder::new()
+        .title("Muster")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "What `muster` asks the coordinator. Ids accept any prefix that is unique.",
+        ))
+        .build();
+    for endpoint in ENDPOINTS {
+        let method = endpoint.method.clone();
+        document.paths.add_path_operation(endpoint.path, vec![method], operation(endpoint));
+    }
+    if let Some(components) = &mut document.components {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+    document
+}
+
+fn operation(endpoint: &Endpoint) -> Operation {
+    let mut operation = OperationBuilder::new()
+        .summary(Some(endpoint.summary))
+        .response("200", response(endpoint.summary, endpoint.answer))
+        .response("default", response("What failed, why, what to do.", Answer::One("ErrorBody")));
+    for name in endpoint.path.split('/').filter_map(in_braces) {
+        operation =
+            operation.parameter(parameter(name, ParameterIn::Path, "An id, or its beginning."));
+    }
+    for (name, what) in endpoint.query {
+        operation = operation.parameter(parameter(name, ParameterIn::Query, what));
+    }
+    if let Some(body) = endpoint.body {
+        operation = operation.request_body(Some(request_body(body)));
+    }
+    if endpoint.path != "/healthz" {
+        operation = operation.security(SecurityRequirement::new("token", [""; 0]));
+    }
+    operation.build()
+}
+
+fn in_braces(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+fn parameter(name: &str, place: ParameterIn, what: &str) -> ParameterBuilder {
+    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(what))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+}
+
+fn request_body(body: Body) -> RequestBody {
+    let (media, content) = match body {
+        Body::Json(schema) => {
+            ("application/json", ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))))
+        }
+        Body::Bytes(media) => (media, ContentBuilder::new()),
+    };
+    RequestBodyBuilder::new().content(media, content.build()).required(Some(Required::True)).build()
+}
+
+fn response(what: &str, answer: Answer) -> Response {
+    let of = |schema| Ref::from_schema_name(schema);
+    let content = ContentBuilder::new();
+    let (media, content) = match answer {
+        Answer::One(schema) => ("application/json", content.schema(Some(of(schema)))),
+        Answer::List(schema) => {
+            ("application/json", content.schema(Some(of(schema).to_array_builder())))
+        }
+        Answer::Lines(schema) => ("application/jsonl", content.schema(Some(of(schema)))),
+        Answer::Events(schema) => ("text/event-stream", content.schema(Some(of(schema)))),
+        Answer::Other(media) => (media, content),
+    };
+    ResponseBuilder::new().description(what).content(media, content.build()).build()
+}
+
+#[cfg(test)]
+mod tests;

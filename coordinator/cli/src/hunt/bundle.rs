@@ -1,0 +1,71 @@
+//! A hunt and the parts of its list: sealed together, launched in their order.
+
+use std::path::Path;
+
+use muster_protocol::request::ioc::{PartRef, Parted};
+use muster_protocol::request::{Args, Bundle, Limits, Target, sign as request};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::wire;
+use serde_bytes::ByteBuf;
+use serde_json::Value;
+
+use super::ioc::LongList;
+use super::plan::Plan;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::keys::Operator;
+use crate::sign::{self, Ask};
+
+/// Signs a hunt, after the parts of its list.
+pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
+    let Plan { mut ask, list } = plan;
+    let (mut parts, mut whole) = (Vec::new(), Vec::new());
+    if let Some(list) = list {
+        let mut named = Parted { count: list.count, ..Parted::default() };
+        let LongList { parts: pieces, whole: digests, .. } = list;
+        for piece in pieces {
+            let part = Ask {
+                args: Args::ListPart(piece),
+                // A sample is another one for each request: who is not in the hunt's merely has no use for it.
+                target: Target { sample_ppm: None, ..ask.target.clone() },
+                limits: Limits::default(),
+                valid_ms: ask.valid_ms,
+            };
+            let sealed = sign::seal(operator, part)?;
+            let body = request::body_of(&sealed)
+                .map_err(|error| Failure::bug("cannot read what was just signed", error))?;
+            named.parts.push(PartRef { id: body.id, sha256: sha256(&body.args) });
+            parts.push(sealed);
+        }
+        for piece in digests {
+            let bytes = wire::encode(&piece)
+                .map_err(|error| Failure::bug("cannot encode the list", error))?;
+            named.whole.push(sha256(&bytes));
+            whole.push(ByteBuf::from(bytes));
+        }
+        if let Args::HuntStart(start) = &mut ask.args {
+            *start.file_hash.list = named;
+        }
+    }
+    Ok(Bundle { start: sign::seal(operator, ask)?, parts, whole })
+}
+
+/// Gives everything to the coordinator: the whole digests, the parts, and last the hunt.
+pub(super) fn launch(client: &Client, bundle: &Bundle) -> Result<Value, Failure> {
+    for piece in &bundle.whole {
+        client.keep_list(piece)?;
+    }
+    for part in &bundle.parts {
+        client.submit(part)?;
+    }
+    client.submit(&bundle.start)
+}
+
+/// Reads what `hunt seal` wrote.
+pub(super) fn read(path: &Path) -> Result<Bundle, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| Failure::file("read", path, &e))?;
+    Bundle::read(&bytes).map_err(|error| {
+        let what = format!("{} is not a sealed request", path.display());
+        Failure::usage(what, error, "write one with `muster hunt seal … --out FILE`")
+    })
+}

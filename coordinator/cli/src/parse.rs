@@ -1,0 +1,316 @@
+//! Values as people type them: sizes, shares, lengths of time, roots, labels.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use muster_api::duration::{duration_ms, scaled};
+use muster_api::moment::time;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits;
+use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::request::select::MODE_BITS;
+
+/// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
+pub fn size(text: &str) -> Result<u64, String> {
+    let bad = || format!("{text:?} is not a size like 4096, 10M or 1GiB");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(bad()),
+    };
+    scaled(number, unit).ok_or_else(bad)
+}
+
+/// A moment as people type it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// So many milliseconds before the request is signed.
+    Ago(u64),
+    /// Nanoseconds since 1970.
+    At(i128),
+}
+
+impl When {
+    /// Returns nanoseconds since 1970.
+    pub fn ns(self, now: Timestamp) -> i128 {
+        match self {
+            Self::At(ns) => ns,
+            Self::Ago(ms) => (i128::from(now.0) - i128::from(ms)) * 1_000_000,
+        }
+    }
+}
+
+/// Reads a moment: `7d` or `1h30m` ago, or a [`time`].
+pub fn when(text: &str) -> Result<When, String> {
+    let has_unit = !text.ends_with(|last: char| last.is_ascii_digit());
+    if has_unit && let Ok(ms) = duration_ms(text) {
+        return Ok(When::Ago(ms));
+    }
+    time(text).map(|at| When::At(at.as_nanosecond())).ok_or_else(|| {
+        format!("{text:?} is not a time like 7d (ago), 2026-11-25T10:00 (UTC) or 2026-11-25T10:00:00+01:00")
+    })
+}
+
+/// A condition on the bits of a mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeTest {
+    /// All of these are set.
+    All(u32),
+    /// At least one of these is set.
+    Any(u32),
+    /// No others are set.
+    Exactly(u32),
+}
+
+/// Reads mode bits in octal: `4000` or `-4000` all set, `/6000` one set, `=0755` exactly.
+pub fn mode(text: &str) -> Result<ModeTest, String> {
+    let bad = || format!("{text:?} is not a mode like 4000, /6000 or =0755");
+    let digits = text.trim_start_matches(['/', '=', '-']);
+    let is_octal = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| is_octal && *bits <= MODE_BITS);
+    let bits = bits.ok_or_else(bad)?;
+    match text.strip_suffix(digits) {
+        Some("=") => Ok(ModeTest::Exactly(bits)),
+        Some("" | "-") if bits != 0 => Ok(ModeTest::All(bits)),
+        Some("/") if bits != 0 => Ok(ModeTest::Any(bits)),
+        _ => Err(bad()),
+    }
+}
+
+/// Reads a length of time in whole seconds, at least one.
+pub fn seconds(text: &str) -> Result<u32, String> {
+    let ms = duration_ms(text)?;
+    let seconds = u32::try_from(ms / 1_000).map_err(|_| format!("{text:?} is too long"))?;
+    if seconds == 0 { Err(format!("{text:?} is less than a second")) } else { Ok(seconds) }
+}
+
+/// Reads how long a request is valid, in milliseconds.
+pub fn validity_ms(text: &str) -> Result<i64, String> {
+    let ms = i64::try_from(duration_ms(text)?).map_err(|_| format!("{text:?} is too long"))?;
+    if (1_000..=limits::VALIDITY_MS_MAX).contains(&ms) {
+        Ok(ms)
+    } else {
+        Err(format!("{text:?} is not between 1s and 30d"))
+    }
+}
+
+/// Reads a share as parts of a million: `5%`, `0.1%`.
+pub fn share_ppm(text: &str) -> Result<u32, String> {
+    let bad = || format!("{text:?} is not a share like 5% or 0.1%");
+    let number = text.strip_suffix('%').ok_or_else(bad)?;
+    let ppm = scaled(number, 10_000).and_then(|ppm| u32::try_from(ppm).ok()).ok_or_else(bad)?;
+    if (1..=1_000_000).contains(&ppm) { Ok(ppm) } else { Err(bad()) }
+}
+
+/// Which profiles are to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What to take.
+    pub kinds: Vec<ProfileKind>,
+    /// For how long at most.
+    pub seconds: u32,
+    /// Samples a second and thread.
+    pub hertz: u32,
+}
+
+/// Reads what to profile: `cpu`, `cpu,wall:30s`, `cpu:30s@99`.
+pub fn probe(text: &str) -> Result<Probe, String> {
+    let (rest, hertz) = text.split_once('@').map_or((text, None), |(rest, hz)| (rest, Some(hz)));
+    let (kinds, time) = rest.split_once(':').map_or((rest, None), |(kinds, t)| (kinds, Some(t)));
+    let seconds = time.map_or(Ok(30), seconds)?;
+    let hertz =
+        hertz.map_or(Ok(99), |hz| hz.parse().map_err(|_| format!("{hz:?} is no number")))?;
+    for (value, most, unit) in
+        [(seconds, limits::PROFILE_SECONDS_MAX, "s"), (hertz, limits::PROFILE_HERTZ_MAX, "hertz")]
+    {
+        if !(1..=most).contains(&value) {
+            return Err(format!("{value} {unit}: 1 to {most} are possible"));
+        }
+    }
+    let kinds: Result<Vec<_>, _> = kinds.split(',').map(str::parse).collect();
+    Ok(Probe { kinds: kinds?, seconds, hertz })
+}
+
+/// Reads percent of one core: `50%`, `50`, `200%` for two cores.
+pub fn percent(text: &str) -> Result<u32, String> {
+    let bad = || format!("{text:?} is not a percentage like 50% (of one core)");
+    let number: u32 = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| bad())?;
+    if number == 0 { Err(bad()) } else { Ok(number) }
+}
+
+/// Reads a rate in MB/s: `20`, `20M`, `1G`.
+pub fn mbps(text: &str) -> Result<u32, String> {
+    let bad = || format!("{text:?} is not a rate in MB/s like 20 or 1G");
+    let megabytes = match text.parse::<u32>() {
+        Ok(plain) => plain,
+        Err(_) => u32::try_from(size(text)? / 1_000_000).map_err(|_| bad())?,
+    };
+    if megabytes == 0 { Err(bad()) } else { Ok(megabytes) }
+}
+
+/// Takes a root: an absolute path, byte for byte.
+pub fn root(path: &OsString) -> Result<Vec<u8>, String> {
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return Err(format!(
+            "{} is relative; agents have no current folder that you know",
+            path.to_string_lossy()
+        ));
+    }
+    if bytes.len() > limits::PATH_BYTES_MAX {
+        return Err(format!("{} bytes, {} are allowed", bytes.len(), limits::PATH_BYTES_MAX));
+    }
+    Ok(bytes.to_vec())
+}
+
+/// Reads a label: `key=value`, or `key` alone.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if key.is_empty() || !key.chars().all(legal) || value.chars().any(char::is_control) {
+        return Err(format!("{text:?} is not a label like role=db"));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_profile_has_kinds_time_and_hertz() {
+        use ProfileKind::{Cpu, Wall};
+        let of = |kinds: &[ProfileKind], seconds, hertz| {
+            Ok(Probe { kinds: kinds.to_vec(), seconds, hertz })
+        };
+        assert_eq!(probe("cpu"), of(&[Cpu], 30, 99));
+        assert_eq!(probe("cpu,wall:2m@49"), of(&[Cpu, Wall], 120, 49));
+        assert_eq!(probe("wall@20"), of(&[Wall], 30, 20));
+        for bad in ["", "shoes", "cpu:0s", "cpu:1h", "cpu@0", "cpu@9999", "cpu@x", "cpu:"] {
+            probe(bad).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("4096"), Ok(4_096));
+        assert_eq!(size("10M"), Ok(10_000_000));
+        assert_eq!(size("1.5G"), Ok(1_500_000_000));
+        assert_eq!(size("4KiB"), Ok(4_096));
+        for bad in ["", "M", "-1", "10X", "1.", ".5", "1e3", "99999999999999999999", "20000000T"] {
+            assert!(size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn moments_are_ago_or_absolute() {
+        assert_eq!(when("7d"), Ok(When::Ago(604_800_000)));
+        assert_eq!(when("1.5h").map(|when| when.ns(Timestamp(5_400_001))), Ok(1_000_000));
+        let day = 1_795_564_800_000_000_000;
+        assert_eq!(when("2026-11-25"), Ok(When::At(day)));
+        assert_eq!(when("2026-11-25T01:00:00.5+01:00"), Ok(When::At(day + 500_000_000)));
+        for same in
+            ["2026-11-25T00:00:00", "2026-11-25 00:00", "2026-11-25T00:00", "2026-11-25T00:00:00.0"]
+        {
+            assert_eq!(when(same), Ok(When::At(day)), "{same} is UTC");
+        }
+        assert_eq!(when("1w"), when("7d"));
+        assert_eq!(when("1h30m"), when("90m"));
+        for bad in [
+            "",
+            "7",
+            "2026",
+            "d",
+            "-7d",
+            "2026-11-25T",
+            "2026-11-25T10:00+26",
+            "2026-13-01",
+            "yesterday",
+        ] {
+            assert!(when(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(When::Ago(u64::MAX).ns(Timestamp(0)), i128::from(u64::MAX) * -1_000_000);
+        assert_eq!(when("3000-01-01"), Ok(When::At(32_503_680_000_000_000_000)));
+        assert_eq!(when("1500-01-01"), Ok(When::At(-14_831_769_600_000_000_000)));
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(mode("4000"), Ok(ModeTest::All(0o4000)));
+        assert_eq!(
+            (mode("-22"), mode("/6000")),
+            (Ok(ModeTest::All(0o22)), Ok(ModeTest::Any(0o6000)))
+        );
+        assert_eq!(
+            (mode("=0755"), mode("=0")),
+            (Ok(ModeTest::Exactly(0o755)), Ok(ModeTest::Exactly(0)))
+        );
+        for bad in ["", "0", "/", "/0", "888", "10000", "+4", "==7", "u+s"] {
+            assert!(mode(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        assert_eq!(duration_ms("90"), Ok(90_000));
+        assert_eq!(duration_ms("15m"), Ok(900_000));
+        assert_eq!(duration_ms("1.5h"), Ok(5_400_000));
+        assert_eq!(duration_ms("1w"), Ok(604_800_000));
+        assert_eq!(duration_ms("1h30m"), Ok(5_400_000));
+        assert_eq!(duration_ms("1w2d3h4m5s6ms"), Ok(788_645_006));
+        for bad in
+            ["", "1h30", "30m1h", "1h1h", "1x", "h1", "1 h", "1h 30m", "1m30", "99999999999999w"]
+        {
+            assert!(duration_ms(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(seconds("10"), Ok(10));
+        assert!(seconds("10ms").is_err());
+        assert!(seconds("h").is_err());
+        assert_eq!(validity_ms("30d"), Ok(limits::VALIDITY_MS_MAX));
+        assert!(validity_ms("31d").is_err());
+        assert!(validity_ms("0").is_err());
+    }
+
+    #[test]
+    fn shares_and_rates() {
+        assert_eq!(share_ppm("5%"), Ok(50_000));
+        assert_eq!(share_ppm("0.1%"), Ok(1_000));
+        assert_eq!(share_ppm("100%"), Ok(1_000_000));
+        for bad in ["5", "0%", "101%", "-5%", "%"] {
+            assert!(share_ppm(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(percent("25%"), Ok(25));
+        assert_eq!(percent("200"), Ok(200));
+        assert!(percent("0").is_err());
+        assert_eq!(mbps("20"), Ok(20));
+        assert_eq!(mbps("1G"), Ok(1_000));
+        assert!(mbps("10k").is_err());
+    }
+
+    #[test]
+    fn roots_are_absolute_bytes() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(b"/a/\xff".to_vec());
+        assert_eq!(root(&odd), Ok(b"/a/\xff".to_vec()));
+        assert!(root(&OsString::from("etc")).is_err());
+        assert!(root(&OsString::from("")).is_err());
+    }
+
+    #[test]
+    fn labels() {
+        assert_eq!(label("role=db"), Ok(("role".to_owned(), "db".to_owned())));
+        assert_eq!(label("canary"), Ok(("canary".to_owned(), String::new())));
+        assert!(label("=x").is_err());
+        assert!(label("a b=x").is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! `/requests` and `/hunts`: launch, list, show, watch, files.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::request::Kind;
+use tokio::sync::mpsc;
+
+use super::error::ApiError;
+use super::guard::Caller;
+use crate::core::Core;
+use crate::hunts::view::Whole;
+use crate::hunts::{launch, lists};
+use crate::store::{Found, StoredRequest};
+use crate::store::{Reader, StoreError};
+use muster_api::{
+    CollectionView, EVENT_DONE, EVENT_PROGRESS, HuntFile, HuntView, Launched, ListPiece,
+};
+
+/// `POST /requests`
+pub async fn request(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Launched>, ApiError> {
+    launch::launch(&core, &caller, &body).await.map(Json)
+}
+
+/// `POST /lists`: a piece of the whole digests of a list, before the hunt that names it.
+pub async fn list_piece(
+    State(core): State<Arc<Core>>,
+    body: Bytes,
+) -> Result<Json<ListPiece>, ApiError> {
+    let place = core.place.clone();
+    let kept = tokio::task::spawn_blocking(move || lists::keep(&place, &body)).await;
+    let kept = kept.map_err(|problem| StoreError::Broken(format!("a writer died: {problem}")))?;
+    kept.map(Json)
+}
+
+/// Finds the one request of a kind whose id begins so.
+pub fn find(reader: &Reader, kind: Kind, prefix: &str) -> Result<StoredRequest, ApiError> {
+    let noun = if kind == Kind::HuntStart { "hunt" } else { "profile" };
+    let next = if kind == Kind::HuntStart { "muster hunt list" } else { "muster profile list" };
+    match reader.find(kind.as_str(), prefix)? {
+        Found::One(request) => Ok(request),
+        Found::None => Err(ApiError::missing(noun, prefix, next)),
+        Found::Many(count) => Err(ApiError::usage(
+            format!("{prefix:?} stands for {count} of them"),
+            "the beginning of an id must be unique",
+            next,
+        )),
+    }
+}
+
+/// Finds what has profiles: a request for them, else a hunt that an agent profiled by itself.
+pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, ApiError> {
+    if matches!(reader.find(Kind::ProfileStart.as_str(), prefix)?, Found::None)
+        && let Found::One(hunt) = reader.find(Kind::HuntStart.as_str(), prefix)?
+        && !reader.blobs(&hunt.id)?.is_empty()
+    {
+        return Ok(hunt);
+    }
+    find(reader, Kind::ProfileStart, prefix)
+}
+
+/// `GET /hunts`
+pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<HuntView>>, ApiError> {
+    let now = core.clock.now();
+    let blockage = core.broker.blockage();
+    let read = move |reader: &Reader| {
+        let requests = reader.requests(Kind::HuntStart.as_str())?;
+        listed(reader, requests, now, |whole| whole.during(blockage.clone()).hunt())
+    };
+    let hunts: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(hunts?))
+}
+
+/// Shows the requests that can be read.
+pub fn listed<T>(
+    reader: &Reader,
+    requests: Vec<StoredRequest>,
+    now: Timestamp,
+    show: impl Fn(Whole) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut shown = Vec::with_capacity(requests.len());
+    for request in requests {
+        let id = request.id;
+        let one = Whole::read(reader, request, now).and_then(&show);
+        shown.extend(reader.readable_request(&id, one)?);
+    }
+    Ok(shown)
+}
+
+pub(super) async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        Ok::<_, ApiError>(Whole::read(reader, find(reader, Kind::HuntStart, &id)?, now)?)
+    };
+    Ok(core.read(read).await?.during(core.broker.blockage()))
+}
+
+/// `GET /hunts/{id}`
+pub async fn show(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<HuntView>, ApiError> {
+    Ok(Json(whole(&core, id).await?.hunt()?))
+}
+
+/// `GET /hunts/{id}/agents`
+pub async fn agents(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<CollectionView>>, ApiError> {
+    Ok(Json(whole(&core, id).await?.parts_shown()))
+}
+
+/// `GET /hunts/{id}/events`: the hunt each second, and once more when nothing is to come.
+pub async fn events(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    // The first answer is given before the stream begins, so that a wrong id is an error and not an empty stream.
+    let first = whole(&core, id).await?.hunt()?;
+    let (events, stream) = mpsc::channel::<Result<Event, Infallible>>(4);
+    let stop = core.tasks.stop_signal();
+    let watched = Arc::clone(&core);
+    core.tasks.spawn("watch", async move {
+        let mut shown = first;
+        loop {
+            let name = if shown.done { EVENT_DONE } else { EVENT_PROGRESS };
+            let Ok(event) = Event::default().event(name).json_data(&shown) else { return };
+            if events.send(Ok(event)).await.is_err() || shown.done {
+                return;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            match whole(&watched, shown.id.clone()).await.and_then(|whole| Ok(whole.hunt()?)) {
+                Ok(next) => shown = next,
+                Err(_) => return,
+            }
+        }
+    });
+    Ok(Sse::new(receive(stream)).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Turns a channel into a stream.
+fn receive<T>(channel: mpsc::Receiver<T>) -> impl futures_lite::Stream<Item = T> {
+    futures_lite::stream::unfold(channel, |mut channel| async move {
+        channel.recv().await.map(|item| (item, channel))
+    })
+}
+
+/// `GET /hunts/{id}/files`: what matched and was sent.
+pub async fn files(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<HuntFile>>, ApiError> {
+    let whole = whole(&core, id).await?;
+    let files: Result<_, StoreError> = core.read(move |reader| whole.files(reader)).await;
+    Ok(Json(files?))
+}
+
+/// `GET /hunts/{id}/files/{sha256}`: the content of one of them.
+pub async fn file(
+    State(core): State<Arc<Core>>,
+    Path((id, sha256)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let whole = whole(&core, id).await?;
+    let digest = muster_protocol::hex::decode(&sha256).filter(|digest| whole.has_file(digest));
+    let Some(digest) = digest else {
+        return Err(ApiError::missing("file", &sha256, "muster hunt files ID"));
+    };
+    let path = core.place.blob(&digest);
+    let read = move || std::fs::read(&path).map_err(|source| StoreError::File { path, source });
+    let bytes = tokio::task::spawn_blocking(read).await;
+    let bytes =
+        bytes.map_err(|problem| StoreError::Broken(format!("a reader died: {problem}")))??;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}

@@ -1,0 +1,85 @@
+//! The HTTP interface: thin handlers over the store, the hunts and the roster.
+
+pub mod agents;
+pub mod error;
+pub mod guard;
+pub mod hunt_rows;
+pub mod hunts;
+pub mod listen;
+pub mod metrics;
+pub mod profile_merge;
+pub mod profile_views;
+pub mod profiles;
+pub mod symbols;
+pub mod system;
+pub mod telemetry;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use axum::routing::{get, post};
+use muster_protocol::limits::HTTP_BODY_BYTES_MAX;
+
+use crate::core::Core;
+use error::ApiError;
+use guard::Guard;
+
+/// Makes the router of everything.
+pub fn router(core: Arc<Core>) -> Router {
+    let guard = Arc::new(Guard::new(core.config.tokens(), core.config.file.hosts.clone()));
+    let guarded = Router::new()
+        .route("/fleet", get(system::fleet))
+        .route("/audit", get(system::audit))
+        .route("/doctor", get(system::doctor))
+        .route("/openapi.json", get(system::openapi))
+        .route("/who-has", get(system::who_has))
+        .route("/agents", get(agents::list).post(agents::enrol))
+        .route("/agents/{id}", get(agents::show))
+        .route("/agents/{id}/revoke", post(agents::revoke))
+        .route("/agents/{id}/quarantine", post(agents::quarantine))
+        .route("/agents/{id}/release", post(agents::release))
+        .route("/requests", post(hunts::request))
+        .route("/lists", post(hunts::list_piece))
+        .route("/hunts", get(hunts::list))
+        .route("/hunts/{id}", get(hunts::show))
+        .route("/hunts/{id}/agents", get(hunts::agents))
+        .route("/hunts/{id}/events", get(hunts::events))
+        .route("/hunts/{id}/results", get(hunt_rows::results))
+        .route("/hunts/{id}/files", get(hunts::files))
+        .route("/hunts/{id}/files/{sha256}", get(hunts::file))
+        .route("/profiles", get(profiles::list))
+        .route("/profiles/{id}", get(profiles::show))
+        .route("/profiles/{id}/{agent}/{view}", get(profiles::view))
+        .route("/profile-views/{view}", get(profile_merge::view))
+        .route("/symbols", get(symbols::list).post(symbols::add))
+        .route("/telemetry", get(telemetry::latest))
+        .route("/telemetry/{agent}", get(telemetry::curve))
+        .route_layer(from_fn_with_state(Arc::clone(&guard), guard::token));
+    let scraped = Router::new()
+        .route("/metrics", get(system::metrics))
+        .route_layer(from_fn_with_state(Arc::clone(&guard), guard::any_token));
+    Router::new()
+        .route("/healthz", get(system::health))
+        .merge(scraped)
+        .nest("/api/v1", guarded)
+        .fallback(async || ApiError::missing("page", "", "GET /api/v1/openapi.json lists them all"))
+        .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
+        .layer(from_fn_with_state(guard, guard::host))
+        .layer(map_response(harmless))
+        .with_state(core)
+}
+
+/// Nothing that is served may fetch anything from anywhere.
+async fn harmless(mut response: Response) -> Response {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+    let headers = response.headers_mut();
+    // A view may come with a policy of its own, which is stricter.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,109 @@
+//! `/profiles`: list, show, and the blob of one agent as it came.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::Kind;
+use muster_protocol::request::profile::ProfileKind;
+
+use super::error::ApiError;
+use super::hunts::{find_profiled, listed};
+use super::profile_views::{Heading, Look, render};
+use crate::core::Core;
+use crate::hunts::view::Whole;
+use crate::profiles::profile::Profile;
+use crate::profiles::symbols::Symbols;
+use crate::store::{Reader, StoreError};
+use muster_api::ProfileView;
+
+/// `GET /profiles`
+pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<ProfileView>>, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        let mut requests = reader.requests(Kind::ProfileStart.as_str())?;
+        requests.extend(reader.hunts_with_profiles()?);
+        // Ids begin with their time.
+        requests.sort_by_key(|request| std::cmp::Reverse(request.id));
+        listed(reader, requests, now, |whole| whole.profile())
+    };
+    let profiles: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(profiles?))
+}
+
+/// `GET /profiles/{id}`
+pub async fn show(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+) -> Result<Json<ProfileView>, ApiError> {
+    Ok(Json(whole(&core, id).await?.profile()?))
+}
+
+async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        Ok::<_, ApiError>(Whole::read(reader, find_profiled(reader, &id)?, now)?)
+    };
+    Ok(core.read(read).await?.during(core.broker.blockage()))
+}
+
+/// `GET /profiles/{id}/{agent}/{view}`; the agent `-` is the first that has a blob.
+pub async fn view(
+    State(core): State<Arc<Core>>,
+    Path((id, agent, view)): Path<(String, String, String)>,
+    Query(look): Query<Look>,
+) -> Result<Response, ApiError> {
+    let whole = whole(&core, id.clone()).await?;
+    let agent = match agent.as_str() {
+        "-" => None,
+        AgentId::COORDINATOR => Some(AgentId::coordinator()),
+        prefix => Some(super::agents::find(&core, prefix).await?.id),
+    };
+    let kind = look.kind.clone();
+    let blob = whole.blob_of(agent.as_ref(), kind.as_deref())?.ok_or_else(|| {
+        let next = "muster profile show, which says what each agent answered";
+        let whose = agent.as_ref().map_or("any agent", AgentId::as_str);
+        let what = kind.map_or("profile of".to_owned(), |kind| format!("profile {kind:?} of"));
+        ApiError::missing(&what, whose, next)
+    })?;
+    let path = core.place.blob(&blob.sha256);
+    let profile = whole.profile()?;
+    let symbols = core.place.symbols();
+    let work = move || {
+        let raw = std::fs::read(&path).map_err(|error| ApiError::bug(format!("blob: {error}")))?;
+        if view == "raw" {
+            return Ok(
+                ([(CONTENT_TYPE, "application/octet-stream")], Bytes::from(raw)).into_response()
+            );
+        }
+        let kind = blob.kind.strip_prefix("profile.").unwrap_or(&blob.kind);
+        if kind.parse::<ProfileKind>().is_ok_and(|kind| !kind.has_stacks()) {
+            let next = format!("muster profile show {} --kind {kind}", profile.id);
+            let cause = format!("{kind} is a document, its only view is raw");
+            return Err(ApiError::usage("this is no profile of stacks", cause, &next));
+        }
+        let agent = blob.agent.as_str();
+        let resolved = resolve(&raw, &symbols, agent)?;
+        render(resolved, &view, &look, &Heading::new(kind, agent, how(&profile)))
+    };
+    core.view(work).await?
+}
+
+/// Names the addresses of a profile as it came.
+pub fn resolve(raw: &[u8], symbols: &std::path::Path, agent: &str) -> Result<Profile, ApiError> {
+    let resolved = Profile::resolve(raw, &Symbols::new(symbols)).map_err(|error| {
+        let next = "take another; if it happens again, look at the agent's version";
+        ApiError::usage("this profile cannot be read", error.to_string(), next)
+    })?;
+    Ok(resolved.of_agent(agent))
+}
+
+/// Says how a profile was taken.
+fn how(profile: &ProfileView) -> String {
+    let ProfileView { id, seconds, hertz, .. } = profile;
+    format!("profile {id}: {seconds} s at {hertz} hertz")
+}

@@ -1,0 +1,136 @@
+//! `/healthz`, `/metrics`, `/fleet`, `/audit`, `/doctor`, `/who-has`, `/openapi.json`.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::error::ApiError;
+use super::metrics::{Present, text};
+use crate::broker::alarms;
+use crate::broker::health::look;
+use crate::core::Core;
+use crate::doctor::Seen;
+use crate::roster;
+use crate::store::{Reader, StoreError};
+use crate::who_has::{WhoHasError, who_has as find_holders};
+use muster_api::{AgentState, AuditView, Doctor, FleetView, Health, WhoHas};
+
+/// Lines of the audit log that one answer holds.
+const AUDIT_LINES: u32 = 1_000;
+
+/// `GET /healthz`
+pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
+    let (link, trouble) = (core.health(), core.writer.trouble());
+    let broker = match (&link.blocked, &link.cause) {
+        _ if !link.connected => "no broker".to_owned(),
+        (Some(reason), _) => alarms::sentence(reason),
+        (None, Some(unread)) => unread.clone(),
+        (None, None) => "ok".to_owned(),
+    };
+    let is_well = broker == "ok" && trouble.is_none();
+    Json(Health {
+        status: if is_well { "ok" } else { "degraded" }.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        broker,
+        store: trouble.unwrap_or_else(|| "ok".to_owned()),
+    })
+}
+
+/// `GET /fleet`
+pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, ApiError> {
+    let now = core.clock.now();
+    let read = move |reader: &Reader| {
+        let agents = reader.agents()?;
+        let states: Vec<_> = agents.iter().map(|agent| roster::state(agent, now)).collect();
+        let count =
+            |wanted: &[AgentState]| states.iter().filter(|s| wanted.contains(s)).count() as u64;
+        let all = count(&[
+            AgentState::New,
+            AgentState::Live,
+            AgentState::Silent,
+            AgentState::Quarantined,
+        ]);
+        let live = count(&[AgentState::Live]);
+        Ok((all, live, reader.count("hunt.start")?, reader.count("profile.start")?))
+    };
+    let counts: Result<_, StoreError> = core.read(read).await;
+    let (agents, live, hunts, profiles) = counts?;
+    Ok(Json(FleetView {
+        id: core.config.file.fleet.to_string(),
+        root: core.config.file.root.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        broker: core.health(),
+        agents,
+        live,
+        hunts,
+        profiles,
+    }))
+}
+
+/// `GET /audit`
+pub async fn audit(State(core): State<Arc<Core>>) -> Result<Json<Vec<AuditView>>, ApiError> {
+    let lines = core.read(|reader| reader.audit(AUDIT_LINES)).await.map_err(ApiError::from)?;
+    let shown = lines.into_iter().map(|line| {
+        let [token, operator, action, subject, detail] = line.words;
+        AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// `GET /doctor`
+pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiError> {
+    let look = look(&core).await;
+    let (link, trouble, now) = (core.health(), core.writer.trouble(), core.clock.now());
+    let (blockage, settings) = (core.broker.blockage(), core.broker.settings());
+    let examine = move |reader: &Reader| {
+        let (blockage, settings) = (blockage.as_ref(), settings.as_deref());
+        let broker = Seen { link: &link, blockage, look: &look, settings };
+        crate::doctor::doctor(reader, trouble.as_deref(), &broker, now)
+    };
+    Ok(Json(core.read(examine).await?))
+}
+
+/// `GET /metrics`
+pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse, ApiError> {
+    let own = core.own.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+    let present = Present {
+        now: core.clock.now(),
+        is_connected: core.health().connected,
+        is_blocked: core.broker.blocked().is_some(),
+        is_writable: core.writer.trouble().is_none(),
+        waiting: core.writer.waiting(),
+        own,
+        counts: core.counted.read(),
+        agents: core.config.metrics_agents(),
+    };
+    let text = core.read(move |reader| super::metrics::metrics(reader, &present)).await?;
+    Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text))
+}
+
+/// `GET /openapi.json`
+pub async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], muster_api::OPENAPI)
+}
+
+/// `GET /who-has?hash=…`, repeatable.
+pub async fn who_has(
+    State(core): State<Arc<Core>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<WhoHas>, ApiError> {
+    let query = query.unwrap_or_default();
+    let values = query.split('&').filter_map(|pair| pair.strip_prefix("hash="));
+    let hashes: Vec<String> = values.map(str::to_owned).collect();
+    // One scan at a time reads the disk; the others wait for their turn.
+    let turn = core.scans.acquire().await;
+    let _turn = turn.map_err(|closed| ApiError::bug(closed.to_string()))?;
+    let found = core.read(move |reader| find_holders(reader, &hashes)).await;
+    found.map(Json).map_err(|error| match error {
+        WhoHasError::Store(error) => error.into(),
+        other => {
+            ApiError::usage("cannot look for that", other.to_string(), "muster who-has --help")
+        }
+    })
+}

@@ -1,0 +1,157 @@
+//! `/telemetry`: the latest self-sample of each agent, and the curve of one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::SILENT_MS_MAX;
+use muster_protocol::result::Telemetry;
+use serde::Deserialize;
+
+use super::agents::find;
+use super::error::ApiError;
+use crate::core::Core;
+use crate::curves::marks::{Marks, marks};
+use crate::curves::{Rolled, Spread, Step};
+use crate::store::{Reader, StoreError};
+use muster_api::moment::Moment;
+use muster_api::{AgentState, CurveView, PointView, RunningView, TelemetryView};
+
+/// How far an answer goes back when nothing is said.
+const SINCE: Moment = Moment::Ago(15 * 60_000);
+
+/// `GET /telemetry`
+pub async fn latest(State(core): State<Arc<Core>>) -> Result<Json<Vec<TelemetryView>>, ApiError> {
+    let read = |reader: &Reader| {
+        let own = reader.heard(&AgentId::coordinator())?;
+        let agents = reader.agents()?.into_iter().filter(|agent| agent.revoked.is_none());
+        Ok(own.into_iter().chain(agents.filter_map(|agent| agent.heard)).collect::<Vec<_>>())
+    };
+    let samples: Result<Vec<_>, StoreError> = core.read(read).await;
+    let now = core.clock.now();
+    Ok(Json(samples?.into_iter().map(|heard| view(heard, now)).collect()))
+}
+
+/// The span of a curve, as it is asked for.
+#[derive(Debug, Deserialize)]
+pub struct Span {
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Span {
+    fn resolve(&self, now: Timestamp) -> Result<(Timestamp, Timestamp), ApiError> {
+        let read = |text: &Option<String>, default: Moment| match text {
+            Some(text) => text.parse::<Moment>().map_err(|why| {
+                ApiError::usage("cannot use this moment", why, "muster telemetry show --help")
+            }),
+            None => Ok(default),
+        };
+        let since = read(&self.since, SINCE)?.resolve(now);
+        let until = read(&self.until, Moment::Ago(0))?.resolve(now).min(now);
+        if since >= until {
+            let cause = format!("it would begin at {since} and end at {until}");
+            return Err(ApiError::usage("the span of time is empty", cause, "a longer --since"));
+        }
+        Ok((since, until))
+    }
+}
+
+/// `GET /telemetry/{agent}`
+pub async fn curve(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+    Query(span): Query<Span>,
+) -> Result<Json<CurveView>, ApiError> {
+    let agent = if id == AgentId::COORDINATOR {
+        AgentId::coordinator()
+    } else {
+        find(&core, &id).await?.id
+    };
+    let now = core.clock.now();
+    let span = span.resolve(now)?;
+    let step = Step::finest(span.0, now);
+    let whose = agent.clone();
+    let read = move |reader: &Reader| {
+        let heard = reader.heard(&whose)?;
+        // A sample of this very moment is in.
+        let points = reader.curve(&whose, (span.0, span.1.plus_ms(1)), step)?;
+        let marks = marks(reader, &whose, heard.as_ref(), span)?;
+        Ok::<_, StoreError>((heard, points, marks))
+    };
+    let (heard, points, Marks { shown, left_out }) =
+        core.read(read).await.map_err(ApiError::from)?;
+    Ok(Json(CurveView {
+        agent: agent.to_string(),
+        host: heard.map(|(_, said)| said.host).unwrap_or_default(),
+        step: step.as_str().to_owned(),
+        step_ms: step.ms().unsigned_abs(),
+        since: span.0.into(),
+        until: span.1.into(),
+        points: points.iter().map(|(at, point)| shown_point(*at, point)).collect(),
+        marks: shown,
+        marks_left_out: left_out,
+    }))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bounded far below the end of what is exact")]
+fn shown_point(at: Timestamp, point: &Rolled) -> PointView {
+    let percent = |permille: f64| (permille * 10.0).round() / 100.0;
+    let mean = |figure: Spread| figure.sum / point.samples.max(1);
+    PointView {
+        at: at.into(),
+        samples: point.samples,
+        cpu_percent_min: percent(point.cpu.min as f64),
+        cpu_percent: percent(point.mean(point.cpu)),
+        cpu_percent_max: percent(point.cpu.max as f64),
+        rss_bytes_min: point.rss.min,
+        rss_bytes: mean(point.rss),
+        rss_bytes_max: point.rss.max,
+        read_bytes_per_s_min: point.read.min,
+        read_bytes_per_s: mean(point.read),
+        read_bytes_per_s_max: point.read.max,
+        written_bytes_per_s_min: point.written.min,
+        written_bytes_per_s: mean(point.written),
+        written_bytes_per_s_max: point.written.max,
+        threads: point.threads,
+        fds: point.fds,
+        outbox_bytes: point.outbox,
+    }
+}
+
+fn view((received, said): (Timestamp, Telemetry), now: Timestamp) -> TelemetryView {
+    let collections = said.collections.into_iter().map(|one| RunningView {
+        request: one.request.to_string(),
+        state: one.state,
+        age_ms: one.age_ms,
+        seen: one.seen,
+        hashed: one.hashed,
+        bytes: one.bytes,
+        cpu_ms: one.cpu_ms,
+        throttled_ms: one.throttled_ms,
+        path: String::from_utf8_lossy(&one.path).into_owned(),
+    });
+    let age_ms = now.since_ms(received).max(0);
+    TelemetryView {
+        agent: said.agent.to_string(),
+        host: said.host,
+        state: if age_ms > SILENT_MS_MAX { AgentState::Silent } else { AgentState::Live },
+        at: said.at.into(),
+        received: received.into(),
+        age_ms: age_ms.unsigned_abs(),
+        cpu_percent: said.cpu_percent,
+        rss_bytes: said.rss_bytes,
+        threads: said.threads,
+        fds: said.fds,
+        read_bytes: said.read_bytes,
+        written_bytes: said.written_bytes,
+        read_bytes_per_s: said.read_bytes_per_s,
+        written_bytes_per_s: said.written_bytes_per_s,
+        outbox_messages: said.outbox_messages,
+        outbox_bytes: said.outbox_bytes,
+        journal_full: said.journal_full,
+        collections: collections.collect(),
+    }
+}

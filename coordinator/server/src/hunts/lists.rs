@@ -1,0 +1,149 @@
+//! Lists of hashes that are too long for a hunt's own record.
+//!
+//! Agents get the first bytes of each digest, as signed `list.part` records before the hunt. The coordinator keeps the
+//! whole digests, in pieces that the signed hunt names by their SHA-256: what an agent takes for a match is looked up in
+//! them.
+//!
+//! * [`tidy`]: what is no longer needed goes.
+
+pub mod tidy;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::{HTTP_BODY_BYTES_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::ioc::{self, IocList, PartRef, Parted};
+use muster_protocol::request::{Body, Kind, sign};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::wire;
+
+use super::launch::DIRECTED;
+use crate::http::error::ApiError;
+use crate::store::{Place, Reader, StoreError, StoredRequest, files};
+use muster_api::ListPiece;
+
+/// Keeps a piece of the whole digests of a list.
+pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ApiError> {
+    let foreign = |why: String| {
+        ApiError::usage("this is no piece of a list of hashes", why, "muster hunt run --ioc FILE")
+    };
+    let piece: IocList =
+        wire::decode(bytes, HTTP_BODY_BYTES_MAX).map_err(|error| foreign(error.to_string()))?;
+    piece.check(piece.kind.bytes()).map_err(foreign)?;
+    let digest = sha256(bytes);
+    let path = place.list(&digest);
+    let held = place.hold_lists();
+    let put = files::put(&path, bytes).and_then(|()| refresh(&path));
+    put.map_err(|source| StoreError::File { path, source })?;
+    drop(held);
+    let hashes = u64::try_from(piece.count()).unwrap_or(u64::MAX);
+    Ok(ListPiece { sha256: muster_protocol::hex::encode(&digest), hashes })
+}
+
+/// Reads the whole digests of a list.
+pub fn whole(place: &Place, named: &Parted) -> Result<Vec<IocList>, StoreError> {
+    let mut lists = Vec::new();
+    for digest in &named.whole {
+        let path = place.list(digest);
+        let bytes = std::fs::read(&path)
+            .map_err(|source| StoreError::File { path: path.clone(), source })?;
+        let broken = |why: String| StoreError::Broken(format!("{}: {why}", path.display()));
+        if sha256(&bytes) != *digest {
+            return Err(broken("it is not what the hunt names".to_owned()));
+        }
+        ioc::join(&mut lists, wire::decode(&bytes, HTTP_BODY_BYTES_MAX)?).map_err(broken)?;
+    }
+    Ok(lists)
+}
+
+/// Says what is missing of the list of a hunt that is about to be launched: it must be on record as a whole, and on the
+/// way to the same agents.
+pub fn check(
+    reader: &Reader,
+    place: &Place,
+    body: &Body,
+    start: &HuntStart,
+) -> Result<(), ApiError> {
+    let list = &start.file_hash.list;
+    let refused = |why: String| {
+        let next =
+            "launch the file that `muster hunt seal` wrote: muster hunt launch --sealed FILE";
+        ApiError::usage("the hunt's list of hashes is not complete", why, next)
+    };
+    for part in &list.parts {
+        let known = reader.request(&part.id)?;
+        let known = known.filter(|known| known.kind == Kind::ListPart.as_str());
+        let Some(known) = known else {
+            return Err(refused(format!("part {} was not launched", part.id)));
+        };
+        if known.is_let_go() {
+            return Err(refused(format!("part {} is of a hunt that is over, and gone", part.id)));
+        }
+        let of =
+            sign::body_of(&known.sealed).map_err(|error| StoreError::Broken(error.to_string()))?;
+        if sha256(&of.args) != part.sha256 {
+            return Err(refused(format!("part {} is not the one that is named", part.id)));
+        }
+        // A sample is another one for each request, so parts have none.
+        if of.target.expr != body.target.expr || of.target.sample_ppm.is_some() {
+            return Err(refused(format!("part {} went to other agents", part.id)));
+        }
+    }
+    for digest in &list.whole {
+        let path = place.list(digest);
+        let held = place.hold_lists();
+        let is_here = path.try_exists();
+        let is_here =
+            is_here.and_then(|here| if here { refresh(&path) } else { Ok(()) }.map(|()| here));
+        drop(held);
+        if !is_here.map_err(|source| StoreError::File { path, source })? {
+            let digest = muster_protocol::hex::encode(digest);
+            return Err(refused(format!("the piece {digest} of its whole digests is not here")));
+        }
+    }
+    Ok(())
+}
+
+/// Has the time for which a piece is kept begin anew: nothing names it until its hunt is on record.
+fn refresh(path: &Path) -> io::Result<()> {
+    File::open(path)?.set_modified(SystemTime::now())
+}
+
+/// What must not be published yet of a hunt, for parts of its list were not.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// The stream lacks a part.
+    pub is_stream: bool,
+    /// The queues of these agents lack one.
+    pub agents: BTreeSet<AgentId>,
+}
+
+/// Returns what must wait of a request that is to be published.
+pub fn behind(reader: &Reader, request: &StoredRequest) -> Result<Behind, StoreError> {
+    let mut behind = Behind::default();
+    if request.kind != Kind::HuntStart.as_str() {
+        return Ok(behind);
+    }
+    for PartRef { id, .. } in parts(request)? {
+        if reader.request(&id)?.is_none_or(|part| part.is_published) {
+            continue;
+        }
+        if request.route == DIRECTED {
+            behind.agents.extend(reader.unsent(&id)?);
+        } else {
+            behind.is_stream = true;
+        }
+    }
+    Ok(behind)
+}
+
+fn parts(request: &StoredRequest) -> Result<Vec<PartRef>, StoreError> {
+    let body = sign::body_of(&request.sealed).map_err(|e| StoreError::Broken(e.to_string()))?;
+    let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
+    Ok(start.file_hash.list.parts)
+}

@@ -1,0 +1,202 @@
+//! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
+//!
+//! * [`Whole`]: everything that is stored about one request, read once.
+//! * `hunt`, `profile`, `files`: what is shown of it. `identity`: on which machine it ran.
+
+mod files;
+mod hunt;
+mod identity;
+mod profile;
+
+pub use files::sha256_of;
+
+use std::collections::BTreeMap;
+
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::limits::FINISHING_MS_MAX;
+use muster_protocol::request::{Body, sign};
+use muster_protocol::result::{CollectionSample, FILE_BLOB, Footer};
+use serde::de::DeserializeOwned;
+
+use super::launch::route;
+use super::state::{self, Collections, Event, Part, Phase};
+use crate::broker::health::Blockage;
+use crate::roster::{self, Faults};
+use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
+use muster_api::{Route, States};
+
+/// Everything that is stored about one request, read once.
+#[derive(Debug)]
+pub struct Whole {
+    request: StoredRequest,
+    body: Body,
+    collections: Collections,
+    agents: BTreeMap<AgentId, StoredAgent>,
+    volume: BTreeMap<(AgentId, Attempt), Volume>,
+    blobs: BTreeMap<(AgentId, Attempt), Vec<StoredBlob>>,
+    faults: Faults,
+    is_cancelled: bool,
+    blockage: Option<Blockage>,
+    now: Timestamp,
+}
+
+impl Whole {
+    /// Reads it.
+    pub fn read(
+        reader: &Reader,
+        request: StoredRequest,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let body = sign::body_of(&request.sealed)
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        let mut collections = reader.collections(&request.id)?;
+        let mut agents = BTreeMap::new();
+        for agent in reader.agents()? {
+            if !collections.parts.contains_key(&agent.id) {
+                continue;
+            }
+            if agent.revoked.is_some() {
+                collections.apply(&Event::Revoked(agent.id.clone()));
+            }
+            if let Some(sample) = sample(&agent, &request) {
+                let at = agent.heard.as_ref().map_or(now, |(received, _)| *received);
+                let is_running = sample.state == "running";
+                collections.apply(&Event::Sampled { agent: agent.id.clone(), at, is_running });
+            }
+            agents.insert(agent.id.clone(), agent);
+        }
+        let volume = reader.volume(&request.id)?;
+        let volume = volume.into_iter().map(|(agent, run, stored)| ((agent, run), stored));
+        let mut blobs = BTreeMap::<_, Vec<_>>::new();
+        for blob in reader.blobs(&request.id)? {
+            blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
+        }
+        let (_, is_cancelled) = reader.controls(&request.id)?;
+        Ok(Self {
+            volume: volume.collect(),
+            blobs,
+            faults: reader.faults()?,
+            request,
+            body,
+            collections,
+            agents,
+            is_cancelled,
+            blockage: None,
+            now,
+        })
+    }
+
+    /// Adds what is known of the broker: it may be why agents are silent.
+    #[must_use]
+    pub fn during(self, blockage: Option<Blockage>) -> Self {
+        Self { blockage, ..self }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&AgentId, &Part)> {
+        self.collections.counted()
+    }
+
+    /// Returns the state of an agent's part. One whose chunks are all stored is still `finishing` until the profiles and
+    /// files that it sent are put together from them.
+    fn phase(&self, agent: &AgentId, part: &Part) -> Phase {
+        let phase = part.phase(self.now, self.request.not_after);
+        if !matches!(phase, Phase::Finished | Phase::Failed | Phase::Cancelled) {
+            return phase;
+        }
+        let Some((run, last)) =
+            part.counting().and_then(|(id, run)| Some((id, run.last.as_ref()?)))
+        else {
+            return phase;
+        };
+        let is_whole = last.footer.as_ref().is_none_or(|said| self.has_blobs(agent, run, said));
+        match self.now.since_ms(last.received) > FINISHING_MS_MAX {
+            _ if is_whole => phase,
+            true => Phase::Incomplete,
+            false => Phase::Finishing,
+        }
+    }
+
+    /// Tells whether all that a run says it has sent is put together.
+    fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
+        let blobs = self.blobs_of(agent, run);
+        let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB).count() as u64;
+        let mut profiles = said.profiles().filter(|kind| !kind.blob_sha256.is_empty());
+        let is_there = |sha256: &[u8]| blobs.iter().any(|blob| blob.sha256 == sha256);
+        files >= said.files.as_ref().map_or(0, |said| said.uploaded)
+            && profiles.all(|kind| is_there(&kind.blob_sha256))
+    }
+
+    /// Returns what a run has sent, in the order in which it did.
+    fn blobs_of(&self, agent: &AgentId, run: &Attempt) -> &[StoredBlob] {
+        self.blobs.get(&(agent.clone(), *run)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the runs whose rows count, one an agent.
+    pub fn counting(&self) -> Vec<(AgentId, String, Attempt)> {
+        let runs = self.parts().filter_map(|(agent, part)| Some((agent, part.counting()?)));
+        runs.map(|(agent, (id, run))| (agent.clone(), self.host(agent, Some(run)), *id)).collect()
+    }
+
+    fn states(&self) -> States {
+        state::count(self.parts().map(|(agent, part)| self.phase(agent, part)))
+    }
+
+    fn args<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
+        Ok(muster_protocol::wire::decode(
+            &self.body.args,
+            muster_protocol::limits::REQUEST_BYTES_MAX,
+        )?)
+    }
+
+    fn route(&self) -> Route {
+        route(self.request.route)
+    }
+
+    /// Returns what an agent last said of its collection, when it still holds it.
+    fn sample(&self, agent: &AgentId) -> Option<&CollectionSample> {
+        sample(self.agents.get(agent)?, &self.request)
+    }
+
+    /// Returns the code and the reason of a part's state.
+    fn why(&self, agent: &AgentId, part: &Part) -> (String, String) {
+        let run = part.counting().map(|(_, run)| run);
+        let words = |code: &str, reason: &str| (code.to_owned(), reason.to_owned());
+        if run.is_some_and(|run| run.has_conflict) {
+            return words("conflict", "the agent sent two different things for one place");
+        }
+        if let Some(fault) = run.and_then(|run| run.fault.as_ref()) {
+            return words(&fault.code, &fault.reason);
+        }
+        if part.is_revoked && matches!(self.phase(agent, part), Phase::Expired | Phase::Incomplete)
+        {
+            return words("revoked", "the agent was revoked before it was done");
+        }
+        if part.is_unmatched(self.now) {
+            let reason = "the agent has read the request, and its target does not match the agent";
+            return words("not_matched", reason);
+        }
+        let is_silent = self.phase(agent, part) == Phase::Silent;
+        let known = self.agents.get(agent);
+        let blockage = self.blockage.as_ref();
+        if is_silent && known.is_some_and(|known| roster::is_blocked(known, blockage, self.now)) {
+            let reason = blockage.map(Blockage::sentence).unwrap_or_default();
+            return words("broker_blocked", &reason);
+        }
+        let said = run.and_then(|run| run.last.as_ref().or(run.latest.as_ref()));
+        said.map(|said| (said.code.clone(), said.reason.clone())).unwrap_or_default()
+    }
+}
+
+fn sample<'a>(agent: &'a StoredAgent, request: &StoredRequest) -> Option<&'a CollectionSample> {
+    let (_, said) = agent.heard.as_ref()?;
+    said.collections.iter().find(|sample| sample.request == request.id)
+}
+
+/// 0 when every targeted agent finished, else 2; a hunt that nobody is meant by cannot be launched.
+fn exit_code(states: &States) -> u8 {
+    if states.finished == states.sum() { 0 } else { 2 }
+}
+
+#[cfg(test)]
+mod tests;

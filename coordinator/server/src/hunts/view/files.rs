@@ -1,0 +1,70 @@
+//! The files of a hunt whose content was sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::hunt::HashKind;
+use muster_protocol::result::{FILE_BLOB, Row};
+
+use super::Whole;
+use crate::hunts::state::Part;
+use crate::store::{Reader, StoreError};
+use muster_api::HuntFile;
+
+/// Names that are shown of one file.
+const PATHS_MAX: usize = 100;
+
+impl Whole {
+    /// Returns the SHA-256 of the files that an agent has sent whole.
+    pub fn uploaded(&self, agent: &AgentId) -> BTreeSet<Vec<u8>> {
+        let run = self.collections.parts.get(agent).and_then(Part::counting);
+        let blobs = run.map_or(&[][..], |(run, _)| self.blobs_of(agent, run));
+        let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB);
+        files.map(|blob| blob.sha256.clone()).collect()
+    }
+
+    /// Returns the size of a file that some agent has sent whole.
+    pub fn has_file(&self, sha256: &[u8]) -> bool {
+        self.blobs().any(|blob| blob.kind == FILE_BLOB && blob.sha256 == sha256)
+    }
+
+    /// Shows the files that were sent, each with where it lay.
+    pub fn files(&self, reader: &Reader) -> Result<Vec<HuntFile>, StoreError> {
+        let mut files: BTreeMap<(AgentId, Vec<u8>), HuntFile> = BTreeMap::new();
+        for blob in self.blobs().filter(|blob| blob.kind == FILE_BLOB) {
+            let part = self.collections.parts.get(&blob.agent);
+            let run = part.and_then(|part| part.runs.get(&blob.attempt));
+            let file = HuntFile {
+                hunt: self.request.id.to_string(),
+                agent: blob.agent.to_string(),
+                host: self.host(&blob.agent, run),
+                sha256: muster_protocol::hex::encode(&blob.sha256),
+                size: blob.bytes,
+                paths: Vec::new(),
+            };
+            files.insert((blob.agent, blob.sha256), file);
+        }
+        for (agent, _, run) in self.counting() {
+            if !files.keys().any(|(of, _)| *of == agent) {
+                continue;
+            }
+            reader.rows(&self.request.id, &agent, &run, |rows| {
+                for row in rows {
+                    let Some(sha256) = sha256_of(&row) else { continue };
+                    let file = files.get_mut(&(agent.clone(), sha256.to_vec()));
+                    if let Some(file) = file.filter(|file| file.paths.len() < PATHS_MAX) {
+                        file.paths.push(String::from_utf8_lossy(&row.path).into_owned());
+                    }
+                }
+                Ok(true)
+            })?;
+        }
+        Ok(files.into_values().collect())
+    }
+}
+
+/// Returns the SHA-256 of a row, where it has one.
+pub fn sha256_of(row: &Row) -> Option<&[u8]> {
+    let digest = row.digests.iter().find(|(kind, _)| *kind == HashKind::Sha256);
+    digest.map(|(_, digest)| digest.as_slice())
+}

@@ -1,0 +1,233 @@
+//! What is shown of a hunt, as a whole and for each agent.
+
+use std::collections::BTreeMap;
+
+use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::ioc::IocList;
+use muster_protocol::result::{CollectionSample, FilesFooter, Footer};
+
+use super::{Whole, exit_code};
+use crate::broker::health::Blockage;
+use crate::hunts::lists;
+use crate::hunts::state::Part;
+use crate::store::{Place, StoreError};
+use muster_api::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
+
+impl Whole {
+    /// Shows the hunt.
+    pub fn hunt(&self) -> Result<HuntView, StoreError> {
+        let args: HuntStart = self.args()?;
+        let states = self.states();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(HuntView {
+            id: self.request.id.to_string(),
+            artifact: args.artifact,
+            operator: self.request.operator.clone(),
+            target: self.request.target.clone(),
+            roots: args.file_hash.roots.iter().map(|root| text(root)).collect(),
+            hashes: args.file_hash.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
+            ioc: match args.file_hash.list.count {
+                0 => args.file_hash.ioc.iter().map(|list| list.count() as u64).sum(),
+                count => count,
+            },
+            issued: self.request.issued.into(),
+            expires: self.request.not_after.into(),
+            route: self.route(),
+            published: self.request.is_published,
+            cancelled: self.is_cancelled,
+            targeted: states.sum(),
+            states,
+            progress: self.progress(),
+            spent: self.spent(),
+            done: states.ended() == states.sum(),
+            exit_code: exit_code(&states),
+            notes: self.notes(states.ended() == states.sum()),
+        })
+    }
+
+    /// Returns what holds it up beside the agents, then what is wrong with their identities.
+    fn notes(&self, is_done: bool) -> Vec<String> {
+        let open = self.blockage.iter().filter(|blockage| blockage.until.is_none() && !is_done);
+        open.map(Blockage::sentence).chain(self.identity_notes()).collect()
+    }
+
+    fn progress(&self) -> Progress {
+        let mut sum = Progress::default();
+        for (agent, part) in self.parts() {
+            let run = part.counting();
+            let is_live = run.is_none_or(|(_, run)| run.last.is_none());
+            let sample = self.sample(agent).filter(|_| is_live);
+            let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
+            add(&mut sum.seen, done.seen);
+            add(&mut sum.files, done.hashed.saturating_add(done.cached));
+            add(&mut sum.matched, done.matched);
+            add(&mut sum.errors, done.errors);
+            add(&mut sum.bytes, done.bytes);
+            add(&mut sum.cpu_ms, done.cpu_ms);
+            add(&mut sum.throttled_ms, done.throttled_ms);
+            if let Some(sample) = sample {
+                sum.files_per_s += rate(sample.hashed, sample.age_ms);
+                sum.mb_per_s += rate(sample.bytes, sample.age_ms) / 1e6;
+            }
+            if let Some(stored) = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id))) {
+                sum.rows += stored.rows;
+                sum.stored_bytes += stored.bytes;
+            }
+        }
+        sum
+    }
+
+    /// Adds up what the ended parts cost.
+    fn spent(&self) -> Spent {
+        let runs = self.parts().filter_map(|(_, part)| part.counting());
+        let footers = runs.filter_map(|(_, run)| run.last.as_ref()?.footer.as_ref());
+        shown(&footers.fold(Footer::default(), |sum, footer| Footer {
+            cpu_user_ms: sum.cpu_user_ms.saturating_add(footer.cpu_user_ms),
+            cpu_system_ms: sum.cpu_system_ms.saturating_add(footer.cpu_system_ms),
+            spent: sum.spent.plus(&footer.spent),
+            ..sum
+        }))
+    }
+
+    /// Returns the list of hashes of the hunt, as it was signed: whole digests, where there was room for them.
+    pub fn ioc(&self, place: &Place) -> Result<Vec<IocList>, StoreError> {
+        let spec = self.args::<HuntStart>()?.file_hash;
+        if spec.list.is_none() { Ok(spec.ioc) } else { lists::whole(place, &spec.list) }
+    }
+
+    /// Shows every agent's part.
+    pub fn parts_shown(&self) -> Vec<CollectionView> {
+        self.parts().map(|(agent, part)| self.part(agent, part)).collect()
+    }
+
+    fn part(&self, agent: &AgentId, part: &Part) -> CollectionView {
+        let run = part.counting();
+        let (code, reason) = self.why(agent, part);
+        let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();
+        let spent = shown(&footer);
+        let files = footer.files.unwrap_or_default();
+        let is_live = run.is_none_or(|(_, run)| run.last.is_none());
+        let sample = self.sample(agent).filter(|_| is_live);
+        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
+        let volume = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)));
+        let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
+        let path = sample.map_or(&files.slowest_path, |sample| &sample.path);
+        CollectionView {
+            hunt: self.request.id.to_string(),
+            agent: agent.to_string(),
+            host: self.host(agent, run.map(|(_, run)| run)),
+            machine: run.and_then(|(_, run)| run.machine()).map(|machine| machine.to_string()),
+            clone: self.is_clone(agent),
+            state: self.phase(agent, part).as_str().to_owned(),
+            code,
+            reason,
+            attempt: run.map(|(id, _)| id.origin.to_string()),
+            journal: run.map(|(id, _)| id.journal.to_string()),
+            attempts: u64::try_from(part.runs.len()).unwrap_or(u64::MAX),
+            chunks: run.and_then(|(_, run)| run.chunks()),
+            chunks_stored: run
+                .map_or(0, |(_, run)| u64::try_from(run.stored.len()).unwrap_or(u64::MAX)),
+            rows: volume.map_or(0, |stored| stored.rows),
+            first_row: volume.and_then(|stored| stored.first_row).map(Time::from),
+            started: time(footer.started),
+            ended: time(footer.ended),
+            seen: done.seen,
+            hashed: done.hashed,
+            matched: files.matched,
+            unmatched: files.unmatched,
+            uploaded: files.uploaded,
+            upload_bytes: files.upload_bytes,
+            cached: files.cached,
+            listed: files.listed,
+            filtered: total(&files.filtered),
+            skipped: total(&files.skipped),
+            errors: total(&files.failed),
+            reasons: Reasons {
+                filtered: files.filtered,
+                skipped: files.skipped,
+                errors: files.failed,
+                unjudged: files.unjudged,
+                not_uploaded: files.not_uploaded,
+            },
+            mounts_skipped: files.mounts_skipped,
+            bytes_hashed: files.bytes_hashed,
+            bytes_read: done.bytes,
+            cpu_ms: done.cpu_ms,
+            throttled_ms: done.throttled_ms,
+            spent,
+            resumed: footer.resumed,
+            path: String::from_utf8_lossy(path).into_owned(),
+        }
+    }
+}
+
+/// Adds a figure that an agent said.
+fn add(sum: &mut u64, figure: u64) {
+    *sum = sum.saturating_add(figure);
+}
+
+fn total(counts: &BTreeMap<String, u64>) -> u64 {
+    counts.values().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+/// What one part has done so far. An agent reports it in statuses and in telemetry, and no figure of a run ever goes back:
+/// of each the greater is the newer.
+#[derive(Debug, Default)]
+struct Done {
+    seen: u64,
+    hashed: u64,
+    cached: u64,
+    matched: u64,
+    errors: u64,
+    bytes: u64,
+    cpu_ms: u64,
+    throttled_ms: u64,
+}
+
+impl Done {
+    fn new(footer: Option<&Footer>, sample: Option<&CollectionSample>) -> Self {
+        let mut done = footer.map_or_else(Self::default, |footer| {
+            let files = footer.files.as_ref();
+            let figure = |of: fn(&FilesFooter) -> u64| files.map_or(0, of);
+            Self {
+                seen: figure(|files| files.seen),
+                hashed: figure(|files| files.hashed),
+                cached: figure(|files| files.cached),
+                matched: figure(|files| files.matched),
+                errors: figure(|files| total(&files.failed)),
+                bytes: figure(|files| files.bytes_read),
+                cpu_ms: footer.cpu_user_ms.saturating_add(footer.cpu_system_ms),
+                throttled_ms: footer.throttled_ms,
+            }
+        });
+        if let Some(sample) = sample {
+            done.seen = done.seen.max(sample.seen);
+            done.hashed = done.hashed.max(sample.hashed);
+            done.bytes = done.bytes.max(sample.bytes);
+            done.cpu_ms = done.cpu_ms.max(sample.cpu_ms);
+            done.throttled_ms = done.throttled_ms.max(sample.throttled_ms);
+        }
+        done
+    }
+}
+
+fn shown(footer: &Footer) -> Spent {
+    let spent = footer.spent.clone();
+    Spent {
+        threads_ms: spent.threads_ms,
+        cpu_user_ms: footer.cpu_user_ms,
+        cpu_system_ms: footer.cpu_system_ms,
+        waits_ms: spent.waits_ms,
+        faults_minor: spent.faults_minor,
+        faults_major: spent.faults_major,
+        disk_read_bytes: spent.disk_read_bytes,
+        disk_written_bytes: spent.disk_written_bytes,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn rate(count: u64, ms: u64) -> f64 {
+    if ms == 0 { 0.0 } else { count as f64 * 1_000.0 / ms as f64 }
+}

@@ -1,0 +1,127 @@
+//! Which agents hold a file, by digest: a scan of the rows that have landed, of the runs that count.
+
+use std::collections::BTreeSet;
+
+use muster_protocol::hex;
+use muster_protocol::ids::AgentId;
+use muster_protocol::request::Kind;
+use muster_protocol::request::hunt::HashKind;
+
+use crate::store::{Reader, StoreError};
+use muster_api::{FileRow, WhoHas};
+
+/// Digests of one question.
+const HASHES_MAX: usize = 10_000;
+/// Rows of one answer.
+const ROWS_MAX: usize = 10_000;
+
+/// A question that cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum WhoHasError {
+    /// Not a digest.
+    #[error(
+        "{0:?} is not a digest: 32 (md5), 40 (sha1), 64 (sha256, blake3) or 128 (sha512) hexadecimal digits"
+    )]
+    NotADigest(String),
+    /// None, or too many of them.
+    #[error("{0} digests, not 1 to {HASHES_MAX}")]
+    Count(usize),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Looks for digests in hexadecimal. Reads every chunk that counts, one at a time; ends early only when the
+/// answer is as long as an answer may be, and says so.
+pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError> {
+    let wanted = digests(hashes)?;
+    let mut scan = Scan {
+        absent: wanted.clone(),
+        wanted,
+        agents: BTreeSet::new(),
+        found: WhoHas {
+            rows: Vec::new(),
+            absent: Vec::new(),
+            scanned_rows: 0,
+            scanned_agents: 0,
+            truncated: false,
+        },
+    };
+    let machines = reader.agents()?;
+    for request in reader.requests(Kind::HuntStart.as_str())? {
+        let collections = reader.collections(&request.id)?;
+        for (agent, part) in &collections.parts {
+            let Some((id, run)) = part.counting() else { continue };
+            let machine = machines.iter().find(|machine| machine.id == *agent);
+            let host = machine.and_then(|machine| machine.heard.as_ref());
+            let host = host.map(|(_, sample)| sample.host.as_str()).unwrap_or_default();
+            let host = run.host().unwrap_or(host);
+            let hunt = request.id.to_string();
+            scan.agents.insert(agent.clone());
+            reader.rows(&request.id, agent, id, |rows| Ok(scan.look(&hunt, agent, host, &rows)))?;
+            if scan.found.truncated {
+                return Ok(scan.end());
+            }
+        }
+    }
+    Ok(scan.end())
+}
+
+fn digests(hashes: &[String]) -> Result<BTreeSet<Vec<u8>>, WhoHasError> {
+    if hashes.is_empty() || hashes.len() > HASHES_MAX {
+        return Err(WhoHasError::Count(hashes.len()));
+    }
+    let digest = |text: &String| {
+        let bytes = hex::decode(text.trim());
+        let known = |bytes: &Vec<u8>| HashKind::ALL.iter().any(|kind| kind.bytes() == bytes.len());
+        let short = || text.chars().take(80).collect();
+        bytes.filter(known).ok_or_else(|| WhoHasError::NotADigest(short()))
+    };
+    hashes.iter().map(digest).collect()
+}
+
+struct Scan {
+    wanted: BTreeSet<Vec<u8>>,
+    absent: BTreeSet<Vec<u8>>,
+    agents: BTreeSet<AgentId>,
+    found: WhoHas,
+}
+
+impl Scan {
+    /// Takes the hits of one chunk; `false` when the answer is full.
+    fn look(
+        &mut self,
+        hunt: &str,
+        agent: &AgentId,
+        host: &str,
+        rows: &[muster_protocol::result::Row],
+    ) -> bool {
+        self.found.scanned_rows += rows.len() as u64;
+        for row in rows {
+            let mut digests = row.digests.iter().map(|(_, digest)| digest);
+            let Some(hit) = digests.find(|digest| self.wanted.contains(digest.as_slice())) else {
+                continue;
+            };
+            if self.found.rows.len() >= ROWS_MAX {
+                self.found.truncated = true;
+                return false;
+            }
+            self.absent.remove(hit.as_slice());
+            let row = FileRow::new(hunt.to_owned(), agent.to_string(), host.to_owned(), row);
+            self.found.rows.push(row);
+        }
+        true
+    }
+
+    fn end(mut self) -> WhoHas {
+        // What was not looked through to the end cannot be called absent.
+        if !self.found.truncated {
+            self.found.absent = self.absent.iter().map(|digest| hex::encode(digest)).collect();
+        }
+        self.found.scanned_agents = self.agents.len() as u64;
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests;
