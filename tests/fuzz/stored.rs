@@ -169,7 +169,7 @@ fn hunt() -> Request {
         issued: Timestamp(0),
         not_after: Timestamp(i64::MAX),
         target: "all".into(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: key.seal(&body, None).unwrap(),
         about: None,
         expected: vec![agent()],

@@ -62,7 +62,7 @@ fn a_cancel_goes_the_way_of_its_start_whatever_its_target_says() {
     // The revision is taken; a higher one is not.
     let (code, said) = send(&fleet, "d", &Args::HuntCancel(Control { request, revision: 7 }));
     assert_eq!(code, Some(75), "{said}");
-    assert!(said.contains("somebody else was faster"), "{said}");
+    assert!(said.contains("another control was faster"), "{said}");
     fleet.muster_ok(["hunt", "cancel", &hunt]);
     fleet.start_agent(0);
     let shown = fleet.await_hunt(&hunt, LONG);

@@ -62,13 +62,13 @@ limits! {
     /// How long a hunt waits for parts of its list.
     LIST_WAIT_MS_MAX: i64 = 60_000, "the hunt is declined: list_missing";
     /// The coordinator looks so often for what is no longer needed of lists.
-    LIST_TIDY_MS: u64 = 60_000, "not a bound: the rhythm";
+    LIST_GC_MS: u64 = 60_000, "not a bound: the rhythm";
     /// Parts of lists that the coordinator lets go at a time.
-    LIST_TIDY_PARTS_MAX: usize = 64, "the others go next time";
+    LIST_GC_PARTS_MAX: usize = 64, "the others go next time";
     /// How long the coordinator keeps a piece of whole digests that no hunt names.
     LIST_UNNAMED_MS_MAX: i64 = 86_400_000, "the piece goes; launch the sealed file again";
     /// Such pieces that go at a time.
-    LIST_TIDY_PIECES_MAX: usize = 1_024, "the others go next time";
+    LIST_GC_PIECES_MAX: usize = 1_024, "the others go next time";
     /// Size of a sealed request in a file.
     SEALED_BYTES_MAX: usize = 589_824, "the file is refused";
     /// Size of a sealed hunt with its list in a file.

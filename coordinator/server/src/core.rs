@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::management::Management;
 use crate::config::Config;
-use crate::hunts::publish::Turns;
+use crate::hunts::publish::PublishLocks;
 use crate::ingest::counted::Counted;
 use crate::ingest::dead_letters::Kept;
 use crate::ingest::held::Held;
@@ -66,9 +66,9 @@ pub struct Core {
     /// Views of profiles: few at once. Held by the work itself, which goes on when its client has gone.
     pub views: Arc<Semaphore>,
     /// Requests that are being published.
-    pub turns: Turns,
+    pub publish_locks: PublishLocks,
     /// Requests to the coordinator itself that it carries out, and how each is cancelled.
-    pub own: Mutex<BTreeMap<RequestId, CancellationToken>>,
+    pub self_profiles: Mutex<BTreeMap<RequestId, CancellationToken>>,
     /// The life of this process, under which its own results and telemetry go.
     pub journal: JournalId,
     readers: Arc<Mutex<Vec<Reader>>>,
@@ -118,8 +118,8 @@ impl Core {
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),
             views: Arc::new(Semaphore::new(PROFILE_VIEWS_MAX)),
-            turns: Turns::default(),
-            own: Mutex::default(),
+            publish_locks: PublishLocks::default(),
+            self_profiles: Mutex::default(),
             journal: JournalId::new(),
             readers: Arc::default(),
             trust: RwLock::new(trust),

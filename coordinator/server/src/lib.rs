@@ -8,7 +8,7 @@
 //! * [`store`]: the one commit point. [`curves`]: how telemetry is kept.
 //! * [`profiles`]: from addresses to functions and pictures.
 //! * [`doctor`]: what is wrong. [`who_has`]: who holds a file.
-//! * [`broker`]: queues and users as code. `own`: what the coordinator says of itself. [`tls`]: whom it trusts, and its own listener.
+//! * [`broker`]: queues and users as code. `self_telemetry`: the coordinator's own samples. [`tls`]: whom it trusts, and its own listener.
 
 pub mod broker;
 pub mod config;
@@ -20,9 +20,9 @@ pub mod hunts;
 pub mod ingest;
 pub mod instances;
 pub mod link;
-mod own;
 pub mod profiles;
 pub mod roster;
+mod self_telemetry;
 pub mod serve;
 pub mod store;
 pub mod tls;

@@ -169,7 +169,9 @@ async fn owed(core: &Core, publisher: &Publisher) {
             Ok(_) if core.broker.blocked().is_some() => {}
             Ok(requests) => {
                 // Whoever has the turn does the work.
-                for turn in requests.iter().filter_map(|request| core.turns.take(request.id)) {
+                for turn in
+                    requests.iter().filter_map(|request| core.publish_locks.take(request.id))
+                {
                     if let Err(problem) = publish(core, publisher, &turn).await {
                         debug!(?turn, error = %problem, "not published yet");
                     }

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
-use crate::hunts::lists::tidy;
+use crate::hunts::lists::gc;
 use crate::ingest::quarantine;
 use crate::store::{Place, Reader, StoreError, Write, Writer};
 use crate::tls::TlsError;
@@ -72,7 +72,7 @@ pub async fn serve_at(
     let identity = config.identity()?;
     let listener = listen(&config.file.listen).await?;
     let core = Arc::new(assemble(&config)?);
-    crate::hunts::own::abandon(&core).await?;
+    crate::hunts::self_profile::abandon(&core).await?;
     let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;
     link_config.frame_max = LinkConfig::FRAME_MAX_COORDINATOR;
     link_config.backoff = config.backoff;
@@ -98,7 +98,7 @@ pub async fn serve_at(
     tasks.spawn("broker", async move { crate::broker::health::run(&shared, &until).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
-    tasks.spawn("own", async move { crate::own::run(&shared, until).await });
+    tasks.spawn("self_telemetry", async move { crate::self_telemetry::run(&shared, until).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
     tasks.spawn("curves", async move {
@@ -114,7 +114,7 @@ pub async fn serve_at(
     });
     let shared = Arc::clone(&core);
     let until = signal.clone();
-    tasks.spawn("lists", async move { tidy::run(&shared, until).await });
+    tasks.spawn("lists", async move { gc::run(&shared, until).await });
     let router = http::router(core);
     tokio::select! {
         () = stop => {}

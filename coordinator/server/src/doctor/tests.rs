@@ -223,7 +223,7 @@ fn dead_letters_and_unpublished_requests_are_counted() {
             issued: Timestamp(0),
             not_after,
             target: "all".into(),
-            route: 0,
+            route: muster_api::Route::Broadcast,
             sealed: Sealed {
                 kind: "hunt.start".into(),
                 id: String::new(),

@@ -5,6 +5,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use muster_api::ErrorBody;
+use muster_protocol::request::sign::Refusal;
+
+use crate::hunts::error::{LaunchError, ListError};
+use crate::hunts::target_suggestions::{NoMatch, Remedy};
 
 /// An answer that is not the one that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,86 @@ impl From<crate::store::StoreError> for ApiError {
     fn from(error: crate::store::StoreError) -> Self {
         Self::bug(error.to_string())
     }
+}
+
+impl From<ListError> for ApiError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Store(error) => error.into(),
+            ListError::Malformed(why) => Self::usage(
+                "this is no piece of a list of hashes",
+                why,
+                "muster hunt run --ioc FILE",
+            ),
+        }
+    }
+}
+
+impl From<LaunchError> for ApiError {
+    fn from(error: LaunchError) -> Self {
+        let cause = error.to_string();
+        match error {
+            LaunchError::NotSealed(why) => {
+                Self::usage("this is no sealed request", why, "seal one: muster hunt seal --help")
+            }
+            LaunchError::Refused(refusal) => of_refusal(&refusal),
+            LaunchError::InProgress => {
+                Self::again("the same request twice", cause, "run the command again")
+            }
+            LaunchError::QueueFull(why) => {
+                let next = "it is sent as soon as there is room; see muster broker status";
+                Self::again("the agent's queue is full", why, next)
+            }
+            LaunchError::NoSuchStart { noun, id } => {
+                Self::missing(noun, &id.to_string(), &format!("muster {noun} list"))
+            }
+            LaunchError::Target(why) => {
+                Self::usage("the target does not parse", why, "muster hunt launch --help")
+            }
+            LaunchError::NoMatch(no_match) => of_no_match(no_match),
+            LaunchError::IncompleteList(why) => {
+                let next = "launch the file that `muster hunt seal` wrote: muster hunt launch --sealed FILE";
+                Self::usage("the hunt's list of hashes is not complete", why, next)
+            }
+            LaunchError::Superseded { .. } => {
+                let next = "run the command again: it takes the next revision";
+                Self::again("another control was faster", cause, next)
+            }
+            LaunchError::Unwritable(why) => {
+                let next = "make room on its disk, then run the command again; muster doctor";
+                Self::away("the coordinator's store cannot be written", why, next)
+            }
+            LaunchError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> ApiError {
+    let error = format!("the request is refused: {}", refusal.code());
+    let cause = refusal.to_string();
+    match refusal {
+        Refusal::Malformed(_)
+        | Refusal::OutOfBounds(_)
+        | Refusal::TooBig(_)
+        | Refusal::UnknownKind(_) => {
+            ApiError::usage(error, cause, "is the CLI of the coordinator's version?")
+        }
+        _ => ApiError::refused(error, cause, "is --operator-key of this fleet, and not revoked?"),
+    }
+}
+
+fn of_no_match(no_match: NoMatch) -> ApiError {
+    let error = format!("no agent matches `{}`", no_match.target);
+    let next = match no_match.remedy {
+        Remedy::Enrol => "muster agents enrol NAME --out bundles".to_owned(),
+        Remedy::EnrolAgain => {
+            "muster agents list --all; muster agents enrol NAME --out bundles".to_owned()
+        }
+        Remedy::LargerSample => "take a larger --sample".to_owned(),
+        Remedy::Term(term) => format!("muster agents list --target '{term}'"),
+        Remedy::List => "muster agents list".to_owned(),
+    };
+    ApiError::nobody(error, no_match.cause, &next)
 }
 
 impl IntoResponse for ApiError {

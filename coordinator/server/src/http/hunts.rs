@@ -31,7 +31,7 @@ pub async fn request(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Launched>, ApiError> {
-    launch::launch(&core, &caller, &body).await.map(Json)
+    Ok(Json(launch::launch(&core, &caller.0, &body).await?))
 }
 
 /// `POST /lists`: a piece of the whole digests of a list, before the hunt that names it.
@@ -42,7 +42,7 @@ pub async fn list_piece(
     let place = core.place.clone();
     let kept = tokio::task::spawn_blocking(move || lists::keep(&place, &body)).await;
     let kept = kept.map_err(|problem| StoreError::Broken(format!("a writer died: {problem}")))?;
-    kept.map(Json)
+    Ok(Json(kept?))
 }
 
 /// Finds the one request of a kind whose id begins so.

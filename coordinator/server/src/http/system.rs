@@ -95,7 +95,8 @@ pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiEr
 
 /// `GET /metrics`
 pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse, ApiError> {
-    let own = core.own.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+    let own =
+        core.self_profiles.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
     let present = Present {
         now: core.clock.now(),
         is_connected: core.health().connected,

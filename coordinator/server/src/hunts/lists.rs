@@ -4,9 +4,9 @@
 //! whole digests, in pieces that the signed hunt names by their SHA-256: what an agent takes for a match is looked up in
 //! them.
 //!
-//! * [`tidy`]: what is no longer needed goes.
+//! * [`gc`]: deletes what no hunt needs any more.
 
-pub mod tidy;
+pub mod gc;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -22,19 +22,15 @@ use muster_protocol::request::{Body, Kind, sign};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
 
-use super::launch::DIRECTED;
-use crate::http::error::ApiError;
+use super::error::{LaunchError, ListError};
 use crate::store::{Place, Reader, StoreError, StoredRequest, files};
-use muster_api::ListPiece;
+use muster_api::{ListPiece, Route};
 
 /// Keeps a piece of the whole digests of a list.
-pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ApiError> {
-    let foreign = |why: String| {
-        ApiError::usage("this is no piece of a list of hashes", why, "muster hunt run --ioc FILE")
-    };
-    let piece: IocList =
-        wire::decode(bytes, HTTP_BODY_BYTES_MAX).map_err(|error| foreign(error.to_string()))?;
-    piece.check(piece.kind.bytes()).map_err(foreign)?;
+pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ListError> {
+    let piece: IocList = wire::decode(bytes, HTTP_BODY_BYTES_MAX)
+        .map_err(|error| ListError::Malformed(error.to_string()))?;
+    piece.check(piece.kind.bytes()).map_err(ListError::Malformed)?;
     let digest = sha256(bytes);
     let path = place.list(&digest);
     let held = place.hold_lists();
@@ -68,13 +64,9 @@ pub fn check(
     place: &Place,
     body: &Body,
     start: &HuntStart,
-) -> Result<(), ApiError> {
+) -> Result<(), LaunchError> {
     let list = &start.file_hash.list;
-    let refused = |why: String| {
-        let next =
-            "launch the file that `muster hunt seal` wrote: muster hunt launch --sealed FILE";
-        ApiError::usage("the hunt's list of hashes is not complete", why, next)
-    };
+    let refused = LaunchError::IncompleteList;
     for part in &list.parts {
         let known = reader.request(&part.id)?;
         let known = known.filter(|known| known.kind == Kind::ListPart.as_str());
@@ -109,37 +101,37 @@ pub fn check(
     Ok(())
 }
 
-/// Has the time for which a piece is kept begin anew: nothing names it until its hunt is on record.
+/// Restarts the time for which a piece is kept: no hunt names it until that hunt is on record.
 fn refresh(path: &Path) -> io::Result<()> {
     File::open(path)?.set_modified(SystemTime::now())
 }
 
-/// What must not be published yet of a hunt, for parts of its list were not.
+/// Where parts of a hunt's list are not published yet: the hunt itself must wait there.
 #[derive(Debug, Default)]
-pub struct Behind {
+pub struct MissingParts {
     /// The stream lacks a part.
     pub is_stream: bool,
     /// The queues of these agents lack one.
     pub agents: BTreeSet<AgentId>,
 }
 
-/// Returns what must wait of a request that is to be published.
-pub fn behind(reader: &Reader, request: &StoredRequest) -> Result<Behind, StoreError> {
-    let mut behind = Behind::default();
+/// Returns where parts of the list that a request names are not published yet.
+pub fn missing_parts(reader: &Reader, request: &StoredRequest) -> Result<MissingParts, StoreError> {
+    let mut missing = MissingParts::default();
     if request.kind != Kind::HuntStart.as_str() {
-        return Ok(behind);
+        return Ok(missing);
     }
     for PartRef { id, .. } in parts(request)? {
         if reader.request(&id)?.is_none_or(|part| part.is_published) {
             continue;
         }
-        if request.route == DIRECTED {
-            behind.agents.extend(reader.unsent(&id)?);
+        if request.route == Route::Directed {
+            missing.agents.extend(reader.unsent(&id)?);
         } else {
-            behind.is_stream = true;
+            missing.is_stream = true;
         }
     }
-    Ok(behind)
+    Ok(missing)
 }
 
 fn parts(request: &StoredRequest) -> Result<Vec<PartRef>, StoreError> {

@@ -1,9 +1,10 @@
 //! Hunts and profiles as requests: their launch, their state, what is shown of them.
 
+pub mod error;
 pub mod launch;
 pub mod lists;
-pub mod near;
-pub mod own;
 pub mod publish;
+pub mod self_profile;
 pub mod state;
+pub mod target_suggestions;
 pub mod view;

@@ -1,8 +1,8 @@
-//! Hands requests that are on record to the broker: each once, as far as anybody can tell.
+//! Publishes requests that are on record, each once.
 //!
-//! A request is published by whoever holds its [`Turn`]: the launch, or the search for what is owed. What the broker has
-//! confirmed is recorded at once, for each agent's own queue by itself, so that a full queue does not have the others
-//! asked again and again. Only a death between confirm and record publishes twice; ids make that harmless.
+//! A request is published under its [`PublishLock`], by the launch or by the loop that publishes what is unpublished. Each
+//! confirm is recorded at once, per agent for directed queues, so that one full queue does not have the others published
+//! again. Only a crash between confirm and record publishes twice; ids make that harmless.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,9 @@ use muster_broker::{Message, PublishError, Publisher};
 use muster_protocol::ids::RequestId;
 use muster_protocol::topology::{REQUESTS, directed_queue};
 
-use super::launch::{DIRECTED, OWN};
 use super::lists;
+use muster_api::Route;
+
 use crate::core::Core;
 use crate::store::{StoreError, Write};
 
@@ -21,50 +22,54 @@ const LIST_FIRST: &str = "parts of the hunt's list of hashes go first";
 
 /// The requests that are being published. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Turns {
+pub struct PublishLocks {
     held: Arc<Mutex<BTreeSet<RequestId>>>,
 }
 
 /// The right to publish one request, until it is dropped.
 #[derive(Debug)]
-pub struct Turn {
-    turns: Turns,
+pub struct PublishLock {
+    locks: PublishLocks,
     request: RequestId,
 }
 
-impl Turns {
-    /// Takes the turn of a request; `None` while somebody else has it.
-    pub fn take(&self, request: RequestId) -> Option<Turn> {
+impl PublishLocks {
+    /// Takes the lock of a request; `None` while it is held.
+    pub fn take(&self, request: RequestId) -> Option<PublishLock> {
         let is_free = self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(request);
-        is_free.then(|| Turn { turns: self.clone(), request })
+        is_free.then(|| PublishLock { locks: self.clone(), request })
     }
 }
 
-impl Drop for Turn {
+impl Drop for PublishLock {
     fn drop(&mut self) {
-        self.turns.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
+        self.locks.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
     }
 }
 
 /// Publishes what the broker has not confirmed of a request; `Ok` when it has confirmed everything.
-pub async fn publish(core: &Core, publisher: &Publisher, turn: &Turn) -> Result<(), PublishError> {
-    let id = turn.request;
+pub async fn publish(
+    core: &Core,
+    publisher: &Publisher,
+    lock: &PublishLock,
+) -> Result<(), PublishError> {
+    let id = lock.request;
     let known = core.read(move |reader| reader.request(&id)).await.map_err(away)?;
-    // Read with the turn in hand: whoever had it before may have done the work. What was let go has expired.
-    let Some(request) =
-        known.filter(|known| !known.is_published && known.route != OWN && !known.is_let_go())
-    else {
+    // Re-read under the publish lock: a previous holder may already have published it. What was released has expired.
+    let Some(request) = known.filter(|known| {
+        !known.is_published && known.route != Route::Coordinator && !known.is_let_go()
+    }) else {
         return Ok(());
     };
-    let behind = {
+    let missing = {
         let request = request.clone();
-        core.read(move |reader| lists::behind(reader, &request)).await.map_err(away)?
+        core.read(move |reader| lists::missing_parts(reader, &request)).await.map_err(away)?
     };
-    if request.route == DIRECTED {
+    if request.route == Route::Directed {
         let left = request.not_after.since_ms(core.clock.now());
         let mut refused = None;
         for agent in core.read(move |reader| reader.unsent(&id)).await.map_err(away)? {
-            if behind.agents.contains(&agent) {
+            if missing.agents.contains(&agent) {
                 refused = Some(PublishError::Refused(format!("{agent}: {LIST_FIRST}")));
                 continue;
             }
@@ -84,7 +89,7 @@ pub async fn publish(core: &Core, publisher: &Publisher, turn: &Turn) -> Result<
         if let Some(problem) = refused {
             return Err(problem);
         }
-    } else if behind.is_stream {
+    } else if missing.is_stream {
         return Err(PublishError::Refused(LIST_FIRST.to_owned()));
     } else {
         publisher.publish(Message::request(&request.sealed, REQUESTS)).await?;
@@ -102,13 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_turn_a_request() {
-        let turns = Turns::default();
+    fn one_lock_per_request() {
+        let locks = PublishLocks::default();
         let (one, two) = (RequestId::new(), RequestId::new());
-        let held = turns.take(one).unwrap();
-        assert!(turns.take(one).is_none());
-        assert!(turns.take(two).is_some());
+        let held = locks.take(one).unwrap();
+        assert!(locks.take(one).is_none());
+        assert!(locks.take(two).is_some());
         drop(held);
-        assert!(turns.take(one).is_some());
+        assert!(locks.take(one).is_some());
     }
 }

@@ -19,7 +19,6 @@ use muster_protocol::request::{Body, sign};
 use muster_protocol::result::{CollectionSample, FILE_BLOB, Footer};
 use serde::de::DeserializeOwned;
 
-use super::launch::route;
 use super::state::{self, Collections, Event, Part, Phase};
 use crate::broker::health::Blockage;
 use crate::roster::{self, Faults};
@@ -150,7 +149,7 @@ impl Whole {
     }
 
     fn route(&self) -> Route {
-        route(self.request.route)
+        self.request.route
     }
 
     /// Returns what an agent last said of its collection, when it still holds it.

@@ -5,7 +5,7 @@
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
-use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, LIST_TIDY_PARTS_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, LIST_GC_PARTS_MAX, REQUEST_BYTES_MAX};
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::ioc::Parted;
 use muster_protocol::request::{Kind, Sealed, sign};
@@ -61,7 +61,7 @@ impl Reader {
     pub fn list_parts_over(&self, now: Timestamp) -> Result<Vec<RequestId>, StoreError> {
         let mut select = self.connection.prepare_cached(OVER)?;
         let end = now.plus_ms(-CLOCK_SKEW_MS_MAX).0;
-        let most = i64::try_from(LIST_TIDY_PARTS_MAX).unwrap_or(i64::MAX);
+        let most = i64::try_from(LIST_GC_PARTS_MAX).unwrap_or(i64::MAX);
         let rows = select.query_map(params![end, most], |row| Ok(request_id(row, 0)))?;
         let parts: Vec<_> = rows.collect::<Result<_, _>>()?;
         // What is no id is kept: it belongs to no part.

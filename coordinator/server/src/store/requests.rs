@@ -1,5 +1,6 @@
 //! Requests as they were signed, whom they mean, and how far they have got to the broker.
 
+use muster_api::Route;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, KeyId, RequestId};
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
@@ -29,7 +30,7 @@ pub struct Request {
     /// Target, as text.
     pub target: String,
     /// 0 broadcast, 1 directed, 2 the coordinator itself.
-    pub route: u8,
+    pub route: Route,
     /// The exact signed bytes.
     pub sealed: Sealed,
     /// The request that a control is about, and its revision.
@@ -58,7 +59,7 @@ pub struct StoredRequest {
     /// Target, as text.
     pub target: String,
     /// 0 broadcast, 1 directed, 2 the coordinator itself.
-    pub route: u8,
+    pub route: Route,
     /// The signed bytes.
     pub sealed: Sealed,
     /// Whether the broker has confirmed it.
@@ -205,6 +206,23 @@ fn of_request(sql: &str, reads: Reads) -> Query<'_> {
     Query { table: Table::Request, reads, of: &[], keys: 1, sql }
 }
 
+/// Returns how a route is stored.
+const fn stored_route(route: Route) -> u8 {
+    match route {
+        Route::Broadcast => 0,
+        Route::Directed => 1,
+        Route::Coordinator => 2,
+    }
+}
+
+const fn route(stored: u8) -> Route {
+    match stored {
+        1 => Route::Directed,
+        2 => Route::Coordinator,
+        _ => Route::Broadcast,
+    }
+}
+
 fn request(row: &Row<'_>) -> Result<StoredRequest, StoreError> {
     let sealed = row.get_ref(7)?.as_blob().map_err(broken)?;
     Ok(StoredRequest {
@@ -214,7 +232,7 @@ fn request(row: &Row<'_>) -> Result<StoredRequest, StoreError> {
         issued: Timestamp(row.get(3)?),
         not_after: Timestamp(row.get(4)?),
         target: row.get(5)?,
-        route: row.get(6)?,
+        route: route(row.get(6)?),
         sealed: wire::decode(sealed, REQUEST_BYTES_MAX * 2)?,
         is_published: row.get(8)?,
     })
@@ -253,7 +271,7 @@ pub(super) fn insert_request(
         request.issued.0,
         request.not_after.0,
         request.target,
-        request.route,
+        stored_route(request.route),
         wire::encode(&request.sealed)?,
         about.as_ref().map(RequestId::as_bytes),
         revision.map(signed),

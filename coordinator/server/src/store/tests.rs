@@ -197,7 +197,7 @@ fn record(n: u8) -> Request {
         issued: Timestamp(0),
         not_after: Timestamp(0),
         target: "all".into(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: Sealed {
             kind: "hunt.start".into(),
             id: String::new(),
@@ -250,7 +250,12 @@ fn a_request_is_owed_until_it_expires_and_to_nobody_who_was_revoked() {
     let write = |write: Write| runtime().block_on(writer.write(write)).unwrap();
     write(Write::Agents(agents.iter().map(new).collect(), Audit::default()));
     let end = Timestamp(1_000);
-    let directed = Request { route: 1, not_after: end, expected: agents.to_vec(), ..record(1) };
+    let directed = Request {
+        route: muster_api::Route::Directed,
+        not_after: end,
+        expected: agents.to_vec(),
+        ..record(1)
+    };
     write(Write::Request(Box::new(directed), Audit::default()));
     write(Write::Sent(RequestId::from_bytes([1; 16]), agents[0].clone()));
     write(Write::Revoked(agents[1].clone(), Audit::default()));

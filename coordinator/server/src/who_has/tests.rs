@@ -75,7 +75,7 @@ fn hunt() -> Write {
         issued: Timestamp(0),
         not_after: Timestamp(0),
         target: "all".into(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: Sealed {
             kind: "hunt.start".into(),
             id: String::new(),

@@ -43,7 +43,7 @@ fn request(kind: &str, id: RequestId, not_after: Timestamp, about: Option<Reques
         issued: Timestamp(0),
         not_after,
         target: "all".into(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: Sealed {
             kind: kind.into(),
             id: String::new(),

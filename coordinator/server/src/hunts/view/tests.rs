@@ -49,7 +49,7 @@ fn ended(state: State, footer: Footer) -> Whole {
             issued: NOW,
             not_after: NOW,
             target: "all".to_owned(),
-            route: 0,
+            route: muster_api::Route::Broadcast,
             sealed: Sealed {
                 kind: String::new(),
                 id: String::new(),

@@ -32,7 +32,7 @@ fn known(id: RequestId, expected: Vec<AgentId>) -> Request {
         issued: Timestamp(0),
         not_after: Timestamp(1),
         target: "all".into(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: muster_protocol::request::Sealed {
             kind: "hunt.start".into(),
             id: id.to_string(),

@@ -47,7 +47,7 @@ fn request((id, sealed): &(RequestId, Sealed), expected: Vec<AgentId>) -> Write 
         issued: LAUNCHED,
         not_after: LAUNCHED,
         target: String::new(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: sealed.clone(),
         about: None,
         expected,

@@ -46,7 +46,7 @@ impl Store {
             issued: Timestamp(0),
             not_after: END,
             target: "all".into(),
-            route: 0,
+            route: muster_api::Route::Broadcast,
             sealed: Sealed {
                 kind: kind.to_owned(),
                 id: String::new(),
@@ -172,11 +172,11 @@ fn they_go_a_bounded_number_at_a_time() {
         if over.is_empty() {
             break;
         }
-        assert!(over.len() <= LIST_TIDY_PARTS_MAX);
+        assert!(over.len() <= LIST_GC_PARTS_MAX);
         store.write(Write::PartsOver(over.iter().map(|part| id(*part)).collect()));
         rounds += 1;
     }
-    assert_eq!(rounds, parts.len().div_ceil(LIST_TIDY_PARTS_MAX));
+    assert_eq!(rounds, parts.len().div_ceil(LIST_GC_PARTS_MAX));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn request() -> Request {
         issued: Timestamp(0),
         not_after: Timestamp(i64::MAX),
         target: "all".into(),
-        route: 0,
+        route: muster_api::Route::Broadcast,
         sealed: sealed(),
         about: None,
         expected: vec![agent(1), agent(2)],

@@ -1,5 +1,5 @@
 //! Requests that mean the coordinator itself: it is profiled by the same request as an agent, and what
-//! comes of it is stored as an agent's result would be.
+//! comes of it is stored like an agent's result.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -21,12 +21,12 @@ use tracing::warn;
 
 use crate::core::Core;
 use crate::ingest::blobs;
-use crate::own;
+use crate::self_telemetry;
 use crate::store::{Chunk, Landed, Piece, StoreError, Write};
 
 /// Why nothing could be stored.
 #[derive(Debug, thiserror::Error)]
-enum OwnError {
+enum SelfProfileError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -91,10 +91,10 @@ pub async fn abandon(core: &Core) -> Result<(), StoreError> {
 }
 
 fn held(core: &Core) -> MutexGuard<'_, BTreeMap<RequestId, CancellationToken>> {
-    core.own.lock().unwrap_or_else(PoisonError::into_inner)
+    core.self_profiles.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn logged(request: RequestId, done: Result<(), OwnError>) {
+fn logged(request: RequestId, done: Result<(), SelfProfileError>) {
     if let Err(error) = done {
         warn!(%request, %error, "what became of a request to the coordinator is not stored");
     }
@@ -105,7 +105,7 @@ async fn profile(
     request: RequestId,
     args: &ProfileStart,
     cancel: &CancellationToken,
-) -> Result<(), OwnError> {
+) -> Result<(), SelfProfileError> {
     let is_stopping = core.tasks.stop_signal();
     let lane = tokio::select! {
         lane = core.profiles.acquire() => lane.ok(),
@@ -157,8 +157,8 @@ async fn sample(
     let shared = Arc::clone(core);
     let open = move || {
         let mut meter = Meter::default();
-        let said = own::said(&shared, &mut meter);
-        Capture::open(&asked, &Scope::Process, &clock, &said).map(|windows| (windows, meter))
+        let report = self_telemetry::report(&shared, &mut meter);
+        Capture::open(&asked, &Scope::Process, &clock, &report).map(|windows| (windows, meter))
     };
     let opened = tokio::task::spawn_blocking(open).await.map_err(|error| error.to_string())?;
     let (windows, mut meter) = opened.map_err(|error| error.to_string())?;
@@ -168,15 +168,19 @@ async fn sample(
     };
     let shared = Arc::clone(core);
     let finish = move || {
-        let said = || own::said(&shared, &mut meter);
-        let captured = windows.finish(partial, said).map_err(|error| error.to_string())?;
+        let report = || self_telemetry::report(&shared, &mut meter);
+        let captured = windows.finish(partial, report).map_err(|error| error.to_string())?;
         Ok((captured, partial))
     };
     tokio::task::spawn_blocking(finish).await.map_err(|error| error.to_string())?
 }
 
 /// Stores the blobs in chunks and lists them; returns how many chunks there are.
-async fn keep(core: &Core, request: RequestId, captured: &[Captured]) -> Result<u64, OwnError> {
+async fn keep(
+    core: &Core,
+    request: RequestId,
+    captured: &[Captured],
+) -> Result<u64, SelfProfileError> {
     let mut seq = 0;
     for (number, one) in (0..).zip(captured) {
         seq = keep_one(core, request, number, one, seq).await?;
@@ -191,7 +195,7 @@ async fn keep_one(
     number: u32,
     captured: &Captured,
     mut seq: u64,
-) -> Result<u64, OwnError> {
+) -> Result<u64, SelfProfileError> {
     let mut offset = 0;
     let (agent, attempt) = (AgentId::coordinator(), attempt(core, request));
     for data in captured.bytes.chunks(BLOB_CHUNK_BYTES_MAX) {
@@ -228,7 +232,7 @@ async fn keep_one(
     Ok(seq)
 }
 
-async fn tell(core: &Core, status: Status) -> Result<(), OwnError> {
+async fn tell(core: &Core, status: Status) -> Result<(), SelfProfileError> {
     core.writer.write(Write::Status(Box::new(status))).await?;
     core.changed.notify_waiters();
     Ok(())

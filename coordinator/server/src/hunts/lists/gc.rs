@@ -1,8 +1,7 @@
-//! What nobody needs of long lists goes: the signed bytes of parts whose hunts are over, and pieces of whole digests that
-//! no hunt came to name.
+//! Garbage-collects long IOC lists: parts whose hunts have ended, and full-digest pieces that no hunt references.
 //!
-//! The whole digests of a hunt that is on record stay: rows may come late, and each is compared with them whenever it is
-//! shown. A death at any point leaves something for the next time, never too little.
+//! The full digests of a hunt that is on record stay: rows may arrive late, and each is compared with them whenever it is
+//! shown. A crash at any point leaves garbage for the next run; it never deletes too much.
 
 use std::fs;
 use std::io;
@@ -10,44 +9,48 @@ use std::path::Path;
 use std::time::Duration;
 
 use muster_protocol::clock::Timestamp;
-use muster_protocol::limits::{LIST_TIDY_MS, LIST_TIDY_PIECES_MAX, LIST_UNNAMED_MS_MAX};
+use muster_protocol::limits::{LIST_GC_MS, LIST_GC_PIECES_MAX, LIST_UNNAMED_MS_MAX};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::core::Core;
 use crate::store::{Place, Reader, StoreError, Write};
 
-/// Tidies at once and then every minute until told to stop.
+/// Collects at once and then every minute until told to stop.
 pub async fn run(core: &Core, stop: CancellationToken) {
     loop {
-        if let Err(problem) = tidy(core).await {
-            warn!(error = %problem, "cannot let go of what is no longer needed of lists");
+        if let Err(problem) = collect(core).await {
+            warn!(error = %problem, "cannot garbage-collect lists");
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_millis(LIST_TIDY_MS)) => {}
+            () = tokio::time::sleep(Duration::from_millis(LIST_GC_MS)) => {}
         }
     }
 }
 
-async fn tidy(core: &Core) -> Result<(), StoreError> {
+async fn collect(core: &Core) -> Result<(), StoreError> {
     let now = core.clock.now();
     let over = core.read(move |reader| reader.list_parts_over(now)).await?;
     if !over.is_empty() {
         let parts = over.len();
         core.writer.write(Write::PartsOver(over)).await?;
-        info!(parts, "parts of lists are no longer needed");
+        info!(parts, "deleted list parts whose hunts have ended");
     }
     let place = core.place.clone();
-    let pieces = core.read(move |reader| unnamed(reader, &place, now)).await?;
+    let pieces = core.read(move |reader| delete_unreferenced(reader, &place, now)).await?;
     if pieces > 0 {
-        info!(pieces, "pieces of lists that no hunt names are gone");
+        info!(pieces, "deleted list pieces that no hunt references");
     }
     Ok(())
 }
 
-/// Deletes pieces that no hunt names, and drafts that were never finished, once they are old; returns how many.
-fn unnamed(reader: &Reader, place: &Place, now: Timestamp) -> Result<usize, StoreError> {
+/// Deletes pieces that no hunt references and unfinished drafts, once they are old; returns how many.
+fn delete_unreferenced(
+    reader: &Reader,
+    place: &Place,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     let folder = place.lists();
     let broken = |source: io::Error| StoreError::File { path: folder.clone(), source };
     let mut gone = 0;
@@ -64,7 +67,7 @@ fn unnamed(reader: &Reader, place: &Place, now: Timestamp) -> Result<usize, Stor
             fs::remove_file(&path).map_err(broken)?;
             gone += 1;
         }
-        if gone >= LIST_TIDY_PIECES_MAX {
+        if gone >= LIST_GC_PIECES_MAX {
             break;
         }
     }
@@ -74,7 +77,7 @@ fn unnamed(reader: &Reader, place: &Place, now: Timestamp) -> Result<usize, Stor
 fn is_old(path: &Path, now: Timestamp) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(of) => Ok(now.since_ms(of.modified()?.into()) > LIST_UNNAMED_MS_MAX),
-        // A draft that has got its name since.
+        // A draft that was renamed meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

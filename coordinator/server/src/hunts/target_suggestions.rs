@@ -1,4 +1,4 @@
-//! What an operator may have meant by a target that matches nobody.
+//! Suggests what an operator may have meant by a target that matches no agent.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,6 @@ use muster_protocol::ids::RequestId;
 use muster_protocol::request::Target;
 use muster_protocol::request::target::Facts;
 
-use crate::http::error::ApiError;
 use crate::roster;
 use crate::store::StoredAgent;
 
@@ -17,12 +16,40 @@ const WORDS_MAX: usize = 8;
 /// Characters of a word that are compared.
 const COMPARED_CHARS_MAX: usize = 64;
 
-/// Says that nobody is meant, why, and what is near.
-pub fn nobody(agents: &[StoredAgent], target: &Target, request: &RequestId) -> ApiError {
+/// A target that matches no agent: why, and what the operator may have meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no agent matches `{target}`: {cause}")]
+pub struct NoMatch {
+    /// The expression, cut to 200 characters.
+    pub target: String,
+    /// Why nothing matches.
+    pub cause: String,
+    /// What helps.
+    pub remedy: Remedy,
+}
+
+/// What helps where a target matches no agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// No agent is enrolled yet.
+    Enrol,
+    /// All that match are revoked.
+    EnrolAgain,
+    /// The sample is too small to take one of those that match.
+    LargerSample,
+    /// A term that some agents match.
+    Term(String),
+    /// Look at what there is.
+    List,
+}
+
+/// Explains why a target matches no agent, and finds terms near to its own.
+pub fn no_match(agents: &[StoredAgent], target: &Target, request: &RequestId) -> NoMatch {
+    let shown: String = target.expr.chars().take(200).collect();
+    let no_match = |cause: String, remedy| NoMatch { target: shown.clone(), cause, remedy };
     let (revoked, agents): (Vec<_>, Vec<_>) = agents.iter().partition(|a| a.revoked.is_some());
     let of = |agents: Vec<&StoredAgent>| agents.into_iter().map(roster::facts).collect::<Vec<_>>();
     let (revoked, agents) = (of(revoked), of(agents));
-    let error = format!("no agent matches `{}`", target.expr.chars().take(200).collect::<String>());
     let gone: Vec<_> = revoked
         .iter()
         .filter(|facts| target.matches(facts, request).unwrap_or(false))
@@ -33,13 +60,11 @@ pub fn nobody(agents: &[StoredAgent], target: &Target, request: &RequestId) -> A
         let more = if gone.len() > NEAR_SHOWN { ", …" } else { "" };
         let verb = if gone.len() == 1 { "is" } else { "are" };
         let cause = format!("{}{more} {verb} revoked", named.join(", "));
-        let next = "muster agents list --all; muster agents enrol NAME --out bundles";
-        return ApiError::nobody(error, cause, next);
+        return no_match(cause, Remedy::EnrolAgain);
     }
     let count = agents.len();
     if count == 0 {
-        let next = "muster agents enrol NAME --out bundles";
-        return ApiError::nobody(error, "no agent is enrolled", next);
+        return no_match("no agent is enrolled".to_owned(), Remedy::Enrol);
     }
     let matching = |expr: &str| {
         let target = Target { expr: expr.to_owned(), sample_ppm: None };
@@ -50,7 +75,7 @@ pub fn nobody(agents: &[StoredAgent], target: &Target, request: &RequestId) -> A
         let whole = matching(&target.expr);
         if whole > 0 {
             let cause = format!("{whole} of {count} match, and the sample takes none of them");
-            return ApiError::nobody(error, cause, "take a larger --sample");
+            return no_match(cause, Remedy::LargerSample);
         }
     }
     let words = words(&target.expr);
@@ -65,9 +90,7 @@ pub fn nobody(agents: &[StoredAgent], target: &Target, request: &RequestId) -> A
         let all = all.iter().take(NEAR_SHOWN).map(|(word, n)| format!("`{word}` ({n})"));
         all.collect::<Vec<_>>().join(", ")
     };
-    let next = near.first().map_or("muster agents list".to_owned(), |(word, _)| {
-        format!("muster agents list --target '{word}'")
-    });
+    let remedy = near.first().map_or(Remedy::List, |(word, _)| Remedy::Term((*word).clone()));
     if near.is_empty() {
         let mut labels: Vec<_> = known
             .iter()
@@ -82,7 +105,7 @@ pub fn nobody(agents: &[StoredAgent], target: &Target, request: &RequestId) -> A
     } else {
         parts.push(format!("nearest: {}", listed(&near)));
     }
-    ApiError::nobody(error, parts.join("; "), &next)
+    no_match(parts.join("; "), remedy)
 }
 
 /// Returns the questions of an expression, each once.

@@ -1,4 +1,4 @@
-//! What the coordinator says of itself: the same sample as an agent's, under the id `coordinator`.
+//! The coordinator's own telemetry: the same sample as an agent's, under the id `coordinator`.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ pub(crate) async fn run(core: &Core, stop: CancellationToken) {
     }
 }
 
-/// Tells what this process costs, and what goes on in it.
-pub(crate) fn said(core: &Core, meter: &mut Meter) -> Said {
+/// Reports what this process costs, and which tasks run in it.
+pub(crate) fn report(core: &Core, meter: &mut Meter) -> Said {
     Said { telemetry: sample(core, meter), tasks: core.tasks.running() }
 }
 

@@ -44,7 +44,8 @@ impl Store {
     }
 
     fn tidy(&self) -> usize {
-        unnamed(&self.place.reader().unwrap(), &self.place, SystemTime::now().into()).unwrap()
+        delete_unreferenced(&self.place.reader().unwrap(), &self.place, SystemTime::now().into())
+            .unwrap()
     }
 
     fn record(&self, hunt: &HuntStart, sealed: Sealed) {
@@ -55,7 +56,7 @@ impl Store {
             issued: Timestamp(0),
             not_after: Timestamp(0),
             target: "all".into(),
-            route: 0,
+            route: muster_api::Route::Broadcast,
             sealed,
             about: None,
             expected: Vec::new(),
@@ -158,5 +159,8 @@ fn a_store_of_version_3_knows_what_its_hunts_name() {
     let folder = store.place.lists().parent().unwrap().to_owned();
     let place = Place::prepare(&folder).unwrap();
     store.age(&piece, DAY * 2);
-    assert_eq!(unnamed(&place.reader().unwrap(), &place, SystemTime::now().into()).unwrap(), 0);
+    assert_eq!(
+        delete_unreferenced(&place.reader().unwrap(), &place, SystemTime::now().into()).unwrap(),
+        0
+    );
 }

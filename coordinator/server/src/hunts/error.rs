@@ -1,0 +1,66 @@
+//! Why a request is not launched.
+
+use muster_protocol::ids::RequestId;
+use muster_protocol::request::sign::Refusal;
+
+use super::target_suggestions::NoMatch;
+use crate::store::StoreError;
+
+/// A request that is not launched.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The bytes are no sealed request.
+    #[error("{0}")]
+    NotSealed(String),
+    /// Its signature, its certificate or its validity.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Another call is launching the same request.
+    #[error("another call is launching it")]
+    InProgress,
+    /// The directed queue takes no more; the request is on record and sent later.
+    #[error("{0}")]
+    QueueFull(String),
+    /// A control is about a request that is not on record.
+    #[error("no {noun} has the id {id}")]
+    NoSuchStart {
+        /// `hunt` or `profile`.
+        noun: &'static str,
+        /// The id that it names.
+        id: RequestId,
+    },
+    /// The target's expression cannot be evaluated.
+    #[error("{0}")]
+    Target(String),
+    /// No agent matches the target.
+    #[error(transparent)]
+    NoMatch(#[from] NoMatch),
+    /// Parts or whole digests of the hunt's list are missing.
+    #[error("{0}")]
+    IncompleteList(String),
+    /// A later revision is on record.
+    #[error("revision {revision} is not above those that {about} has")]
+    Superseded {
+        /// The start.
+        about: RequestId,
+        /// The revision that came too late.
+        revision: u64,
+    },
+    /// The store refuses writes for now.
+    #[error("{0}")]
+    Unwritable(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A piece of a list's whole digests that is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// It is no piece of a list.
+    #[error("{0}")]
+    Malformed(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
