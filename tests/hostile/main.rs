@@ -3,18 +3,14 @@
 //!
 //! Half a minute by default; `MUSTER_HOSTILE_SECONDS` sets another time (`tests/run hostile` takes ten minutes).
 
-mod attacker;
-mod attacks;
-mod message;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use tests::attack::{Attacker, Target};
+use tests::broker::Broker;
 use tests::eventually::{eventually, pause};
 use tests::fleet::Fleet;
-
-use attacker::{Attacker, Target};
 
 /// An honest hunt ends within this, whatever is sent beside it.
 const HUNT: Duration = Duration::from_mins(1);
@@ -93,38 +89,18 @@ fn size_of(folder: &Path) -> u64 {
 
 #[test]
 fn one_endpoint_harms_nobody() {
-    let mut fleet = Fleet::start_with_broker(3);
+    let mut fleet = Fleet::start_with_this(Broker::start_as_shipped(), 3);
     tests::swarm::trees::write(&fleet.path("tree"), FILES, 1).expect("a tree");
     let hostile = fleet.agents[0].id.clone();
     fleet.stop_agent(0);
     let own_hunt = launch(&fleet, &["--target", "all"]);
     let foreign_hunt = launch(&fleet, &["--agents", &fleet.agents[1].id.clone()]);
     fleet.await_hunt(&foreign_hunt, HUNT);
-    let target = Target {
-        port: fleet.broker.port(),
-        vhost: fleet.vhost.clone(),
-        agent: hostile.parse().expect("an id"),
-        password: fs::read_to_string(fleet.agents[0].bundle.join("broker.password"))
-            .expect("a password")
-            .trim()
-            .to_owned(),
-        own_hunt: own_hunt.parse().expect("an id"),
-        foreign_hunt: foreign_hunt.parse().expect("an id"),
-    };
+    let bundle = fleet.agents[0].bundle.clone();
+    let target = Target::of(&fleet, &hostile, &bundle, &own_hunt, &foreign_hunt);
     let before = size_of(&fleet.path("home"));
-    let mut attacker = Attacker::new(target, seconds());
-    let attack = std::thread::spawn(move || {
-        while !attacker.is_over() {
-            for (name, burst) in attacks::ALL {
-                let refused = attacker.sent.refused;
-                burst(&mut attacker);
-                if attacker.sent.refused > refused {
-                    println!("the broker refused some of: {name}");
-                }
-            }
-        }
-        attacker.sent
-    });
+    let attacker = Attacker::new(target, seconds());
+    let attack = std::thread::spawn(move || attacker.attack());
     while !attack.is_finished() {
         honest_hunt(&fleet);
         look_at_everything(&fleet, &own_hunt);

@@ -9,7 +9,6 @@ use tests::broker::Broker;
 use tests::eventually::eventually;
 use tests::fleet::{Fleet, binary};
 
-const SHIPPED: &str = include_str!("../../compose/rabbitmq.conf");
 const GUEST: &str = "muster_audit_";
 
 fn audit(fleet: &Fleet) -> (Option<i32>, Vec<Value>) {
@@ -35,9 +34,7 @@ fn guests(broker: &Broker) -> Vec<String> {
 #[test]
 fn a_right_broker_is_clean_and_each_right_too_many_is_found() {
     // The first line that sets a value of this machine's disk would stop a small one.
-    let shipped: Vec<_> =
-        SHIPPED.lines().filter(|line| !line.starts_with("disk_free_limit")).collect();
-    let fleet = Fleet::start_with_this(Broker::start_with(&(shipped.join("\n") + "\n")), 1);
+    let fleet = Fleet::start_with_this(Broker::start_as_shipped(), 1);
     let agent = fleet.agents[0].id.clone();
     let left = format!("{GUEST}1000_left");
     let login = json!({"password": "x", "tags": ""});

@@ -6,6 +6,7 @@
 //! * [`fleet`]: broker, coordinator and agents as processes. [`fault`]: kills, and what must hold afterwards.
 //! * [`machine`]: another host name and machine id.
 //! * [`once`]: the agent alone, on one sealed request, as any user.
+//! * [`attack`]: everything that one agent's credentials can send.
 //! * [`authority`]: certificates, by `openssl`. [`program`]: the programs as a person runs them.
 //! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
 //! * [`fuzz`]: damaged messages for whoever decodes them. [`hostile`]: one agent's credentials in the wrong hands.
@@ -15,6 +16,7 @@
 //! * [`tree`]: a tree full of traps and what must come back. [`traps`]: the traps that only the witness judges. [`bed`]:
 //!   mounts of every sort, a file system that never answers among them.
 
+pub mod attack;
 pub mod authority;
 pub mod bed;
 pub mod broker;

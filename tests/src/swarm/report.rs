@@ -8,10 +8,24 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
     let rows_per_s = outcome.right as f64 / outcome.stored_s.max(0.001);
     let mb = |bytes: u64| bytes / 1_000_000;
     let [broker, coordinator, agents] = outcome.rss.map(mb);
+    let beside = outcome.beside.as_ref().map_or(String::new(), |beside| {
+        format!(
+            "| the same beside a hostile endpoint | {:.1} s, {:.2} times |\n\
+             | it sent, and the broker refused | {} messages, {} MB; {} |\n\
+             | growth of the store meanwhile | {} MB |\n",
+            beside.stored_s,
+            beside.stored_s / outcome.stored_s.max(0.001),
+            beside.sent.messages,
+            mb(beside.sent.bytes),
+            beside.sent.refused,
+            mb(beside.store_bytes),
+        )
+    });
+    let hostile = if plan.hostile { " --hostile" } else { "" };
     let verdict = if outcome.is_clean() { "clean" } else { "NOT CLEAN" };
     let ioc = if plan.ioc > 0 { format!(" --ioc {}", plan.ioc) } else { String::new() };
     format!(
-        "`muster-swarm --agents {} --files {} --hunts {} --profiles {}{ioc} --seed {}`\n\n\
+        "`muster-swarm --agents {} --files {} --hunts {} --profiles {}{ioc}{hostile} --seed {}`\n\n\
          | what | figure |\n|---|---|\n\
          | rows expected / right / lost / doubled | {} / {} / {} / {} |\n\
          | profiles expected / stored | {} / {} |\n\
@@ -23,6 +37,7 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
          | signed → first row stored, ms: p50 p99 max | {} |\n\
          | signed → ended, ms: p50 p99 max | {} |\n\
          | peak RSS of broker / coordinator / all agents | {broker} / {coordinator} / {agents} MB |\n\
+         {beside}\
          | verdict | {verdict} |\n",
         plan.agents,
         plan.files,

@@ -8,11 +8,18 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::hostile;
 use super::latency::Latencies;
 use super::trees::{self, Numbers};
+use crate::attack::Sent;
+use crate::broker::Broker;
 use crate::eventually::{eventually, pause};
 use crate::fleet::Fleet;
 use crate::oracle::{self, Manifest};
+
+/// The label of the agents that are asked.
+const ROLE: &str = "role=swarm";
+const TARGET: &str = "label:role=swarm";
 
 /// What to run.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,6 +39,9 @@ pub struct Plan {
     /// Hashes of a list that every hunt carries, beside those of the tree: they weigh on each message of it.
     #[arg(long, default_value_t = 0)]
     pub ioc: usize,
+    /// Then the same hunts once more, while one more endpoint sends every attack it can with its agent's credentials.
+    #[arg(long)]
+    pub hostile: bool,
     /// Profile the coordinator from the first launch until everything is stored, and write what it did into this folder.
     #[arg(long, value_name = "DIR")]
     pub coordinator_profile: Option<PathBuf>,
@@ -66,6 +76,8 @@ pub struct Outcome {
     pub stored_s: f64,
     /// CPU that the coordinator took for it.
     pub coordinator_cpu_s: f64,
+    /// The same hunts beside a hostile endpoint.
+    pub beside: Option<Beside>,
     /// From the start of the first agent until all were live.
     pub connected_s: f64,
     /// Enrolment of all agents.
@@ -82,6 +94,17 @@ impl Outcome {
             && self.right == self.expected
             && self.profiles.0 == self.profiles.1
     }
+}
+
+/// What came of the hunts beside a hostile endpoint.
+#[derive(Debug)]
+pub struct Beside {
+    /// From the launch of the first hunt until everything is stored.
+    pub stored_s: f64,
+    /// What the hostile endpoint sent.
+    pub sent: Sent,
+    /// How much the store's folder grew meanwhile, in bytes; the honest rows are in it.
+    pub store_bytes: u64,
 }
 
 /// Agents that run in this process, each on a thread with a runtime of its own.
@@ -127,11 +150,11 @@ impl Agents {
 /// When a part does not come up or the time-out passes.
 pub fn run(plan: &Plan) -> Outcome {
     let limit = Duration::from_secs(plan.timeout);
-    let fleet = Fleet::start_with_broker(0);
+    let fleet = Fleet::start_with_this(Broker::start_as_shipped(), 0);
     let root = fleet.path("tree");
     let tree = trees::write(&root, plan.files, plan.seed).expect("a tree");
     let mut outcome = Outcome {
-        expected: plan.agents * plan.files * plan.hunts,
+        expected: plan.agents * plan.files * plan.hunts * if plan.hostile { 2 } else { 1 },
         profiles: (plan.profiles, 0),
         ..Outcome::default()
     };
@@ -141,7 +164,7 @@ pub fn run(plan: &Plan) -> Outcome {
     fs::write(fleet.path("names"), names.concat()).expect("a list of names");
     let (names, bundles) = (fleet.path("names"), fleet.path("bundles"));
     let (names, bundles_text) = (names.to_string_lossy(), bundles.to_string_lossy());
-    fleet.muster_ok(["agents", "enrol", "--from", &names, "--out", &bundles_text]);
+    fleet.muster_ok(["agents", "enrol", "--label", ROLE, "--from", &names, "--out", &bundles_text]);
     outcome.enrolled_s = began.elapsed().as_secs_f64();
 
     let began = Instant::now();
@@ -160,7 +183,7 @@ pub fn run(plan: &Plan) -> Outcome {
     let own = plan.coordinator_profile.as_ref().map(|_| profile_coordinator(&fleet));
     let (began, cpu_before) = (Instant::now(), cpu_s(fleet.coordinator_pid()));
     let root = root.to_string_lossy();
-    let mut words = vec!["hunt", "launch", "--target", "all", "--root", &root];
+    let mut words = vec!["hunt", "launch", "--target", TARGET, "--root", &root];
     words.extend(list.iter().flat_map(|list| ["--ioc", list, "--yes"]));
     let hunts: Vec<String> = (0..plan.hunts).map(|_| launched(&fleet, &words)).collect();
     let mut numbers = Numbers::new(plan.seed);
@@ -182,7 +205,14 @@ pub fn run(plan: &Plan) -> Outcome {
     if let Some((profile, folder)) = own.zip(plan.coordinator_profile.as_ref()) {
         write_profile(&fleet, &profile, folder);
     }
-    for hunt in &hunts {
+    let mut all = hunts.clone();
+    if let (true, Some(first)) = (plan.hostile, hunts.first()) {
+        let launch = || launched(&fleet, &words);
+        let (beside, more) = hostile::beside(&fleet, plan.hunts, first, launch, limit);
+        outcome.beside = Some(beside);
+        all.extend(more);
+    }
+    for hunt in &all {
         judge(&fleet, hunt, &tree.manifest, &ids, &mut outcome);
     }
     for profile in &profiles {
@@ -255,7 +285,7 @@ fn cpu_s(pid: u32) -> f64 {
     ticks / f64::from(hertz)
 }
 
-fn launched(fleet: &Fleet, arguments: &[&str]) -> String {
+pub(super) fn launched(fleet: &Fleet, arguments: &[&str]) -> String {
     fleet.json(arguments)["id"].as_str().expect("an id").to_owned()
 }
 

@@ -1,13 +1,13 @@
 //! Every attack that is known, one function each. An attack sends a bounded burst; the test repeats them all.
 
+use crate::raw_amqp::{Properties, entry, long, nested};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::JournalId;
 use muster_protocol::limits::RESULT_BYTES_MAX;
 use muster_protocol::result::rows::sha256;
 use muster_protocol::topology::Class;
-use tests::raw_amqp::{Properties, entry, long, nested};
 
-use super::attacker::Attacker;
+use super::Attacker;
 use super::message::Value;
 
 /// A burst of messages.

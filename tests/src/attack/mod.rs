@@ -1,15 +1,23 @@
 //! One compromised endpoint: its identity, its broker credentials, and what it remembers.
 
+pub mod attacks;
+pub mod message;
+
+use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::eventually::pause;
+use crate::fleet::Fleet;
+use crate::raw_amqp::{Properties, Raw, RawError};
 use muster_protocol::ids::{AgentId, JournalId, RequestId};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::topology::{Class, RESULTS, RoutingKey};
-use tests::eventually::pause;
-use tests::raw_amqp::{Properties, Raw, RawError};
 
-use super::message::Value;
+use self::message::Value;
 
 /// Messages that are sent before their confirms are waited for.
 const WINDOW: u64 = 50;
@@ -33,6 +41,24 @@ pub struct Target {
     pub foreign_hunt: RequestId,
 }
 
+impl Target {
+    /// Takes the credentials from an agent's bundle.
+    ///
+    /// # Panics
+    /// When they are not there.
+    pub fn of(fleet: &Fleet, agent: &str, bundle: &Path, own_hunt: &str, foreign: &str) -> Self {
+        let password = fs::read_to_string(bundle.join("broker.password")).expect("a password");
+        Self {
+            port: fleet.broker.port(),
+            vhost: fleet.vhost.clone(),
+            agent: agent.parse().expect("an id"),
+            password: password.trim().to_owned(),
+            own_hunt: own_hunt.parse().expect("an id"),
+            foreign_hunt: foreign.parse().expect("an id"),
+        }
+    }
+}
+
 /// What an attack came to.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Sent {
@@ -52,6 +78,7 @@ pub struct Attacker {
     /// What has been sent so far.
     pub sent: Sent,
     until: Instant,
+    stop: Arc<AtomicBool>,
     connection: Option<Raw<TcpStream>>,
     waiting: u64,
 }
@@ -60,12 +87,32 @@ impl Attacker {
     /// Attacks until the time is over.
     pub fn new(target: Target, time: Duration) -> Self {
         let until = Instant::now() + time;
-        Self { target, sent: Sent::default(), until, connection: None, waiting: 0 }
+        let stop = Arc::default();
+        Self { target, sent: Sent::default(), until, stop, connection: None, waiting: 0 }
+    }
+
+    /// Returns a flag that ends the attack before its time.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Sends every attack, again and again, until the time is over.
+    pub fn attack(mut self) -> Sent {
+        while !self.is_over() {
+            for (name, burst) in attacks::ALL {
+                let refused = self.sent.refused;
+                burst(&mut self);
+                if self.sent.refused > refused {
+                    println!("the broker refused some of: {name}");
+                }
+            }
+        }
+        self.sent
     }
 
     /// Returns whether the time is over.
     pub fn is_over(&self) -> bool {
-        Instant::now() >= self.until
+        self.stop.load(Ordering::Relaxed) || Instant::now() >= self.until
     }
 
     /// Sends a message of a class, well formed on the outside.
