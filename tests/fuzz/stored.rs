@@ -14,16 +14,16 @@ use muster_protocol::result::rows::sha256;
 use muster_protocol::result::{BlobChunk, RowChunk, Status, Telemetry};
 use muster_protocol::topology::{Class, RoutingKey};
 use muster_protocol::wire;
-use muster_server::broker::health::Look;
 use muster_server::curves::Step;
-use muster_server::curves::marks::marks;
 use muster_server::doctor::{Seen, doctor};
 use muster_server::http::hunts::listed;
 use muster_server::http::metrics::{Present, metrics};
 use muster_server::hunts::view::Whole;
 use muster_server::ingest::check::{Outside, check_body, check_outside};
-use muster_server::ingest::counted::Counts;
+use muster_server::live::broker_health::Look;
+use muster_server::live::counters::Snapshot;
 use muster_server::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
+use muster_server::telemetry::marks::marks;
 use muster_server::who_has::who_has;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};
@@ -131,7 +131,7 @@ fn look(reader: &Reader) {
         is_writable: true,
         waiting: 0,
         own: BTreeSet::new(),
-        counts: Counts::default(),
+        counts: Snapshot::default(),
         agents: 10,
     };
     metrics(reader, &present).unwrap();

@@ -52,6 +52,27 @@ fence 'the server knows no command line' '\b(clap|muster_cli)::' "$tests" coordi
 fence 'the command line knows no store, broker library or HTTP server' '\b(rusqlite|lapin|axum)::' "$tests" coordinator/cli/src
 fence 'only the verbs of the coordinator'"'"'s own machine know the server' '\bmuster_server::' "coordinator/cli/src/local/|$tests" coordinator/cli/src
 
+fence 'axum only in the HTTP interface and where it is started' '\baxum::' "coordinator/server/src/(http/|serve\.rs)|$tests" coordinator/server/src
+
+# The folders of the server, from the lowest to the highest: none names one above itself.
+layers=(tls config curves instances state store broker live core broker_watch roster telemetry profiles who_has
+  ingest self_telemetry hunts doctor link http serve)
+for ((at = 0; at + 1 < ${#layers[@]}; at++)); do
+  higher=$(IFS='|' && printf '%s' "${layers[*]:at+1}")
+  own=()
+  for path in "coordinator/server/src/${layers[at]}" "coordinator/server/src/${layers[at]}.rs"; do
+    [[ ! -e $path ]] || own+=("$path")
+  done
+  fence "the server's ${layers[at]} names nothing above itself" "\bcrate::($higher)\b" "$tests" "${own[@]}"
+done
+for path in coordinator/server/src/*; do
+  name=$(basename "$path" .rs)
+  [[ " ${layers[*]} lib " == *" $name "* ]] || {
+    printf 'fence broken: %s has no place among the layers\n' "$path"
+    broken=$((broken + 1))
+  }
+done
+
 # They are run by hand, and would grow old unseen.
 for patch in tests/breaks/*.patch; do
   git apply --check "$patch" || {

@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::management::Management;
 use crate::config::Config;
-use crate::hunts::publish::PublishLocks;
-use crate::ingest::counted::Counted;
-use crate::ingest::dead_letters::Kept;
-use crate::ingest::held::Held;
-use crate::ingest::quarantine::Misdeeds;
-use crate::ingest::shares::Shares;
+use crate::live::counters::IngestCounters;
+use crate::live::dead_letter_budget::DeadLetterBudget;
+use crate::live::held::Held;
+use crate::live::misdeeds::Misdeeds;
+use crate::live::publish_locks::PublishLocks;
+use crate::live::shares::Shares;
 use crate::store::{Place, Reader, StoreError, Writer};
 use muster_api::BrokerHealth;
 
@@ -40,15 +40,15 @@ pub struct Core {
     /// The broker's management API.
     pub management: Management,
     /// What is known of the broker beside the link.
-    pub broker: crate::broker::health::Health,
+    pub broker: crate::live::broker_health::Health,
     /// Time.
     pub clock: Clock,
     /// The owner of every task.
     pub tasks: Tasks,
     /// What came in, for `/metrics`.
-    pub counted: Counted,
+    pub counters: IngestCounters,
     /// What was kept of each agent's dead letters.
-    pub kept: Kept,
+    pub dead_letter_budget: DeadLetterBudget,
     /// What each agent may have taken of it a second.
     pub shares: Shares,
     /// Each agent's dead letters of the running minute.
@@ -105,11 +105,11 @@ impl Core {
             place,
             writer,
             management,
-            broker: crate::broker::health::Health::default(),
+            broker: crate::live::broker_health::Health::default(),
             clock,
             tasks,
-            counted: Counted::default(),
-            kept: Kept::default(),
+            counters: IngestCounters::default(),
+            dead_letter_budget: DeadLetterBudget::default(),
             shares: Shares::default(),
             misdeeds: Misdeeds::default(),
             held: Held::default(),

@@ -10,8 +10,10 @@
 //! [`INSTANCE_LATE_MS_MAX`] after the new one's first makes a restart look like a clone. Which of two clones goes on is
 //! not a security property: someone with the agent's password can report what they like.
 
+use std::collections::BTreeMap;
+
 use muster_protocol::clock::Timestamp;
-use muster_protocol::ids::{InstanceId, JournalId, MachineId};
+use muster_protocol::ids::{AgentId, InstanceId, JournalId, MachineId};
 use muster_protocol::limits::{
     CLONE_SHOWN_MS_MAX, IDENTITY_FAULTS_MAX, INSTANCE_LATE_MS_MAX, INSTANCES_MAX, TEXT_BYTES_MAX,
 };
@@ -20,6 +22,9 @@ use serde::{Deserialize, Serialize};
 
 /// A resumed machine repeats at least so many numbers of samples: a minute's.
 const RESUMED_SAMPLES_MIN: u64 = 6;
+
+/// What is or was wrong with the identities of agents, by agent.
+pub type Faults = BTreeMap<AgentId, Vec<Fault>>;
 
 /// One instance of an agent, as its samples describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,20 @@
 //! The coordinator: publishes signed requests, stores results exactly once, and answers its clients over HTTP.
 //!
-//! * [`mod@serve`]: puts the parts together; [`core`]: what they share; [`config`]: what it was told.
-//! * [`http`]: the HTTP interface, whose types are in [`muster_api`].
-//! * [`hunts`]: requests: launch, state, views. [`roster`]: who is in the fleet.
-//! * [`instances`]: which processes report under one agent's id: clones, journals that were set back.
-//! * [`link`], [`ingest`]: the life with the broker; results in, committed, acked.
-//! * [`store`]: the one commit point. [`curves`]: how telemetry is kept.
-//! * [`profiles`]: from addresses to functions and pictures.
-//! * [`doctor`]: what is wrong. [`who_has`]: who holds a file.
-//! * [`broker`]: queues and users as code. `self_telemetry`: the coordinator's own samples. [`tls`]: whom it trusts, and its own listener.
+//! From the lowest layer to the highest; none names one above itself (`tests/run fences`):
+//!
+//! * [`tls`], [`config`]: the API's identity; what the coordinator was told.
+//! * [`curves`], [`instances`], [`state`]: pure folds: of telemetry, of the processes under one id, of a request's events.
+//! * [`store`]: the one commit point. [`broker`]: queues, users and settings of the broker as code.
+//! * [`live`], [`core`]: what the running coordinator keeps in memory, and shares.
+//! * [`roster`], [`telemetry`], [`profiles`], [`who_has`]: who is in the fleet, marks on curves, from addresses to functions
+//!   and pictures, who holds a file.
+//! * [`ingest`], [`hunts`]: results in, committed, acked; requests: launch, publishing, views.
+//! * [`doctor`], [`link`], [`http`]: what is wrong, the life with the broker, the HTTP interface with the types of
+//!   [`muster_api`].
+//! * [`mod@serve`]: puts the parts together.
 
 pub mod broker;
+mod broker_watch;
 pub mod config;
 pub mod core;
 pub mod curves;
@@ -20,11 +24,14 @@ pub mod hunts;
 pub mod ingest;
 pub mod instances;
 pub mod link;
+pub mod live;
 pub mod profiles;
 pub mod roster;
 mod self_telemetry;
 pub mod serve;
+pub mod state;
 pub mod store;
+pub mod telemetry;
 pub mod tls;
 pub mod who_has;
 

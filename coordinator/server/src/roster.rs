@@ -7,13 +7,10 @@ use muster_protocol::ids::{AgentId, IdError};
 use muster_protocol::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
 use muster_protocol::request::target::Facts;
 
-use crate::broker::health::Blockage;
-use crate::instances::{self, Fault, FaultKind};
+use crate::instances::{self, Fault, FaultKind, Faults};
+use crate::live::broker_health::Blockage;
 use crate::store::StoredAgent;
 use muster_api::{AgentState, AgentView};
-
-/// What is or was wrong with the identities of agents, by agent.
-pub type Faults = BTreeMap<AgentId, Vec<Fault>>;
 
 /// Bytes of an id's random tail: four hexadecimal digits.
 const TAIL_BYTES: usize = 2;

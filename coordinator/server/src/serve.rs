@@ -95,7 +95,7 @@ pub async fn serve_at(
     tasks.spawn("link", async move { Box::pin(link::run(&shared, link_config, until)).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
-    tasks.spawn("broker", async move { crate::broker::health::run(&shared, &until).await });
+    tasks.spawn("broker", async move { crate::broker_watch::run(&shared, &until).await });
     let shared = Arc::clone(&core);
     let until = signal.clone();
     tasks.spawn("self_telemetry", async move { crate::self_telemetry::run(&shared, until).await });

@@ -7,13 +7,12 @@
 //! * [`queues`]: depths, consumers, bounds. [`alarms`]: what makes the broker block publishers.
 //! * [`quarantine`]: shuts one agent out and lets it in again; the queue of what it had sent.
 //! * [`settings`]: what the API cannot set, looked at and tried out.
-//! * [`mod@status`]: both, for the command line. [`health`]: both, watched by the coordinator.
+//! * [`mod@status`]: both, for the command line.
 
 pub mod alarms;
 pub mod apply;
 pub mod audit;
 pub mod enrol;
-pub mod health;
 pub mod management;
 pub mod quarantine;
 pub mod queues;

@@ -6,9 +6,9 @@ use muster_protocol::topology::policy_of;
 
 use super::{ill, listed, well};
 use crate::broker::alarms;
-use crate::broker::health::{Blockage, Look};
 use crate::broker::queues::QueueStatus;
 use crate::broker::settings::Advice;
+use crate::live::broker_health::{Blockage, Look};
 use crate::store::StoredAgent;
 use muster_api::{BrokerHealth, Check, Verdict};
 

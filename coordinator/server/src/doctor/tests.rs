@@ -8,9 +8,9 @@ use muster_protocol::request::Sealed;
 use muster_protocol::result::Telemetry;
 
 use super::*;
-use crate::broker::health::{Blockage, Look};
 use crate::broker::queues::{QueueStatus, Queues};
 use crate::broker::settings::Advice;
+use crate::live::broker_health::{Blockage, Look};
 use crate::store::{Audit, DeadCount, NewAgent, Place, Request, Write, Writer};
 use muster_api::BrokerHealth;
 

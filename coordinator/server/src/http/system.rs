@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use super::error::ApiError;
 use super::metrics::{Present, text};
 use crate::broker::alarms;
-use crate::broker::health::look;
+use crate::broker_watch::look;
 use crate::core::Core;
 use crate::doctor::Seen;
 use crate::roster;
@@ -104,7 +104,7 @@ pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse,
         is_writable: core.writer.trouble().is_none(),
         waiting: core.writer.waiting(),
         own,
-        counts: core.counted.read(),
+        counts: core.counters.read(),
         agents: core.config.metrics_agents(),
     };
     let text = core.read(move |reader| super::metrics::metrics(reader, &present)).await?;

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use super::agents::find;
 use super::error::ApiError;
 use crate::core::Core;
-use crate::curves::marks::{Marks, marks};
 use crate::curves::{Rolled, Spread, Step};
 use crate::store::{Reader, StoreError};
+use crate::telemetry::marks::{Marks, marks};
 use muster_api::moment::Moment;
 use muster_api::{AgentState, CurveView, PointView, RunningView, TelemetryView};
 

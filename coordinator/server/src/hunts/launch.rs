@@ -12,10 +12,11 @@ use muster_protocol::wire;
 use tokio::sync::oneshot;
 
 use super::error::LaunchError;
-use super::publish::{PublishLock, publish};
+use super::publish::publish;
 use crate::broker::alarms;
 use crate::core::Core;
 use crate::hunts::{lists, target_suggestions};
+use crate::live::publish_locks::PublishLock;
 use crate::roster;
 use crate::store::lists::named;
 use crate::store::{Audit, Landed, Place, Reader, Request, StoredAgent, StoredRequest, Write};

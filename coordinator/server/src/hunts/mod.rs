@@ -5,6 +5,5 @@ pub mod launch;
 pub mod lists;
 pub mod publish;
 pub mod self_profile;
-pub mod state;
 pub mod target_suggestions;
 pub mod view;

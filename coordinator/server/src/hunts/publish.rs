@@ -4,48 +4,18 @@
 //! confirm is recorded at once, per agent for directed queues, so that one full queue does not have the others published
 //! again. Only a crash between confirm and record publishes twice; ids make that harmless.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use muster_broker::{Message, PublishError, Publisher};
-use muster_protocol::ids::RequestId;
 use muster_protocol::topology::{REQUESTS, directed_queue};
 
 use super::lists;
 use muster_api::Route;
 
 use crate::core::Core;
+use crate::live::publish_locks::PublishLock;
 use crate::store::{StoreError, Write};
 
 /// A hunt never overtakes its list.
 const LIST_FIRST: &str = "parts of the hunt's list of hashes go first";
-
-/// The requests that are being published. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct PublishLocks {
-    held: Arc<Mutex<BTreeSet<RequestId>>>,
-}
-
-/// The right to publish one request, until it is dropped.
-#[derive(Debug)]
-pub struct PublishLock {
-    locks: PublishLocks,
-    request: RequestId,
-}
-
-impl PublishLocks {
-    /// Takes the lock of a request; `None` while it is held.
-    pub fn take(&self, request: RequestId) -> Option<PublishLock> {
-        let is_free = self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(request);
-        is_free.then(|| PublishLock { locks: self.clone(), request })
-    }
-}
-
-impl Drop for PublishLock {
-    fn drop(&mut self) {
-        self.locks.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.request);
-    }
-}
 
 /// Publishes what the broker has not confirmed of a request; `Ok` when it has confirmed everything.
 pub async fn publish(
@@ -100,20 +70,4 @@ pub async fn publish(
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn away(error: StoreError) -> PublishError {
     PublishError::Gone(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_lock_per_request() {
-        let locks = PublishLocks::default();
-        let (one, two) = (RequestId::new(), RequestId::new());
-        let held = locks.take(one).unwrap();
-        assert!(locks.take(one).is_none());
-        assert!(locks.take(two).is_some());
-        drop(held);
-        assert!(locks.take(one).is_some());
-    }
 }

@@ -19,9 +19,10 @@ use muster_protocol::request::{Body, sign};
 use muster_protocol::result::{CollectionSample, FILE_BLOB, Footer};
 use serde::de::DeserializeOwned;
 
-use super::state::{self, Collections, Event, Part, Phase};
-use crate::broker::health::Blockage;
-use crate::roster::{self, Faults};
+use crate::instances::Faults;
+use crate::live::broker_health::Blockage;
+use crate::roster;
+use crate::state::{self, Collections, Event, Part, Phase};
 use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 use muster_api::{Route, States};
 

@@ -5,14 +5,12 @@
 //! the queue; all are counted.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use muster_broker::{Delivery, Message, Publisher};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::{
-    DEAD_BATCH_AGE_MS_MAX, DEAD_BATCH_BYTES_MAX, DEAD_BATCH_MESSAGES_MAX, DEAD_KEPT_BYTES_MAX,
-    DEAD_KEPT_MESSAGES_MAX,
+    DEAD_BATCH_AGE_MS_MAX, DEAD_BATCH_BYTES_MAX, DEAD_BATCH_MESSAGES_MAX,
 };
 use muster_protocol::topology::{Class, DEAD};
 use tokio::time::Instant;
@@ -22,11 +20,6 @@ use super::quarantine::judge;
 use super::{IngestError, defect};
 use crate::core::Core;
 use crate::store::{DeadCount, Write};
-
-/// What one agent may have kept is counted over such a time.
-const HOUR: Duration = Duration::from_hours(1);
-/// Agents whose kept dead letters are remembered; then those that kept none lately are forgotten.
-const SENDERS_MAX: usize = 10_000;
 
 /// One refused delivery.
 #[derive(Debug)]
@@ -88,7 +81,11 @@ pub async fn bury(
 ) -> Result<(), IngestError> {
     let now = Instant::now();
     let kept = letters.iter().filter(|letter| {
-        core.kept.admits(letter.agent.as_ref(), letter.delivery.body.len() as u64, now)
+        core.dead_letter_budget.admits(
+            letter.agent.as_ref(),
+            letter.delivery.body.len() as u64,
+            now,
+        )
     });
     let messages: Vec<_> = kept.map(message).collect();
     publisher.publish_all(&messages).await?;
@@ -132,39 +129,6 @@ fn counts(class: Class, letters: &[Letter]) -> Vec<DeadCount> {
     counts.into_iter().map(count).collect()
 }
 
-/// How much each agent has had kept of its dead letters within the hour.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<BTreeMap<Option<AgentId>, Tally>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Tally {
-    since: Instant,
-    messages: u64,
-    bytes: u64,
-}
-
-impl Kept {
-    /// Returns whether another dead letter of this agent is kept with its bytes, and counts it if so.
-    pub fn admits(&self, agent: Option<&AgentId>, bytes: u64, now: Instant) -> bool {
-        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tallies.len() >= SENDERS_MAX {
-            tallies.retain(|_, tally| now.duration_since(tally.since) < HOUR);
-        }
-        let fresh = Tally { since: now, messages: 0, bytes: 0 };
-        let tally = tallies.entry(agent.cloned()).or_insert(fresh);
-        if now.duration_since(tally.since) >= HOUR {
-            *tally = fresh;
-        }
-        let is_kept = tally.messages < DEAD_KEPT_MESSAGES_MAX
-            && tally.bytes.saturating_add(bytes) <= DEAD_KEPT_BYTES_MAX;
-        if is_kept {
-            tally.messages += 1;
-            tally.bytes += bytes;
-        }
-        is_kept
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,18 +143,5 @@ mod tests {
         for key in [b"rows".as_slice(), b"rows..x", b"rows.\xff.x"] {
             assert_eq!(name(key), None);
         }
-    }
-
-    #[test]
-    fn of_one_agent_so_many_dead_letters_an_hour_are_kept() {
-        let kept = Kept::default();
-        let (one, other) = (AgentId::new("a-1").unwrap(), AgentId::new("a-2").unwrap());
-        let now = Instant::now();
-        let admitted = (0..DEAD_KEPT_MESSAGES_MAX * 2).filter(|_| kept.admits(Some(&one), 1, now));
-        assert_eq!(admitted.count() as u64, DEAD_KEPT_MESSAGES_MAX);
-        assert!(kept.admits(Some(&other), DEAD_KEPT_BYTES_MAX, now));
-        assert!(!kept.admits(Some(&other), 1, now));
-        assert!(kept.admits(None, 1, now));
-        assert!(kept.admits(Some(&one), 1, now + HOUR));
     }
 }

@@ -6,12 +6,10 @@
 
 pub mod blobs;
 pub mod check;
-pub mod counted;
 pub mod dead_letters;
 pub mod defect;
 pub mod held;
 pub mod quarantine;
-pub mod shares;
 pub mod targeted;
 
 use std::collections::VecDeque;
@@ -31,10 +29,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::core::Core;
+use crate::live::counters::Received;
 use crate::store::{Chunk, Run, Write};
 use crate::store::{Landed, Reader, StoreError};
 use check::{Outside, Refused, check_body, check_outside};
-use counted::Came;
 use dead_letters::{Burial, bury};
 use targeted::{Answer, Targeting, Verdict};
 
@@ -67,7 +65,7 @@ struct Pending {
     delivery: Delivery,
     landed: oneshot::Receiver<Landed>,
     blob: Option<Box<Chunk>>,
-    came: Came,
+    came: Received,
 }
 
 /// Consumes one result queue until the session ends.
@@ -244,7 +242,7 @@ impl Lane<'_> {
             Write::Chunk(chunk) if chunk.blob.is_some() => Some(Box::new(chunk.key())),
             _ => None,
         };
-        let came = Came::of(self.class, delivery.body.len(), &write);
+        let came = Received::of(self.class, delivery.body.len(), &write);
         let landed = self.core.writer.begin(write).await?;
         self.pending.push_back(Pending { delivery, landed, blob, came });
         Ok(())
@@ -254,7 +252,7 @@ impl Lane<'_> {
     /// after a crash the redelivered chunk leads here again. What can never be stored becomes a dead letter.
     async fn settle(&mut self, landed: Landed) -> Result<(), IngestError> {
         let Some(first) = self.pending.pop_front() else { return Ok(()) };
-        self.core.counted.add(first.came, landed);
+        self.core.counters.add(first.came, landed);
         match (landed, first.blob) {
             (Landed::Refused(why), _) => self.burial.add(first.delivery, why),
             (Landed::Complete, Some(chunk)) => {

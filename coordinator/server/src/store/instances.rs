@@ -8,8 +8,8 @@ use tracing::error;
 
 use super::StoreError;
 use super::read::{Reader, agent_id};
+use crate::instances::Faults;
 use crate::instances::Instances;
-use crate::roster::Faults;
 
 /// Size of one agent's row, which only the coordinator writes.
 const ROW_BYTES_MAX: usize = 1_048_576;

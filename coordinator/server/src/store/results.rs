@@ -13,7 +13,7 @@ use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
 use super::{Landed, Piece, StoreError, pieces};
-use crate::hunts::state::{Collections, Event, Fault, replaces};
+use crate::state::{Collections, Event, Fault, replaces};
 
 /// Why a result is refused: its agent has too many attempts at the request.
 const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";

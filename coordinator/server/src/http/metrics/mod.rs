@@ -18,7 +18,7 @@ use muster_protocol::request::Kind;
 use muster_protocol::topology::Class;
 use muster_runtime::process;
 
-use crate::ingest::counted::{Counts, ENDS, OUTCOMES};
+use crate::live::counters::{ENDS, OUTCOMES, Snapshot};
 use crate::store::{Reader, StoreError, Table};
 use families::Family;
 use fleet::Fleet;
@@ -43,7 +43,7 @@ pub struct Present {
     /// Requests to the coordinator itself that it carries out.
     pub own: BTreeSet<RequestId>,
     /// What came in.
-    pub counts: Counts,
+    pub counts: Snapshot,
     /// How many agents have series of their own.
     pub agents: usize,
 }
@@ -115,7 +115,7 @@ fn requests(
 }
 
 /// Writes what came in. Series begin at 0, so that the first of a kind is seen as growth.
-fn ingest(text: &mut Text, counts: &Counts) {
+fn ingest(text: &mut Text, counts: &Snapshot) {
     let ended = |state: &str| counts.ended.get(state).copied().unwrap_or(0);
     text.many(&families::ENDED, ENDS.map(|end| ([end.as_str()], ended(end.as_str()))));
     let messages = Class::ALL.into_iter().flat_map(|class| {

@@ -92,7 +92,7 @@ fn scrape(
         is_writable: false,
         waiting: 0,
         own: BTreeSet::new(),
-        counts: Counts::default(),
+        counts: Snapshot::default(),
         agents: 0,
     };
     change(&mut present);

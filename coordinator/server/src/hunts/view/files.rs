@@ -7,7 +7,7 @@ use muster_protocol::request::hunt::HashKind;
 use muster_protocol::result::{FILE_BLOB, Row};
 
 use super::Whole;
-use crate::hunts::state::Part;
+use crate::state::Part;
 use crate::store::{Reader, StoreError};
 use muster_api::HuntFile;
 

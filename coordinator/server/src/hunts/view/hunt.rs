@@ -9,9 +9,9 @@ use muster_protocol::request::ioc::IocList;
 use muster_protocol::result::{CollectionSample, FilesFooter, Footer};
 
 use super::{Whole, exit_code};
-use crate::broker::health::Blockage;
 use crate::hunts::lists;
-use crate::hunts::state::Part;
+use crate::live::broker_health::Blockage;
+use crate::state::Part;
 use crate::store::{Place, StoreError};
 use muster_api::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
 

@@ -4,8 +4,8 @@ use muster_protocol::ids::AgentId;
 use muster_protocol::limits::CLONE_SHOWN_MS_MAX;
 
 use super::Whole;
-use crate::hunts::state::{Part, Run};
 use crate::instances::{Fault, FaultKind};
+use crate::state::{Part, Run};
 
 /// Agents that the notes of one hunt name.
 const NAMED_MAX: usize = 5;

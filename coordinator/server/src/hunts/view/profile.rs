@@ -8,7 +8,7 @@ use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::result::ProfileFooter;
 
 use super::{Whole, exit_code};
-use crate::hunts::state::Part;
+use crate::state::Part;
 use crate::store::{StoreError, StoredBlob};
 use muster_api::{ProfileAgentView, ProfileKindView, ProfileView, Time};
 

@@ -4,7 +4,7 @@ use muster_protocol::limits::{CONFLICTS_MAX, JOURNALS_HEARD_MAX};
 use muster_protocol::result::{State, Status};
 
 use super::*;
-use crate::hunts::state::Fault;
+use crate::state::Fault;
 use crate::store::{DeadCount, Landed, Place, Write, Writer};
 
 fn agent() -> AgentId {

@@ -15,13 +15,13 @@ use rusqlite::params;
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::broker::health::Look;
-use crate::curves::marks::marks;
 use crate::doctor::{Seen, doctor};
 use crate::http::hunts::listed;
 use crate::http::metrics::{Present, metrics};
 use crate::hunts::view::Whole;
+use crate::live::broker_health::Look;
 use crate::store::{Audit, Chunk, NewAgent, Place, Request, Write, Writer};
+use crate::telemetry::marks::marks;
 use crate::who_has::who_has;
 use muster_api::{BrokerHealth, Doctor};
 
@@ -215,7 +215,7 @@ fn shown(reader: &Reader) -> Shown {
         is_writable: true,
         waiting: 0,
         own: BTreeSet::new(),
-        counts: crate::ingest::counted::Counts::default(),
+        counts: crate::live::counters::Snapshot::default(),
         agents: 10,
     };
     metrics(reader, &present).unwrap();

@@ -18,14 +18,14 @@ pub const ENDS: [State; 4] = [State::Finished, State::Failed, State::Cancelled, 
 
 /// One message that is on its way to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Came {
+pub struct Received {
     class: Class,
     bytes: u64,
     rows: u64,
     end: Option<State>,
 }
 
-impl Came {
+impl Received {
     /// Notes what is to be counted once it has landed.
     pub fn of(class: Class, bytes: usize, write: &Write) -> Self {
         let (rows, end) = match write {
@@ -39,7 +39,7 @@ impl Came {
 
 /// The figures at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct Snapshot {
     /// Messages by class and outcome.
     pub messages: BTreeMap<(&'static str, &'static str), u64>,
     /// Their bytes by class, whatever became of them.
@@ -52,11 +52,11 @@ pub struct Counts {
 
 /// The counters.
 #[derive(Debug, Default)]
-pub struct Counted(Mutex<Counts>);
+pub struct IngestCounters(Mutex<Snapshot>);
 
-impl Counted {
-    /// Counts a message whose commit is durable.
-    pub fn add(&self, came: Came, landed: Landed) {
+impl IngestCounters {
+    /// Snapshot a message whose commit is durable.
+    pub fn add(&self, came: Received, landed: Landed) {
         let outcome = match landed {
             Landed::New | Landed::Complete => "stored",
             Landed::Known | Landed::Overtaken => "known",
@@ -77,7 +77,7 @@ impl Counted {
     }
 
     /// Returns the figures.
-    pub fn read(&self) -> Counts {
+    pub fn read(&self) -> Snapshot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn what_is_repeated_is_counted_as_a_message_and_as_nothing_else() {
-        let counted = Counted::default();
-        let rows = Came { class: Class::Rows, bytes: 100, rows: 7, end: None };
-        let end = Came { class: Class::Status, bytes: 10, rows: 0, end: Some(State::Finished) };
+        let counted = IngestCounters::default();
+        let rows = Received { class: Class::Rows, bytes: 100, rows: 7, end: None };
+        let end = Received { class: Class::Status, bytes: 10, rows: 0, end: Some(State::Finished) };
         for landed in
             [Landed::New, Landed::Known, Landed::Conflict, Landed::OverQuota, Landed::Refused("x")]
         {

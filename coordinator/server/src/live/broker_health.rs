@@ -1,27 +1,18 @@
-//! What the coordinator knows of the broker beside its own link: whether it blocks publishers, and how its queues are.
+//! What the coordinator knows of the broker beside its own links: whether it blocks publishers, and how its queues are.
 //!
 //! A blocked broker has two signals. The coordinator's own connection is told at once, but only after it has published;
 //! the management API always knows, a few seconds late.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use muster_protocol::clock::Timestamp;
-use muster_protocol::limits::{
-    BROKER_ALARMS_LOOK_MS, BROKER_LOOK_WAIT_MS_MAX, BROKER_QUEUES_LOOK_MS, BROKER_SETTINGS_LOOK_MS,
-    QUEUE_GROWTH_MESSAGES, SILENT_MS_MAX,
-};
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use muster_protocol::limits::SILENT_MS_MAX;
+use tracing::{info, warn};
 
-use super::alarms;
-use super::queues::{Queues, queues};
-use super::settings::{self, Advice};
-use crate::core::Core;
-
-/// A look at the queues that is not older is good enough for the next caller.
-const FRESH_MS: i64 = 1_000;
+use crate::broker::alarms;
+use crate::broker::queues::Queues;
+use crate::broker::settings::Advice;
 
 /// A time in which the broker takes no messages from anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,11 +54,11 @@ pub struct Look {
 #[derive(Debug, Default)]
 pub struct Health {
     state: Mutex<State>,
-    looking: tokio::sync::Mutex<Option<Arc<Look>>>,
+    pub(crate) looking: tokio::sync::Mutex<Option<Arc<Look>>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     /// What our own connection was told.
     told: Option<String>,
     /// What the management API says.
@@ -75,9 +66,9 @@ struct State {
     has_looked: bool,
     blockage: Option<Blockage>,
     /// Lines that the broker's configuration lacks; `None` until it was looked at.
-    settings: Option<Vec<Advice>>,
+    pub(crate) settings: Option<Vec<Advice>>,
     /// Messages that waited at the last periodic look.
-    waited: BTreeMap<String, u64>,
+    pub(crate) waited: BTreeMap<String, u64>,
 }
 
 impl Health {
@@ -118,7 +109,7 @@ impl Health {
         self.state().settings.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,100 +131,6 @@ impl State {
             }
             (_, None) => {}
         }
-    }
-}
-
-/// Looks at alarms and queues in their rhythms until it is told to stop.
-pub async fn run(core: &Core, stop: &CancellationToken) {
-    let watch = async {
-        let (mut next_look_ms, mut next_settings_ms) = (0, 0);
-        loop {
-            look_at_alarms(core).await;
-            if next_look_ms == 0 {
-                let look = look(core).await;
-                remember(core, &look);
-                next_look_ms = BROKER_QUEUES_LOOK_MS;
-            }
-            // A blocked broker does not answer to a message of any size.
-            let can_try = core.health().connected && core.broker.blocked().is_none();
-            if next_settings_ms == 0 && can_try && look_at_settings(core).await {
-                next_settings_ms = BROKER_SETTINGS_LOOK_MS;
-            }
-            next_look_ms = next_look_ms.saturating_sub(BROKER_ALARMS_LOOK_MS);
-            next_settings_ms = next_settings_ms.saturating_sub(BROKER_ALARMS_LOOK_MS);
-            tokio::time::sleep(Duration::from_millis(BROKER_ALARMS_LOOK_MS)).await;
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = watch => {}
-    }
-}
-
-async fn look_at_alarms(core: &Core) {
-    let management = core.management.hurried();
-    let asked = tokio::task::spawn_blocking(move || alarms::blocks(&management)).await;
-    match asked {
-        Ok(Ok(reason)) => core.broker.alarms(reason, core.clock.now()),
-        // What was known stays: an API that is slow for a moment ends no alarm.
-        Ok(Err(error)) => debug!(%error, "cannot look at the broker's alarms"),
-        Err(error) => warn!(%error, "a look at the broker's alarms died"),
-    }
-}
-
-/// Looks at what the API cannot set, on a connection of its own; returns whether there was an answer.
-async fn look_at_settings(core: &Core) -> bool {
-    let config = core.config.file.broker.link(&core.config.folder, "muster settings");
-    let agents = core.read(crate::store::Reader::agent_ids).await;
-    let (Ok(config), Ok(agents)) = (config, agents) else { return false };
-    let agents = agents.iter().filter(|(_, is_revoked)| !is_revoked).count() as u64;
-    match Box::pin(settings::check(core.management.hurried(), config, agents)).await {
-        Ok(advice) => {
-            core.broker.state().settings = Some(advice);
-            true
-        }
-        Err(error) => {
-            debug!(%error, "cannot look at the broker's settings");
-            false
-        }
-    }
-}
-
-/// Looks at the queues, unless another caller has just done so.
-pub async fn look(core: &Core) -> Arc<Look> {
-    let mut last = core.broker.looking.lock().await;
-    let at = core.clock.now();
-    if let Some(last) = last.as_ref().filter(|last| at.since_ms(last.at).abs() < FRESH_MS) {
-        return Arc::clone(last);
-    }
-    let management = core.management.hurried();
-    let asked = tokio::task::spawn_blocking(move || queues(&management));
-    let wait = Duration::from_millis(BROKER_LOOK_WAIT_MS_MAX);
-    let found = match tokio::time::timeout(wait, asked).await {
-        Ok(Ok(Ok(queues))) => Ok(queues),
-        Ok(Ok(Err(error))) => Err(error.to_string()),
-        Ok(Err(died)) => Err(died.to_string()),
-        Err(_) => Err(format!("no answer within {BROKER_LOOK_WAIT_MS_MAX} ms")),
-    };
-    let growing = found.as_ref().map(|found| growing(core, found)).unwrap_or_default();
-    let look = Arc::new(Look { at, found, growing });
-    *last = Some(Arc::clone(&look));
-    look
-}
-
-fn growing(core: &Core, found: &Queues) -> Vec<String> {
-    let state = core.broker.state();
-    let grows = found.results().filter(|queue| {
-        let before = state.waited.get(&queue.id).copied();
-        queue.ready > QUEUE_GROWTH_MESSAGES && before.is_some_and(|before| queue.ready > before)
-    });
-    grows.map(|queue| queue.id.clone()).collect()
-}
-
-fn remember(core: &Core, look: &Look) {
-    if let Ok(found) = &look.found {
-        let waits = found.results().map(|queue| (queue.id.clone(), queue.ready)).collect();
-        core.broker.state().waited = waits;
     }
 }
 

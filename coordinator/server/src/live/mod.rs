@@ -1,0 +1,14 @@
+//! What the running coordinator keeps in memory: begun again at each start, and shared by the parts above it.
+//!
+//! * [`counters`]: results that came in. [`shares`]: what each agent may have taken a second.
+//! * [`misdeeds`], [`dead_letter_budget`]: refused results by agent. [`held`]: whose results are set aside.
+//! * [`publish_locks`]: requests that are being published.
+//! * [`broker_health`]: alarms, queues and settings of the broker.
+
+pub mod broker_health;
+pub mod counters;
+pub mod dead_letter_budget;
+pub mod held;
+pub mod misdeeds;
+pub mod publish_locks;
+pub mod shares;
