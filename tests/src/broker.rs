@@ -414,6 +414,7 @@ fn write_config(dir: &Path, ports: Ports, password: &str) -> std::io::Result<()>
          default_user = {ADMIN}\n\
          default_pass = {password}\n\
          collect_statistics_interval = 1000\n\
+         max_message_size = 134217728\n\
          log.console = true\n\
          log.console.level = warning\n\
          log.file = false\n",

@@ -15,7 +15,9 @@ if [[ ! -e $root/complete ]]; then
   say "making a root of Debian trixie with RabbitMQ in $root"
   rm -rf "$root"
   mmdebstrap --quiet --variant=minbase trixie "$root" \
-    --include=rabbitmq-server,ca-certificates,openssl,python3,procps,iproute2,util-linux
+    --include=rabbitmq-server,ca-certificates,openssl,python3,procps,iproute2,util-linux,hostname,strace
+  # The machines of the tests are given ids of their own in its place.
+  touch "$root/etc/machine-id"
   touch "$root/complete"
 fi
 ls -d "$root"/usr/lib/rabbitmq/lib/rabbitmq_server-4.* >/dev/null ||
