@@ -9,7 +9,7 @@ broken=0
 # that match ALLOWED.
 fence() {
   local found folders=("${@:4}")
-  ((${#folders[@]} > 0)) || folders=(common/*/src agent/src coordinator/*/src tests/src)
+  ((${#folders[@]} > 0)) || folders=(common/*/src agent/src agent/digests/src coordinator/*/src tests/src)
   found=$(grep -rnE --include='*.rs' -e "$2" "${folders[@]}" |
     grep -vE '^[^:]+:[0-9]+:\s*//' | grep -vE "^($3)" || true)
   if [[ -n $found ]]; then
@@ -44,6 +44,7 @@ fence 'the protocol knows no runtime, no broker, no file system' \
 fence 'the runtime knows neither broker nor store' '\b(lapin|rusqlite|axum|muster_(broker|profiler))::' "$tests" common/runtime/src
 fence 'the door to the broker knows neither store nor HTTP' '\b(rusqlite|axum|muster_profiler)::' "$tests" common/broker/src
 fence 'the profiler knows neither broker, store nor HTTP' '\b(lapin|rusqlite|axum|muster_broker)::' "$tests" common/profiler/src
+fence 'the digests know nothing of ours' '\bmuster_[a-z]+::|\bagent::' 'agent/digests/src/[^:]*tests\.rs:' agent/digests/src
 fence 'no unfinished marks' '\b(TODO|FIXME|XXX)\b' 'nothing'
 fence 'the agent and what both sides share know no coordinator' '\bmuster_(api|server|cli)::' 'nothing' agent/src common/*/src
 fence 'the coordinator and what both sides share know no agent' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/*/src common/*/src

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::fmt::Debug;
 
-use muster_protocol::result::Digest;
+use crate::Digest;
 
 use super::sys::{Block, Compress};
 

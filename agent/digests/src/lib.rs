@@ -1,8 +1,12 @@
-//! Several digests of a stream of bytes, of several streams together.
+//! MD5, SHA-1, SHA-256, SHA-512 and BLAKE3 of streams of bytes: several digests in one pass, several streams together.
 //!
 //! MD5, SHA-1 and SHA-256 are chains ([`chain`]): over several streams they run together, each stream in a lane of its own
 //! ([`sys`]). Over one stream, which is the crates' work, they alternate block by block, so that the processor has
 //! something to do while it waits for each chain. What the processor can is found out at run time.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod chain;
 mod md5;
@@ -10,14 +14,36 @@ mod sha1;
 mod sha256;
 mod sys;
 
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::{Digest, Digests};
 use sha2::{Digest as _, Sha512};
+use smallvec::SmallVec;
 
 use self::chain::{Chain, Kind, More};
 use self::md5::Md5;
 use self::sha1::Sha1;
 use self::sha256::Sha256;
+
+/// The bytes of one digest.
+pub type Digest = SmallVec<[u8; 32]>;
+
+/// A digest that can be computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Algorithm {
+    /// 16 bytes.
+    Md5,
+    /// 20 bytes.
+    Sha1,
+    /// 32 bytes.
+    Sha256,
+    /// 64 bytes.
+    Sha512,
+    /// 32 bytes.
+    Blake3,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512, Self::Blake3];
+}
 
 /// Bytes after which one digest makes way for the next where they alternate: a block, or two where SHA-256 is made of
 /// two at a time.
@@ -27,7 +53,7 @@ fn turn_bytes() -> usize {
 
 /// The digests that were asked for, each fed with the same bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Hasher {
+pub struct Hasher {
     running: Vec<Running>,
 }
 
@@ -46,18 +72,18 @@ enum Running {
 const TOGETHER: usize = 8;
 
 /// Returns how many streams are worth reading at the same time for these digests.
-pub(super) fn width(kinds: &[HashKind]) -> usize {
-    let lanes = |kind: &HashKind| match kind {
-        HashKind::Md5 => Md5::lanes(),
-        HashKind::Sha1 => Sha1::lanes(),
-        HashKind::Sha256 => Sha256::lanes(),
-        HashKind::Sha512 | HashKind::Blake3 => 1,
+pub fn width(algorithms: &[Algorithm]) -> usize {
+    let lanes = |kind: &Algorithm| match kind {
+        Algorithm::Md5 => Md5::lanes(),
+        Algorithm::Sha1 => Sha1::lanes(),
+        Algorithm::Sha256 => Sha256::lanes(),
+        Algorithm::Sha512 | Algorithm::Blake3 => 1,
     };
-    if kinds.iter().any(|kind| lanes(kind) > 1) { TOGETHER } else { 1 }
+    if algorithms.iter().any(|kind| lanes(kind) > 1) { TOGETHER } else { 1 }
 }
 
 /// Updates the digests of several streams, each with bytes of its own.
-pub(super) fn update_many<'a>(streams: impl Iterator<Item = (&'a mut Hasher, &'a [u8])>) {
+pub fn update_many<'a>(streams: impl Iterator<Item = (&'a mut Hasher, &'a [u8])>) {
     let (mut md5s, mut sha1s, mut sha256s) = (Vec::new(), Vec::new(), Vec::new());
     for (digests, bytes) in streams {
         for running in &mut digests.running {
@@ -74,27 +100,29 @@ pub(super) fn update_many<'a>(streams: impl Iterator<Item = (&'a mut Hasher, &'a
     chain::update_many(&mut sha256s);
 }
 
-/// Makes the digests of streams that lie in memory whole, each into its place.
-pub(super) fn of_whole<'a>(
-    kinds: &[HashKind],
-    streams: impl Iterator<Item = (&'a [u8], &'a mut Digests)>,
+/// Computes the digests of streams that lie in memory whole. `put` is given each stream's place with a digest at a
+/// time, in the order of `algorithms`.
+pub fn of_whole<'a, P>(
+    algorithms: &[Algorithm],
+    streams: impl Iterator<Item = (&'a [u8], P)>,
+    mut put: impl FnMut(&mut P, Algorithm, Digest),
 ) {
     let (bytes, mut places): (Vec<_>, Vec<_>) = streams.unzip();
-    for kind in kinds {
-        let digests: Vec<_> = match kind {
-            HashKind::Md5 => of_chains::<Md5>(&bytes),
-            HashKind::Sha1 => of_chains::<Sha1>(&bytes),
-            HashKind::Sha256 => of_chains::<Sha256>(&bytes),
-            HashKind::Sha512 => {
+    for algorithm in algorithms {
+        let digests: Vec<_> = match algorithm {
+            Algorithm::Md5 => of_chains::<Md5>(&bytes),
+            Algorithm::Sha1 => of_chains::<Sha1>(&bytes),
+            Algorithm::Sha256 => of_chains::<Sha256>(&bytes),
+            Algorithm::Sha512 => {
                 bytes.iter().map(|bytes| Digest::from_slice(&Sha512::digest(bytes))).collect()
             }
-            HashKind::Blake3 => bytes
+            Algorithm::Blake3 => bytes
                 .iter()
                 .map(|bytes| Digest::from_slice(blake3::hash(bytes).as_bytes()))
                 .collect(),
         };
         for (place, digest) in places.iter_mut().zip(digests) {
-            place.push((*kind, digest));
+            put(place, *algorithm, digest);
         }
     }
 }
@@ -108,19 +136,20 @@ fn of_chains<K: Kind>(streams: &[&[u8]]) -> Vec<Digest> {
 }
 
 impl Hasher {
-    pub(super) fn new(kinds: &[HashKind]) -> Self {
-        let begin = |kind: &HashKind| match kind {
-            HashKind::Md5 => Running::Md5(Chain::new()),
-            HashKind::Sha1 => Running::Sha1(Chain::new()),
-            HashKind::Sha256 => Running::Sha256(Chain::new()),
-            HashKind::Sha512 => Running::Sha512(Sha512::new()),
-            HashKind::Blake3 => Running::Blake3(Box::default()),
+    /// Begins the digests of one stream.
+    pub fn new(algorithms: &[Algorithm]) -> Self {
+        let begin = |kind: &Algorithm| match kind {
+            Algorithm::Md5 => Running::Md5(Chain::new()),
+            Algorithm::Sha1 => Running::Sha1(Chain::new()),
+            Algorithm::Sha256 => Running::Sha256(Chain::new()),
+            Algorithm::Sha512 => Running::Sha512(Sha512::new()),
+            Algorithm::Blake3 => Running::Blake3(Box::default()),
         };
-        Self { running: kinds.iter().map(begin).collect() }
+        Self { running: algorithms.iter().map(begin).collect() }
     }
 
     /// Updates the digests of one stream that has no company.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: &[u8]) {
         let mut alternating: Vec<_> = Vec::with_capacity(self.running.len());
         for running in &mut self.running {
             if running.takes_turns() { alternating.push(running) } else { running.update(bytes) }
@@ -133,25 +162,22 @@ impl Hasher {
         }
     }
 
-    pub(super) fn finish(self) -> Digests {
-        let end = |running| match running {
-            Running::Md5(digest) => (HashKind::Md5, digest.finish()),
-            Running::Sha1(digest) => (HashKind::Sha1, digest.finish()),
-            Running::Sha256(digest) => (HashKind::Sha256, digest.finish()),
-            Running::Sha512(digest) => (HashKind::Sha512, Digest::from_slice(&digest.finalize())),
+    /// Returns the digests, in the order in which they were asked for.
+    pub fn finish(self) -> impl Iterator<Item = (Algorithm, Digest)> {
+        self.running.into_iter().map(|running| match running {
+            Running::Md5(digest) => (Algorithm::Md5, digest.finish()),
+            Running::Sha1(digest) => (Algorithm::Sha1, digest.finish()),
+            Running::Sha256(digest) => (Algorithm::Sha256, digest.finish()),
+            Running::Sha512(digest) => (Algorithm::Sha512, Digest::from_slice(&digest.finalize())),
             Running::Blake3(digest) => {
-                (HashKind::Blake3, Digest::from_slice(digest.finalize().as_bytes()))
+                (Algorithm::Blake3, Digest::from_slice(digest.finalize().as_bytes()))
             }
-        };
-        // Not collected in place: that would keep the memory of the running digests, many times that of the finished.
-        let mut finished = Digests::with_capacity(self.running.len());
-        finished.extend(self.running.into_iter().map(end));
-        finished
+        })
     }
 }
 
 impl Running {
-    /// Tells whether it is a chain of small blocks. BLAKE3 wants many at a time, and SHA-512 gains nothing.
+    /// Returns whether it is a chain of small blocks. BLAKE3 wants many at a time, and SHA-512 gains nothing.
     fn takes_turns(&self) -> bool {
         matches!(self, Self::Md5(_) | Self::Sha1(_) | Self::Sha256(_))
     }
@@ -175,24 +201,27 @@ mod tests {
 
     use super::*;
 
-    fn one_by_one(kinds: &[HashKind], bytes: &[u8]) -> Digests {
-        let of = |kind: &HashKind| {
-            let mut digests = Hasher::new(&[*kind]);
+    type Digests = Vec<(Algorithm, Digest)>;
+
+    fn one_by_one(algorithms: &[Algorithm], bytes: &[u8]) -> Digests {
+        let of = |algorithm: &Algorithm| {
+            let mut digests = Hasher::new(&[*algorithm]);
             digests.update(bytes);
             digests.finish()
         };
-        kinds.iter().flat_map(of).collect()
+        algorithms.iter().flat_map(of).collect()
     }
 
     proptest! {
         /// Whatever is asked for, however many streams lie there.
         #[test]
         fn whole_streams_have_the_digests_that_each_has_piece_by_piece(
-            kinds in prop::sample::subsequence(HashKind::ALL.to_vec(), 1..=HashKind::ALL.len()),
+            kinds in prop::sample::subsequence(Algorithm::ALL.to_vec(), 1..=Algorithm::ALL.len()),
             streams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..700), 0..10),
         ) {
             let mut places = vec![Digests::new(); streams.len()];
-            of_whole(&kinds, streams.iter().map(Vec::as_slice).zip(&mut places));
+            let each = streams.iter().map(Vec::as_slice).zip(&mut places);
+            of_whole(&kinds, each, |place, algorithm, digest| place.push((algorithm, digest)));
             for (digests, bytes) in places.iter().zip(&streams) {
                 prop_assert_eq!(digests, &one_by_one(&kinds, bytes));
             }

@@ -89,7 +89,7 @@ fn check<K: Known>(lanes: &[usize], streams: &[Vec<Vec<u8>>]) -> Result<(), Test
 
 /// Bytes a second of each digest: one stream, and as many together as each way takes.
 ///
-/// `cargo test --release -p muster-agent digest_rates -- --ignored --nocapture`
+/// `cargo test --release -p muster-digests digest_rates -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, not a check"]
 fn digest_rates() {

@@ -104,7 +104,7 @@ proptest! {
 
 /// Bytes a second of each way, and of one stream by the crates.
 ///
-/// `cargo test --release -p muster-agent digest_rates -- --ignored --nocapture`
+/// `cargo test --release -p muster-digests digest_rates -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, not a check"]
 fn digest_rates_of_each_way() {

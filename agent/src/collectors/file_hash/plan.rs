@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use muster_digests::Algorithm;
 use muster_protocol::request::hunt::{FileHash, HashKind};
 use muster_protocol::request::ioc::{self, IocList};
 use muster_protocol::result::{FileStatus, Row};
 
 use super::access::{Access, Folders};
 use super::batch::Verdict;
+use super::digests;
 use super::filter::Filter;
 use super::mounts::Mounts;
 use super::select::Select;
@@ -25,6 +27,8 @@ pub(super) struct Plan {
     pub(super) filter: Filter,
     pub(super) select: Select,
     pub(super) hashes: Vec<HashKind>,
+    /// The same, as they are computed.
+    pub(super) algorithms: Vec<Algorithm>,
     pub(super) max_depth: Option<u32>,
     pub(super) one_file_system: bool,
     pub(super) all_file_systems: bool,
@@ -59,6 +63,7 @@ impl Plan {
         Ok(Self {
             filter: Filter::new(spec, &roots, Self::roots_below(&roots))?,
             roots,
+            algorithms: digests::algorithms(&hashes),
             hashes,
             max_depth: spec.max_depth,
             select: Select::new(spec)?,

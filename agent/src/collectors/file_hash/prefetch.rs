@@ -82,11 +82,11 @@ mod tests {
 
     use super::*;
     use crate::collectors::file_hash::batch::Found;
-    use crate::collectors::file_hash::digests::Hasher;
     use crate::collectors::file_hash::examine::Open;
     use crate::collectors::file_hash::meta;
     use crate::collectors::file_hash::stream::ToRead;
     use crate::collectors::file_hash::window::Place;
+    use muster_digests::Hasher;
 
     fn stream(batch: u64, size: u64) -> Stream {
         let row = meta::failed(Vec::new(), FileKind::Regular, None, Errno::IO);

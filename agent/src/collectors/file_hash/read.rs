@@ -9,7 +9,6 @@ use rustix::io::Errno;
 
 use super::batch::Outcome;
 use super::delivery::Delivery;
-use super::digests::{self, Hasher};
 use super::examine::Open;
 use super::links::{Claim, Links};
 use super::plan::Plan;
@@ -18,6 +17,7 @@ use super::small::{Held, LOOK_AT};
 use super::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead};
 use super::window::{Place, Window};
 use crate::session::{Session, Stop};
+use muster_digests::{self, Hasher};
 
 /// Reads streams; one for each worker.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         links: &'a Links,
         session: &'a dyn Session,
     ) -> Self {
-        let width = digests::width(&plan.hashes).max(1);
+        let width = muster_digests::width(&plan.algorithms).max(1);
         let buffers = std::iter::repeat_with(|| vec![0; BUFFER_BYTES]).take(width).collect();
         let recall = Recall::new(plan, session);
         Self {
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
             window,
             links,
             recall,
-            blank: Hasher::new(&plan.hashes),
+            blank: Hasher::new(&plan.algorithms),
             buffers,
             held: Vec::new(),
             to_look_at: LOOK_AT,
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         if steps.len() == 1 {
             fed.for_each(|(digests, bytes)| digests.update(bytes));
         } else {
-            digests::update_many(&mut fed);
+            muster_digests::update_many(&mut fed);
         }
         let mut steps = steps.into_iter();
         let mut stopped = Ok(());

@@ -124,7 +124,7 @@ impl Reader<'_> {
             let bytes = buffer.get(..held.bytes)?;
             row.status.has_digests().then_some((bytes, &mut row.digests))
         });
-        super::digests::of_whole(&self.plan.hashes, whole);
+        super::digests::of_whole(&self.plan.algorithms, whole);
         let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
         let share = delivery.lap.restart() / count;
         let mut passed = Ok(());

@@ -9,12 +9,13 @@ use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};
 
 use super::batch::Found;
-use super::digests::Hasher;
+use super::digests;
 use super::examine::Open;
 use super::meta;
 use super::pages::Pages;
 use super::window::{Place, Window};
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
+use muster_digests::Hasher;
 
 /// Bytes of one read: at 256 KiB and beyond a copy is five times slower.
 pub(super) const BUFFER_BYTES: usize = 65_536;
@@ -248,7 +249,7 @@ impl Stream {
         match problem.map_or_else(|| status_after(row, &file), Err) {
             Err(errno) => meta::fail(row, errno),
             Ok(status) => {
-                (row.status, row.digests) = (status, self.digests.finish());
+                (row.status, row.digests) = (status, digests::finish(self.digests));
                 // Of a file of /proc, or of one that grows, the kernel's size is not that of what was read.
                 row.size = self.got;
             }

@@ -5,7 +5,6 @@ use std::fs::File;
 use rustix::fd::OwnedFd;
 
 use super::super::batch::{Batch, Found, Outcome};
-use super::super::digests::Hasher;
 use super::super::examine::Open;
 use super::super::plan::Plan;
 use super::super::stream::{Stream, ToRead};
@@ -13,6 +12,7 @@ use super::super::upload::Uploads;
 use super::super::window::{self, Next, Place, Window};
 use super::*;
 use crate::session::Cursor;
+use muster_digests::Hasher;
 
 /// Sizes around a block, a buffer, a spending and the size from which any worker may take a file.
 const SIZES: [usize; 14] = [
@@ -54,7 +54,7 @@ fn big(plan: &Plan, path: &Path) -> Stream {
     let row = Row::bare(b"big".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
     let open = Open { file, found: Box::new(Found::free(row)), expected: None };
     let place = Place { batch: 0, index: 0 };
-    Stream::new(ToRead { place, open, is_first: false }, Hasher::new(&plan.hashes))
+    Stream::new(ToRead { place, open, is_first: false }, Hasher::new(&plan.algorithms))
 }
 
 fn is_walk(next: &Next) -> bool {
