@@ -22,13 +22,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 const RESERVE: usize = 2;
 
 /// Returns whether a call failed for want of descriptors or of the kernel's memory.
-pub(super) fn is_starved(errno: Errno) -> bool {
+pub(crate) fn is_starved(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 /// What the workers of a collection know of the process's descriptors.
 #[derive(Debug)]
-pub(super) struct Descriptors {
+pub(crate) struct Descriptors {
     reserve: Mutex<Vec<OwnedFd>>,
     are_scarce: AtomicBool,
     /// Since when nothing could be opened.
@@ -37,7 +37,7 @@ pub(super) struct Descriptors {
 
 impl Descriptors {
     /// Looks how many there are, and takes some in reserve.
-    pub(super) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize) -> Self {
         let wanted = workers + RESERVE;
         let reserve: Vec<_> = (0..wanted).map_while(|_| placeholder().ok()).collect();
         let are_scarce = reserve.len() < wanted || free().is_none_or(|n| n < DESCRIPTORS_SCARCE);
@@ -49,12 +49,12 @@ impl Descriptors {
     }
 
     /// Returns whether the collection must do with as few as it can.
-    pub(super) fn are_scarce(&self) -> bool {
+    pub(crate) fn are_scarce(&self) -> bool {
         self.are_scarce.load(Ordering::Relaxed)
     }
 
     /// Notes that something was opened.
-    pub(super) fn opened(&self) {
+    pub(crate) fn opened(&self) {
         if self.are_scarce() {
             *lock(&self.starved) = None;
         }
@@ -62,7 +62,7 @@ impl Descriptors {
 
     /// Gives the reserve back, and waits a moment before something is tried again. Fails when that has gone on for too
     /// long.
-    pub(super) fn wait(&self, session: &dyn Session) -> Result<(), Stop> {
+    pub(crate) fn wait(&self, session: &dyn Session) -> Result<(), Stop> {
         session.check()?;
         self.are_scarce.store(true, Ordering::Relaxed);
         lock(&self.reserve).clear();

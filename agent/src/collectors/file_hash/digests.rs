@@ -5,7 +5,7 @@ use muster_protocol::request::hunt::HashKind;
 use muster_protocol::result::Digests;
 
 /// Returns what computes each digest that is asked for.
-pub(super) fn algorithms(hashes: &[HashKind]) -> Vec<Algorithm> {
+pub(crate) fn algorithms(hashes: &[HashKind]) -> Vec<Algorithm> {
     let algorithm = |hash: &HashKind| match hash {
         HashKind::Md5 => Algorithm::Md5,
         HashKind::Sha1 => Algorithm::Sha1,
@@ -27,7 +27,7 @@ const fn kind(algorithm: Algorithm) -> HashKind {
 }
 
 /// Returns the digests of a stream that has ended.
-pub(super) fn finish(hasher: Hasher) -> Digests {
+pub(crate) fn finish(hasher: Hasher) -> Digests {
     // Not collected in place: that would keep the memory of the running digests, many times that of the finished.
     let mut finished = Digests::new();
     finished.extend(hasher.finish().map(|(algorithm, digest)| (kind(algorithm), digest)));
@@ -35,7 +35,7 @@ pub(super) fn finish(hasher: Hasher) -> Digests {
 }
 
 /// Computes the digests of files that lie in memory whole, each into its row's place.
-pub(super) fn of_whole<'a>(
+pub(crate) fn of_whole<'a>(
     algorithms: &[Algorithm],
     files: impl Iterator<Item = (&'a [u8], &'a mut Digests)>,
 ) {

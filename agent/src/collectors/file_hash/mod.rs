@@ -1,14 +1,14 @@
 //! `file_hash`: walks file trees in a sorted order and yields a row for every selected entry.
 //!
-//! * [`access`]: the policy's folders, held against what was opened.
-//! * [`plan`], [`filter`], [`select`], [`mounts`]: the arguments, made ready.
-//! * [`root`], [`names`], [`named`], [`frames`], [`walk`], [`resume`]: one sorted walk through folder descriptors.
-//! * [`examine`], [`meta`]: one entry, looked at. [`small`], [`stream`], [`read`], [`ahead`], [`digests`],
-//!   [`pages`]: files, read once.
-//! * [`links`], [`recall`]: files with several names are read once, files that are known from before not at all.
-//! * [`descriptors`]: what happens when there are none left.
-//! * [`worker`], [`delivery`], [`boxes`], [`window`], [`tally`]: threads pull batches; rows leave in walk order with their cursor.
-//!   [`upload`]: files that match, before their rows.
+//! The way of a file, one folder after another:
+//!
+//! * [`spec`]: the arguments, made ready: roots, patterns, conditions, and the policy's folders at opening.
+//! * [`walk`]: one sorted walk through folder descriptors, in batches of [`entry`].
+//! * [`scan`]: workers open each entry and read each file once; files with several names are read once, files that the
+//!   cache knows not at all.
+//! * [`reorder`]: rows leave in walk order with their cursor. [`stats`]: what the footer counts. [`upload`]: files that
+//!   match, before their rows.
+//! * [`digests`]: what is computed. [`paths`]: paths as bytes. [`descriptors`]: what happens when there are none left.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
@@ -20,53 +20,33 @@
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
 //! carry the path as it was asked for; links below a root are rows and are not followed.
 
-mod access;
-mod ahead;
-mod batch;
-mod boxes;
-mod delivery;
 mod descriptors;
 mod digests;
-mod examine;
-mod filter;
-mod frames;
-mod links;
-mod meta;
-mod mounts;
-mod named;
-mod names;
-mod pages;
-mod plan;
-mod prefetch;
-mod read;
-mod recall;
-mod resume;
-mod root;
-mod select;
-mod small;
-mod stream;
-mod tally;
+mod entry;
+mod paths;
+mod reorder;
+mod scan;
+mod spec;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod walk;
-mod window;
-mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_protocol::request::hunt::FileHash;
 use muster_protocol::result::FilesFooter;
 
-pub use self::access::{Folders, lexical};
 use self::descriptors::Descriptors;
-use self::links::Links;
-use self::plan::Plan;
-pub use self::root::{Real, exists, real};
+use self::reorder::{ReorderBuffer, keep_time};
+use self::scan::hard_links::HardLinks;
+use self::scan::worker::{Shared, work};
+use self::spec::Plan;
+pub use self::spec::access::{Folders, lexical};
+pub use self::spec::resolve::{Real, exists, real};
 use self::upload::Uploads;
 use self::walk::Walker;
-use self::window::{Window, keep_time};
-use self::worker::{Shared, work};
 use super::CollectError;
 use crate::session::Session;
 
@@ -75,7 +55,7 @@ const WORKERS_MAX: usize = 8;
 
 /// Says below which roots nothing was looked at, and why; `None` when there is no such root.
 pub fn no_root(footer: &FilesFooter) -> Option<String> {
-    tally::no_root(footer)
+    stats::no_root(footer)
 }
 
 /// Walks and hashes what `spec` selects and the machine's `folders` allow. The calling thread is one of the workers.
@@ -108,8 +88,8 @@ fn collect_within(
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
     let uploads = Uploads::new(spec.upload.as_deref().copied(), Arc::clone(&plan.access));
-    let window = Window::new(cursor.unwrap_or_default(), plan.rules(), uploads);
-    let links = Links::new(&plan.hashes);
+    let window = ReorderBuffer::new(cursor.unwrap_or_default(), stats::Rules::of(&plan), uploads);
+    let links = HardLinks::new(&plan.hashes);
     let descriptors = Descriptors::new(workers);
     let shared = Shared { plan: &plan, walker, window, links, workers, descriptors };
     let worked = std::thread::scope(|scope| -> Result<(), CollectError> {
@@ -150,7 +130,7 @@ fn collect_within(
 }
 
 /// Notifies the clock that the workers have come back, also when the calling thread panics.
-struct Ended<'a>(&'a Window);
+struct Ended<'a>(&'a ReorderBuffer);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {

@@ -11,8 +11,8 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::Folders;
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::Folders;
 use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
@@ -33,7 +33,7 @@ mod together;
 mod upload;
 
 fn collect(spec: &FileHash, session: &FakeSession) -> Result<FilesFooter, CollectError> {
-    super::collect(spec, &Folders::default(), session)
+    crate::collectors::file_hash::collect(spec, &Folders::default(), session)
 }
 
 fn spec(root: &Path) -> FileHash {
@@ -222,7 +222,11 @@ fn each_path_comes_once_however_the_roots_overlap() {
     assert_eq!(footer.failed.get("vanished"), Some(&1));
     assert_eq!(footer.seen, footer.accounted());
     let gone = format!("{}/gone does not exist", folder.path().display());
-    assert_eq!(super::no_root(&footer), Some(gone), "a root is named, not only counted");
+    assert_eq!(
+        crate::collectors::file_hash::no_root(&footer),
+        Some(gone),
+        "a root is named, not only counted"
+    );
 }
 
 #[test]

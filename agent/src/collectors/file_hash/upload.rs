@@ -16,9 +16,9 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{self, Errno};
 
-use super::access::Access;
-use super::descriptors::is_starved;
-use super::meta;
+use crate::collectors::file_hash::descriptors::is_starved;
+use crate::collectors::file_hash::entry::meta;
+use crate::collectors::file_hash::spec::access::Access;
 use crate::session::upload::{Content, Sent};
 use crate::session::{Session, Stop, Wait, blocking};
 
@@ -37,23 +37,23 @@ const FILES_MAX: u64 = BLOBS_MAX as u64 / 2;
 
 /// What was sent, and what may be.
 #[derive(Debug, Default)]
-pub(super) struct Uploads {
+pub(crate) struct Uploads {
     asked: Option<Upload>,
     access: Arc<Access>,
     sent: BTreeSet<Vec<u8>>,
 }
 
 impl Uploads {
-    pub(super) fn new(asked: Option<Upload>, access: Arc<Access>) -> Self {
+    pub(crate) fn new(asked: Option<Upload>, access: Arc<Access>) -> Self {
         Self { asked, access, sent: BTreeSet::new() }
     }
 
-    pub(super) fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.asked.is_some()
     }
 
     /// Sends the file of a row that matches, and counts what became of it.
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         row: &Row,
         footer: &mut FilesFooter,
@@ -116,7 +116,7 @@ impl Uploads {
 }
 
 /// Counts a file whose sending the end of the collection cut short.
-pub(super) fn give_up(footer: &mut FilesFooter) {
+pub(crate) fn give_up(footer: &mut FilesFooter) {
     *footer.not_uploaded.entry(ENDED.to_owned()).or_default() += 1;
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use muster_protocol::request::hunt::Upload;
 
-use super::super::collect_within;
-use super::ioc::sha256_of;
 use super::*;
+use crate::collectors::file_hash::collect_within;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::session::Cursor;
 use crate::session::upload::Sent;
 
@@ -67,7 +67,7 @@ fn a_root_that_became_a_link_into_a_denied_folder_is_not_read() {
         assert_eq!(names(&at.open, &rows), [ok("a/file"), refused("b/sub")]);
         assert!(rows[1].digests.is_empty() && rows[1].ino == 0, "nothing but its name");
         assert_eq!(footer.failed.get("denied_by_policy"), Some(&1));
-        let reason = super::super::no_root(&footer).unwrap();
+        let reason = crate::collectors::file_hash::no_root(&footer).unwrap();
         assert!(reason.contains("is against this machine's policy"), "{reason}");
     }
 }

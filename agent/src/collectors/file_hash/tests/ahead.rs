@@ -7,12 +7,13 @@ use std::thread;
 
 use rustix::io::Errno;
 
-use super::super::ahead::{Ahead, Asked, Got};
-use super::super::batch::{Batch, Outcome};
-use super::super::plan::Plan;
-use super::super::upload::Uploads;
-use super::super::window::{Next, Window};
 use super::*;
+use crate::collectors::file_hash::entry::{Batch, Outcome};
+use crate::collectors::file_hash::reorder::{Next, ReorderBuffer};
+use crate::collectors::file_hash::scan::pipelined::{Got, PipelinedRead, ReadRequest};
+use crate::collectors::file_hash::spec::Plan;
+use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::upload::Uploads;
 use crate::session::Cursor;
 
 /// Has a file read ahead by another thread; gives what comes of it to `consume` until that wants no more. Returns
@@ -20,10 +21,10 @@ use crate::session::Cursor;
 fn read(
     path: &Path,
     session: &FakeSession,
-    mut consume: impl FnMut(Got, &Asked<'_>) -> bool,
+    mut consume: impl FnMut(Got, &ReadRequest<'_>) -> bool,
 ) -> u64 {
     let plan = Plan::new(&spec(path), &FakeSession::new()).unwrap();
-    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
     // One entry is not done, and nothing is left to walk.
     let mut batch = Batch::new(0);
     batch.push_done(Outcome::Folder, b"");
@@ -32,7 +33,7 @@ fn read(
     let mut file = File::open(path).unwrap();
     let asked = window.ask_ahead(file.try_clone().unwrap().into()).unwrap();
     assert!(window.ask_ahead(file.try_clone().unwrap().into()).is_none(), "one at a time");
-    let reader = || -> Arc<Ahead> {
+    let reader = || -> Arc<PipelinedRead> {
         match window.next(false) {
             Next::ReadAhead(ahead) => ahead,
             other => panic!("{other:?}"),
@@ -129,7 +130,8 @@ fn a_big_file_alone_has_its_digests_whoever_reads_it() {
         for workers in [1, 2, 3] {
             let session = FakeSession::new();
             let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
-            let footer = super::super::collect_on(&spec, &session, workers).unwrap();
+            let footer =
+                crate::collectors::file_hash::collect_on(&spec, &session, workers).unwrap();
             let rows = session.seen().rows;
             assert_eq!(rows[0].digests[0], sha256(&content), "{workers} workers");
             assert_eq!((rows[0].status, footer.bytes_read), (FileStatus::Ok, 45_000_000));

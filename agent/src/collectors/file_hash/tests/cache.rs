@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::collect_on;
-use super::ioc::sha256_of;
 use super::*;
+use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::session::fake_cache::FakeCache;
 
 /// Runs with a cache; returns the rows and the figures.

@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Advice, fadvise};
 
-use super::super::pages::cached_pages;
 use super::*;
+use crate::collectors::file_hash::scan::page_cache::cached_pages;
 
 fn open(path: &Path) -> OwnedFd {
     fs::File::open(path).unwrap().into()
@@ -39,7 +39,9 @@ fn cold_files_have_their_digests_and_leave_memory_as_it_was() {
         let cold = files.iter().enumerate().filter(|(n, _)| n % 3 > 0).map(|(_, file)| file);
         let forgotten: Vec<_> = cold.filter(|(path, _)| forget(path)).collect();
         let session = FakeSession::new();
-        let footer = super::super::collect_on(&spec(folder.path()), &session, workers).unwrap();
+        let footer =
+            crate::collectors::file_hash::collect_on(&spec(folder.path()), &session, workers)
+                .unwrap();
         let rows = session.seen().rows;
         assert_eq!((rows.len(), footer.hashed), (300, 300));
         for (row, (path, content)) in rows.iter().zip(&files) {

@@ -14,15 +14,16 @@ use muster_protocol::result::rows::unpack;
 use muster_protocol::result::{RowChunk, State, Status};
 use muster_protocol::wire;
 
-use super::super::batch::{Batch, Outcome};
-use super::super::collect_on;
-use super::super::delivery::Delivery;
-use super::super::plan::Plan;
-use super::super::upload::Uploads;
-use super::super::window::{Place, Window};
-use super::ioc::sha256_of;
-use super::limits::session;
 use super::*;
+use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::entry::{Batch, Outcome};
+use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
+use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::collectors::file_hash::spec::Plan;
+use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
+use crate::collectors::file_hash::tests::limits::session;
+use crate::collectors::file_hash::upload::Uploads;
 use crate::journal::Journal;
 use crate::session::live::LiveSession;
 use crate::session::{Cursor, Session};
@@ -240,10 +241,10 @@ fn a_listing_shows_each_entry_before_the_next_one_waits_for_its_rate() {
 }
 
 /// Opens two batches of three; the worker has finished all but the first entry, and holds it back.
-fn with_a_gap<T>(stop: Stop, then: impl FnOnce(&Window, &FakeSession) -> T) -> T {
+fn with_a_gap<T>(stop: Stop, then: impl FnOnce(&ReorderBuffer, &FakeSession) -> T) -> T {
     let plan = Plan::new(&spec(Path::new("/")), &FakeSession::new()).unwrap();
-    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
-    let mut delivery = Delivery::new(&window);
+    let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
+    let mut delivery = OutcomeBuffer::new(&window);
     for number in 0..2 {
         let mut batch = Batch::new(number);
         (0..3).for_each(|n| batch.push_done(Outcome::Folder, &[b'a' + n]));
@@ -289,7 +290,7 @@ fn what_another_run_goes_on_from_has_no_gap() {
 fn a_worker_that_does_not_come_back_withholds_nothing() {
     with_a_gap(Stop::Cancelled, |window, session| {
         // No worker says that it has ended.
-        super::super::keep_time(window, session);
+        crate::collectors::file_hash::keep_time(window, session);
         assert_eq!(session.seen().last.unwrap().0.len(), 5);
     });
 }

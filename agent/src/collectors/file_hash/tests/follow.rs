@@ -1,4 +1,4 @@
-//! Links below a root, followed.
+//! Symbolic links below a root, followed.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -7,7 +7,10 @@ use muster_protocol::request::hunt::FileHash;
 use muster_protocol::result::{FileKind, FileStatus, Row};
 use tempfile::TempDir;
 
-use super::{names, run, spec, write};
+use crate::collectors::file_hash::tests::names;
+use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::spec;
+use crate::collectors::file_hash::tests::write;
 
 fn following(root: &Path) -> FileHash {
     FileHash { follow: true, ..spec(root) }

@@ -12,17 +12,22 @@ use rustix::fd::OwnedFd;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;
 
-use super::super::batch::{Batch, Found, Outcome};
-use super::super::delivery::Delivery;
-use super::super::examine::Open;
-use super::super::links::Links;
-use super::super::meta;
-use super::super::plan::Plan;
-use super::super::read::Reader;
-use super::super::stream::ToRead;
-use super::super::upload::Uploads;
-use super::super::window::{Place, Window};
-use super::{names, run, sha256, spec, write};
+use crate::collectors::file_hash::entry::meta;
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
+use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
+use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::collectors::file_hash::scan::hard_links::HardLinks;
+use crate::collectors::file_hash::scan::open::Open;
+use crate::collectors::file_hash::scan::reader::Reader;
+use crate::collectors::file_hash::scan::stream::ToRead;
+use crate::collectors::file_hash::spec::Plan;
+use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::tests::names;
+use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::sha256;
+use crate::collectors::file_hash::tests::spec;
+use crate::collectors::file_hash::tests::write;
+use crate::collectors::file_hash::upload::Uploads;
 use crate::session::Cursor;
 use crate::session::fake::FakeSession;
 
@@ -124,10 +129,10 @@ fn rows_of_changed(root: &Path, hashes: &[HashKind]) -> Vec<muster_protocol::res
     let session = FakeSession::new();
     let spec = FileHash { hashes: hashes.to_vec(), ..spec(root) };
     let plan = Plan::new(&spec, &session).unwrap();
-    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
-    let links = Links::new(&plan.hashes);
+    let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
+    let links = HardLinks::new(&plan.hashes);
     let mut reader = Reader::new(&plan, &window, &links, &session);
-    let mut delivery = Delivery::new(&window);
+    let mut delivery = OutcomeBuffer::new(&window);
     let mut batch = Batch::new(0);
     for (name, _) in &CHANGES {
         batch.push_done(Outcome::Folder, name.as_bytes());

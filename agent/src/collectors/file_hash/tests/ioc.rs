@@ -13,14 +13,19 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::super::batch::{Batch, Found, Outcome, Verdict};
-use super::super::plan::Plan;
-use super::super::tally::Rules;
-use super::super::upload::Uploads;
-use super::super::window::{Place, Window};
-use super::resume::as_nobody;
-use super::{collect, names, run, sha256, spec, write};
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Verdict};
+use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::collectors::file_hash::spec::Plan;
+use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::tests::collect;
+use crate::collectors::file_hash::tests::names;
+use crate::collectors::file_hash::tests::resume::as_nobody;
+use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::sha256;
+use crate::collectors::file_hash::tests::spec;
+use crate::collectors::file_hash::tests::write;
+use crate::collectors::file_hash::upload::Uploads;
 use crate::session::Cursor;
 use crate::session::fake::FakeSession;
 
@@ -103,7 +108,7 @@ fn no_list_clears_what_changed_while_it_was_read() {
 fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
     let session = FakeSession::new();
     let rules = Rules { roots: vec![b"/r".to_vec()], ..Rules::default() };
-    let window = Window::new(Cursor::default(), rules, Uploads::default());
+    let window = ReorderBuffer::new(Cursor::default(), rules, Uploads::default());
     let judged = |path: &str, verdict: Verdict| {
         let row = Row::bare(path.as_bytes().to_vec(), FileKind::Regular, FileStatus::Ok, 0);
         Outcome::Row(Box::new(Found { verdict, ..Found::free(row) }))

@@ -12,9 +12,11 @@ use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;
 
-use super::super::collect_on;
-use super::{run, spec, write};
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::spec;
+use crate::collectors::file_hash::tests::write;
 use crate::journal::{Intake, Journal};
 use crate::session::Stop;
 use crate::session::live::LiveSession;

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use rustix::fd::OwnedFd;
 
-use super::super::batch::Found;
-use super::super::examine::Open;
-use super::super::links::{Claim, Links};
-use super::super::window::Place;
-use super::super::{collect_on, meta};
-use super::ioc::sha256_of;
 use super::*;
+use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::entry::Found;
+use crate::collectors::file_hash::entry::meta;
+use crate::collectors::file_hash::reorder::Place;
+use crate::collectors::file_hash::scan::hard_links::{Claim, HardLinks};
+use crate::collectors::file_hash::scan::open::Open;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
 
 /// Makes a file with these names; returns how long it is.
 fn with_names(root: &Path, names: &[&str], content: &[u8]) -> u64 {
@@ -105,7 +106,7 @@ fn what_happens_to_the_first_name_happens_to_those_that_wait() {
         (FileStatus::IoError, libc::EIO),
     ] {
         let digests = if status.has_digests() { digests.clone() } else { Digests::new() };
-        let links = Links::new(&[HashKind::Sha256]);
+        let links = HardLinks::new(&[HashKind::Sha256]);
         assert!(matches!(links.claim(place(0), open("a")), Claim::ReadFirst(_)));
         assert!(matches!(links.claim(place(1), open("b")), Claim::Waits));
         let bare = Row::bare(b"a".to_vec(), FileKind::Regular, status, 0);

@@ -16,11 +16,14 @@ use rustix::process::Uid;
 use serde_bytes::ByteBuf;
 use tempfile::TempDir;
 
-use super::super::collect_on;
-use super::super::resume::done_with;
-use super::ioc::sha256_of;
-use super::{names, run, spec, write};
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::entry::cursor::done_with;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
+use crate::collectors::file_hash::tests::names;
+use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::spec;
+use crate::collectors::file_hash::tests::write;
 use crate::session::fake::FakeSession;
 use crate::session::{Cursor, Stop};
 

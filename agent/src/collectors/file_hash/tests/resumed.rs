@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
-use super::super::collect_on;
-use super::ioc::sha256_of;
 use super::*;
+use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::session::Cursor;
 use crate::session::fake_cache::FakeCache;
 
@@ -107,7 +107,7 @@ proptest! {
         let one_in = if checks { 3 } else { u64::MAX };
         let cache = Arc::new(FakeCache::new().rechecking_one_in(one_in));
         if known != Known::Nothing {
-            let mut before = super::spec(root);
+            let mut before = crate::collectors::file_hash::tests::spec(root);
             if known == Known::Half {
                 before.include = vec!["a*".into()];
             }

@@ -15,7 +15,10 @@ use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-use super::{names, run, spec, write};
+use crate::collectors::file_hash::tests::names;
+use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::spec;
+use crate::collectors::file_hash::tests::write;
 use crate::collectors::{CollectError, file_hash};
 use crate::session::fake::FakeSession;
 

@@ -4,13 +4,14 @@ use std::fs::File;
 
 use rustix::fd::OwnedFd;
 
-use super::super::batch::{Batch, Found, Outcome};
-use super::super::examine::Open;
-use super::super::plan::Plan;
-use super::super::stream::{Stream, ToRead};
-use super::super::upload::Uploads;
-use super::super::window::{self, Next, Place, Window};
 use super::*;
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
+use crate::collectors::file_hash::reorder::{self, Next, Place, ReorderBuffer};
+use crate::collectors::file_hash::scan::open::Open;
+use crate::collectors::file_hash::scan::stream::{Stream, ToRead};
+use crate::collectors::file_hash::spec::Plan;
+use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::upload::Uploads;
 use crate::session::Cursor;
 use muster_digests::Hasher;
 
@@ -41,7 +42,7 @@ fn digests_are_those_of_each_file_whatever_its_company() {
     for workers in [1, 2, 5] {
         let session = FakeSession::new();
         let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
-        let footer = super::super::collect_on(&spec, &session, workers).unwrap();
+        let footer = crate::collectors::file_hash::collect_on(&spec, &session, workers).unwrap();
         let found = session.seen().rows.into_iter().map(|row| (row.path, row.size, row.digests));
         assert!(found.eq(wanted.iter().cloned()), "{workers} workers");
         assert_eq!(footer.bytes_read, wanted.iter().map(|(_, size, _)| size).sum::<u64>());
@@ -70,7 +71,7 @@ fn behind_a_big_file_more_may_be_done_than_behind_another() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "big", b"");
     let plan = Plan::new(&spec(folder.path()), &FakeSession::new()).unwrap();
-    let window = Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
     let mut opened = 0;
     let mut fill = || loop {
         match window.next(true) {
@@ -94,7 +95,7 @@ fn a_big_file_waits_for_company_and_not_for_ever() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "big", b"");
     let plan = Plan::new(&spec(folder.path()), &FakeSession::new()).unwrap();
-    let window = || Window::new(Cursor::default(), plan.rules(), Uploads::default());
+    let window = || ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
     let big = || big(&plan, &path);
 
     let pair = window();
@@ -106,7 +107,7 @@ fn a_big_file_waits_for_company_and_not_for_ever() {
     let alone = window();
     assert!(alone.offer(big()).is_none() && is_read(&alone.next(false)), "nothing is gained");
     assert!(alone.offer(big()).is_none() && is_walk(&alone.next(true)));
-    std::thread::park_timeout(window::COMPANY);
+    std::thread::park_timeout(reorder::PAIR_WAIT);
     assert!(is_read(&alone.next(true)), "it has waited");
     assert!(alone.offer(big()).is_none() && is_walk(&alone.next(true)));
     alone.close();

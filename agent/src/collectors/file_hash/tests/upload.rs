@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 
 use muster_protocol::request::hunt::Upload;
 
-use super::super::access::Access;
-use super::super::upload::Uploads;
-use super::ioc::sha256_of;
 use super::*;
+use crate::collectors::file_hash::spec::access::Access;
+use crate::collectors::file_hash::tests::ioc::sha256_of;
+use crate::collectors::file_hash::upload::Uploads;
 use crate::session::upload::Sent;
 
 const ASKED: Upload = Upload { max_file_bytes: 400_000, max_bytes: 700_000 };

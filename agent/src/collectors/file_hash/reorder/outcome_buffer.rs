@@ -1,0 +1,110 @@
+//! Outcomes on their way from a worker into the window, and the worker's clock, by which they are sent on.
+//!
+//! They lie in a [`Parcel`] that other threads may empty: a worker that waits for a limit, or does not come back from the
+//! kernel, withholds nothing that it has finished.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::collectors::file_hash::entry::{LEAVES_MAX, Outcome};
+use crate::collectors::file_hash::reorder::boxes::Boxes;
+use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::session::{Lap, Session, Stop};
+
+/// Outcomes go into the window at least so often; in tests each does.
+const DELIVER_AFTER: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 100 });
+
+/// What one worker has finished and the window does not have yet.
+#[derive(Debug, Default)]
+pub(crate) struct Parcel(Mutex<Contents>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) outcomes: Vec<(Place, Outcome)>,
+    /// Bytes that were read for them and are not counted yet.
+    pub(crate) bytes: u64,
+}
+
+/// One worker's way into the window.
+#[derive(Debug)]
+pub(crate) struct OutcomeBuffer<'a> {
+    window: &'a ReorderBuffer,
+    parcel: Arc<Parcel>,
+    /// Bytes that were read since the last outcome.
+    bytes: u64,
+    /// Outcomes were added since the last delivery.
+    has_news: bool,
+    /// For the rows of the next batch.
+    pub(crate) boxes: Boxes,
+    began: Instant,
+    /// Restarted at the end of each entry.
+    pub(crate) lap: Lap,
+}
+
+impl Parcel {
+    /// Takes everything out.
+    pub(crate) fn empty(&self) -> Contents {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> OutcomeBuffer<'a> {
+    pub(crate) fn new(window: &'a ReorderBuffer) -> Self {
+        let lap = Lap::begin();
+        Self {
+            window,
+            parcel: window.new_parcel(),
+            bytes: 0,
+            has_news: false,
+            boxes: Boxes::default(),
+            began: lap.at(),
+            lap,
+        }
+    }
+
+    /// Begins with the next batch.
+    pub(crate) fn begin(&mut self) {
+        self.lap.restart();
+        self.began = self.lap.at();
+    }
+
+    /// Counts bytes that were read.
+    pub(crate) fn count_bytes(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Adds an outcome. It cannot fail: what is finished is never lost.
+    pub(crate) fn add(&mut self, place: Place, outcome: Outcome) {
+        let mut contents = self.parcel.lock();
+        contents.outcomes.push((place, outcome));
+        contents.bytes = contents.bytes.saturating_add(std::mem::take(&mut self.bytes));
+        self.has_news = true;
+    }
+
+    /// Delivers and emits what a slow group has so far. To be called between two entries.
+    pub(crate) fn pass(&mut self, session: &dyn Session) -> Result<(), Stop> {
+        if !self.has_news || self.lap.at().saturating_duration_since(self.began) < DELIVER_AFTER {
+            return Ok(());
+        }
+        self.deliver();
+        let emitted = self.window.emit(session);
+        // The session may have let it wait.
+        self.begin();
+        emitted
+    }
+
+    /// Puts everything into the window.
+    pub(crate) fn deliver(&mut self) {
+        self.has_news = false;
+        let mut contents = self.parcel.lock();
+        let bytes = contents.bytes.saturating_add(std::mem::take(&mut self.bytes));
+        contents.bytes = 0;
+        self.window.put(contents.outcomes.drain(..), bytes);
+        drop(contents);
+        self.window.refill(&mut self.boxes, LEAVES_MAX);
+    }
+}

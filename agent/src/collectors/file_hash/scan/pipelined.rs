@@ -1,0 +1,225 @@
+//! A big file that one thread reads and another puts through the digests, while the first has nothing else to do.
+//!
+//! The bytes of one file go through a digest one after the other; reading them is another fifth of the time, and that
+//! another thread can take over. Whoever has the file in hand asks for it ([`crate::collectors::file_hash::reorder::ReorderBuffer::ask_ahead`]), goes on by
+//! itself until somebody has come, and only then lets go of the descriptor's position.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::fd::OwnedFd;
+use rustix::io::{self, Errno};
+
+use crate::collectors::file_hash::reorder::ReorderBuffer;
+use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
+use crate::collectors::file_hash::scan::reader::Reader;
+use crate::collectors::file_hash::scan::stream::{BUFFER_BYTES, Step, Stream};
+use crate::session::{Session, Stop, Wait, blocking};
+
+/// Buffers between the two: a megabyte, that the processors share in a cache.
+const BUFFERS: usize = 16;
+/// How long one waits for the other before it looks whether it must stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Buffers after which the reader looks whether there is other work.
+const LOOK_EVERY: usize = 16;
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) enum Got {
+    Bytes(Vec<u8>),
+    /// There is no more, or the kernel refuses it.
+    Over(Result<(), Errno>),
+    /// The reader has other work: the rest is to be read from where the descriptor stands.
+    Left,
+}
+
+/// What the two share.
+#[derive(Debug)]
+pub(crate) struct PipelinedRead {
+    file: OwnedFd,
+    has_reader: AtomicBool,
+    lane: Mutex<Lane>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    free: Vec<Vec<u8>>,
+    full: VecDeque<Got>,
+    /// Nobody wants what is read.
+    is_closed: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Asks for somebody who reads ahead, where one file is alone and a worker has nothing to do.
+    pub(crate) fn ask_ahead(
+        &self,
+        active: &[Stream],
+        asked: Option<ReadRequest<'a>>,
+    ) -> Option<ReadRequest<'a>> {
+        let [alone] = active else { return None };
+        if asked.is_some() || !alone.is_long() || !self.window.has_idle() {
+            return asked;
+        }
+        let file = alone.open().file.try_clone().ok()?;
+        self.window.ask_ahead(file)
+    }
+
+    /// Puts a file through the digests that another worker reads, until that has other work.
+    pub(crate) fn read_ahead(
+        &mut self,
+        active: &mut Vec<Stream>,
+        ahead: &PipelinedRead,
+        delivery: &mut OutcomeBuffer<'_>,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
+        let Some(mut stream) = active.pop() else { return Ok(()) };
+        ahead.begin();
+        loop {
+            session.check()?;
+            match blocking(session, Wait::Peers, || ahead.take()) {
+                None => {}
+                Some(Got::Bytes(bytes)) => {
+                    stream.digests.update(&bytes);
+                    let count = bytes.len();
+                    ahead.recycle(bytes);
+                    if matches!(stream.advance(count, self.window, session)?, Step::End) {
+                        self.finish(stream, None, delivery);
+                        return Ok(());
+                    }
+                }
+                Some(Got::Over(end)) => {
+                    self.finish(stream, end.err(), delivery);
+                    return Ok(());
+                }
+                Some(Got::Left) => {
+                    active.push(stream);
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl PipelinedRead {
+    /// `file` shares its position with the descriptor of whoever asks.
+    pub(crate) fn new(file: OwnedFd) -> Self {
+        Self { file, has_reader: false.into(), lane: Mutex::default(), moved: Condvar::new() }
+    }
+
+    /// Tells whether somebody has come to read.
+    pub(crate) fn has_reader(&self) -> bool {
+        self.has_reader.load(Ordering::Acquire)
+    }
+
+    /// Hands over the descriptor's position: from now on only the reader reads.
+    pub(crate) fn begin(&self) {
+        let buffers = std::iter::repeat_with(|| vec![0; BUFFER_BYTES]).take(BUFFERS);
+        self.lock().free.extend(buffers);
+        self.moved.notify_all();
+    }
+
+    /// Returns what comes next, `None` if that takes long.
+    pub(crate) fn take(&self) -> Option<Got> {
+        let is_empty = |lane: &mut Lane| lane.full.is_empty();
+        let waited = self.moved.wait_timeout_while(self.lock(), PATIENCE, is_empty);
+        waited.unwrap_or_else(PoisonError::into_inner).0.full.pop_front()
+    }
+
+    /// Gives a buffer back; the reader is woken for several.
+    pub(crate) fn recycle(&self, mut buffer: Vec<u8>) {
+        buffer.resize(BUFFER_BYTES, 0);
+        let mut lane = self.lock();
+        lane.free.push(buffer);
+        if lane.free.len() == BUFFERS / 2 {
+            self.moved.notify_all();
+        }
+    }
+
+    /// Ends the reading.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.moved.notify_all();
+    }
+
+    /// Reads until the end, until nobody wants it, or until there is other work.
+    pub(crate) fn read(&self, window: &ReorderBuffer, session: &dyn Session) -> Result<(), Stop> {
+        self.has_reader.store(true, Ordering::Release);
+        // Also when this ends by a stop or a panic, the other one learns of it.
+        let leaving = Leaving(self);
+        for count in 1.. {
+            let Some(mut buffer) = self.free(session)? else { return Ok(()) };
+            let read = || io::retry_on_intr(|| io::read(&self.file, buffer.as_mut_slice()));
+            let read = blocking(session, Wait::Read, read);
+            let is_over = !matches!(read, Ok(1..));
+            self.put(match read {
+                Ok(0) => Got::Over(Ok(())),
+                Ok(count) => {
+                    buffer.truncate(count);
+                    Got::Bytes(buffer)
+                }
+                Err(errno) => Got::Over(Err(errno)),
+            });
+            if is_over || (count % LOOK_EVERY == 0 && window.has_work()) {
+                break;
+            }
+        }
+        drop(leaving);
+        Ok(())
+    }
+
+    /// Waits for a buffer; `None` when nobody wants more.
+    fn free(&self, session: &dyn Session) -> Result<Option<Vec<u8>>, Stop> {
+        loop {
+            session.check()?;
+            let mut lane = blocking(session, Wait::Peers, || {
+                let must_wait = |lane: &mut Lane| lane.free.is_empty() && !lane.is_closed;
+                let waited = self.moved.wait_timeout_while(self.lock(), PATIENCE, must_wait);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            });
+            if lane.is_closed {
+                return Ok(None);
+            }
+            if let Some(buffer) = lane.free.pop() {
+                return Ok(Some(buffer));
+            }
+        }
+    }
+
+    fn put(&self, got: Got) {
+        let mut lane = self.lock();
+        lane.full.push_back(got);
+        if lane.full.len() == 1 {
+            self.moved.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lane> {
+        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says at the end that the reader has left; behind [`Got::Over`] nobody reads that.
+struct Leaving<'a>(&'a PipelinedRead);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.put(Got::Left);
+    }
+}
+
+/// What was asked for, as long as it is wanted.
+#[derive(Debug)]
+pub(crate) struct ReadRequest<'a> {
+    pub(crate) ahead: Arc<PipelinedRead>,
+    pub(crate) window: &'a ReorderBuffer,
+}
+
+impl Drop for ReadRequest<'_> {
+    fn drop(&mut self) {
+        self.ahead.close();
+        self.window.withdraw(&self.ahead);
+    }
+}
