@@ -216,7 +216,7 @@ fn doctor(path: &Path) -> anyhow::Result<u8> {
 #[error("{0}")]
 struct Usage(String);
 
-/// Says what failed, why, and what to do next.
+/// Prints what failed, why, and what to do next.
 pub fn complain(error: &anyhow::Error) {
     if !is_closed_pipe(error) {
         drop(writeln!(io::stderr(), "error: {}", escape::laid_out(&told(error))));

@@ -59,7 +59,7 @@ pub struct Core {
     pub(crate) stuck: AtomicU64,
     /// Hunts that wait for parts of their lists, and since when.
     pub(crate) awaited: Mutex<BTreeMap<RequestId, Timestamp>>,
-    pub(crate) held: Mutex<crate::outbox::Held>,
+    pub(crate) held: Mutex<crate::outbox::InFlight>,
     /// Takes the rows of every collection in the place of the outbox.
     pub(crate) printer: Option<Printer>,
     /// What is known of files that were hashed before.

@@ -213,7 +213,7 @@ impl Core {
         })
     }
 
-    /// Says which of the parts of its list a hunt lacks, if any.
+    /// Returns which of the parts of its list a hunt lacks, if any.
     fn missing_parts(&self, task: &Task) -> Result<Option<String>, JournalError> {
         let missing = self.journal.missing_parts(task.parts())?;
         if missing == 0 {
@@ -224,7 +224,7 @@ impl Core {
         Ok(Some(format!("{missing} of {named} parts of its list of hashes are not here")))
     }
 
-    /// Tells whether a hunt may still wait for parts of its list; says once that it does.
+    /// Returns whether a hunt may still wait for parts of its list; says once that it does.
     fn awaits(&self, request: RequestId, reason: &str) -> Result<bool, JournalError> {
         let now = self.now();
         let since = lock(&self.awaited).get(&request).copied();
@@ -296,7 +296,7 @@ impl Core {
         }
     }
 
-    /// Tells of collections that run: `started` on a broadcast, and how far they are.
+    /// Reports collections that run: `started` on a broadcast, and how far they are.
     fn tell(self: &Arc<Self>) {
         let runs: Vec<_> = lock(&self.runs).values().cloned().collect();
         for run in runs {

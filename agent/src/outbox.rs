@@ -23,7 +23,7 @@ const DENIED: Duration = Duration::from_mins(5);
 
 /// Messages that must not be taken up now.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct InFlight {
     in_flight: BTreeSet<i64>,
     denied: BTreeMap<i64, Instant>,
 }
@@ -46,7 +46,7 @@ pub(crate) async fn publish(core: &Core, publisher: &Publisher) -> AmqpError {
 async fn worker(
     core: &Core,
     publisher: &Publisher,
-    held: &Mutex<Held>,
+    held: &Mutex<InFlight>,
     is_chunks: bool,
 ) -> AmqpError {
     let mut changes = core.journal.outbox_changes();
@@ -92,7 +92,7 @@ fn gone(why: &str) -> AmqpError {
 }
 
 /// Takes the next message up, so that no other worker does.
-fn next(core: &Core, held: &Mutex<Held>, is_chunks: bool) -> Option<Outgoing> {
+fn next(core: &Core, held: &Mutex<InFlight>, is_chunks: bool) -> Option<Outgoing> {
     let mut held = lock(held);
     held.denied.retain(|_, since| since.elapsed() < DENIED);
     let except = held.in_flight.iter().chain(held.denied.keys()).copied().collect();

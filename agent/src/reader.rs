@@ -2,7 +2,7 @@
 //! their ends.
 //!
 //! The stream is taken up **at** the saved offset, not after it: the message there must be the saved one. When
-//! it is another, or nothing comes (an offset beyond the end is silence, not an error), the stream was made anew
+//! it is another, or nothing comes (an offset beyond the end is silence, not an error), the stream was made again
 //! and is read from its beginning; ids keep that harmless.
 
 use std::sync::atomic::{AtomicBool, Ordering};

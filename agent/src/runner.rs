@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use muster_profiler::{Said, Scope};
+use muster_profiler::{ProcessReport, Scope};
 use muster_protocol::clock::Clock;
 use muster_protocol::limits;
 use muster_protocol::result::{FilesFooter, State};
@@ -225,7 +225,7 @@ impl Runner for Collectors {
                 let mut told = || {
                     let telemetry = telemetry::sample(core, &mut cost);
                     let telemetry = telemetry.map_err(|problem| problem.to_string())?;
-                    Ok(Said { telemetry, tasks: core.tasks.running() })
+                    Ok(ProcessReport { telemetry, tasks: core.tasks.running() })
                 };
                 profile::collect(args, &self.scope, &self.clock, &mut told, session)?;
                 Ok(None)

@@ -4,7 +4,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::PartRef;
+use muster_protocol::request::ioc::IocPartRef;
 use muster_protocol::request::profile::ProfileStart;
 use muster_protocol::request::{Args, Body, Kind, Sealed};
 use muster_protocol::wire::{self, WireError};
@@ -64,7 +64,7 @@ impl Task {
     }
 
     /// Returns the parts of its list of hashes that came before it, or should have.
-    pub fn parts(&self) -> &[PartRef] {
+    pub fn parts(&self) -> &[IocPartRef] {
         match &self.work {
             Work::Hunt(hunt) => &hunt.file_hash.list.parts,
             Work::Profile(_) => &[],

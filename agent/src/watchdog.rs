@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use muster_profiler::{Captured, capture};
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::{STALL_PROFILES_MAX, STALL_SECONDS};
-use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::request::ioc::{IocList, SplitIocList};
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::result::{FilesFooter, Row, State};
 use tracing::{info, warn};
@@ -21,7 +21,7 @@ use crate::runner::Run;
 use crate::session::cache::Cache;
 use crate::session::live::LiveSession;
 use crate::session::upload::{Content, Read, Sent};
-use crate::session::{Cost, Cursor, Progress, Session, Standing, Stop, ThreadScope, Wait};
+use crate::session::{Cost, Cursor, Progress, RequestState, Session, Stop, ThreadScope, Wait};
 use crate::task::{Task, Work};
 
 /// Where a thread is, and where its time goes: what a stall is understood by.
@@ -98,7 +98,7 @@ pub(crate) fn look(core: &Arc<Core>, run: &Arc<Run>) {
     warn!(%request, reason, "a collection stands still and is profiled");
     let (core, run) = (Arc::clone(core), Arc::clone(run));
     let work = move || {
-        let _over = Over(&run.is_being_profiled);
+        let _over = ProfilingGuard(&run.is_being_profiled);
         profile(&core, &run, &reason);
     };
     // It ends with its few seconds, or as soon as the collection is told to stop.
@@ -107,10 +107,10 @@ pub(crate) fn look(core: &Arc<Core>, run: &Arc<Run>) {
     }
 }
 
-/// Says at its end that nobody profiles the run any more.
-struct Over<'a>(&'a AtomicBool);
+/// Notes at its end that the run is no longer profiled.
+struct ProfilingGuard<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for ProfilingGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }
@@ -121,7 +121,7 @@ fn profile(core: &Core, run: &Run, reason: &str) {
     let (seconds, kinds) = (STALL_SECONDS, kinds());
     let args = ProfileStart { revision: 0, kinds, seconds, during: None, hertz: HERTZ };
     let task = Task { body: run.task.body.clone(), work: Work::Profile(args) };
-    let told = core.runner.collect(core, &task, &Aside(&run.session));
+    let told = core.runner.collect(core, &task, &StallSession(&run.session));
     if let Err(error) = told {
         info!(%request, %error, "the profile of a stall was cut short");
     }
@@ -138,9 +138,9 @@ fn profile(core: &Core, run: &Run, reason: &str) {
 /// The session of a collection for somebody who looks at it: its blobs go the collection's way, and its threads are
 /// not the collection's.
 #[derive(Debug)]
-struct Aside<'a>(&'a LiveSession);
+struct StallSession<'a>(&'a LiveSession);
 
-impl Session for Aside<'_> {
+impl Session for StallSession<'_> {
     fn resume(&self) -> Option<Cursor> {
         None
     }
@@ -167,7 +167,7 @@ impl Session for Aside<'_> {
 
     fn waited(&self, _why: Wait, _time: Duration) {}
 
-    fn standing(&self, request: RequestId) -> Result<Standing, Stop> {
+    fn standing(&self, request: RequestId) -> Result<RequestState, Stop> {
         self.0.standing(request)
     }
 
@@ -193,7 +193,7 @@ impl Session for Aside<'_> {
 
     fn progress(&self, _progress: Progress) {}
 
-    fn list(&self, _named: &Parted) -> Result<Vec<IocList>, String> {
+    fn list(&self, _named: &SplitIocList) -> Result<Vec<IocList>, String> {
         Err("a profile has no list".to_owned())
     }
 

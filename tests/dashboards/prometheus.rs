@@ -84,7 +84,7 @@ impl Prometheus {
         result.iter().map(|one| series(one).ok_or_else(|| one.to_string())).collect()
     }
 
-    /// Says what it scrapes, and how that goes.
+    /// Returns what it scrapes, and how that goes.
     pub fn targets(&self) -> String {
         self.get("/api/v1/targets", &[]).map_or_else(|why| why, |answer| answer.to_string())
     }
@@ -97,7 +97,7 @@ impl Prometheus {
         }
         let mut answer = request.call().map_err(|error| error.to_string())?;
         let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
-        // A query that is wrong is wrong for ever: no use in asking again.
+        // A query that is wrong is wrong permanently: no use in asking again.
         assert!(answer.status().is_success(), "{query:?}: {text}");
         serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
     }

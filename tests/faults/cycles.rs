@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use agent::once::Trusted;
 use agent::policy::Policy;
 use muster_profiler::{
-    Allocator, Capture, RawProfile, Said, Sampler, Scope, Window, decode, encode,
+    Allocator, Capture, ProcessReport, RawProfile, Sampler, Scope, Window, decode, encode,
 };
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, JournalId};
@@ -202,11 +202,11 @@ fn a_thousand_profiles_and_twenty_at_a_time_while_hunts_run_and_threads_come_and
     assert!(sampled > 5_000, "{sampled} samples");
 }
 
-fn said() -> Said {
+fn said() -> ProcessReport {
     let telemetry =
         json!({ "agent": "cycles", "at": 1, "journal": JournalId::from_bytes([1; 16]) });
     let telemetry = serde_json::from_value(telemetry).expect("what a process says");
-    Said { telemetry, tasks: Vec::new() }
+    ProcessReport { telemetry, tasks: Vec::new() }
 }
 
 fn capture() -> Capture {

@@ -18,11 +18,11 @@ use muster_server::curves::Step;
 use muster_server::doctor::{Seen, doctor};
 use muster_server::http::hunts::listed;
 use muster_server::http::metrics::{Present, metrics};
-use muster_server::hunts::view::Whole;
-use muster_server::ingest::check::{Outside, check_body, check_outside};
+use muster_server::hunts::view::RequestSnapshot;
+use muster_server::ingest::check::{Envelope, check_body, check_outside};
 use muster_server::live::broker_health::Look;
 use muster_server::live::counters::Snapshot;
-use muster_server::store::{Audit, NewAgent, Place, Reader, Request, Write, Writer};
+use muster_server::store::{Audit, DataDir, NewAgent, Reader, Request, Write, Writer};
 use muster_server::telemetry::marks::marks;
 use muster_server::who_has::who_has;
 use serde_bytes::ByteBuf;
@@ -54,7 +54,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         let writer = Writer::start(&place).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let new = NewAgent { id: agent(), name: "web-1".into(), labels: "{}".into() };
@@ -76,7 +76,7 @@ impl Scene {
             Class::Blobs => "blob.chunk",
             Class::Telemetry => "telemetry",
         };
-        let outside = Outside { class, routing_key: &key, kind, has_cc: false };
+        let outside = Envelope { class, routing_key: &key, kind, has_cc: false };
         let write = check_outside(outside, &self.reader)
             .and_then(|key| check_body(outside, &key, body, &self.reader))
             .map_err(|refused| refused.to_string())?;
@@ -89,7 +89,7 @@ impl Scene {
         assert_eq!(self.writer.trouble(), None);
         look(&self.reader);
         match landed {
-            muster_server::store::Landed::Refused(why) => Err(why.to_owned()),
+            muster_server::store::WriteOutcome::Refused(why) => Err(why.to_owned()),
             _ => Ok(()),
         }
     }
@@ -103,7 +103,8 @@ fn look(reader: &Reader) {
     assert_eq!(listed(reader, hunts, now, |whole| whole.hunt()).unwrap().len(), 1);
     let profiles = reader.hunts_with_profiles().unwrap();
     listed(reader, profiles, now, |whole| whole.profile()).unwrap();
-    let whole = Whole::read(reader, reader.request(&hunt_id()).unwrap().unwrap(), now).unwrap();
+    let whole =
+        RequestSnapshot::read(reader, reader.request(&hunt_id()).unwrap().unwrap(), now).unwrap();
     whole.parts_shown();
     whole.files(reader).unwrap();
     for (agent, _, run) in whole.counting() {

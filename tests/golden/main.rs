@@ -12,7 +12,7 @@ use muster_protocol::ids::{
 };
 use muster_protocol::limits;
 use muster_protocol::request::hunt::{FileHash, HashKind, HuntStart, Upload};
-use muster_protocol::request::ioc::{IocList, PART_WIDTH, PartRef, Parted};
+use muster_protocol::request::ioc::{IocList, IocPartRef, PART_WIDTH, SplitIocList};
 use muster_protocol::request::select::{ModeBits, Select, Window};
 use muster_protocol::request::sign::{SigningKey, Trust};
 use muster_protocol::request::trust::{Certificate, Grant};
@@ -147,9 +147,9 @@ fn upload() -> Upload {
 }
 
 /// A list in parts, since it may be too long to be carried.
-fn parted() -> Parted {
-    let part = PartRef { id: request(), sha256: ByteBuf::from([5; 32]) };
-    Parted { count: 70_000, parts: vec![part], whole: vec![ByteBuf::from([6; 32])] }
+fn parted() -> SplitIocList {
+    let part = IocPartRef { id: request(), sha256: ByteBuf::from([5; 32]) };
+    SplitIocList { count: 70_000, parts: vec![part], whole: vec![ByteBuf::from([6; 32])] }
 }
 
 /// Seals one part of a list.

@@ -1,4 +1,4 @@
-//! One real agent on a real broker: both ways in, results out, a restart, a stream made anew.
+//! One real agent on a real broker: both ways in, results out, a restart, a stream made again.
 
 use std::path::Path;
 use std::time::Duration;

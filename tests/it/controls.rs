@@ -146,7 +146,7 @@ fn the_coordinators_own_profile_is_cancelled_and_what_it_has_is_kept() {
     let part = &shown["agents"][0];
     assert_eq!(part["partial"], true, "{part}");
     assert!(part["bytes"].as_u64() > Some(0), "{part}");
-    // One that dies with its process has failed, and does not run for ever.
+    // One that dies with its process has failed, and does not run on.
     let profile = text(&fleet.json(&take)["id"]);
     runs(&profile);
     fleet.kill_coordinator();

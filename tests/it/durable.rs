@@ -46,7 +46,7 @@ fn chunks(frames: &[Frame]) -> Vec<(&Frame, &[u8])> {
     frames.iter().filter_map(digest).collect()
 }
 
-/// Tells when a digest that was written to a log became durable: the end of the first sync after its write.
+/// Returns when a digest that was written to a log became durable: the end of the first sync after its write.
 fn durable(calls: &[Call], log: &str, digest: &[u8]) -> Option<usize> {
     let of_log = || calls.iter().filter(|call| call.on.ends_with(log));
     let holds = |call: &&Call| call.bytes.windows(32).any(|bytes| bytes == digest);

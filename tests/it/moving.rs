@@ -96,7 +96,7 @@ fn what_moves_while_it_is_read_says_so() {
     );
 }
 
-/// Tells whether a process has a file open.
+/// Returns whether a process has a file open.
 fn has_open(process: &Child, path: &Path) -> bool {
     let files = fs::read_dir(format!("/proc/{}/fd", process.id())).into_iter().flatten().flatten();
     files.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target == path)

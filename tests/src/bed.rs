@@ -78,7 +78,7 @@ fn excuse(line: &str) {
     say(&format!("NOT TESTED HERE, this kernel has no {kind}: {line}"));
 }
 
-/// Says something that the test's runner does not keep to itself.
+/// Prints past the test runner's capture.
 fn say(text: &str) {
     writeln!(std::io::stderr(), "*** {text}").expect("stderr");
 }

@@ -368,7 +368,7 @@ impl Drop for Broker {
     }
 }
 
-/// Tells whether a process holds anything still: its first thread may be a zombie while others are ending.
+/// Returns whether a process holds anything still: its first thread may be a zombie while others are ending.
 fn is_running(pid: Pid) -> bool {
     let process = format!("/proc/{}", pid.as_raw_nonzero());
     let threads = fs::read_dir(format!("{process}/task")).map_or(0, Iterator::count);

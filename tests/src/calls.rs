@@ -33,12 +33,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Tells whether it makes a file durable.
+    /// Returns whether it makes a file durable.
     pub fn is_sync(&self) -> bool {
         matches!(self.name.as_str(), "fsync" | "fdatasync")
     }
 
-    /// Tells whether it reads.
+    /// Returns whether it reads.
     pub fn is_read(&self) -> bool {
         matches!(self.name.as_str(), "recvfrom" | "recvmsg" | "read" | "readv")
     }
@@ -99,7 +99,7 @@ pub fn await_sync(file: &Path, pid: u32, nth: usize) {
     });
 }
 
-/// Tells whether a thread of the process is asking the kernel to make a file durable.
+/// Returns whether a thread of the process is asking the kernel to make a file durable.
 fn is_in_sync(pid: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     tasks.filter_map(|task| fs::read_to_string(task.path().join("syscall")).ok()).any(|call| {

@@ -56,7 +56,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Tells whether everything came once and right.
+    /// Returns whether everything came once and right.
     pub fn is_clean(&self) -> bool {
         self.lost.is_empty()
             && self.doubled.is_empty()

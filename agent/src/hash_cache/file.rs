@@ -1,4 +1,4 @@
-//! The file of the cache: found, judged, begun anew where it is of no use.
+//! The file of the cache: found, judged, begun again where it is of no use.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -55,7 +55,7 @@ impl From<rusqlite::Error> for CacheError {
 }
 
 impl CacheError {
-    /// Tells whether the next try may succeed.
+    /// Returns whether the next try may succeed.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Busy => true,
@@ -64,7 +64,7 @@ impl CacheError {
         }
     }
 
-    /// Tells whether the file is of no use to anybody.
+    /// Returns whether the file is of no use to anybody.
     pub(super) fn is_broken(&self) -> bool {
         match self {
             Self::Version(_) => true,
@@ -100,7 +100,7 @@ fn connect(path: &Path, machine_id: &str) -> Result<Connection, CacheError> {
     private::database(path)?;
     let mut db = Connection::open(path)?;
     db.busy_timeout(WAIT)?;
-    // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
+    // A plan does not depend on the values that are bound: else a statement is planned again at each of its uses.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Exclusive before WAL: no shared memory, no lock for each question, and no second process.
     db.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;

@@ -56,7 +56,7 @@ enum Db {
 }
 
 impl HashCache {
-    /// Names the cache of this machine in `folder`; one of another machine (a copied disk) will be begun anew.
+    /// Names the cache of this machine in `folder`; one of another machine (a copied disk) will be begun again.
     pub fn new(folder: PathBuf, machine_id: String) -> Self {
         let bytes_max = limits::HASH_CACHE_BYTES_MAX;
         let (db, has_complained) = (Mutex::new(Db::Closed), AtomicBool::new(false));
@@ -164,7 +164,7 @@ impl Cache for HashCache {
     }
 }
 
-/// Tells whether a file had changed so shortly before it was read that it may have changed again without its times
+/// Returns whether a file had changed so shortly before it was read that it may have changed again without its times
 /// showing it: some file systems count in steps of two seconds.
 fn is_racy(file: &Hashed) -> bool {
     i128::from(file.began_ns) - file.id.ctime_ns < limits::HASH_CACHE_AGE_NS_MIN.into()
@@ -250,7 +250,7 @@ fn forget(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     let reached = reach.query_row((ino, dev, FORGET_ROWS - 1), key).optional()?;
     let (to_ino, to_dev) = reached.unwrap_or((i64::MAX, i64::MAX));
     tx.prepare_cached(FORGET)?.execute((ino, dev, to_ino, to_dev))?;
-    // At the end it begins anew.
+    // At the end it begins again.
     let hand = reached.unwrap_or((i64::MIN, i64::MIN));
     tx.prepare_cached(MOVE)?.execute(hand).map(drop)
 }

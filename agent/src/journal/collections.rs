@@ -13,7 +13,7 @@ use serde_bytes::ByteBuf;
 
 use super::outbox::{Entry, encode};
 use super::{Journal, JournalError, parts, to_sql};
-use crate::session::{Cursor, Standing};
+use crate::session::{Cursor, RequestState};
 
 /// What was spent and emitted up to the cursor, restarts included.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl Journal {
     }
 
     /// Returns how a request stands.
-    pub fn standing(&self, request: RequestId) -> Result<Standing, JournalError> {
+    pub fn standing(&self, request: RequestId) -> Result<RequestState, JournalError> {
         self.read(|db| {
             let is_running: Option<bool> = db
                 .prepare_cached("SELECT running FROM collections WHERE request = ?1")?
@@ -114,9 +114,9 @@ impl Journal {
                 .prepare_cached("SELECT 1 FROM seen WHERE id = ?1 UNION ALL SELECT 1 FROM refused WHERE id = ?1")?
                 .exists(params![request.as_bytes()])?;
             Ok(match is_running {
-                Some(true) => Standing::Running,
-                None if is_known => Standing::Over,
-                Some(false) | None => Standing::Awaited,
+                Some(true) => RequestState::Running,
+                None if is_known => RequestState::Ended,
+                Some(false) | None => RequestState::Pending,
             })
         })
     }

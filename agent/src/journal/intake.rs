@@ -6,7 +6,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{KeyId, RequestId};
 use muster_protocol::limits;
 use muster_protocol::request::Sealed;
-use muster_protocol::request::ioc::PartRef;
+use muster_protocol::request::ioc::IocPartRef;
 use muster_protocol::result::Status;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -38,7 +38,7 @@ pub struct Intake<'a> {
     /// A request to run; `true` when it came directed.
     pub start: Option<(RequestId, &'a Sealed, bool)>,
     /// The parts of its list that the request names.
-    pub names: Vec<PartRef>,
+    pub names: Vec<IocPartRef>,
     /// A part of a list, for a hunt that is to come: its arguments as they were signed, and until when it may be named.
     pub part: Option<(RequestId, Vec<u8>, Timestamp)>,
     /// A control: about which request, `hunt` or `profile`, revision.
@@ -122,12 +122,12 @@ impl Journal {
         })
     }
 
-    /// Tells whether an id was accepted before.
+    /// Returns whether an id was accepted before.
     pub fn is_seen(&self, id: RequestId) -> Result<bool, JournalError> {
         self.read(|db| has(db, "SELECT 1 FROM seen WHERE id = ?1", id))
     }
 
-    /// Tells whether an id was refused and answered before; also when too many were.
+    /// Returns whether an id was refused and answered before; also when too many were.
     pub fn is_refused(&self, id: RequestId) -> Result<bool, JournalError> {
         self.read(|db| {
             let count: i64 = db.query_row("SELECT count(*) FROM refused", [], |row| row.get(0))?;

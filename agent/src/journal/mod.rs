@@ -164,7 +164,7 @@ impl Journal {
         lock: Option<Lock>,
     ) -> Result<Self, JournalError> {
         db.busy_timeout(Duration::from_secs(2))?;
-        // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
+        // A plan does not depend on the values that are bound: else a statement is planned again at each of its uses.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Before the first table: it cannot be switched on later.
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -209,7 +209,7 @@ impl Journal {
         self.moved
     }
 
-    /// Tells whether the last write failed for want of room.
+    /// Returns whether the last write failed for want of room.
     pub fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }

@@ -5,7 +5,7 @@
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
-use muster_protocol::request::ioc::PartRef;
+use muster_protocol::request::ioc::IocPartRef;
 use muster_protocol::result::rows::sha256;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -22,7 +22,7 @@ const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM part_uses WHERE part = parts.id
 
 impl Journal {
     /// Counts the parts that are named and not here.
-    pub fn missing_parts(&self, named: &[PartRef]) -> Result<usize, JournalError> {
+    pub fn missing_parts(&self, named: &[IocPartRef]) -> Result<usize, JournalError> {
         self.read(|db| {
             let mut select =
                 db.prepare_cached("SELECT 1 FROM parts WHERE id = ?1 AND sha256 = ?2")?;
@@ -79,7 +79,7 @@ fn bytes(db: &Connection) -> rusqlite::Result<i64> {
 pub(super) fn name(
     tx: &Transaction<'_>,
     request: RequestId,
-    named: &[PartRef],
+    named: &[IocPartRef],
 ) -> rusqlite::Result<()> {
     let mut insert =
         tx.prepare_cached("INSERT OR IGNORE INTO part_uses (request, part) VALUES (?1, ?2)")?;

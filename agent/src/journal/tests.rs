@@ -5,7 +5,7 @@ use muster_protocol::result::{RowChunk, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::session::{Cursor, Standing};
+use crate::session::{Cursor, RequestState};
 
 #[test]
 fn what_it_holds_is_for_its_user_alone_also_in_a_folder_that_others_may_read() {
@@ -83,21 +83,21 @@ fn how_a_request_stands_is_known_from_its_arrival_to_its_end() {
     let standing = |id| journal.standing(id).unwrap();
     assert_eq!(
         standing(muster_protocol::ids::RequestId::new()),
-        Standing::Awaited,
+        RequestState::Pending,
         "it may still come"
     );
     let id = start(&journal);
-    assert_eq!(standing(id), Standing::Awaited, "it waits for a lane");
+    assert_eq!(standing(id), RequestState::Pending, "it waits for a lane");
     journal.begin(id, Timestamp(2)).unwrap();
-    assert_eq!(standing(id), Standing::Running);
+    assert_eq!(standing(id), RequestState::Running);
     let last = final_status(&journal, id);
     let step = Step { last: Some(&last), ..Step::default() };
     journal.step(&agent(), id, &step).unwrap();
-    assert_eq!(standing(id), Standing::Over);
+    assert_eq!(standing(id), RequestState::Ended);
     let refused = muster_protocol::ids::RequestId::new();
     let intake = Intake { refused: Some(refused), ..Intake::default() };
     journal.take(&intake, Timestamp(3)).unwrap();
-    assert_eq!(standing(refused), Standing::Over);
+    assert_eq!(standing(refused), RequestState::Ended);
 }
 
 fn start(journal: &Journal) -> muster_protocol::ids::RequestId {
@@ -369,7 +369,7 @@ fn hunt_that_names(
     let id = muster_protocol::ids::RequestId::new();
     let request = sealed(id);
     let sha256 = ByteBuf::new();
-    let names = vec![muster_protocol::request::ioc::PartRef { id: part, sha256 }];
+    let names = vec![muster_protocol::request::ioc::IocPartRef { id: part, sha256 }];
     let start = Some((id, &request, false));
     journal.take(&Intake { start, names, ..Intake::default() }, Timestamp(1)).unwrap();
     id

@@ -65,7 +65,7 @@ impl Bucket {
         if self.level >= 0.0 {
             return Duration::ZERO;
         }
-        // A day is as good as for ever, and safe to add to any moment.
+        // A day is as good as no limit, and safe to add to any moment.
         Duration::from_secs_f64((-self.level / self.rate).min(86_400.0))
     }
 }

@@ -23,7 +23,7 @@ pub struct Hashed {
 
 /// Digests of files that were hashed before. Shared by all threads of all collections.
 pub trait Cache: Debug + Sync {
-    /// Tells whether asking is a waste of time: nothing is known, or it cannot be read.
+    /// Returns whether asking is a waste of time: nothing is known, or it cannot be read.
     fn is_empty(&self) -> bool;
 
     /// Returns for each file its digests of these kinds, in this order; `None` unless all of them are known.
@@ -32,7 +32,7 @@ pub trait Cache: Debug + Sync {
     /// Takes what was hashed; what it holds of the same files gives way.
     fn keep(&self, files: &[Hashed]);
 
-    /// Tells whether on a file system, named as `statfs` does, [`FileId`] says what it must: content never changes
+    /// Returns whether on a file system, named as `statfs` does, [`FileId`] says what it must: content never changes
     /// without it, and a user cannot set it back.
     fn trusts(&self, file_system: u64) -> bool {
         keeps_change_times(file_system)
@@ -44,7 +44,7 @@ pub trait Cache: Debug + Sync {
     }
 }
 
-/// Tells whether a file system is one that a cache may trust.
+/// Returns whether a file system is one that a cache may trust.
 pub fn keeps_change_times(file_system: u64) -> bool {
     TRUSTED.contains(&file_system)
 }

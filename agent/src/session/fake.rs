@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use muster_profiler::Captured;
 use muster_protocol::ids::RequestId;
-use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::request::ioc::{IocList, SplitIocList};
 use muster_protocol::result::{FilesFooter, Row};
 
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
 use super::upload::{Content, Read, Sent};
-use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
+use super::{Cost, Cursor, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait};
 
 /// What a collector did with its session.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ pub struct FakeSession {
     checks: AtomicU64,
     threads: Threads,
     stop: Mutex<Option<Stop>>,
-    standings: Mutex<Vec<Standing>>,
+    standings: Mutex<Vec<RequestState>>,
     hook: Mutex<Option<Hook>>,
     seen: Mutex<Seen>,
 }
@@ -135,7 +135,7 @@ impl FakeSession {
 
     /// Answers how another request stands with these words, one after another; the last one stays.
     #[must_use]
-    pub fn beside(self, mut standings: Vec<Standing>) -> Self {
+    pub fn beside(self, mut standings: Vec<RequestState>) -> Self {
         standings.reverse();
         *lock(&self.standings) = standings;
         self
@@ -225,9 +225,9 @@ impl Session for FakeSession {
         lock(&self.stop).get_or_insert(stop);
     }
 
-    fn standing(&self, _request: RequestId) -> Result<Standing, Stop> {
+    fn standing(&self, _request: RequestId) -> Result<RequestState, Stop> {
         let mut standings = lock(&self.standings);
-        let last = standings.last().copied().unwrap_or(Standing::Awaited);
+        let last = standings.last().copied().unwrap_or(RequestState::Pending);
         if standings.len() > 1 {
             standings.pop();
         }
@@ -301,7 +301,7 @@ impl Session for FakeSession {
         lock(&self.seen).progress = progress;
     }
 
-    fn list(&self, named: &Parted) -> Result<Vec<IocList>, String> {
+    fn list(&self, named: &SplitIocList) -> Result<Vec<IocList>, String> {
         self.list.clone().ok_or_else(|| format!("{} parts that nobody gave", named.parts.len()))
     }
 

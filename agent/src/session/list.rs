@@ -4,14 +4,14 @@
 //! into another form, and a look-up is a search in them.
 
 use muster_protocol::limits::{IOC_HASHES_MAX, REQUEST_BYTES_MAX};
-use muster_protocol::request::ioc::{self, IocList, PART_WIDTH, Parted};
+use muster_protocol::request::ioc::{self, IocList, PART_WIDTH, SplitIocList};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
 
 use crate::journal::Journal;
 
 /// Reads every part, checks it against the digest by which the hunt names it, and joins them.
-pub(super) fn gather(journal: &Journal, named: &Parted) -> Result<Vec<IocList>, String> {
+pub(super) fn gather(journal: &Journal, named: &SplitIocList) -> Result<Vec<IocList>, String> {
     let mut lists: Vec<IocList> = Vec::new();
     let room = usize::try_from(named.count).unwrap_or(0).min(IOC_HASHES_MAX);
     for part in &named.parts {

@@ -11,7 +11,7 @@ use muster_profiler::{Captured, Tag};
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::limits;
 use muster_protocol::request::Limits;
-use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::request::ioc::{IocList, SplitIocList};
 use muster_protocol::result::{FilesFooter, Footer, ProfileFooter, Row, Status};
 use muster_runtime::process::rss_bytes;
 use tracing::warn;
@@ -24,7 +24,7 @@ use super::printer::Printer;
 use super::stop::{StopSignal, lock};
 use super::ticks::Tick;
 use super::upload::{Content, Read, Sent};
-use super::{Cost, Cursor, Leave, Progress, Session, Standing, Stop, ThreadScope, Wait};
+use super::{Cost, Cursor, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait};
 use crate::hash_cache::HashCache;
 use crate::journal::{Collection, Figures, Journal, Step};
 
@@ -171,7 +171,7 @@ impl LiveSession {
         Self { cache, ..self }
     }
 
-    /// Tells every thread of the collection to stop; the first word counts.
+    /// Stops every thread of the collection; the first reason counts.
     pub fn halt(&self, stop: Stop) {
         if self.stop.check().is_ok() {
             let in_hand = self.meter.in_hand();
@@ -206,17 +206,17 @@ impl LiveSession {
         drop(self.on_time());
     }
 
-    /// Tells whether a limit, or a full outbox, has one of its threads wait now.
+    /// Returns whether a limit, or a full outbox, has one of its threads wait now.
     pub fn is_throttled(&self) -> bool {
         self.meter.is_waiting()
     }
 
-    /// Tells whether the last word was said without its threads.
+    /// Returns whether the last word was said without its threads.
     pub fn is_abandoned(&self) -> bool {
         self.is_abandoned.load(Ordering::Relaxed)
     }
 
-    /// Says the last word for threads that do not come back; whatever they do later comes to nothing. `false` when one
+    /// Returns the last word for threads that do not come back; whatever they do later comes to nothing. `false` when one
     /// of them is just committing something, or has said it itself.
     pub fn abandon(&self, status: Status) -> Result<bool, Stop> {
         let Ok(mut pending) = self.pending.try_lock() else { return Ok(false) };
@@ -388,7 +388,7 @@ impl LiveSession {
         if is_late { Err(stop) } else { Ok(()) }
     }
 
-    /// Tells whether what is pending has waited long enough; where nothing is, no clock is asked.
+    /// Returns whether what is pending has waited long enough; where nothing is, no clock is asked.
     fn is_flush_due(&self) -> bool {
         let at_ms = self.flush_at_ms.load(Ordering::Relaxed);
         at_ms != u64::MAX && self.began_tick.elapsed() >= Duration::from_millis(at_ms)
@@ -465,7 +465,7 @@ impl Session for LiveSession {
         self.halt(stop);
     }
 
-    fn standing(&self, request: RequestId) -> Result<Standing, Stop> {
+    fn standing(&self, request: RequestId) -> Result<RequestState, Stop> {
         self.journal.standing(request).map_err(|error| Stop::Journal(error.to_string()))
     }
 
@@ -553,7 +553,7 @@ impl Session for LiveSession {
         *lock(&self.progress) = progress;
     }
 
-    fn list(&self, named: &Parted) -> Result<Vec<IocList>, String> {
+    fn list(&self, named: &SplitIocList) -> Result<Vec<IocList>, String> {
         super::list::gather(&self.journal, named)
     }
 

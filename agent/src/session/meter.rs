@@ -193,7 +193,7 @@ impl Meter {
         value
     }
 
-    /// Tells whether one of its threads is made to wait now.
+    /// Returns whether one of its threads is made to wait now.
     pub(super) fn is_waiting(&self) -> bool {
         lock(&self.held_up).threads > 0
     }

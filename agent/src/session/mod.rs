@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use muster_profiler::Captured;
 use muster_protocol::ids::RequestId;
-use muster_protocol::request::ioc::{IocList, Parted};
+use muster_protocol::request::ioc::{IocList, SplitIocList};
 use muster_protocol::result::{FilesFooter, Row};
 
 use self::cache::Cache;
@@ -107,13 +107,13 @@ pub struct Cost {
 
 /// How another collection of this agent stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum RequestState {
     /// It has not begun; it may not be known yet.
-    Awaited,
+    Pending,
     /// It runs.
     Running,
     /// It has ended, or never began here and never will.
-    Over,
+    Ended,
 }
 
 /// What a thread can wait for.
@@ -201,7 +201,7 @@ impl Lap {
         Self { at: Instant::now() }
     }
 
-    /// Begins anew, and returns what has passed: nobody says what with.
+    /// Begins again, and returns what has passed: nobody says what with.
     pub fn restart(&mut self) -> Duration {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.at);
@@ -279,14 +279,14 @@ pub trait Session: Sync {
     /// Ends the collection: every thread hears it, and the first call counts.
     fn end(&self, stop: Stop);
 
-    /// Says which path the calling thread takes in hand, before anything that may block. Cheap: a copy.
+    /// Notes which path the calling thread works on, before anything that may block. Cheap: a copy.
     fn take_in_hand(&self, path: &[u8]);
 
-    /// Says what the calling thread has waited for; see [`blocking`].
+    /// Notes what the calling thread has waited for; see [`blocking`].
     fn waited(&self, why: Wait, time: Duration);
 
-    /// Says how another request stands on this agent.
-    fn standing(&self, request: RequestId) -> Result<Standing, Stop>;
+    /// Returns how another request stands on this agent.
+    fn standing(&self, request: RequestId) -> Result<RequestState, Stop>;
 
     /// Returns how many more rows the request allows.
     fn rows_left(&self) -> usize;
@@ -308,11 +308,11 @@ pub trait Session: Sync {
     /// whole. From one thread at a time, before the rows whose cursor passes the file.
     fn upload(&self, content: &Content<'_>, read: &mut Read<'_>) -> Result<Sent, Stop>;
 
-    /// Says where the collector is. Cheap; the last word counts.
+    /// Notes where the collector is. Cheap; the last call counts.
     fn progress(&self, progress: Progress);
 
     /// Returns the list of hashes that came in parts, or what is wrong with it.
-    fn list(&self, named: &Parted) -> Result<Vec<IocList>, String>;
+    fn list(&self, named: &SplitIocList) -> Result<Vec<IocList>, String>;
 
     /// Returns what is known of files that were hashed before, where anything is.
     fn cache(&self) -> Option<&dyn Cache>;

@@ -55,7 +55,7 @@ impl Printer {
         (self.format)(row, text)
     }
 
-    /// Tells whether `text` is to be passed on.
+    /// Returns whether `text` is to be passed on.
     pub(super) fn is_piece(text: &[u8]) -> bool {
         text.len() + ROW_BYTES > PIECE_BYTES
     }

@@ -15,7 +15,7 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Says why to stop, unless it was said before.
+    /// Sets the reason to stop, unless there is one.
     pub(super) fn say(&self, stop: Stop) {
         let mut word = lock(&self.word);
         if word.is_none() {

@@ -191,7 +191,7 @@ impl Delivery {
 }
 
 /// The duty to settle a delivery. Dropped unsettled while the connection lives, it logs an error: the broker
-/// would hold the message back for ever.
+/// would hold the message back permanently.
 #[must_use = "a delivery must be settled"]
 pub struct Settle {
     wire: Arc<Wire>,
@@ -207,12 +207,12 @@ impl fmt::Debug for Settle {
 }
 
 impl Settle {
-    /// Tells the broker to forget the delivery.
+    /// Acks the delivery.
     pub async fn ack(self) -> Result<(), AmqpError> {
         self.settle(false).await
     }
 
-    /// Tells the broker to forget this delivery and all before it on the same consumer.
+    /// Acks this delivery and all before it on the same consumer.
     pub async fn ack_up_to(self) -> Result<(), AmqpError> {
         self.settle(true).await
     }

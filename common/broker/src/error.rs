@@ -58,7 +58,7 @@ pub enum AmqpError {
 }
 
 impl AmqpError {
-    /// Tells whether only a person can end this: a link then tries on at its slowest pace.
+    /// Returns whether only a person can end this: a link then tries on at its slowest pace.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self,

@@ -61,7 +61,7 @@ impl Link {
         Ok(Session::new(connection))
     }
 
-    /// Connects, trying for ever; `None` when stopped. The very first try is made at once, every one
+    /// Connects, trying until it succeeds; `None` when stopped. The very first try is made at once, every one
     /// after a lost connection or a failure only after a pause, so that a broker that comes back is not
     /// met by its whole fleet in one second. Each kind of failure is logged once.
     pub async fn connect(&mut self, stop: &CancellationToken) -> Option<Session> {

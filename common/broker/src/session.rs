@@ -96,7 +96,7 @@ impl Session {
         Ok(Consumer::new(Arc::clone(&self.wire), channel, stream, queue))
     }
 
-    /// Tells how many messages and consumers a queue has, by a passive declaration.
+    /// Returns how many messages and consumers a queue has, by a passive declaration.
     pub async fn depth(&self, queue: &str) -> Result<Depth, AmqpError> {
         declare::depth(&self.wire, queue).await
     }
@@ -132,7 +132,7 @@ impl Session {
         }
     }
 
-    /// Says goodbye and closes. Deliveries that are not settled come again.
+    /// Closes the connection. Deliveries that are not settled are redelivered.
     pub async fn close(self) {
         let wire = &self.wire;
         let was_gone = wire.is_gone();
@@ -150,7 +150,7 @@ impl Session {
 }
 
 impl Wire {
-    /// Tells whether the connection has ended.
+    /// Returns whether the connection has ended.
     pub(super) fn is_gone(&self) -> bool {
         self.gone.is_cancelled() || !self.connection.status().connected()
     }
@@ -188,7 +188,7 @@ impl Wire {
         Ok(channel)
     }
 
-    /// Waits for the broker, but not for ever: when the time is up, or the connection went meanwhile, it
+    /// Waits for the broker, but not without end: when the time is up, or the connection went meanwhile, it
     /// is dropped and the answer is [`AmqpError::Gone`]. While the broker says that it blocks publishers
     /// (memory or disk alarm) it is alive, so the wait goes on up to [`limits::BROKER_BLOCKED_MS_MAX`].
     pub(super) async fn bounded<T>(

@@ -20,7 +20,7 @@ pub fn offered() -> Vec<ProfileKind> {
     ProfileKind::ALL.into_iter().filter(works).collect()
 }
 
-/// Says why a request cannot be carried out here; `None` when it can.
+/// Returns why a request cannot be carried out here; `None` when it can.
 pub fn unsupported(args: &ProfileStart) -> Option<String> {
     let offered = offered();
     let missing = args.kinds.iter().find(|kind| !offered.contains(kind))?;
@@ -30,7 +30,7 @@ pub fn unsupported(args: &ProfileStart) -> Option<String> {
 
 /// What a process tells of itself at one moment.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct ProcessReport {
     /// What it costs, and its collections.
     pub telemetry: Telemetry,
     /// Its async tasks.
@@ -82,7 +82,7 @@ impl Capture {
         args: &ProfileStart,
         scope: &Scope,
         clock: &Clock,
-        said: &Said,
+        said: &ProcessReport,
     ) -> Result<Self, SamplerError> {
         let mut parts = Vec::with_capacity(args.kinds.len());
         for kind in &args.kinds {
@@ -111,7 +111,7 @@ impl Capture {
     pub fn finish(
         self,
         is_partial: bool,
-        tell: impl FnOnce() -> Said,
+        tell: impl FnOnce() -> ProcessReport,
     ) -> io::Result<Vec<Captured>> {
         // First everything is closed, then the slow part begins.
         let cpu = sys::process_cpu().saturating_sub(self.cpu_at_start);
@@ -146,7 +146,7 @@ impl Part {
 fn written(
     kind: ProfileKind,
     closed: Closed,
-    said: &Said,
+    said: &ProcessReport,
     whole: ProfileFooter,
 ) -> io::Result<Captured> {
     let figures = match &closed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::capture::Said;
+use crate::capture::ProcessReport;
 use crate::encode::FAULT;
 use crate::wall::Place;
 use crate::{sys, syscalls};
@@ -124,8 +124,8 @@ impl Threads {
 
 impl Moment {
     /// Puts the threads beside what the process tells of itself.
-    pub(super) fn of(threads: Threads, said: &Said) -> Self {
-        let Said { telemetry, tasks: running } = said;
+    pub(super) fn of(threads: Threads, said: &ProcessReport) -> Self {
+        let ProcessReport { telemetry, tasks: running } = said;
         let collections = telemetry.collections.iter().map(|one| Collection {
             request: one.request.to_string(),
             state: one.state.clone(),

@@ -28,7 +28,7 @@ pub mod tag;
 mod wall;
 mod window;
 
-pub use capture::{Capture, Captured, Said};
+pub use capture::{Capture, Captured, ProcessReport};
 pub use cost::Cost;
 pub use heap::Allocator;
 pub use sampler::{Sampler, SamplerError, Window};

@@ -222,7 +222,7 @@ pub(super) fn ask(tid: u32) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Makes the calling thread deaf to questions for ever, as the kernel does to one that sleeps uninterruptibly.
+/// Makes the calling thread deaf to questions permanently, as the kernel does to one that sleeps uninterruptibly.
 #[cfg(test)]
 pub(super) fn deafen() {
     // SAFETY: all zeros is a valid set, and the pointers live over the calls.

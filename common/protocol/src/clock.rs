@@ -147,7 +147,7 @@ fn digit(number: u64) -> u8 {
     b'0' + u8::try_from(number).unwrap_or_default()
 }
 
-/// Tells the time. Clones share one clock; a test may set it wrong.
+/// A clock. Clones share one clock; a test may set it wrong.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_ms: Arc<AtomicI64>,

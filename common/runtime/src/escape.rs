@@ -80,7 +80,7 @@ fn push(out: &mut String, what: std::fmt::Arguments<'_>) {
     out.push_str(&what.to_string());
 }
 
-/// Tells whether a character must not reach a terminal as it is.
+/// Returns whether a character must not reach a terminal as it is.
 fn is_unsafe(c: char) -> bool {
     c == '\\'
         || c.is_control()

@@ -113,7 +113,7 @@ pub struct Enrol {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The answer to an enrolment. The passwords are nowhere else: whoever loses them enrols anew.
+/// The answer to an enrolment. The passwords are nowhere else: whoever loses them enrols again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
 pub struct EnrolledAgents {

@@ -172,8 +172,6 @@ pub struct Progress {
     pub rows: u64,
     /// Bytes of chunks that are stored.
     pub stored_bytes: u64,
-    /// Files and bytes that the collections have in all is not known before they end.
-    pub eta_s: Option<u64>,
 }
 
 /// What the threads of ended collections used, and what they waited for. CPU and waits add up to `threads_ms`.

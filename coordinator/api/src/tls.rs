@@ -7,7 +7,7 @@ use muster_broker::tls::{self, Authorities, AuthoritiesError, Trouble};
 use rustls::crypto::ring;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// Tells whether an address is to be spoken to over TLS.
+/// Returns whether an address is to be spoken to over TLS.
 pub fn is_https(url: &str) -> bool {
     url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }

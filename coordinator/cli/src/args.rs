@@ -138,7 +138,7 @@ pub enum Verb {
         muster who-has e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n  \
         muster who-has $(cat iocs.txt) --output csv")]
     WhoHas(WhoHas),
-    /// Keys: take one back, for ever.
+    /// Keys: take one back, permanently.
     #[command(subcommand)]
     Trust(Trust),
     /// What is wrong, and what to do about it.
@@ -351,7 +351,7 @@ pub struct WhoHas {
 /// Verbs of `trust`.
 #[derive(Debug, Subcommand)]
 pub enum Trust {
-    /// Revoke keys for ever. Signed by the fleet root, which must be at hand for it.
+    /// Revoke keys permanently. Signed by the fleet root, which must be at hand for it.
     #[command(after_help = "Examples:\n  \
         muster trust revoke 0123456789abcdef0123456789abcdef --root-key /media/usb/root.key\n  \
         muster trust revoke KEY1 KEY2 --yes")]

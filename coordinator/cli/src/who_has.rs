@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, flags: &WhoHas) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Tells whether a column says anything; the digests that no row has are left out.
+/// Returns whether a column says anything; the digests that no row has are left out.
 fn is_used(rows: &[Value], column: &Column) -> bool {
     HashKind::ALL.iter().all(|kind| kind.as_str() != column.field)
         || rows.iter().any(|row| !field(row, column.field).is_null())

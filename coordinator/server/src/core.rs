@@ -22,7 +22,7 @@ use crate::live::held::Held;
 use crate::live::misdeeds::Misdeeds;
 use crate::live::publish_locks::PublishLocks;
 use crate::live::shares::Shares;
-use crate::store::{Place, Reader, StoreError, Writer};
+use crate::store::{DataDir, Reader, StoreError, Writer};
 use muster_api::BrokerHealth;
 
 /// Scans of everything that has landed at once.
@@ -34,7 +34,7 @@ pub struct Core {
     /// What it was told.
     pub config: Config,
     /// Where the store lies.
-    pub place: Place,
+    pub place: DataDir,
     /// The one writer.
     pub writer: Writer,
     /// The broker's management API.
@@ -83,7 +83,7 @@ impl Core {
     /// Puts the parts together; nothing runs yet.
     pub fn new(
         config: Config,
-        place: Place,
+        place: DataDir,
         writer: Writer,
         management: Management,
         trust: Trust,
@@ -178,7 +178,7 @@ impl Core {
         self.trust.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes trust from keys, for ever.
+    /// Takes trust from keys, permanently.
     pub fn revoke(&self, keys: &[muster_protocol::ids::KeyId]) {
         self.trust.write().unwrap_or_else(PoisonError::into_inner).revoked.extend(keys);
     }
@@ -188,7 +188,7 @@ impl Core {
         self.publisher.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says how the link to the broker is.
+    /// Sets how the link to the broker is.
     pub fn set_link(&self, publisher: Option<Publisher>, cause: Option<String>) {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         if health.connected != publisher.is_some() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_profiler::{Said, capture};
+use muster_profiler::{ProcessReport, capture};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::TELEMETRY_INTERVAL_MS;
 use muster_protocol::result::Telemetry;
@@ -32,8 +32,8 @@ pub(crate) async fn run(core: &Core, stop: CancellationToken) {
 }
 
 /// Reports what this process costs, and which tasks run in it.
-pub(crate) fn report(core: &Core, meter: &mut Meter) -> Said {
-    Said { telemetry: sample(core, meter), tasks: core.tasks.running() }
+pub(crate) fn report(core: &Core, meter: &mut Meter) -> ProcessReport {
+    ProcessReport { telemetry: sample(core, meter), tasks: core.tasks.running() }
 }
 
 fn sample(core: &Core, meter: &mut Meter) -> Telemetry {

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::hunts::lists::gc;
 use crate::ingest::quarantine;
-use crate::store::{Place, Reader, StoreError, Write, Writer};
+use crate::store::{DataDir, Reader, StoreError, Write, Writer};
 use crate::tls::TlsError;
 use crate::{http, link};
 
@@ -133,7 +133,7 @@ async fn listen(address: &str) -> Result<TcpListener, ServeError> {
 }
 
 fn assemble(config: &Config) -> Result<Core, ServeError> {
-    let place = Place::prepare(&config.data_dir)?;
+    let place = DataDir::prepare(&config.data_dir)?;
     let reader: Reader = place.reader()?;
     let revoked = reader.revoked_keys()?;
     let trust = Trust { fleet: config.file.fleet, root: config.root, revoked };

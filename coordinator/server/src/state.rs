@@ -15,7 +15,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::result::Status;
 
-pub use part::{Part, Phase};
+pub use part::{Collection, Phase};
 pub use run::{Fault, Heard, Run, replaces};
 
 use muster_api::States;
@@ -83,7 +83,7 @@ pub enum Event {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Collections {
     /// By agent.
-    pub parts: BTreeMap<AgentId, Part>,
+    pub parts: BTreeMap<AgentId, Collection>,
 }
 
 impl Collections {
@@ -124,12 +124,12 @@ impl Collections {
         }
     }
 
-    fn part(&mut self, agent: &AgentId) -> &mut Part {
+    fn part(&mut self, agent: &AgentId) -> &mut Collection {
         self.parts.entry(agent.clone()).or_default()
     }
 
     /// Returns the parts that count: of agents that are expected, or have joined by answering.
-    pub fn counted(&self) -> impl Iterator<Item = (&AgentId, &Part)> {
+    pub fn counted(&self) -> impl Iterator<Item = (&AgentId, &Collection)> {
         self.parts.iter().filter(|(_, part)| part.is_expected || !part.runs.is_empty())
     }
 }

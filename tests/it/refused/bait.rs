@@ -24,7 +24,7 @@ impl Bait {
         Self(watch)
     }
 
-    /// Tells what was opened or read since the last call.
+    /// Returns what was opened or read since the last call.
     pub(super) fn touched(&self) -> Vec<String> {
         let mut buffer = [MaybeUninit::uninit(); 4_096];
         let mut reader = Reader::new(&self.0, &mut buffer);

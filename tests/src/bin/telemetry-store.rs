@@ -7,7 +7,7 @@ use clap::Parser;
 use muster_protocol::clock::Clock;
 use muster_protocol::limits::TELEMETRY_INTERVAL_MS;
 use muster_protocol::result::Telemetry;
-use muster_server::store::{Place, Write, Writer};
+use muster_server::store::{DataDir, Write, Writer};
 
 /// Writes the telemetry of a fleet into a new store.
 #[derive(Debug, Parser)]
@@ -31,12 +31,12 @@ fn main() {
     let parent = plan.dir.clone().unwrap_or_else(std::env::temp_dir);
     let folder = tempfile::Builder::new().prefix("muster-store-").tempdir_in(parent);
     let folder = folder.expect("a folder");
-    let place = Place::prepare(folder.path()).expect("a store");
+    let place = DataDir::prepare(folder.path()).expect("a store");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(run(&plan, &place, folder.path()));
 }
 
-async fn run(plan: &Plan, place: &Place, folder: &std::path::Path) {
+async fn run(plan: &Plan, place: &DataDir, folder: &std::path::Path) {
     let clock = Clock::system();
     let writer = Writer::start_at(place, clock.clone()).expect("a writer");
     let (mut samples, mut condensed, mut writing) = (0_u64, Vec::new(), Duration::ZERO);

@@ -87,7 +87,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Tells whether everything that was expected is stored, once.
+    /// Returns whether everything that was expected is stored, once.
     pub fn is_clean(&self) -> bool {
         self.lost == 0
             && self.doubled == 0

@@ -70,7 +70,7 @@ pub(super) fn xor3(one: __m256i, two: __m256i, three: __m256i) -> __m256i {
     _mm256_xor_si256(_mm256_xor_si256(one, two), three)
 }
 
-/// Says which byte goes where for words whose bytes are the other way round in a block.
+/// Returns which byte goes where for words whose bytes are the other way round in a block.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn big_endian() -> __m256i {

@@ -16,7 +16,7 @@ mod sha256;
 
 use super::Block;
 
-/// Tells whether the processor has the instructions.
+/// Returns whether the processor has the instructions.
 pub(in super::super) fn is_there() -> bool {
     #[cfg(target_arch = "x86_64")]
     {

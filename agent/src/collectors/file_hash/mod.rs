@@ -53,7 +53,7 @@ use crate::session::Session;
 /// Threads of one collection.
 const WORKERS_MAX: usize = 8;
 
-/// Says below which roots nothing was looked at, and why; `None` when there is no such root.
+/// Returns the roots below which nothing was looked at, and why; `None` when there is no such root.
 pub fn no_root(footer: &FilesFooter) -> Option<String> {
     stats::no_root(footer)
 }

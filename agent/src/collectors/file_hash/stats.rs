@@ -43,7 +43,7 @@ pub(crate) fn add(footer: &mut FilesFooter, outcome: &Outcome, rules: &Rules) {
     }
 }
 
-/// Says below which roots nothing was looked at, and why; `None` when there is no such root.
+/// Returns the roots below which nothing was looked at, and why; `None` when there is no such root.
 pub(crate) fn no_root(footer: &FilesFooter) -> Option<String> {
     let why = |status: &str| match status {
         "vanished" => "does not exist",
@@ -81,10 +81,9 @@ fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
                 footer.hashed += 1;
             }
         }
-        FileStatus::SkippedKind
-        | FileStatus::SkippedFs
-        | FileStatus::SkippedSize
-        | FileStatus::SkippedLimit => count(&mut footer.skipped, status.as_str()),
+        FileStatus::SkippedKind | FileStatus::SkippedFs => {
+            count(&mut footer.skipped, status.as_str());
+        }
         FileStatus::Denied
         | FileStatus::DeniedByPolicy
         | FileStatus::Vanished

@@ -6,14 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use muster_profiler::{Capture, Said, SamplerError, Scope, capture};
+use muster_profiler::{Capture, ProcessReport, SamplerError, Scope, capture};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::PROFILE_AWAITS_S_MAX;
 use muster_protocol::request::profile::ProfileStart;
 
 use super::CollectError;
-use crate::session::{Session, Standing, Stop};
+use crate::session::{RequestState, Session, Stop};
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ pub fn collect(
     args: &ProfileStart,
     scope: &Scope,
     clock: &Clock,
-    told: &mut dyn FnMut() -> Result<Said, String>,
+    told: &mut dyn FnMut() -> Result<ProcessReport, String>,
     session: &dyn Session,
 ) -> Result<(), CollectError> {
     if args.kinds.is_empty() {
@@ -58,12 +58,14 @@ fn await_start(hunt: RequestId, session: &dyn Session) -> Result<(), CollectErro
     let failed = |reason: &str| Err(CollectError::failed(CollectError::NO_HUNT, reason));
     loop {
         match session.standing(hunt)? {
-            Standing::Running => return Ok(()),
-            Standing::Over => return failed("the hunt is over here, or never was for this agent"),
-            Standing::Awaited if began.elapsed().as_secs() >= PROFILE_AWAITS_S_MAX => {
+            RequestState::Running => return Ok(()),
+            RequestState::Ended => {
+                return failed("the hunt is over here, or never was for this agent");
+            }
+            RequestState::Pending if began.elapsed().as_secs() >= PROFILE_AWAITS_S_MAX => {
                 return failed("the hunt has not begun here");
             }
-            Standing::Awaited => {
+            RequestState::Pending => {
                 session.check()?;
                 std::thread::park_timeout(STEP);
             }
@@ -81,7 +83,7 @@ fn wait(windows: &Capture, args: &ProfileStart, session: &dyn Session) -> Result
         }
         session.check()?;
         if let Some(hunt) = args.during
-            && session.standing(hunt)? != Standing::Running
+            && session.standing(hunt)? != RequestState::Running
         {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use muster_profiler::decode::{decode, text};
 use muster_profiler::encode::{COLLECTION_LABEL, THREAD_LABEL};
-use muster_profiler::{Captured, Said, Tag, protos, tag};
+use muster_profiler::{Captured, ProcessReport, Tag, protos, tag};
 use muster_protocol::ids::{AgentId, JournalId, RequestId};
 use muster_protocol::request::profile::ProfileKind;
 use muster_protocol::result::rows::sha256;
@@ -23,7 +23,7 @@ fn args(seconds: u32) -> ProfileStart {
 }
 
 /// What an agent tells of itself: one hunt is under way.
-fn told() -> Said {
+fn told() -> ProcessReport {
     let hunt = CollectionSample {
         request: RequestId::from_bytes([7; 16]),
         state: "running".into(),
@@ -45,7 +45,7 @@ fn told() -> Said {
         busy: Duration::from_millis(3),
         idle: None,
     };
-    Said { telemetry: said, tasks: vec![outbox] }
+    ProcessReport { telemetry: said, tasks: vec![outbox] }
 }
 
 fn telemetry() -> Telemetry {
@@ -162,18 +162,18 @@ fn the_session_is_asked_all_the_time_and_bad_arguments_open_no_window() {
 
 #[test]
 fn a_profile_of_a_hunt_has_the_hunts_window() {
-    use Standing::{Awaited, Over, Running};
+    use RequestState::{Ended, Pending, Running};
     let agent = Scope::Agent(AgentId::new("prof-5").unwrap());
     let of = ProfileStart { during: Some(RequestId::new()), ..args(600) };
     let session =
-        FakeSession::new().beside(vec![Awaited, Awaited, Running, Running, Running, Over]);
+        FakeSession::new().beside(vec![Pending, Pending, Running, Running, Running, Ended]);
     collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session).unwrap();
     let blobs = session.seen().blobs;
     let footer = &blobs[0].footer;
     let window_ms = footer.window_end.since_ms(footer.window_start);
     assert!(!footer.partial && window_ms < 60_000, "the end of the hunt is its end: {footer:?}");
     assert_eq!(session.checks(), 5, "two while it waited, three in the window");
-    let session = FakeSession::new().beside(vec![Awaited, Over]);
+    let session = FakeSession::new().beside(vec![Pending, Ended]);
     let ended = collect(&of, &agent, &Clock::system(), &mut || Ok(told()), &session);
     let Err(CollectError::Failed { code, .. }) = ended else { panic!("{ended:?}") };
     assert_eq!((code, session.seen().blobs.len()), (CollectError::NO_HUNT, 0));

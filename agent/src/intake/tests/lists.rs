@@ -1,7 +1,7 @@
 //! Lists of hashes that come in parts before their hunt.
 
 use muster_protocol::request::hunt::HashKind;
-use muster_protocol::request::ioc::{IocList, PartRef, Parted};
+use muster_protocol::request::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::result::rows::sha256;
 use rusqlite::Connection;
 
@@ -40,13 +40,14 @@ fn sealed(fleet: &Fleet, parts: u8) -> (Vec<Sealed>, Sealed) {
     let parts: Vec<_> = (0..parts).map(|n| seal(&Args::ListPart(piece(n)))).collect();
     let named = parts.iter().map(|part| {
         let body = muster_protocol::request::sign::body_of(part).unwrap();
-        PartRef { id: body.id, sha256: sha256(&body.args) }
+        IocPartRef { id: body.id, sha256: sha256(&body.args) }
     });
-    let list = Parted { count: parts.len() as u64, parts: named.collect(), whole: Vec::new() };
+    let list =
+        SplitIocList { count: parts.len() as u64, parts: named.collect(), whole: Vec::new() };
     (parts, seal(&named_by(list)))
 }
 
-fn named_by(list: Parted) -> Args {
+fn named_by(list: SplitIocList) -> Args {
     let Args::HuntStart(mut start) = hunt("/x") else { unreachable!() };
     start.file_hash.hashes = vec![HashKind::Sha256];
     start.file_hash.list = Box::new(list);
@@ -117,9 +118,9 @@ fn a_part_is_only_what_the_hunt_names() {
     let (parts, start) = sealed(&fleet, 1);
     core.take(&parts[0], STREAM).unwrap();
     let id = parts[0].id.parse().unwrap();
-    let other = Parted {
+    let other = SplitIocList {
         count: 1,
-        parts: vec![PartRef { id, sha256: ByteBuf::from([9; 32]) }],
+        parts: vec![IocPartRef { id, sha256: ByteBuf::from([9; 32]) }],
         whole: Vec::new(),
     };
     core.take(&fleet.seal(&named_by(other), Target::all(), 1_000), STREAM).unwrap();

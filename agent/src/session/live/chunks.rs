@@ -124,7 +124,7 @@ impl LiveSession {
         Ok(chunks)
     }
 
-    /// Makes a piece of a file durable. With the first the blob's number is taken: what a kill cuts short is begun anew
+    /// Makes a piece of a file durable. With the first the blob's number is taken: what a kill cuts short is begun again
     /// as another blob.
     pub(super) fn piece(
         &self,

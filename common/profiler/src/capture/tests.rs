@@ -22,12 +22,12 @@ impl Drop for Over<'_> {
     }
 }
 
-fn said() -> Said {
+fn said() -> ProcessReport {
     let telemetry = serde_json::json!({
         "agent": "cycles", "at": 1, "journal": JournalId::from_bytes([1; 16]),
     });
     let telemetry = serde_json::from_value(telemetry).unwrap();
-    Said { telemetry, tasks: Vec::new() }
+    ProcessReport { telemetry, tasks: Vec::new() }
 }
 
 /// Each thread leaves its memory to another one, which frees it.

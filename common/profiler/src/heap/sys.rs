@@ -1,7 +1,7 @@
 //! The allocator that samples when it is told to: the system's, with a look at one in so many bytes.
 //!
 //! Off, it costs one relaxed load a call. On, each thread counts its bytes down to its next sample, whose
-//! distance is drawn anew each time, so that no rhythm of the program meets one of the sampler. What is
+//! distance is drawn again each time, so that no rhythm of the program meets one of the sampler. What is
 //! sampled is remembered until it is freed; a table of counters tells most frees in one load that they are
 //! of nothing that was sampled. The book's lock is the last that a thread takes: nothing is called
 //! under it but the system's allocator.

@@ -45,7 +45,7 @@ pub(super) struct Open {
     pub(super) gathering: Gathering,
 }
 
-/// A thread's name, read anew at its first sample: a thread is named a moment after it was made.
+/// A thread's name, read again at its first sample: a thread is named a moment after it was made.
 #[derive(Debug)]
 struct ThreadName {
     text: String,
@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    /// Samples each kind at the highest hertz of its open windows; timers are made anew when it changes.
+    /// Samples each kind at the highest hertz of its open windows; timers are made again when it changes.
     pub(super) fn set_rhythm(&mut self) {
         let (cpu, wall) = (self.hertz(ProfileKind::Cpu), self.hertz(ProfileKind::Wall));
         let period_ns = cpu.map_or(0, period_ns);

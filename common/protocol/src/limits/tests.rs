@@ -32,7 +32,7 @@ fn grouped(value: u64) -> String {
     text
 }
 
-/// The page is written anew where it differs, and the test fails once: look at the change, commit it.
+/// The page is written again where it differs, and the test fails once: look at the change, commit it.
 #[test]
 fn the_reference_page_is_the_table() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/limits.md");

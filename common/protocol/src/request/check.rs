@@ -7,7 +7,7 @@ use super::{Args, Body, ioc};
 use crate::limits;
 use crate::result::FileKind;
 
-/// Says what is out of bounds.
+/// Checks the bounds; the error names what is out of them.
 pub(super) fn bounds(body: &Body, args: &Args) -> Result<(), String> {
     body.target.check().map_err(|error| error.to_string())?;
     match args {

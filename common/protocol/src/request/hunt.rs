@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::ioc::{IocList, Parted};
+use super::ioc::{IocList, SplitIocList};
 use super::select::Select;
 
 /// The only artifact of this version.
@@ -109,8 +109,8 @@ pub struct FileHash {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ioc: Vec<IocList>,
     /// A list that is too long to be carried and travels before the hunt, in parts; then `ioc` is empty.
-    #[serde(default, skip_serializing_if = "Parted::is_none")]
-    pub list: Box<Parted>,
+    #[serde(default, skip_serializing_if = "SplitIocList::is_none")]
+    pub list: Box<SplitIocList>,
     /// Have the files that are in the list sent as well, within these bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<Box<Upload>>,

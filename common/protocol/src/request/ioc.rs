@@ -1,7 +1,7 @@
 //! The list of hashes that a hunt carries: only files whose digest is in it come back.
 //!
 //! A list is sorted and held as it came over the wire: a look-up is a search in the signed bytes, and costs no memory
-//! beside them. One that is too long for the hunt's own record travels before it, in parts of their own ([`Parted`]).
+//! beside them. One that is too long for the hunt's own record travels before it, in parts of their own ([`SplitIocList`]).
 
 use std::cmp::Ordering;
 
@@ -23,11 +23,11 @@ pub const PART_WIDTH: usize = 8;
 /// A list that travels in parts, as its hunt names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parted {
+pub struct SplitIocList {
     /// How many digests the list has.
     pub count: u64,
     /// The `list.part` records: those of one kind one behind the other, in rising order.
-    pub parts: Vec<PartRef>,
+    pub parts: Vec<IocPartRef>,
     /// SHA-256 of each of the pieces of the whole digests, which the coordinator keeps.
     pub whole: Vec<ByteBuf>,
 }
@@ -35,15 +35,15 @@ pub struct Parted {
 /// Names one `list.part`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PartRef {
+pub struct IocPartRef {
     /// The id of the record.
     pub id: RequestId,
     /// SHA-256 of its arguments, the bytes as they were signed.
     pub sha256: ByteBuf,
 }
 
-impl Parted {
-    /// Tells whether there is no such list.
+impl SplitIocList {
+    /// Returns whether there is no such list.
     pub fn is_none(&self) -> bool {
         self.parts.is_empty()
     }
@@ -101,7 +101,7 @@ impl IocList {
         self.digests.len().checked_div(self.width()).unwrap_or(0)
     }
 
-    /// Tells whether a digest, whole, is in the list.
+    /// Returns whether a digest, whole, is in the list.
     pub fn contains(&self, digest: &[u8]) -> bool {
         let Some(wanted) = digest.get(..self.width()) else { return false };
         let (mut low, mut high) = (0, self.count());
@@ -127,7 +127,7 @@ impl IocList {
         self.digests.get(start..start.checked_add(self.width())?)
     }
 
-    /// Says what is wrong with the list where each digest must have at least `width_min` bytes.
+    /// Checks the list, where each digest must have at least `width_min` bytes.
     pub fn check(&self, width_min: usize) -> Result<(), String> {
         let name = self.kind.as_str();
         let widths = width_min..=self.kind.bytes();
@@ -181,7 +181,7 @@ pub fn matches<'a>(
     digests.iter().filter(move |(kind, digest)| is_listed(*kind, digest)).map(|(kind, _)| *kind)
 }
 
-/// Says what is wrong with the lists of a hunt that computes `hashes`.
+/// Checks the lists of a hunt that computes `hashes`.
 pub(super) fn check(lists: &[IocList], hashes: &[HashKind]) -> Result<(), String> {
     let bytes: usize = lists.iter().map(|list| list.digests.len()).sum();
     if bytes > limits::IOC_BYTES_MAX {

@@ -55,12 +55,12 @@ pub struct ModeBits {
 }
 
 impl Select {
-    /// Tells whether it selects everything.
+    /// Returns whether it selects everything.
     pub fn is_open(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Says what is out of bounds.
+    /// Checks the bounds; the error names what is out of them.
     pub(super) fn check(&self) -> Result<(), String> {
         for (name, window) in [("mtime", self.mtime), ("ctime", self.ctime), ("btime", self.btime)]
         {
@@ -92,24 +92,24 @@ impl Select {
 }
 
 impl Window {
-    /// Tells whether it holds every time.
+    /// Returns whether it holds every time.
     pub fn is_open(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Tells whether a time lies in it.
+    /// Returns whether a time lies in it.
     pub fn contains(&self, ns: i128) -> bool {
         self.from_ns.is_none_or(|from| ns >= from) && self.until_ns.is_none_or(|until| ns < until)
     }
 }
 
 impl ModeBits {
-    /// Tells whether there is no condition.
+    /// Returns whether there is no condition.
     pub fn is_open(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Tells whether a mode fulfils every condition.
+    /// Returns whether a mode fulfils every condition.
     pub fn is_match(&self, mode: u32) -> bool {
         let mode = mode & MODE_BITS;
         (self.any == 0 || mode & self.any != 0)

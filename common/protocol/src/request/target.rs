@@ -97,7 +97,7 @@ impl Target {
         }
     }
 
-    /// Tells whether the agent is meant.
+    /// Returns whether the agent is meant.
     pub fn matches(&self, facts: &Facts, request: &RequestId) -> Result<bool, TargetError> {
         let meant = eval(&parse::parse(&self.expr)?, facts);
         Ok(meant && self.sample_ppm.is_none_or(|ppm| is_sampled(ppm, request, &facts.id)))

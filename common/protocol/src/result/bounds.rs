@@ -101,7 +101,7 @@ pub fn cut_text(text: &mut String, most: usize) -> bool {
     true
 }
 
-/// Says why no sample could carry these labels: there are too many, or one is too long.
+/// Returns why no sample could carry these labels: there are too many, or one is too long.
 #[must_use]
 pub fn refuse_labels(labels: &BTreeMap<String, String>) -> Option<String> {
     let (most, bytes) = (limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX);

@@ -109,10 +109,6 @@ code! {
         SkippedKind = 6 "skipped_kind",
         /// On a file system that policy does not enter.
         SkippedFs = 7 "skipped_fs",
-        /// Beyond a size that policy allows.
-        SkippedSize = 8 "skipped_size",
-        /// Not looked at, for a limit of the request was reached.
-        SkippedLimit = 9 "skipped_limit",
         /// The cache and the file disagree.
         CacheMismatch = 10 "cache_mismatch",
         /// Where it lies the machine's policy allows nothing to be looked at.
@@ -121,7 +117,7 @@ code! {
 }
 
 impl FileStatus {
-    /// Tells whether a row of this status about a regular file carries digests.
+    /// Returns whether a row of this status about a regular file carries digests.
     pub const fn has_digests(self) -> bool {
         matches!(self, Self::Ok | Self::Cached | Self::Changed | Self::CacheMismatch)
     }

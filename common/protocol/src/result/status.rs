@@ -29,7 +29,7 @@ pub enum State {
 }
 
 impl State {
-    /// Tells whether nothing can follow.
+    /// Returns whether nothing can follow.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Declined | Self::Finished | Self::Failed | Self::Cancelled)
     }

@@ -63,7 +63,7 @@ fn the_router_and_the_document_name_the_same() {
     );
 }
 
-/// The file is written anew where it differs, and the test fails once: look at the change, commit it.
+/// The file is written again where it differs, and the test fails once: look at the change, commit it.
 #[test]
 fn the_served_document_is_the_one_that_the_types_make() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/openapi.json");

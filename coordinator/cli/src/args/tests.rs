@@ -2,7 +2,7 @@ use clap::CommandFactory;
 
 use super::*;
 
-/// Tells whether a page has a flag, and not only a longer one that begins like it.
+/// Returns whether a page has a flag, and not only a longer one that begins like it.
 fn has(page: &str, flag: &str) -> bool {
     page.match_indices(flag).any(|(at, _)| {
         let behind = page.get(at + flag.len()..).and_then(|rest| rest.chars().next());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muster_protocol::request::ioc::{PartRef, Parted};
+use muster_protocol::request::ioc::{IocPartRef, SplitIocList};
 use muster_protocol::request::{Args, Bundle, Limits, Target, sign as request};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
@@ -21,7 +21,7 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
     let Plan { mut ask, list } = plan;
     let (mut parts, mut whole) = (Vec::new(), Vec::new());
     if let Some(list) = list {
-        let mut named = Parted { count: list.count, ..Parted::default() };
+        let mut named = SplitIocList { count: list.count, ..SplitIocList::default() };
         let LongList { parts: pieces, whole: digests, .. } = list;
         for piece in pieces {
             let part = Ask {
@@ -34,7 +34,7 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
             let sealed = sign::seal(operator, part)?;
             let body = request::body_of(&sealed)
                 .map_err(|error| Failure::bug("cannot read what was just signed", error))?;
-            named.parts.push(PartRef { id: body.id, sha256: sha256(&body.args) });
+            named.parts.push(IocPartRef { id: body.id, sha256: sha256(&body.args) });
             parts.push(sealed);
         }
         for piece in digests {

@@ -19,7 +19,7 @@ const REASONS_SHOWN: usize = 5;
 /// Agents that are named for each of them.
 const AGENTS_NAMED: usize = 3;
 
-/// Says how watching ended, and with it the program.
+/// Returns how watching ended, and with it the program.
 pub(super) fn finish(context: &Context, id: &str, watched: Watched) -> Result<Exit, Failure> {
     match watched {
         Watched::Ended(view) => ended(context, id, &view),
@@ -52,7 +52,7 @@ fn ended(context: &Context, id: &str, view: &Value) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Says in one line how a hunt ended.
+/// Returns how a hunt ended, in one line.
 fn summary(id: &str, view: &Value) -> String {
     let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
     let count = |path: &str| units::count(number(path));
@@ -79,7 +79,7 @@ fn why(context: &Context, id: &str) -> Result<String, Failure> {
     Ok(reasons(agents.as_array().map_or(&[][..], Vec::as_slice)))
 }
 
-/// Says why agents did not finish, a line a reason, the most frequent first. The words are the agents' own, and
+/// Returns why agents did not finish, a line a reason, the most frequent first. The words are the agents' own, and
 /// are escaped.
 fn reasons(agents: &[Value]) -> String {
     let text = |agent: &Value, name: &str| {

@@ -238,7 +238,7 @@ fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {
     print_cancelled(context, &answer, &next)
 }
 
-/// Says that a cancel is on its way, and where its effect is seen.
+/// Returns the note that a cancel is on its way, and where its effect is seen.
 pub(super) fn print_cancelled(
     context: &Context,
     answer: &Value,

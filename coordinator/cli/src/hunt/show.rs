@@ -115,7 +115,7 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Says what became of every agent and what was done, in three lines.
+/// Returns what became of every agent and what was done, in three lines.
 pub(crate) fn coverage(view: &Value) -> String {
     let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
     let count = |state: &str| number(&format!("states.{state}"));
@@ -149,7 +149,7 @@ pub(crate) fn coverage(view: &Value) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Says in two lines what the threads of ended collections used and waited for; nothing where no footer tells.
+/// Returns two lines: what the threads of ended collections used and waited for; nothing where no footer tells.
 fn cost(spent: &Value) -> String {
     let number = |name: &str| field(spent, name).as_u64().unwrap_or(0);
     let (user, system) = (number("cpu_user_ms"), number("cpu_system_ms"));
@@ -197,7 +197,7 @@ pub(super) fn unevaluated(view: &Value) -> String {
     }
 }
 
-/// Says how many files are in the hunt's list of hashes, where it carries one.
+/// Returns how many files are in the hunt's list of hashes, where it carries one.
 pub(super) fn matched(view: &Value) -> String {
     let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
     if number("ioc") == 0 {

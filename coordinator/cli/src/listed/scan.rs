@@ -160,7 +160,7 @@ fn trimmed(word: &str) -> &str {
     word.trim_matches(|c| (is_invisible(c) || !is_of_run(c)) && !matches!(c, '/' | '\\'))
 }
 
-/// Tells what a word is.
+/// Returns what a word is.
 pub(super) fn word(text: &str) -> Word {
     if !has_hashlike(text) {
         return Word::Text;
@@ -319,7 +319,7 @@ pub(super) fn of_kind(
     Err(Unclear::new(line, part, not_of(kind)))
 }
 
-/// Says that something is not what it is called.
+/// Returns the error that something is not what it is called.
 pub(super) fn not_of(kind: HashKind) -> String {
     format!("this is no {}, which has {} digits", kind.as_str(), kind.bytes() * 2)
 }

@@ -15,7 +15,7 @@ use muster_server::broker::audit::AuditError;
 use muster_server::broker::settings::{self, Advice};
 use muster_server::broker::{self, Management, ManagementError, Roster, Stale, alarms};
 use muster_server::config::{Config, ConfigError};
-use muster_server::store::{Place, StoreError};
+use muster_server::store::{DataDir, StoreError};
 
 const ITEMS: &[Column] = &[
     Column::new("kind", "kind", Show::Text),
@@ -73,7 +73,7 @@ fn roster(config: &Config) -> Result<Roster, Failure> {
         Failure::new(Exit::Unavailable, "the coordinator's store cannot be read", error, next)
     };
     let mut roster = Roster::default();
-    let Some(place) = Place::existing(&config.data_dir).map_err(broken)? else {
+    let Some(place) = DataDir::existing(&config.data_dir).map_err(broken)? else {
         return Ok(roster);
     };
     let reader = place.reader().map_err(broken)?;

@@ -128,7 +128,7 @@ impl Version {
         Some(Self { text: text.to_owned(), major, minor })
     }
 
-    /// Tells whether it is new enough.
+    /// Returns whether it is new enough.
     pub fn is_supported(&self) -> bool {
         (self.major, self.minor) >= OLDEST
     }

@@ -11,7 +11,7 @@ use super::*;
 use crate::broker::queues::{QueueStatus, Queues};
 use crate::broker::settings::Advice;
 use crate::live::broker_health::{Blockage, Look};
-use crate::store::{Audit, DeadCount, NewAgent, Place, Request, Write, Writer};
+use crate::store::{Audit, DataDir, DeadCount, NewAgent, Request, Write, Writer};
 use muster_api::BrokerHealth;
 
 fn broker() -> BrokerHealth {
@@ -73,7 +73,7 @@ fn telemetry(sample: Telemetry) -> Write {
 
 /// Enrols `a-1` and `a-2`, writes, and returns a reader with the present moment.
 fn after(folder: &Path, writes: Vec<Write>) -> (Reader, Timestamp) {
-    let place = Place::prepare(folder).unwrap();
+    let place = DataDir::prepare(folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();
@@ -180,7 +180,7 @@ fn a_journal_that_was_set_back_is_shown_until_the_agent_begins_another() {
     assert_eq!(check(&found, "clones").0, Verdict::Ok);
     drop(reader);
     let begun = Telemetry { journal: JournalId::from_bytes([2; 16]), ..of_instance(3, 1, 0) };
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         Writer::start(&place).unwrap().write(telemetry(begun)).await.unwrap();

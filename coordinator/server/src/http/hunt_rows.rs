@@ -20,8 +20,8 @@ use tokio::sync::mpsc;
 use super::error::ApiError;
 use super::hunts::whole;
 use crate::core::Core;
-use crate::hunts::view::{Whole, sha256_of};
-use crate::store::{Place, Reader, StoreError};
+use crate::hunts::view::{RequestSnapshot, sha256_of};
+use crate::store::{DataDir, Reader, StoreError};
 use muster_api::FileRow;
 
 /// Chunks of rows that wait for a slow client.
@@ -88,7 +88,12 @@ fn until_the_end(
 }
 
 /// Sends what is stored: once, or until nothing more can come.
-async fn send(core: &Core, first: Whole, wanted: Wanted, lines: &Lines) -> Result<(), ApiError> {
+async fn send(
+    core: &Core,
+    first: RequestSnapshot,
+    wanted: Wanted,
+    lines: &Lines,
+) -> Result<(), ApiError> {
     let hunt = first.hunt()?.id;
     let mut rows = Rows {
         hunt: hunt.clone(),
@@ -136,8 +141,8 @@ impl Rows {
     fn send(
         &mut self,
         reader: &Reader,
-        place: &Place,
-        whole: &Whole,
+        place: &DataDir,
+        whole: &RequestSnapshot,
         is_last: bool,
     ) -> Result<(), StoreError> {
         let request = self.hunt.parse().map_err(|_| StoreError::Broken("hunt id".to_owned()))?;
@@ -179,7 +184,7 @@ struct Shape<'a> {
     hunt: &'a str,
     agent: &'a AgentId,
     host: &'a str,
-    whole: &'a Whole,
+    whole: &'a RequestSnapshot,
     ioc: &'a [IocList],
     is_clone: bool,
 }
@@ -189,7 +194,7 @@ impl<'a> Shape<'a> {
         hunt: &'a str,
         agent: &'a AgentId,
         host: &'a str,
-        whole: &'a Whole,
+        whole: &'a RequestSnapshot,
         ioc: &'a [IocList],
     ) -> Self {
         Self { hunt, agent, host, whole, ioc, is_clone: whole.is_clone(agent) }

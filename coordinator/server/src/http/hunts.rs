@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::error::ApiError;
 use super::guard::Caller;
 use crate::core::Core;
-use crate::hunts::view::Whole;
+use crate::hunts::view::RequestSnapshot;
 use crate::hunts::{launch, lists};
 use crate::store::{Found, StoredRequest};
 use crate::store::{Reader, StoreError};
@@ -88,21 +88,21 @@ pub fn listed<T>(
     reader: &Reader,
     requests: Vec<StoredRequest>,
     now: Timestamp,
-    show: impl Fn(Whole) -> Result<T, StoreError>,
+    show: impl Fn(RequestSnapshot) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut shown = Vec::with_capacity(requests.len());
     for request in requests {
         let id = request.id;
-        let one = Whole::read(reader, request, now).and_then(&show);
+        let one = RequestSnapshot::read(reader, request, now).and_then(&show);
         shown.extend(reader.readable_request(&id, one)?);
     }
     Ok(shown)
 }
 
-pub(super) async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+pub(super) async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
     let now = core.clock.now();
     let read = move |reader: &Reader| {
-        Ok::<_, ApiError>(Whole::read(reader, find(reader, Kind::HuntStart, &id)?, now)?)
+        Ok::<_, ApiError>(RequestSnapshot::read(reader, find(reader, Kind::HuntStart, &id)?, now)?)
     };
     Ok(core.read(read).await?.during(core.broker.blockage()))
 }

@@ -17,11 +17,11 @@ use super::hunts::{find, find_profiled};
 use super::profile_views::{Heading, Look, draw_diff, render};
 use super::profiles::resolve;
 use crate::core::Core;
-use crate::hunts::view::Whole;
+use crate::hunts::view::RequestSnapshot;
 use crate::profiles::merge::merge;
 use crate::profiles::profile::Profile;
 use crate::roster;
-use crate::store::{Place, Reader, StoredAgent, StoredBlob};
+use crate::store::{DataDir, Reader, StoredAgent, StoredBlob};
 use muster_api::By;
 
 /// Which profiles are meant, and how the view is to look. What is not named does not restrict.
@@ -167,7 +167,7 @@ impl Choosing<'_> {
         for part in list.split(',').filter(|part| !part.is_empty()) {
             let (id, agent) = part.split_once('/').map_or((part, None), |(id, of)| (id, Some(of)));
             let request = find_profiled(self.reader, id)?;
-            let whole = Whole::read(self.reader, request, self.now)?;
+            let whole = RequestSnapshot::read(self.reader, request, self.now)?;
             let of_agent =
                 |blob: &StoredBlob| agent.is_none_or(|agent| blob.agent.as_str() == agent);
             blobs.extend(self.fitting(&whole).filter(of_agent));
@@ -185,7 +185,7 @@ impl Choosing<'_> {
                 continue;
             }
             let id = request.id;
-            let whole = Whole::read(self.reader, request, self.now);
+            let whole = RequestSnapshot::read(self.reader, request, self.now);
             if let Some(whole) = self.reader.readable_request(&id, whole)? {
                 blobs.extend(self.fitting(&whole));
             }
@@ -196,7 +196,7 @@ impl Choosing<'_> {
         checked(blobs)
     }
 
-    fn fitting(&self, whole: &Whole) -> impl Iterator<Item = StoredBlob> {
+    fn fitting(&self, whole: &RequestSnapshot) -> impl Iterator<Item = StoredBlob> {
         let kind = format!("profile.{}", self.wanted.kind.as_deref().unwrap_or("cpu"));
         let is_meant = |blob: &StoredBlob| match &self.agents {
             Some(agents) => agents.contains(&blob.agent),
@@ -221,7 +221,7 @@ fn checked(blobs: Vec<StoredBlob>) -> Result<Vec<StoredBlob>, ApiError> {
 
 /// The files that profiles are read from.
 struct Files {
-    place: Place,
+    place: DataDir,
 }
 
 impl Files {

@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::hunts::{find_profiled, listed};
 use super::profile_views::{Heading, Look, render};
 use crate::core::Core;
-use crate::hunts::view::Whole;
+use crate::hunts::view::RequestSnapshot;
 use crate::profiles::profile::Profile;
 use crate::profiles::symbols::Symbols;
 use crate::store::{Reader, StoreError};
@@ -43,10 +43,10 @@ pub async fn show(
     Ok(Json(whole(&core, id).await?.profile()?))
 }
 
-async fn whole(core: &Core, id: String) -> Result<Whole, ApiError> {
+async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
     let now = core.clock.now();
     let read = move |reader: &Reader| {
-        Ok::<_, ApiError>(Whole::read(reader, find_profiled(reader, &id)?, now)?)
+        Ok::<_, ApiError>(RequestSnapshot::read(reader, find_profiled(reader, &id)?, now)?)
     };
     Ok(core.read(read).await?.during(core.broker.blockage()))
 }
@@ -102,7 +102,7 @@ pub fn resolve(raw: &[u8], symbols: &std::path::Path, agent: &str) -> Result<Pro
     Ok(resolved.of_agent(agent))
 }
 
-/// Says how a profile was taken.
+/// Returns how a profile was taken.
 fn how(profile: &ProfileView) -> String {
     let ProfileView { id, seconds, hertz, .. } = profile;
     format!("profile {id}: {seconds} s at {hertz} hertz")

@@ -19,7 +19,9 @@ use crate::hunts::{lists, target_suggestions};
 use crate::live::publish_locks::PublishLock;
 use crate::roster;
 use crate::store::lists::named;
-use crate::store::{Audit, Landed, Place, Reader, Request, StoredAgent, StoredRequest, Write};
+use crate::store::{
+    Audit, DataDir, Reader, Request, StoredAgent, StoredRequest, Write, WriteOutcome,
+};
 use muster_api::{Launched, Route};
 
 /// How long a launch waits for the broker before it answers that the request is on record only.
@@ -68,7 +70,7 @@ pub async fn launch(core: &Arc<Core>, token: &str, bytes: &[u8]) -> Result<Launc
     Ok(launched)
 }
 
-/// Says why a request is on record only.
+/// Returns why a request is on record only.
 fn waiting(core: &Core) -> String {
     let health = core.health();
     match (&health.blocked, health.connected) {
@@ -113,7 +115,7 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, Laun
 /// Works out whom to expect and which way to take.
 fn plan(
     reader: &Reader,
-    place: &Place,
+    place: &DataDir,
     opened: Opened,
     sealed: Sealed,
 ) -> Result<Request, LaunchError> {
@@ -225,7 +227,7 @@ async fn record(
         detail: format!("{} to {}", request.kind, request.target),
     };
     let write = Write::Request(Box::new(request.clone()), line);
-    if core.writer.write(write).await? == Landed::Overtaken {
+    if core.writer.write(write).await? == WriteOutcome::Superseded {
         let (about, revision) = request.about.unwrap_or((request.id, 0));
         return Err(LaunchError::Superseded { about, revision });
     }

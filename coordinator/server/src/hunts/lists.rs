@@ -17,17 +17,17 @@ use std::time::SystemTime;
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::{HTTP_BODY_BYTES_MAX, REQUEST_BYTES_MAX};
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::{self, IocList, PartRef, Parted};
+use muster_protocol::request::ioc::{self, IocList, IocPartRef, SplitIocList};
 use muster_protocol::request::{Body, Kind, sign};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
 
 use super::error::{LaunchError, ListError};
-use crate::store::{Place, Reader, StoreError, StoredRequest, files};
+use crate::store::{DataDir, Reader, StoreError, StoredRequest, files};
 use muster_api::{ListPiece, Route};
 
 /// Keeps a piece of the whole digests of a list.
-pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ListError> {
+pub fn keep(place: &DataDir, bytes: &[u8]) -> Result<ListPiece, ListError> {
     let piece: IocList = wire::decode(bytes, HTTP_BODY_BYTES_MAX)
         .map_err(|error| ListError::Malformed(error.to_string()))?;
     piece.check(piece.kind.bytes()).map_err(ListError::Malformed)?;
@@ -42,7 +42,7 @@ pub fn keep(place: &Place, bytes: &[u8]) -> Result<ListPiece, ListError> {
 }
 
 /// Reads the whole digests of a list.
-pub fn whole(place: &Place, named: &Parted) -> Result<Vec<IocList>, StoreError> {
+pub fn whole(place: &DataDir, named: &SplitIocList) -> Result<Vec<IocList>, StoreError> {
     let mut lists = Vec::new();
     for digest in &named.whole {
         let path = place.list(digest);
@@ -57,11 +57,11 @@ pub fn whole(place: &Place, named: &Parted) -> Result<Vec<IocList>, StoreError> 
     Ok(lists)
 }
 
-/// Says what is missing of the list of a hunt that is about to be launched: it must be on record as a whole, and on the
+/// Checks the list of a hunt that is about to be launched: it must be on record as a whole, and on the
 /// way to the same agents.
 pub fn check(
     reader: &Reader,
-    place: &Place,
+    place: &DataDir,
     body: &Body,
     start: &HuntStart,
 ) -> Result<(), LaunchError> {
@@ -121,7 +121,7 @@ pub fn missing_parts(reader: &Reader, request: &StoredRequest) -> Result<Missing
     if request.kind != Kind::HuntStart.as_str() {
         return Ok(missing);
     }
-    for PartRef { id, .. } in parts(request)? {
+    for IocPartRef { id, .. } in parts(request)? {
         if reader.request(&id)?.is_none_or(|part| part.is_published) {
             continue;
         }
@@ -134,7 +134,7 @@ pub fn missing_parts(reader: &Reader, request: &StoredRequest) -> Result<Missing
     Ok(missing)
 }
 
-fn parts(request: &StoredRequest) -> Result<Vec<PartRef>, StoreError> {
+fn parts(request: &StoredRequest) -> Result<Vec<IocPartRef>, StoreError> {
     let body = sign::body_of(&request.sealed).map_err(|e| StoreError::Broken(e.to_string()))?;
     let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
     Ok(start.file_hash.list.parts)

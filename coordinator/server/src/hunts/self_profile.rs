@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::core::Core;
 use crate::ingest::blobs;
 use crate::self_telemetry;
-use crate::store::{Chunk, Landed, Piece, StoreError, Write};
+use crate::store::{Chunk, Piece, StoreError, Write, WriteOutcome};
 
 /// Why nothing could be stored.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ fn decline(core: &Arc<Core>, request: RequestId, reason: String) {
     });
 }
 
-/// Says of what an earlier life of this process began, and cannot go on with, that it failed.
+/// Ends as failed what an earlier run of this process began and this one cannot continue.
 pub async fn abandon(core: &Core) -> Result<(), StoreError> {
     for request in core.read(crate::store::Reader::own_unfinished).await? {
         let mut failed = status(core, request, State::Failed);
@@ -223,7 +223,7 @@ async fn keep_one(
             body: wire::encode(&message)?,
         };
         debug_assert!(chunk.body.len() <= RESULT_BYTES_MAX, "a chunk fits a message");
-        if core.writer.write(Write::Chunk(chunk.clone())).await? == Landed::Complete {
+        if core.writer.write(Write::Chunk(chunk.clone())).await? == WriteOutcome::Complete {
             blobs::assemble(core, &chunk).await?;
         }
         offset += data.len() as u64;

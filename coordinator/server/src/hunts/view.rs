@@ -1,6 +1,6 @@
 //! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
 //!
-//! * [`Whole`]: everything that is stored about one request, read once.
+//! * [`RequestSnapshot`]: everything that is stored about one request, read once.
 //! * `hunt`, `profile`, `files`: what is shown of it. `identity`: on which machine it ran.
 
 mod files;
@@ -22,13 +22,13 @@ use serde::de::DeserializeOwned;
 use crate::instances::Faults;
 use crate::live::broker_health::Blockage;
 use crate::roster;
-use crate::state::{self, Collections, Event, Part, Phase};
+use crate::state::{self, Collection, Collections, Event, Phase};
 use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 use muster_api::{Route, States};
 
 /// Everything that is stored about one request, read once.
 #[derive(Debug)]
-pub struct Whole {
+pub struct RequestSnapshot {
     request: StoredRequest,
     body: Body,
     collections: Collections,
@@ -41,7 +41,7 @@ pub struct Whole {
     now: Timestamp,
 }
 
-impl Whole {
+impl RequestSnapshot {
     /// Reads it.
     pub fn read(
         reader: &Reader,
@@ -93,13 +93,13 @@ impl Whole {
         Self { blockage, ..self }
     }
 
-    fn parts(&self) -> impl Iterator<Item = (&AgentId, &Part)> {
+    fn parts(&self) -> impl Iterator<Item = (&AgentId, &Collection)> {
         self.collections.counted()
     }
 
     /// Returns the state of an agent's part. One whose chunks are all stored is still `finishing` until the profiles and
     /// files that it sent are put together from them.
-    fn phase(&self, agent: &AgentId, part: &Part) -> Phase {
+    fn phase(&self, agent: &AgentId, part: &Collection) -> Phase {
         let phase = part.phase(self.now, self.request.not_after);
         if !matches!(phase, Phase::Finished | Phase::Failed | Phase::Cancelled) {
             return phase;
@@ -117,7 +117,7 @@ impl Whole {
         }
     }
 
-    /// Tells whether all that a run says it has sent is put together.
+    /// Returns whether all that a run says it has sent is put together.
     fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
         let blobs = self.blobs_of(agent, run);
         let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB).count() as u64;
@@ -159,7 +159,7 @@ impl Whole {
     }
 
     /// Returns the code and the reason of a part's state.
-    fn why(&self, agent: &AgentId, part: &Part) -> (String, String) {
+    fn why(&self, agent: &AgentId, part: &Collection) -> (String, String) {
         let run = part.counting().map(|(_, run)| run);
         let words = |code: &str, reason: &str| (code.to_owned(), reason.to_owned());
         if run.is_some_and(|run| run.has_conflict) {

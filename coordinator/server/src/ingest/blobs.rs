@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::core::Core;
 use crate::store::files::Draft;
-use crate::store::{Chunk, Place, Reader, StoreError, Write};
+use crate::store::{Chunk, DataDir, Reader, StoreError, Write};
 
 /// Lists the blob that a stored chunk has completed. Safe to repeat.
 pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
@@ -22,7 +22,7 @@ pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
     let joined = core.read(move |reader| join(reader, &place, &of, blob, total, &sha256)).await?;
     let write = match joined {
         Joined::Partly => return Ok(()),
-        Joined::Whole => {
+        Joined::RequestSnapshot => {
             let (kind, sha256, bytes) = (piece.kind, piece.sha256, piece.total);
             Write::Blob { chunk: chunk.key(), kind, sha256, bytes }
         }
@@ -46,7 +46,7 @@ enum Joined {
     /// Not all of them can be read; `doctor` names what cannot.
     Partly,
     /// The blob; its file lies in place.
-    Whole,
+    RequestSnapshot,
     /// Something else than the digest says.
     Wrong,
 }
@@ -54,7 +54,7 @@ enum Joined {
 /// Writes the pieces into one file and gives it its name when they are what the digest says.
 fn join(
     reader: &Reader,
-    place: &Place,
+    place: &DataDir,
     of: &Chunk,
     blob: u32,
     total: u64,
@@ -77,7 +77,7 @@ fn join(
         return Ok(Joined::Wrong);
     }
     draft.publish(&path).map_err(failed)?;
-    Ok(Joined::Whole)
+    Ok(Joined::RequestSnapshot)
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
     /// Stores the pieces and joins them; returns what they make, its file, and what is left in the folder.
     fn joined(pieces: &[Chunk]) -> (Joined, Option<Vec<u8>>, usize) {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let writer = Writer::start(&place).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_blob_is_its_pieces_in_order_of_place() {
         let (first, last) = (piece(0, b"abc", b"abcdef"), piece(3, b"def", b"abcdef"));
-        assert_eq!(joined(&[last, first]), (Joined::Whole, Some(b"abcdef".to_vec()), 1));
+        assert_eq!(joined(&[last, first]), (Joined::RequestSnapshot, Some(b"abcdef".to_vec()), 1));
     }
 
     #[test]

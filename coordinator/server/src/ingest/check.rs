@@ -30,7 +30,7 @@ pub enum Refused {
 
 /// What is known of a delivery without looking into its body.
 #[derive(Debug, Clone, Copy)]
-pub struct Outside<'a> {
+pub struct Envelope<'a> {
     /// The class whose queue it came from.
     pub class: Class,
     /// The routing key: the broker checked it against the publisher's rights.
@@ -42,7 +42,7 @@ pub struct Outside<'a> {
 }
 
 /// Checks what is known without the body: the key, and that its agent may speak.
-pub fn check_outside(outside: Outside<'_>, reader: &Reader) -> Result<RoutingKey, Refused> {
+pub fn check_outside(outside: Envelope<'_>, reader: &Reader) -> Result<RoutingKey, Refused> {
     if outside.has_cc {
         return Err(Refused::Dead("cc_header"));
     }
@@ -63,7 +63,7 @@ pub fn check_outside(outside: Outside<'_>, reader: &Reader) -> Result<RoutingKey
 
 /// Checks the body of a delivery that passed [`check_outside`], and returns what is to be stored.
 pub fn check_body(
-    outside: Outside<'_>,
+    outside: Envelope<'_>,
     key: &RoutingKey,
     body: &[u8],
     reader: &Reader,

@@ -31,12 +31,12 @@ use tracing::warn;
 use crate::core::Core;
 use crate::live::counters::Received;
 use crate::store::{Chunk, Run, Write};
-use crate::store::{Landed, Reader, StoreError};
-use check::{Outside, Refused, check_body, check_outside};
+use crate::store::{Reader, StoreError, WriteOutcome};
+use check::{Envelope, Refused, check_body, check_outside};
 use dead_letters::{Burial, bury};
 use targeted::{Answer, Targeting, Verdict};
 
-/// Why the ingest of one session ended: the session is dropped and made anew.
+/// Why the ingest of one session ended: the session is dropped and made again.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The broker or the way to it.
@@ -63,7 +63,7 @@ impl IngestError {
 /// A delivery whose write is on its way.
 struct Pending {
     delivery: Delivery,
-    landed: oneshot::Receiver<Landed>,
+    landed: oneshot::Receiver<WriteOutcome>,
     blob: Option<Box<Chunk>>,
     came: Received,
 }
@@ -205,7 +205,7 @@ impl Lane<'_> {
         if let Some(defect) = &delivery.defect {
             return Ok(Checked::Dead(defect.reason.as_str()));
         }
-        let outside = Outside {
+        let outside = Envelope {
             class: self.class,
             routing_key: &delivery.routing_key,
             kind: &delivery.kind,
@@ -250,18 +250,18 @@ impl Lane<'_> {
 
     /// Acks the first of those that wait: its commit is durable. A blob that it completes is put together before the ack:
     /// after a crash the redelivered chunk leads here again. What can never be stored becomes a dead letter.
-    async fn settle(&mut self, landed: Landed) -> Result<(), IngestError> {
+    async fn settle(&mut self, landed: WriteOutcome) -> Result<(), IngestError> {
         let Some(first) = self.pending.pop_front() else { return Ok(()) };
         self.core.counters.add(first.came, landed);
         match (landed, first.blob) {
-            (Landed::Refused(why), _) => self.burial.add(first.delivery, why),
-            (Landed::Complete, Some(chunk)) => {
+            (WriteOutcome::Refused(why), _) => self.burial.add(first.delivery, why),
+            (WriteOutcome::Complete, Some(chunk)) => {
                 let work = complete(self.core, chunk, first.delivery.settle);
                 self.assembling.push(Box::pin(work));
                 return Ok(());
             }
             (landed, _) => {
-                if landed == Landed::Conflict {
+                if landed == WriteOutcome::Conflict {
                     let class = self.class.as_str();
                     warn!(class, "a chunk contradicts what is stored; its attempt fails");
                 }
@@ -316,7 +316,7 @@ async fn finish(work: &mut Option<Work<'_>>) -> Result<(), IngestError> {
     outcome
 }
 
-async fn next_landed(pending: &mut VecDeque<Pending>) -> Result<Landed, StoreError> {
+async fn next_landed(pending: &mut VecDeque<Pending>) -> Result<WriteOutcome, StoreError> {
     match pending.front_mut() {
         Some(first) => (&mut first.landed).await.map_err(|_| StoreError::Ended),
         None => std::future::pending().await,

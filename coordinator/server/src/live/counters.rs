@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use muster_protocol::result::State;
 use muster_protocol::topology::Class;
 
-use crate::store::{Landed, Write};
+use crate::store::{Write, WriteOutcome};
 
 /// What can become of a message that passed the checks.
 pub const OUTCOMES: [&str; 5] = ["stored", "known", "conflict", "over_quota", "refused"];
@@ -56,19 +56,19 @@ pub struct IngestCounters(Mutex<Snapshot>);
 
 impl IngestCounters {
     /// Snapshot a message whose commit is durable.
-    pub fn add(&self, came: Received, landed: Landed) {
+    pub fn add(&self, came: Received, landed: WriteOutcome) {
         let outcome = match landed {
-            Landed::New | Landed::Complete => "stored",
-            Landed::Known | Landed::Overtaken => "known",
-            Landed::Conflict => "conflict",
-            Landed::OverQuota => "over_quota",
-            Landed::Refused(_) => "refused",
+            WriteOutcome::Inserted | WriteOutcome::Complete => "stored",
+            WriteOutcome::Duplicate | WriteOutcome::Superseded => "known",
+            WriteOutcome::Conflict => "conflict",
+            WriteOutcome::OverQuota => "over_quota",
+            WriteOutcome::Refused(_) => "refused",
         };
         let class = came.class.as_str();
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.messages.entry((class, outcome)).or_default() += 1;
         *counts.bytes.entry(class).or_default() += came.bytes;
-        if landed == Landed::New {
+        if landed == WriteOutcome::Inserted {
             counts.rows += came.rows;
             if let Some(end) = came.end {
                 *counts.ended.entry(end.as_str()).or_default() += 1;
@@ -91,9 +91,13 @@ mod tests {
         let counted = IngestCounters::default();
         let rows = Received { class: Class::Rows, bytes: 100, rows: 7, end: None };
         let end = Received { class: Class::Status, bytes: 10, rows: 0, end: Some(State::Finished) };
-        for landed in
-            [Landed::New, Landed::Known, Landed::Conflict, Landed::OverQuota, Landed::Refused("x")]
-        {
+        for landed in [
+            WriteOutcome::Inserted,
+            WriteOutcome::Duplicate,
+            WriteOutcome::Conflict,
+            WriteOutcome::OverQuota,
+            WriteOutcome::Refused("x"),
+        ] {
             counted.add(rows, landed);
             counted.add(end, landed);
         }

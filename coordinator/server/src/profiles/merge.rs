@@ -2,7 +2,7 @@
 //!
 //! The result does not depend on the order or on how profiles are grouped. Addresses differ from process to
 //! process, so a place is known by its file's build id and its distance within the mapping; files of different
-//! build ids stay apart, each with its own names. Mappings are laid out anew, one behind the other.
+//! build ids stay apart, each with its own names. Mappings are laid out again, one behind the other.
 
 use std::collections::{BTreeMap, HashMap};
 

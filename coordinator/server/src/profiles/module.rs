@@ -32,7 +32,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Says at least which file it is, and where in it.
+    /// Returns at least the file and the place in it.
     pub fn nameless(mapping: &Mapping, address: u64) -> Self {
         let file = mapping.file();
         let module = if file.is_empty() { "unknown" } else { file };
@@ -45,13 +45,13 @@ impl Frame {
         self.function.len() + self.file.len()
     }
 
-    /// Tells whether it says no more than that.
+    /// Returns whether it says no more than that.
     pub fn is_nameless(&self) -> bool {
         let Self { function, file, line } = self;
         *line == 0 && file.is_empty() && function.starts_with('[') && function.contains("+0x")
     }
 
-    /// Tells whether this is of Rust's own library (`core`, `alloc`, `std`), by where its source was when it was built, or by
+    /// Returns whether this is of Rust's own library (`core`, `alloc`, `std`), by where its source was when it was built, or by
     /// its name where that is not known; or of the allocator behind it.
     pub fn is_of_std(&self) -> bool {
         let begins = |words: &[&str]| {

@@ -53,7 +53,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Tells whether nothing is known of the code there but its file: no symbols.
+    /// Returns whether nothing is known of the code there but its file: no symbols.
     pub fn is_nameless(&self) -> bool {
         matches!(&self.frames[..], [frame] if frame.is_nameless())
     }

@@ -71,7 +71,7 @@ impl Profile {
         })
     }
 
-    /// Says whose process this is a profile of.
+    /// Returns whose process this is a profile of.
     #[must_use]
     pub fn of_agent(mut self, agent: &str) -> Self {
         for sample in &mut self.samples {

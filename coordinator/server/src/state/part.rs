@@ -56,7 +56,7 @@ impl Phase {
 
 /// One agent's part.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Part {
+pub struct Collection {
     /// The agent counts among the targeted.
     pub is_expected: bool,
     /// The agent has the request.
@@ -71,7 +71,7 @@ pub struct Part {
     pub runs: BTreeMap<Attempt, Run>,
 }
 
-impl Part {
+impl Collection {
     /// Returns the run that counts: the first complete one, else the one that was last heard of, by the coordinator's
     /// clock.
     pub fn counting(&self) -> Option<(&Attempt, &Run)> {
@@ -92,7 +92,7 @@ impl Part {
         }
     }
 
-    /// Tells whether the agent has read the request and, by its silence, declined it.
+    /// Returns whether the agent has read the request and, by its silence, declined it.
     pub fn is_unmatched(&self, now: Timestamp) -> bool {
         let since = self.passed.filter(|_| self.runs.is_empty() && self.sampled.is_none());
         since.is_some_and(|since| now.since_ms(since) > limits::NOT_MATCHED_MS_MIN)

@@ -60,7 +60,7 @@ impl Run {
         self.last.as_ref().map(|status| status.chunks.unwrap_or(0))
     }
 
-    /// Tells whether the run has ended and each of its chunks is stored.
+    /// Returns whether the run has ended and each of its chunks is stored.
     pub fn is_complete(&self) -> bool {
         self.chunks().is_some_and(|chunks| {
             // Chunks are distinct and counted from 0, so a count of those below the end is enough.
@@ -142,7 +142,7 @@ impl Run {
     }
 }
 
-/// Tells which of two statuses of one run stays, whichever came first.
+/// Returns which of two statuses of one run stays, whichever came first.
 pub fn replaces(new: &Status, held: &Status) -> bool {
     let order = |status: &Status| (status.at, status.state, status.chunks);
     match order(new).cmp(&order(held)) {

@@ -205,9 +205,9 @@ fn in_two_orders() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
 
 /// Stores the statuses of events as they come, and folds what the store has then.
 fn through_a_store(events: &[Event]) -> Collections {
-    use crate::store::{Place, Write, Writer};
+    use crate::store::{DataDir, Write, Writer};
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();

@@ -129,7 +129,7 @@ pub(super) fn insert(
 /// Makes minutes and hours of what is settled, and forgets what is too old.
 pub(super) fn condense(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     let until = Done { minutes: settled(Step::Minute, now), hours: settled(Step::Hour, now) };
-    // A clock that was put back makes what follows anew.
+    // A clock that was put back makes what follows again.
     let held = done(tx)?;
     let from =
         Done { minutes: held.minutes.min(until.minutes), hours: held.hours.min(until.hours) };

@@ -133,7 +133,7 @@ mod tests {
     use muster_protocol::ids::JournalId;
 
     use super::*;
-    use crate::store::{Audit, NewAgent, Place, Write, Writer};
+    use crate::store::{Audit, DataDir, NewAgent, Write, Writer};
 
     fn agent() -> AgentId {
         AgentId::new("a-1").unwrap()
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn facts_hold_from_their_report_to_the_next() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let writer = Writer::start(&place).unwrap();

@@ -7,7 +7,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, LIST_GC_PARTS_MAX, REQUEST_BYTES_MAX};
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::Parted;
+use muster_protocol::request::ioc::SplitIocList;
 use muster_protocol::request::{Kind, Sealed, sign};
 use muster_protocol::wire;
 use rusqlite::{Connection, Row, params};
@@ -43,13 +43,13 @@ SELECT id FROM list_part WHERE not_after < ?1 OR (
 LIMIT ?2";
 
 /// Returns what a hunt names of its list.
-pub fn named(list: &Parted) -> Vec<Vec<u8>> {
+pub fn named(list: &SplitIocList) -> Vec<Vec<u8>> {
     let parts = list.parts.iter().map(|part| part.id.as_bytes().to_vec());
     parts.chain(list.whole.iter().map(|digest| digest.to_vec())).collect()
 }
 
 impl StoredRequest {
-    /// Tells whether its signed bytes are not kept any more.
+    /// Returns whether its signed bytes are not kept any more.
     pub fn is_let_go(&self) -> bool {
         self.sealed.body.is_empty()
     }
@@ -68,7 +68,7 @@ impl Reader {
         Ok(parts.into_iter().flatten().collect())
     }
 
-    /// Tells whether a hunt that is on record names a part or a piece of a list.
+    /// Returns whether a hunt that is on record names a part or a piece of a list.
     pub fn is_named(&self, what: &[u8]) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM list_named WHERE what = ?1";
         Ok(self.connection.prepare_cached(sql)?.exists([what])?)
@@ -125,7 +125,7 @@ pub(super) fn fill(tx: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn named_by(row: &Row<'_>) -> Result<(RequestId, Parted), StoreError> {
+fn named_by(row: &Row<'_>) -> Result<(RequestId, SplitIocList), StoreError> {
     let sealed: Sealed =
         wire::decode(row.get_ref(1)?.as_blob().map_err(broken)?, REQUEST_BYTES_MAX * 2)?;
     let body = sign::body_of(&sealed).map_err(broken)?;

@@ -46,7 +46,7 @@ pub use requests::{Found, Request, StoredRequest};
 pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
 pub use unreadable::{Table, Unreadable};
-pub use write::{Landed, Write, Writer};
+pub use write::{Write, WriteOutcome, Writer};
 
 /// What the store cannot do.
 #[derive(Debug, thiserror::Error)]
@@ -93,13 +93,13 @@ impl From<muster_protocol::wire::WireError> for StoreError {
 
 /// Where the store lies.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct DataDir {
     folder: PathBuf,
     lists: Arc<Mutex<()>>,
     unreadable: Arc<Unreadable>,
 }
 
-impl Place {
+impl DataDir {
     /// Makes the folder and the tables where they are missing.
     pub fn prepare(folder: &Path) -> Result<Self, StoreError> {
         use std::os::unix::fs::DirBuilderExt;
@@ -129,7 +129,7 @@ impl Place {
     fn connect(&self) -> Result<Connection, StoreError> {
         let connection = Connection::open(self.folder.join("muster.sqlite"))?;
         connection.busy_timeout(Duration::from_secs(10))?;
-        // A plan does not depend on the values that are bound: else a statement is planned anew at each of its uses.
+        // A plan does not depend on the values that are bound: else a statement is planned again at each of its uses.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         Ok(connection)

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::read::{Reader, agent_id, attempt, decode, request_id};
 use super::results::{insert_conflict, of_chunk};
 use super::write::signed;
-use super::{Chunk, Landed, StoreError};
+use super::{Chunk, StoreError, WriteOutcome};
 
 /// The sums stay, so that a complete blob takes no further piece; the places go when it is listed.
 pub(super) const TABLES: &str = "
@@ -110,7 +110,11 @@ pub(super) fn fits(tx: &Connection, chunk: &Chunk, piece: &Piece) -> Result<bool
 }
 
 /// Takes in a piece that [`fits`]; returns whether its blob is complete with it.
-pub(super) fn add(tx: &Connection, chunk: &Chunk, piece: &Piece) -> Result<Landed, StoreError> {
+pub(super) fn add(
+    tx: &Connection,
+    chunk: &Chunk,
+    piece: &Piece,
+) -> Result<WriteOutcome, StoreError> {
     tx.prepare_cached("INSERT INTO piece VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(
         of_blob!(chunk, piece.blob, signed(piece.place), signed(piece.bytes), signed(chunk.seq)),
     )?;
@@ -119,7 +123,7 @@ pub(super) fn add(tx: &Connection, chunk: &Chunk, piece: &Piece) -> Result<Lande
     let (total, bytes) = (signed(piece.total), signed(piece.bytes));
     let of_blob = of_blob!(chunk, piece.blob, piece.kind, total, piece.sha256, bytes);
     let is_complete = tx.prepare_cached(sql)?.query_row(of_blob, |row| row.get(0))?;
-    Ok(if is_complete { Landed::Complete } else { Landed::New })
+    Ok(if is_complete { WriteOutcome::Complete } else { WriteOutcome::Inserted })
 }
 
 fn lies_over_another(tx: &Connection, chunk: &Chunk, piece: &Piece) -> Result<bool, StoreError> {
@@ -143,11 +147,11 @@ fn lies_over_another(tx: &Connection, chunk: &Chunk, piece: &Piece) -> Result<bo
 }
 
 /// Notes that a run contradicts itself; once is enough.
-pub(super) fn conflict(tx: &Connection, chunk: &Chunk) -> Result<Landed, StoreError> {
+pub(super) fn conflict(tx: &Connection, chunk: &Chunk) -> Result<WriteOutcome, StoreError> {
     if !has_conflict(tx, chunk)? {
         insert_conflict(tx, chunk)?;
     }
-    Ok(Landed::Conflict)
+    Ok(WriteOutcome::Conflict)
 }
 
 fn has_conflict(tx: &Connection, chunk: &Chunk) -> Result<bool, StoreError> {
@@ -162,14 +166,18 @@ fn has_conflict(tx: &Connection, chunk: &Chunk) -> Result<bool, StoreError> {
 }
 
 /// Returns what a piece that is stored already stands for: its blob may still have to be put together.
-pub(super) fn again(tx: &Connection, chunk: &Chunk, piece: &Piece) -> Result<Landed, StoreError> {
+pub(super) fn again(
+    tx: &Connection,
+    chunk: &Chunk,
+    piece: &Piece,
+) -> Result<WriteOutcome, StoreError> {
     let sql = format!(
         "SELECT 1 FROM blob_sum WHERE {OF_BLOB} AND bytes = total
          AND NOT EXISTS (SELECT 1 FROM blob WHERE {OF_BLOB})"
     );
     let is_complete = tx.prepare_cached(&sql)?.exists(of_blob!(chunk, piece.blob))?;
     let is_open = is_complete && !has_conflict(tx, chunk)?;
-    Ok(if is_open { Landed::Complete } else { Landed::Known })
+    Ok(if is_open { WriteOutcome::Complete } else { WriteOutcome::Duplicate })
 }
 
 /// Forgets where the pieces of a blob lie that is listed.

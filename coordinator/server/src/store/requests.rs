@@ -2,6 +2,7 @@
 
 use muster_api::Route;
 use muster_protocol::clock::Timestamp;
+use muster_protocol::hex;
 use muster_protocol::ids::{AgentId, KeyId, RequestId};
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
 use muster_protocol::request::{Kind, Sealed};
@@ -12,7 +13,7 @@ use super::ledger::{insert_audit, insert_revoked_keys};
 use super::read::{Reader, agent_id, broken, request_id};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
-use super::{Audit, Landed, StoreError, lists};
+use super::{Audit, StoreError, WriteOutcome, lists};
 
 /// A request as the coordinator keeps it.
 #[derive(Debug, Clone)]
@@ -80,7 +81,7 @@ pub enum Found<T> {
 const REQUEST: &str = "SELECT id, kind, operator, issued, not_after, target, route, sealed, is_published FROM request";
 
 impl Reader {
-    /// Tells whether a request is on record, without reading it: its list of hashes may be half a megabyte.
+    /// Returns whether a request is on record, without reading it: its list of hashes may be half a megabyte.
     pub fn has_request(&self, id: &RequestId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM request WHERE id = ?1";
         Ok(self.connection.prepare_cached(sql)?.exists([id.as_bytes()])?)
@@ -114,15 +115,24 @@ impl Reader {
         self.all(of_request(&sql, Reads::All), [now.plus_ms(-CLOCK_SKEW_MS_MAX).0], request)
     }
 
-    /// Finds the one request of a kind whose id begins so.
+    /// Finds the one request of a kind whose id begins so, however many there are: the ids are an index.
     pub fn find(&self, kind: &str, prefix: &str) -> Result<Found<StoredRequest>, StoreError> {
-        let mut found: Vec<_> = self.requests(kind)?;
-        found.retain(|request| request.id.to_string().starts_with(prefix));
-        let count = found.len();
-        Ok(match (found.pop(), count) {
-            (Some(one), 1) => Found::One(one),
-            (None, _) => Found::None,
-            (Some(_), many) => Found::Many(many),
+        let Some((first, last)) = id_range(prefix) else { return Ok(Found::None) };
+        let sql = "SELECT id FROM request WHERE kind = ?1 AND id BETWEEN ?2 AND ?3";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let mut rows = select.query(params![kind, first, last])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = request_id(row, 0)?;
+            // The range ignores where the hyphens stand.
+            if id.to_string().starts_with(prefix) {
+                found.push(id);
+            }
+        }
+        Ok(match (found.as_slice(), found.len()) {
+            ([], _) => Found::None,
+            ([one], _) => self.request(one)?.map_or(Found::None, Found::One),
+            (_, many) => Found::Many(many),
         })
     }
 
@@ -173,7 +183,7 @@ impl Reader {
         self.all(query, [id.as_bytes()], |row| agent_id(row, 0))
     }
 
-    /// Tells whether an agent is expected to answer a request.
+    /// Returns whether an agent is expected to answer a request.
     pub fn is_expected(&self, request: &RequestId, agent: &AgentId) -> Result<bool, StoreError> {
         let mut select = self
             .connection
@@ -204,6 +214,16 @@ impl Reader {
 /// Returns a query of requests whose first column is the id.
 fn of_request(sql: &str, reads: Reads) -> Query<'_> {
     Query { table: Table::Request, reads, of: &[], keys: 1, sql }
+}
+
+/// Returns the first and the last id whose digits begin so; `None` where no id can.
+fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+    let digits: String = prefix.chars().filter(|c| *c != '-').collect();
+    let bound = |filler: &str| -> Option<[u8; 16]> {
+        let whole = format!("{digits}{}", filler.repeat(32_usize.checked_sub(digits.len())?));
+        hex::decode(&whole)?.try_into().ok()
+    };
+    bound("0").zip(bound("f"))
 }
 
 /// Returns how a route is stored.
@@ -245,20 +265,20 @@ pub(super) fn insert_request(
     request: &Request,
     audit: &Audit,
     now: Timestamp,
-) -> Result<Landed, StoreError> {
+) -> Result<WriteOutcome, StoreError> {
     let (about, revision) = request.about.unzip();
     let known = tx
         .prepare_cached("SELECT 1 FROM request WHERE id = ?1")?
         .exists([request.id.as_bytes()])?;
     if known {
-        return Ok(Landed::Known);
+        return Ok(WriteOutcome::Duplicate);
     }
     if let Some((about, revision)) = &request.about {
         let held: Option<i64> = tx
             .prepare_cached("SELECT max(revision) FROM request WHERE about = ?1")?
             .query_row([about.as_bytes()], |row| row.get(0))?;
         if held.is_some_and(|held| signed(*revision) <= held) {
-            return Ok(Landed::Overtaken);
+            return Ok(WriteOutcome::Superseded);
         }
     }
     tx.prepare_cached(
@@ -284,7 +304,7 @@ pub(super) fn insert_request(
     lists::insert(tx, request)?;
     insert_revoked_keys(tx, &request.revokes)?;
     insert_audit(tx, audit, now)?;
-    Ok(Landed::New)
+    Ok(WriteOutcome::Inserted)
 }
 
 /// Notes that the broker has all of a request.
@@ -304,7 +324,7 @@ pub(super) fn mark_sent(
 }
 
 /// Notes where the stream has a request. The one at offset 0 tells one stream from another: when it is new, the stream
-/// was made anew and the places in the old one mean nothing.
+/// was made again and the places in the old one mean nothing.
 pub(super) fn learn_offset(
     tx: &Connection,
     id: &RequestId,

@@ -12,7 +12,7 @@ use super::attempts::{self, Entry, Run};
 use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
-use super::{Landed, Piece, StoreError, pieces};
+use super::{Piece, StoreError, WriteOutcome, pieces};
 use crate::state::{Collections, Event, Fault, replaces};
 
 /// Why a result is refused: its agent has too many attempts at the request.
@@ -299,10 +299,10 @@ pub(super) fn insert_status(
     tx: &Connection,
     status: &Status,
     now: Timestamp,
-) -> Result<Landed, StoreError> {
+) -> Result<WriteOutcome, StoreError> {
     let (request, agent) = (status.request, status.agent.clone());
     if attempts::enter(tx, &Run { request, agent, attempt: status.attempt })? == Entry::TooMany {
-        return Ok(Landed::Refused(TOO_MANY_ATTEMPTS));
+        return Ok(WriteOutcome::Refused(TOO_MANY_ATTEMPTS));
     }
     let key = params![
         status.request.as_bytes(),
@@ -319,7 +319,7 @@ pub(super) fn insert_status(
     if let Some(row) = rows.next()?
         && decode::<Status>(row, 0).is_ok_and(|held| !replaces(status, &held))
     {
-        return Ok(Landed::Known);
+        return Ok(WriteOutcome::Duplicate);
     }
     drop(rows);
     let sql = "INSERT OR REPLACE INTO status
@@ -336,14 +336,14 @@ pub(super) fn insert_status(
         encode(status)?,
         now.0,
     ])?;
-    Ok(Landed::New)
+    Ok(WriteOutcome::Inserted)
 }
 
 pub(super) fn insert_chunk(
     tx: &Connection,
     chunk: &Chunk,
     now: Timestamp,
-) -> Result<Landed, StoreError> {
+) -> Result<WriteOutcome, StoreError> {
     let (request, agent) = (chunk.request.as_bytes(), chunk.agent.as_str());
     let (origin, journal) = (chunk.attempt.origin.as_bytes(), chunk.attempt.journal.as_bytes());
     let known: Option<Vec<u8>> = tx
@@ -356,17 +356,21 @@ pub(super) fn insert_chunk(
     match known {
         Some(sha256) if sha256 == chunk.sha256 => match &chunk.blob {
             Some(piece) => pieces::again(tx, chunk, piece),
-            None => Ok(Landed::Known),
+            None => Ok(WriteOutcome::Duplicate),
         },
         Some(_) => {
             insert_conflict(tx, chunk)?;
-            Ok(Landed::Conflict)
+            Ok(WriteOutcome::Conflict)
         }
         None => insert_new_chunk(tx, chunk, now),
     }
 }
 
-fn insert_new_chunk(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<Landed, StoreError> {
+fn insert_new_chunk(
+    tx: &Connection,
+    chunk: &Chunk,
+    now: Timestamp,
+) -> Result<WriteOutcome, StoreError> {
     if let Some(piece) = &chunk.blob
         && !pieces::fits(tx, chunk, piece)?
     {
@@ -374,8 +378,8 @@ fn insert_new_chunk(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<La
     }
     match attempts::charge(tx, chunk, now)? {
         Entry::Open => {}
-        Entry::OverQuota => return Ok(Landed::OverQuota),
-        Entry::TooMany => return Ok(Landed::Refused(TOO_MANY_ATTEMPTS)),
+        Entry::OverQuota => return Ok(WriteOutcome::OverQuota),
+        Entry::TooMany => return Ok(WriteOutcome::Refused(TOO_MANY_ATTEMPTS)),
     }
     let sql = "INSERT INTO chunk VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     tx.prepare_cached(sql)?.execute(params![
@@ -392,7 +396,7 @@ fn insert_new_chunk(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<La
     ])?;
     match &chunk.blob {
         Some(piece) => pieces::add(tx, chunk, piece),
-        None => Ok(Landed::New),
+        None => Ok(WriteOutcome::Inserted),
     }
 }
 

@@ -97,7 +97,7 @@ impl Reader {
         }
     }
 
-    /// Tells whether an agent is on the roster, and whether it was revoked; `None` when nobody knows it.
+    /// Returns whether an agent is on the roster, and whether it was revoked; `None` when nobody knows it.
     pub fn is_revoked(&self, agent: &AgentId) -> Result<Option<bool>, StoreError> {
         let mut select = self
             .connection

@@ -27,16 +27,16 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn a_chunk_lands_once_and_another_under_its_key_is_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     runtime().block_on(async {
         let writer = Writer::start(&place).unwrap();
-        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), Landed::New);
-        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), Landed::Known);
-        assert_eq!(writer.write(Write::Chunk(chunk(0, 8))).await.unwrap(), Landed::Conflict);
-        assert_eq!(writer.write(Write::Chunk(chunk(1, 7))).await.unwrap(), Landed::New);
+        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), WriteOutcome::Inserted);
+        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), WriteOutcome::Duplicate);
+        assert_eq!(writer.write(Write::Chunk(chunk(0, 8))).await.unwrap(), WriteOutcome::Conflict);
+        assert_eq!(writer.write(Write::Chunk(chunk(1, 7))).await.unwrap(), WriteOutcome::Inserted);
     });
     // What is committed is there for a process that knows nothing of the first.
-    let reader = Place::prepare(folder.path()).unwrap().reader().unwrap();
+    let reader = DataDir::prepare(folder.path()).unwrap().reader().unwrap();
     let volume = reader.volume(&RequestId::from_bytes([1; 16])).unwrap();
     assert_eq!(volume.iter().map(|v| v.2.rows).sum::<u64>(), 6);
     let collections = reader.collections(&RequestId::from_bytes([1; 16])).unwrap();
@@ -48,7 +48,7 @@ fn a_chunk_lands_once_and_another_under_its_key_is_a_conflict() {
 #[test]
 fn the_audit_log_only_grows() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     runtime().block_on(async {
         Writer::start(&place).unwrap().write(request(1)).await.unwrap();
     });
@@ -61,15 +61,15 @@ fn the_audit_log_only_grows() {
 #[test]
 fn a_file_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     place.connect().unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Place::prepare(folder.path()), Err(StoreError::Version { found: 99, .. })));
+    assert!(matches!(DataDir::prepare(folder.path()), Err(StoreError::Version { found: 99, .. })));
 }
 
 #[test]
 fn tables_of_version_2_are_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let old = "
         DROP TABLE curve; DROP TABLE curve_sample; DROP TABLE curve_minute; DROP TABLE curve_hour; DROP TABLE curve_done;
         DROP INDEX status_by_agent; DROP TABLE list_part; DROP TABLE list_named;
@@ -81,7 +81,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
     place.connect().unwrap().execute_batch(old).unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     runtime().block_on(async {
         let writer = Writer::start(&place).unwrap();
         writer.write(receipt(1, 0)).await.unwrap();
@@ -97,7 +97,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
 #[test]
 fn tables_of_version_4_are_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let journal = |n: u8| JournalId::from_bytes([n; 16]);
     let said = |at: Timestamp| muster_protocol::result::Status {
         agent: AgentId::new("a-1").unwrap(),
@@ -135,7 +135,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
         connection.execute(sql, rusqlite::params![journal(n).as_bytes(), n]).unwrap();
     }
     drop(connection);
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let now = muster_protocol::clock::Clock::system().now();
     let reader = place.reader().unwrap();
     let collections = reader.collections(&RequestId::from_bytes([1; 16])).unwrap();
@@ -145,8 +145,8 @@ fn tables_of_version_4_are_brought_up_to_date() {
     // It is charged for what it has, and goes on.
     runtime().block_on(async {
         let writer = Writer::start(&place).unwrap();
-        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), Landed::Known);
-        assert_eq!(writer.write(Write::Chunk(chunk(1, 7))).await.unwrap(), Landed::New);
+        assert_eq!(writer.write(Write::Chunk(chunk(0, 7))).await.unwrap(), WriteOutcome::Duplicate);
+        assert_eq!(writer.write(Write::Chunk(chunk(1, 7))).await.unwrap(), WriteOutcome::Inserted);
         let agent = Some(AgentId::new("a-1").unwrap());
         let dead = DeadCount { class: "rows", reason: "malformed", agent, count: 2 };
         writer.write(Write::Dead(vec![dead])).await.unwrap();
@@ -160,7 +160,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
 #[test]
 fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let twice = || {
         let id = AgentId::new("a-1").unwrap();
         Write::Agents(
@@ -175,8 +175,8 @@ fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
         let good = writer.begin(Write::Chunk(chunk(0, 7))).await.unwrap();
         let deadline = Duration::from_secs(20);
         let bad = tokio::time::timeout(deadline, bad).await.expect("an answer");
-        assert_eq!(bad.unwrap(), Landed::Refused("store_refused"));
-        assert_eq!(good.await.unwrap(), Landed::New);
+        assert_eq!(bad.unwrap(), WriteOutcome::Refused("store_refused"));
+        assert_eq!(good.await.unwrap(), WriteOutcome::Inserted);
     });
     // Who waits for it sees an error, also when it is alone.
     let refused = runtime().block_on(writer.write(twice()));
@@ -221,18 +221,22 @@ fn control(n: u8, revision: u64) -> Write {
 #[test]
 fn of_two_controls_that_race_for_one_revision_one_is_told_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let writer = Writer::start(&place).unwrap();
     runtime().block_on(async {
-        assert_eq!(writer.write(request(1)).await.unwrap(), Landed::New);
+        assert_eq!(writer.write(request(1)).await.unwrap(), WriteOutcome::Inserted);
         // Both are on their way before either is stored.
         let first = writer.begin(control(2, 5)).await.unwrap();
         let second = writer.begin(control(3, 5)).await.unwrap();
-        assert_eq!(first.await.unwrap(), Landed::New);
-        assert_eq!(second.await.unwrap(), Landed::Overtaken);
-        assert_eq!(writer.write(control(4, 4)).await.unwrap(), Landed::Overtaken);
-        assert_eq!(writer.write(control(2, 5)).await.unwrap(), Landed::Known, "the same again");
-        assert_eq!(writer.write(control(5, 6)).await.unwrap(), Landed::New);
+        assert_eq!(first.await.unwrap(), WriteOutcome::Inserted);
+        assert_eq!(second.await.unwrap(), WriteOutcome::Superseded);
+        assert_eq!(writer.write(control(4, 4)).await.unwrap(), WriteOutcome::Superseded);
+        assert_eq!(
+            writer.write(control(2, 5)).await.unwrap(),
+            WriteOutcome::Duplicate,
+            "the same again"
+        );
+        assert_eq!(writer.write(control(5, 6)).await.unwrap(), WriteOutcome::Inserted);
     });
     let reader = place.reader().unwrap();
     assert!(reader.request(&RequestId::from_bytes([3; 16])).unwrap().is_none());
@@ -241,9 +245,36 @@ fn of_two_controls_that_race_for_one_revision_one_is_told_and_leaves_no_trace() 
 }
 
 #[test]
+fn a_request_is_found_by_the_beginning_of_its_id_as_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
+    let writer = Writer::start(&place).unwrap();
+    for n in [0x11, 0x1f, 0x22] {
+        runtime().block_on(writer.write(request(n))).unwrap();
+    }
+    let reader = place.reader().unwrap();
+    let find = |kind: &str, prefix: &str| match reader.find(kind, prefix).unwrap() {
+        Found::One(one) => one.id.to_string(),
+        Found::None => "none".to_owned(),
+        Found::Many(count) => count.to_string(),
+    };
+    let whole = RequestId::from_bytes([0x11; 16]).to_string();
+    for prefix in ["11", "111", &whole[..9], &whole[..12], &whole] {
+        assert_eq!(find("hunt.start", prefix), whole, "{prefix}");
+    }
+    assert_eq!(find("hunt.start", "1"), "2");
+    assert_eq!(find("hunt.start", ""), "3");
+    let (no_hyphens, too_long) = ("1".repeat(9), format!("{whole}1"));
+    for prefix in ["3", "11g", "1F", "1-1", no_hyphens.as_str(), too_long.as_str(), "é"] {
+        assert_eq!(find("hunt.start", prefix), "none", "{prefix}");
+    }
+    assert_eq!(find("profile.start", "11"), "none");
+}
+
+#[test]
 fn a_request_is_owed_until_it_expires_and_to_nobody_who_was_revoked() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let writer = Writer::start(&place).unwrap();
     let agents = ["a-1", "a-2", "a-3"].map(|id| AgentId::new(id).unwrap());
     let new = |id: &AgentId| NewAgent { id: id.clone(), name: "a".into(), labels: "{}".into() };
@@ -277,7 +308,7 @@ fn receipt(epoch: u8, offset: u64) -> Write {
 #[test]
 fn an_offset_is_a_receipt_only_on_the_same_stream() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let id = |n: u8| RequestId::from_bytes([n; 16]);
     let is_seen = |n: u8| {
         let collections = place.reader().unwrap().collections(&id(n)).unwrap();
@@ -291,7 +322,7 @@ fn an_offset_is_a_receipt_only_on_the_same_stream() {
     write(Write::Offset(id(2), 1));
     write(receipt(1, 0));
     assert!(is_seen(1) && !is_seen(2));
-    // The stream is made anew; the agent has not noticed yet.
+    // The stream is made again; the agent has not noticed yet.
     write(request(3));
     write(Write::Offset(id(3), 0));
     write(receipt(1, 9));
@@ -306,7 +337,7 @@ fn an_offset_is_a_receipt_only_on_the_same_stream() {
 #[test]
 fn a_sample_that_knows_nothing_of_a_request_it_covers_has_passed_it_by() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let writer = Writer::start(&place).unwrap();
     let id = RequestId::from_bytes([1; 16]);
     let write = |write: Write| runtime().block_on(writer.write(write)).unwrap();

@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
-use super::{Audit, Chunk, DeadCount, NewAgent, Place, Request, Run, StoreError};
+use super::{Audit, Chunk, DataDir, DeadCount, NewAgent, Request, Run, StoreError};
 use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
@@ -81,17 +81,17 @@ pub enum Write {
 
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landed {
+pub enum WriteOutcome {
     /// It is stored.
-    New,
+    Inserted,
     /// It is stored, and its blob has all its pieces and is not put together yet.
     Complete,
-    /// It was stored before.
-    Known,
+    /// The same was stored before.
+    Duplicate,
     /// Another chunk has its key: kept as a conflict.
     Conflict,
     /// A control of the same or a higher revision is on record: nothing is stored.
-    Overtaken,
+    Superseded,
     /// The attempt has used up its bytes: nothing is stored, and the attempt has failed.
     OverQuota,
     /// It can never be stored; the word says why.
@@ -104,7 +104,7 @@ const STORE_REFUSED: &str = "store_refused";
 /// Pause between two tries.
 const RETRY: Duration = Duration::from_secs(1);
 
-type Job = (Write, oneshot::Sender<Landed>);
+type Job = (Write, oneshot::Sender<WriteOutcome>);
 
 /// The way to the writer's thread. Clones share it.
 #[derive(Debug, Clone)]
@@ -115,12 +115,12 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer's thread; it ends when the last [`Writer`] is dropped.
-    pub fn start(place: &Place) -> Result<Self, StoreError> {
+    pub fn start(place: &DataDir) -> Result<Self, StoreError> {
         Self::start_at(place, Clock::system())
     }
 
     /// The same, by a clock that may be set.
-    pub fn start_at(place: &Place, clock: Clock) -> Result<Self, StoreError> {
+    pub fn start_at(place: &DataDir, clock: Clock) -> Result<Self, StoreError> {
         let connection = place.connect()?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let (jobs, inbox) = mpsc::channel(WAITING_MAX);
@@ -133,15 +133,15 @@ impl Writer {
     }
 
     /// Writes and waits until it is durable; a refusal is an error.
-    pub async fn write(&self, write: Write) -> Result<Landed, StoreError> {
+    pub async fn write(&self, write: Write) -> Result<WriteOutcome, StoreError> {
         match self.begin(write).await?.await.map_err(|_| StoreError::Ended)? {
-            Landed::Refused(why) => Err(StoreError::Refused(why)),
+            WriteOutcome::Refused(why) => Err(StoreError::Refused(why)),
             landed => Ok(landed),
         }
     }
 
     /// Hands a write to the writer; the answer comes when it is durable, in the order of the calls.
-    pub async fn begin(&self, write: Write) -> Result<oneshot::Receiver<Landed>, StoreError> {
+    pub async fn begin(&self, write: Write) -> Result<oneshot::Receiver<WriteOutcome>, StoreError> {
         let (done, landed) = oneshot::channel();
         self.jobs.send((write, done)).await.map_err(|_| StoreError::Ended)?;
         Ok(landed)
@@ -152,7 +152,7 @@ impl Writer {
         self.jobs.max_capacity().saturating_sub(self.jobs.capacity())
     }
 
-    /// Says why nothing can be written, while that is so.
+    /// Returns why nothing can be written, while that is so.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().map_or(None, |trouble| trouble.clone())
     }
@@ -214,7 +214,7 @@ fn say(trouble: &Mutex<Option<String>>, now: Option<String>) {
 #[derive(Debug)]
 enum Committed {
     /// Every write has its answer.
-    All(Vec<Landed>),
+    All(Vec<WriteOutcome>),
     /// A write failed for a cause that is not known: nothing is committed, the same group is to be tried again.
     NotYet,
 }
@@ -261,7 +261,7 @@ fn commit(
 }
 
 /// Answers a write that can never succeed. A chunk that will be missing has its attempt fail at once.
-fn refuse(transaction: &mut Transaction<'_>, write: &Write) -> Result<Landed, StoreError> {
+fn refuse(transaction: &mut Transaction<'_>, write: &Write) -> Result<WriteOutcome, StoreError> {
     if let Write::Chunk(chunk) = write {
         let savepoint = transaction.savepoint()?;
         match attempts::fail(&savepoint, &chunk.run(), attempts::REJECTED, STORE_REFUSED) {
@@ -270,7 +270,7 @@ fn refuse(transaction: &mut Transaction<'_>, write: &Write) -> Result<Landed, St
             Err(problem) => error!(error = %problem, "the attempt could not be marked as failed"),
         }
     }
-    Ok(Landed::Refused(STORE_REFUSED))
+    Ok(WriteOutcome::Refused(STORE_REFUSED))
 }
 
 /// Writes something that is always allowed.
@@ -308,7 +308,7 @@ fn is_of_the_write(problem: &StoreError) -> bool {
     }
 }
 
-fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, StoreError> {
+fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome, StoreError> {
     let changed = match write {
         Write::Status(status) => return results::insert_status(tx, status, now),
         Write::Chunk(chunk) => return results::insert_chunk(tx, chunk, now),
@@ -359,7 +359,7 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<Landed, Store
         Write::Drained(agent) => quarantine::drained(tx, agent)?,
         Write::Condense => curves::condense(tx, now)?,
     };
-    Ok(if changed == 0 { Landed::Known } else { Landed::New })
+    Ok(if changed == 0 { WriteOutcome::Duplicate } else { WriteOutcome::Inserted })
 }
 
 /// SQLite's integers are signed; ours that are not stay far below the end.

@@ -7,7 +7,7 @@ use muster_protocol::result::{
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::store::{Audit, Chunk, Place, Request, Write, Writer};
+use crate::store::{Audit, Chunk, DataDir, Request, Write, Writer};
 
 const HUNT: [u8; 16] = [1; 16];
 
@@ -94,7 +94,7 @@ fn hunt() -> Write {
 /// Stores and asks.
 fn ask(writes: Vec<Write>, hashes: &[&str]) -> Result<WhoHas, WhoHasError> {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();

@@ -50,7 +50,7 @@ impl Resume {
         self.names.get(level).map(Vec::as_slice)
     }
 
-    /// Says what became of the entry on the way, `level` levels below the root.
+    /// Returns what became of the entry on the way, `level` levels below the root.
     pub(crate) fn past(&self, level: usize) -> Past {
         if self.is_done && level >= self.names.len() { Past::Done } else { Past::Entered }
     }

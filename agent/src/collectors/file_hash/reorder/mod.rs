@@ -117,7 +117,7 @@ impl ReorderBuffer {
         self.moved.notify_all();
     }
 
-    /// Says what there is to do. `in_company`: big files are better read together.
+    /// Returns what there is to do. `in_company`: big files are better read together.
     pub(crate) fn next(&self, in_company: bool) -> Next {
         let mut state = self.lock();
         if state.failure.is_some() {
@@ -137,7 +137,7 @@ impl ReorderBuffer {
         state.asked.take().map_or(Next::Wait, Next::ReadAhead)
     }
 
-    /// Tells whether there is more to do than to read ahead for another.
+    /// Returns whether there is more to do than to read ahead for another.
     pub(crate) fn has_work(&self) -> bool {
         self.lock().has_work()
     }
@@ -198,7 +198,7 @@ impl ReorderBuffer {
         self.lock().big.pop_front()
     }
 
-    /// Tells whether a worker has nothing to do.
+    /// Returns whether a worker has nothing to do.
     pub(crate) fn has_idle(&self) -> bool {
         self.idle.load(Ordering::Relaxed) > 0
     }

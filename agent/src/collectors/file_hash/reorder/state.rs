@@ -111,12 +111,12 @@ impl State {
         });
     }
 
-    /// Tells whether everything that was opened has left.
+    /// Returns whether everything that was opened has left.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// Tells whether another batch may be taken.
+    /// Returns whether another batch may be taken.
     pub(crate) fn has_room(&self) -> bool {
         let most = match self.slots.front() {
             Some(slot) if slot.outcomes.front().is_some_and(Option::is_some) => UNSENT_MAX,
@@ -126,7 +126,7 @@ impl State {
         self.entries < most
     }
 
-    /// Tells whether somebody without work should look again: there is some, or all of it has failed.
+    /// Returns whether somebody without work should look again: there is some, or all of it has failed.
     pub(crate) fn has_work(&self) -> bool {
         self.failure.is_some() || !self.big.is_empty() || (!self.is_walked && self.has_room())
     }
@@ -138,7 +138,7 @@ impl State {
         }
     }
 
-    /// Tells whether a big file is to be read now, though it may be alone.
+    /// Returns whether a big file is to be read now, though it may be alone.
     pub(crate) fn is_big_due(&self) -> bool {
         let is_last = self.is_walked || !self.has_room();
         is_last || self.big.len() > 1 || Instant::now() >= self.big_due

@@ -56,7 +56,7 @@ impl<'a> CacheLookup<'a> {
         }
     }
 
-    /// Tells whether there is a cache: whether it matters when a file was read.
+    /// Returns whether there is a cache: whether it matters when a file was read.
     pub(crate) fn is_on(&self) -> bool {
         self.cache.is_some()
     }
@@ -84,7 +84,7 @@ impl<'a> CacheLookup<'a> {
         self.random.hash_one(self.drawn).is_multiple_of(one_in)
     }
 
-    /// Tells whether what comes of a file may be kept.
+    /// Returns whether what comes of a file may be kept.
     pub(crate) fn takes(&mut self, open: &Open) -> bool {
         let Some(cache) = self.cache else { return false };
         *self.trusted.entry(open.found.row.dev).or_insert_with(|| {

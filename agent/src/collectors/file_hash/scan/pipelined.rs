@@ -109,7 +109,7 @@ impl PipelinedRead {
         Self { file, has_reader: false.into(), lane: Mutex::default(), moved: Condvar::new() }
     }
 
-    /// Tells whether somebody has come to read.
+    /// Returns whether somebody has come to read.
     pub(crate) fn has_reader(&self) -> bool {
         self.has_reader.load(Ordering::Acquire)
     }
@@ -201,7 +201,7 @@ impl PipelinedRead {
     }
 }
 
-/// Says at the end that the reader has left; behind [`Got::Over`] nobody reads that.
+/// Reports at its end that the reader has left; after [`Got::Over`] that is not read.
 struct Leaving<'a>(&'a PipelinedRead);
 
 impl Drop for Leaving<'_> {

@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Tells whether several streams together are read faster than one after the other.
+    /// Returns whether several streams together are read faster than one after the other.
     pub(crate) fn is_wide(&self) -> bool {
         self.buffers.len() > 1
     }

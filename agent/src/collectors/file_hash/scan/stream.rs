@@ -113,7 +113,7 @@ impl Stream {
         stream
     }
 
-    /// Tells whether what is left is worth the time of another thread.
+    /// Returns whether what is left is worth the time of another thread.
     pub(crate) fn is_long(&self) -> bool {
         self.size.saturating_sub(self.got) >= BIG_BYTES
     }

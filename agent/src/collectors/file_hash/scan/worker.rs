@@ -318,7 +318,7 @@ fn without_folder(leaf: Leaf) -> Outcome {
     Outcome::row(meta::failed(leaf.named.into_path(), leaf.hint, None, Errno::BADF))
 }
 
-/// Ends the other workers when one panics: they would wait for its rows for ever.
+/// Ends the other workers when one panics: they would wait for its rows without end.
 struct Alarm<'a> {
     window: &'a ReorderBuffer,
 }

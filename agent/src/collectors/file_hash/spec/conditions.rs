@@ -46,12 +46,12 @@ impl Select {
         })
     }
 
-    /// Tells whether nothing has to be looked at before it is opened.
+    /// Returns whether nothing has to be looked at before it is opened.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// Tells whether an entry without a birth time cannot be judged.
+    /// Returns whether an entry without a birth time cannot be judged.
     pub(crate) fn asks_for_birth(&self) -> bool {
         !self.btime.is_open()
     }

@@ -43,23 +43,23 @@ impl Filter {
         Ok(Self { include, exclude: patterns(&spec.exclude)?, other_roots })
     }
 
-    /// Tells whether a path is a root of its own although it lies below another.
+    /// Returns whether a path is a root of its own although it lies below another.
     pub(crate) fn is_other_root(&self, path: &[u8]) -> bool {
         self.other_roots.contains(path)
     }
 
-    /// Tells whether there is no pattern: every entry is wanted.
+    /// Returns whether there is no pattern: every entry is wanted.
     pub(crate) fn is_open(&self) -> bool {
         self.include.is_none() && self.exclude.is_empty()
     }
 
-    /// Tells whether an entry, by its path and by what of it is below its root, is left out, and with a folder all that
+    /// Returns whether an entry, by its path and by what of it is below its root, is left out, and with a folder all that
     /// is in it.
     pub(crate) fn is_excluded(&self, path: &[u8], relative: &[u8], is_folder: bool) -> bool {
         self.exclude.is_match(path, relative, is_folder)
     }
 
-    /// Tells whether an entry is wanted for a row.
+    /// Returns whether an entry is wanted for a row.
     pub(crate) fn is_included(&self, path: &[u8], relative: &[u8], is_folder: bool) -> bool {
         self.include.as_ref().is_none_or(|include| include.is_match(path, relative, is_folder))
     }

@@ -88,12 +88,12 @@ impl Plan {
         Self { access: Arc::new(Access::new(folders.clone())), ..self }
     }
 
-    /// Tells whether nothing is to be read.
+    /// Returns whether nothing is to be read.
     pub(crate) fn is_listing(&self) -> bool {
         self.hashes.is_empty()
     }
 
-    /// Says what the hunt's list makes of a file. One that changed while it was read is never cleared by it.
+    /// Returns what the hunt's list makes of a file. One that changed while it was read is never cleared by it.
     pub(crate) fn judge(&self, row: &Row) -> Verdict {
         if self.ioc.is_empty() || !row.status.has_digests() {
             return Verdict::None;

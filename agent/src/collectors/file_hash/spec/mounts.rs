@@ -70,7 +70,7 @@ const NETWORK: &[&str] = &[
 const FUSE_LOCAL: &[&str] =
     &["fuse.exfat", "fuse.fuse-overlayfs", "fuse.mergerfs", "fuse.ntfs-3g", "fuse.unionfs"];
 
-/// Tells whether policy does not enter file systems of this type. A type that is not known is entered.
+/// Returns whether policy does not enter file systems of this type. A type that is not known is entered.
 fn is_skipped_type(kind: &str) -> bool {
     PSEUDO.contains(&kind)
         || NETWORK.contains(&kind)
@@ -90,7 +90,7 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Tells whether policy does not enter it.
+    /// Returns whether policy does not enter it.
     pub(crate) fn is_skipped(&self) -> bool {
         is_skipped_type(&self.kind)
     }

@@ -221,7 +221,7 @@ impl Step {
     }
 }
 
-/// Tells whether a name is known to be a link; what cannot be looked at is left to whoever looks next.
+/// Returns whether a name is known to be a link; what cannot be looked at is left to whoever looks next.
 fn is_link(folder: &OwnedFd, name: &[u8]) -> bool {
     meta::of_name(folder, name).is_ok_and(|stat| meta::kind_of(&stat) == FileKind::Symlink)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use md5::Md5;
 use muster_protocol::ids::RequestId;
 use muster_protocol::request::hunt::{FileHash, HashKind};
-use muster_protocol::request::ioc::{IocList, PartRef, Parted};
+use muster_protocol::request::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::result::{FileKind, FileStatus, Row};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
@@ -139,8 +139,8 @@ fn a_list_that_came_in_parts_judges_as_one_that_was_carried() {
     }
     let (bad, other) = (Sha256::digest(b"content 7"), Sha256::digest(b"content 77"));
     let list = IocList::new(HashKind::Sha256, 8, [bad.as_slice(), other.as_slice()]);
-    let part = PartRef { id: RequestId::new(), sha256: ByteBuf::new() };
-    let named = Parted { count: 2, parts: vec![part], whole: Vec::new() };
+    let part = IocPartRef { id: RequestId::new(), sha256: ByteBuf::new() };
+    let named = SplitIocList { count: 2, parts: vec![part], whole: Vec::new() };
     let spec = FileHash { list: Box::new(named), ..spec(folder.path()) };
     let session = FakeSession::new().with_list(vec![list]);
     let footer = collect(&spec, &session).unwrap();

@@ -81,7 +81,7 @@ fn make(root: &Path, tree: &[Made]) {
     }
 }
 
-/// Tells whether a name fits one component of a pattern, by trying everything.
+/// Returns whether a name fits one component of a pattern, by trying everything.
 fn is_part(pattern: &[u8], name: &[u8]) -> bool {
     match pattern {
         [] => name.is_empty(),
@@ -98,7 +98,7 @@ fn is_part(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Tells whether a path fits a pattern, component by component.
+/// Returns whether a path fits a pattern, component by component.
 fn is_path(pattern: &[&[u8]], path: &[&[u8]]) -> bool {
     match pattern {
         [] => path.is_empty(),

@@ -198,7 +198,7 @@ impl<'a> DirStack<'a> {
         self.stack.iter().filter(|frame| frame.is_linked).count()
     }
 
-    /// Tells whether a folder is on the way.
+    /// Returns whether a folder is on the way.
     pub(crate) fn holds(&self, folder: &Statx) -> bool {
         let identity = identity(folder);
         self.stack.iter().any(|frame| frame.identity == identity)

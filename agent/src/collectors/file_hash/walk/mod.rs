@@ -485,7 +485,7 @@ impl<'a> Walker<'a> {
         Ways { mounts: &self.plan.mounts, enter_all: self.plan.all_file_systems }
     }
 
-    /// Tells whether a mount is certainly another file system than the root's, and none is to be entered. What has the
+    /// Returns whether a mount is certainly another file system than the root's, and none is to be entered. What has the
     /// same device number (another mount of the same, a subvolume) is told apart by `st_dev`.
     fn is_elsewhere(&self, mount: Option<&Mount>) -> bool {
         let is_other = |mount: &Mount| self.root_mount.is_some_and(|root| root != mount.dev);

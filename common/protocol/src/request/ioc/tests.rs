@@ -99,19 +99,25 @@ fn pieces_make_a_list_only_in_their_order() {
 
 #[test]
 fn a_list_is_named_by_whole_digests_and_by_no_more_than_there_may_be() {
-    let part = || PartRef { id: RequestId::new(), sha256: ByteBuf::from([1; 32]) };
-    let good = Parted { count: 1, parts: vec![part()], whole: vec![ByteBuf::from([2; 32])] };
-    assert_eq!((good.check(), Parted::default().check()), (Ok(()), Ok(())));
+    let part = || IocPartRef { id: RequestId::new(), sha256: ByteBuf::from([1; 32]) };
+    let good = SplitIocList { count: 1, parts: vec![part()], whole: vec![ByteBuf::from([2; 32])] };
+    assert_eq!((good.check(), SplitIocList::default().check()), (Ok(()), Ok(())));
     for bad in [
-        Parted {
-            parts: vec![PartRef { sha256: ByteBuf::from([1; 31]), ..part() }],
+        SplitIocList {
+            parts: vec![IocPartRef { sha256: ByteBuf::from([1; 31]), ..part() }],
             ..good.clone()
         },
-        Parted { whole: vec![ByteBuf::new()], ..good.clone() },
-        Parted { parts: (0..=limits::LIST_PARTS_MAX).map(|_| part()).collect(), ..good.clone() },
-        Parted { whole: vec![ByteBuf::from([2; 32]); limits::LIST_PIECES_MAX + 1], ..good.clone() },
-        Parted { count: limits::IOC_HASHES_MAX as u64 + 1, ..good.clone() },
-        Parted { parts: Vec::new(), ..good },
+        SplitIocList { whole: vec![ByteBuf::new()], ..good.clone() },
+        SplitIocList {
+            parts: (0..=limits::LIST_PARTS_MAX).map(|_| part()).collect(),
+            ..good.clone()
+        },
+        SplitIocList {
+            whole: vec![ByteBuf::from([2; 32]); limits::LIST_PIECES_MAX + 1],
+            ..good.clone()
+        },
+        SplitIocList { count: limits::IOC_HASHES_MAX as u64 + 1, ..good.clone() },
+        SplitIocList { parts: Vec::new(), ..good },
     ] {
         assert!(bad.check().is_err(), "{bad:?}");
     }

@@ -116,7 +116,7 @@ fn short(id: &str, length: usize) -> &str {
     id.get(..length).unwrap_or(id)
 }
 
-/// Says what a point is.
+/// Returns what a point is.
 fn step_words(view: &CurveView) -> String {
     match view.step.as_str() {
         "sample" => format!("{} samples", view.points.len()),

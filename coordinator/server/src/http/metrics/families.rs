@@ -3,7 +3,7 @@
 /// How a metric behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows; a restart may begin it anew.
+    /// It only grows; a restart may begin it again.
     Counter,
     /// It goes up and down.
     Gauge,

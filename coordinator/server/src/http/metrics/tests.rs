@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use super::families::TABLE;
 use super::*;
 use crate::curves::tests::sample;
-use crate::store::{Audit, DeadCount, NewAgent, Place, Request, Write, Writer};
+use crate::store::{Audit, DataDir, DeadCount, NewAgent, Request, Write, Writer};
 
 /// An agent that takes so many thousandths of a core and ten times as much of everything else.
 fn said(agent: &str, permille: u64, collections: &[(RequestId, &str)]) -> Write {
@@ -65,7 +65,7 @@ fn scrape(
     (old, new): (Vec<Write>, Vec<Write>),
     change: impl Fn(&mut Present),
 ) -> String {
-    let place = Place::prepare(folder).unwrap();
+    let place = DataDir::prepare(folder).unwrap();
     let clock = Clock::system();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -255,7 +255,7 @@ fn what_came_in_is_shown_and_what_never_came_is_0() {
     );
 }
 
-/// The table on the page is written anew where it differs, and the test fails once: look at the change, commit it.
+/// The table on the page is written again where it differs, and the test fails once: look at the change, commit it.
 #[test]
 fn the_reference_page_has_the_table() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/metrics.md");

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::core::Core;
-use crate::store::{Place, Reader, StoreError, Write};
+use crate::store::{DataDir, Reader, StoreError, Write};
 
 /// Collects at once and then every minute until told to stop.
 pub async fn run(core: &Core, stop: CancellationToken) {
@@ -48,7 +48,7 @@ async fn collect(core: &Core) -> Result<(), StoreError> {
 /// Deletes pieces that no hunt references and unfinished drafts, once they are old; returns how many.
 fn delete_unreferenced(
     reader: &Reader,
-    place: &Place,
+    place: &DataDir,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let folder = place.lists();

@@ -6,18 +6,18 @@ use muster_protocol::ids::AgentId;
 use muster_protocol::request::hunt::HashKind;
 use muster_protocol::result::{FILE_BLOB, Row};
 
-use super::Whole;
-use crate::state::Part;
+use super::RequestSnapshot;
+use crate::state::Collection;
 use crate::store::{Reader, StoreError};
 use muster_api::HuntFile;
 
 /// Names that are shown of one file.
 const PATHS_MAX: usize = 100;
 
-impl Whole {
+impl RequestSnapshot {
     /// Returns the SHA-256 of the files that an agent has sent whole.
     pub fn uploaded(&self, agent: &AgentId) -> BTreeSet<Vec<u8>> {
-        let run = self.collections.parts.get(agent).and_then(Part::counting);
+        let run = self.collections.parts.get(agent).and_then(Collection::counting);
         let blobs = run.map_or(&[][..], |(run, _)| self.blobs_of(agent, run));
         let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB);
         files.map(|blob| blob.sha256.clone()).collect()

@@ -8,14 +8,14 @@ use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::ioc::IocList;
 use muster_protocol::result::{CollectionSample, FilesFooter, Footer};
 
-use super::{Whole, exit_code};
+use super::{RequestSnapshot, exit_code};
 use crate::hunts::lists;
 use crate::live::broker_health::Blockage;
-use crate::state::Part;
-use crate::store::{Place, StoreError};
+use crate::state::Collection;
+use crate::store::{DataDir, StoreError};
 use muster_api::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
 
-impl Whole {
+impl RequestSnapshot {
     /// Shows the hunt.
     pub fn hunt(&self) -> Result<HuntView, StoreError> {
         let args: HuntStart = self.args()?;
@@ -92,7 +92,7 @@ impl Whole {
     }
 
     /// Returns the list of hashes of the hunt, as it was signed: whole digests, where there was room for them.
-    pub fn ioc(&self, place: &Place) -> Result<Vec<IocList>, StoreError> {
+    pub fn ioc(&self, place: &DataDir) -> Result<Vec<IocList>, StoreError> {
         let spec = self.args::<HuntStart>()?.file_hash;
         if spec.list.is_none() { Ok(spec.ioc) } else { lists::whole(place, &spec.list) }
     }
@@ -102,7 +102,7 @@ impl Whole {
         self.parts().map(|(agent, part)| self.part(agent, part)).collect()
     }
 
-    fn part(&self, agent: &AgentId, part: &Part) -> CollectionView {
+    fn part(&self, agent: &AgentId, part: &Collection) -> CollectionView {
         let run = part.counting();
         let (code, reason) = self.why(agent, part);
         let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();

@@ -3,14 +3,14 @@
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::CLONE_SHOWN_MS_MAX;
 
-use super::Whole;
+use super::RequestSnapshot;
 use crate::instances::{Fault, FaultKind};
-use crate::state::{Part, Run};
+use crate::state::{Collection, Run};
 
 /// Agents that the notes of one hunt name.
 const NAMED_MAX: usize = 5;
 
-impl Whole {
+impl RequestSnapshot {
     /// Returns the name of the machine that a run reported; of one that reported none, the agent's present one.
     pub(super) fn host(&self, agent: &AgentId, run: Option<&Run>) -> String {
         if let Some(host) = run.and_then(Run::host) {
@@ -21,7 +21,7 @@ impl Whole {
     }
 
     /// Returns the clone that an agent was while its part could run, if it was one.
-    fn clone_of(&self, agent: &AgentId, part: &Part) -> Option<&Fault> {
+    fn clone_of(&self, agent: &AgentId, part: &Collection) -> Option<&Fault> {
         let ended = part.counting().and_then(|(_, run)| run.last.as_ref()).map(|last| last.at);
         let end = ended.unwrap_or(self.now);
         let was_there = |fault: &&Fault| {

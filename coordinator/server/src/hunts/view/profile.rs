@@ -7,12 +7,12 @@ use muster_protocol::request::Kind;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::result::ProfileFooter;
 
-use super::{Whole, exit_code};
-use crate::state::Part;
+use super::{RequestSnapshot, exit_code};
+use crate::state::Collection;
 use crate::store::{StoreError, StoredBlob};
 use muster_api::{ProfileAgentView, ProfileKindView, ProfileView, Time};
 
-impl Whole {
+impl RequestSnapshot {
     /// Shows the profile; of a hunt, what agents sent when it stood still.
     pub fn profile(&self) -> Result<ProfileView, StoreError> {
         if self.request.kind == Kind::HuntStart.as_str() {
@@ -62,7 +62,7 @@ impl Whole {
         }
     }
 
-    fn profile_part(&self, agent: &AgentId, part: &Part) -> ProfileAgentView {
+    fn profile_part(&self, agent: &AgentId, part: &Collection) -> ProfileAgentView {
         let run = part.counting();
         let (code, reason) = self.why(agent, part);
         let footer = run.and_then(|(id, run)| Some((id, run.footer()?)));

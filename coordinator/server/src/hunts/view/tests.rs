@@ -22,7 +22,7 @@ fn attempt() -> Attempt {
 }
 
 /// A request whose only run has ended with nothing but what its footer names.
-fn ended(state: State, footer: Footer) -> Whole {
+fn ended(state: State, footer: Footer) -> RequestSnapshot {
     let status = Status {
         agent: agent(),
         request: id(),
@@ -40,7 +40,7 @@ fn ended(state: State, footer: Footer) -> Whole {
     let mut collections = Collections::default();
     collections.apply(&Event::Status { status: Box::new(status), received: NOW });
     let empty = ByteBuf::new;
-    Whole {
+    RequestSnapshot {
         blockage: None,
         request: StoredRequest {
             id: id(),
@@ -85,11 +85,11 @@ fn blob(kind: &str, sha256: [u8; 32]) -> StoredBlob {
     StoredBlob { agent, attempt, kind: kind.to_owned(), sha256: sha256.to_vec(), bytes: 1 }
 }
 
-fn put(whole: &mut Whole, blob: StoredBlob) {
+fn put(whole: &mut RequestSnapshot, blob: StoredBlob) {
     whole.blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
 }
 
-fn phase(whole: &Whole) -> Phase {
+fn phase(whole: &RequestSnapshot) -> Phase {
     let (agent, part) = whole.parts().next().unwrap();
     let phase = whole.phase(agent, part);
     let states = whole.states();

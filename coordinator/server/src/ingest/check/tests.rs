@@ -10,7 +10,7 @@ use muster_protocol::result::{FileKind, FileStatus, FilesFooter, Footer, Row, St
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::store::{Audit, NewAgent, Place, Request, Writer};
+use crate::store::{Audit, DataDir, NewAgent, Request, Writer};
 
 fn agent() -> AgentId {
     AgentId::new("web-1-ab12").unwrap()
@@ -55,7 +55,7 @@ fn reader() -> (tempfile::TempDir, Reader) {
 /// The same, with these signed bytes.
 fn reader_of(sealed: muster_protocol::request::Sealed) -> (tempfile::TempDir, Reader) {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();
@@ -86,12 +86,12 @@ fn key(class: &str, agent: &str) -> String {
     format!("{class}.{agent}.{}", request())
 }
 
-fn check(outside: Outside<'_>, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
+fn check(outside: Envelope<'_>, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
     check_outside(outside, reader).and_then(|key| check_body(outside, &key, body, reader))
 }
 
 #[track_caller]
-fn verdict(reader: &Reader, outside: Outside<'_>, body: &[u8]) -> &'static str {
+fn verdict(reader: &Reader, outside: Envelope<'_>, body: &[u8]) -> &'static str {
     match check(outside, body, reader) {
         Ok(_) => "stored",
         Err(Refused::Dead(reason) | Refused::Rejected(reason, _)) => reason,
@@ -102,7 +102,7 @@ fn verdict(reader: &Reader, outside: Outside<'_>, body: &[u8]) -> &'static str {
 #[track_caller]
 fn rows(reader: &Reader, chunk: &RowChunk) -> &'static str {
     let routing_key = key("rows", "web-1-ab12");
-    let outside = Outside {
+    let outside = Envelope {
         class: Class::Rows,
         routing_key: &routing_key,
         kind: "rows.chunk",
@@ -130,7 +130,7 @@ fn a_refused_chunk_names_the_attempt_that_cannot_be_complete_without_it() {
     let (_folder, reader) = reader();
     let refused = |chunk: RowChunk| {
         let routing_key = key("rows", "web-1-ab12");
-        let outside = Outside {
+        let outside = Envelope {
             class: Class::Rows,
             routing_key: &routing_key,
             kind: "rows.chunk",
@@ -164,7 +164,7 @@ fn what_is_not_known_of_a_chunk_is_not_stored() {
     let (_folder, reader) = reader();
     let known = wire::encode(&chunk()).unwrap();
     let routing_key = key("rows", "web-1-ab12");
-    let outside = Outside {
+    let outside = Envelope {
         class: Class::Rows,
         routing_key: &routing_key,
         kind: "rows.chunk",
@@ -189,7 +189,7 @@ fn what_is_not_known_of_a_chunk_is_not_stored() {
     };
     let known = wire::encode(&piece).unwrap();
     let routing_key = key("blobs", "web-1-ab12");
-    let outside = Outside {
+    let outside = Envelope {
         class: Class::Blobs,
         routing_key: &routing_key,
         kind: "blob.chunk",
@@ -211,7 +211,7 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
         let sample: Telemetry = serde_json::from_value(json).unwrap();
         let routing_key = "telemetry.web-1-ab12.-";
         let outside =
-            Outside { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
+            Envelope { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
         verdict(&reader, outside, &wire::encode(&sample).unwrap())
     };
     assert_eq!(sample(limits::RESULT_ENTRIES_MAX), "stored");
@@ -234,7 +234,7 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
             instance: None,
         };
         let routing_key = key("status", "web-1-ab12");
-        let outside = Outside {
+        let outside = Envelope {
             class: Class::Status,
             routing_key: &routing_key,
             kind: "status",
@@ -252,20 +252,20 @@ fn what_is_outside_is_checked_before_the_body() {
     let body = wire::encode(&chunk()).unwrap();
     let good = key("rows", "web-1-ab12");
     let outside =
-        Outside { class: Class::Rows, routing_key: &good, kind: "rows.chunk", has_cc: false };
+        Envelope { class: Class::Rows, routing_key: &good, kind: "rows.chunk", has_cc: false };
     assert_eq!(verdict(&reader, outside, &body), "stored");
-    assert_eq!(verdict(&reader, Outside { has_cc: true, ..outside }, &body), "cc_header");
+    assert_eq!(verdict(&reader, Envelope { has_cc: true, ..outside }, &body), "cc_header");
     assert_eq!(
-        verdict(&reader, Outside { class: Class::Blobs, ..outside }, &body),
+        verdict(&reader, Envelope { class: Class::Blobs, ..outside }, &body),
         "class_differs"
     );
-    assert_eq!(verdict(&reader, Outside { kind: "status", ..outside }, &body), "unknown_type");
+    assert_eq!(verdict(&reader, Envelope { kind: "status", ..outside }, &body), "unknown_type");
     let stranger = key("rows", "nobody-0000");
     assert_eq!(
-        verdict(&reader, Outside { routing_key: &stranger, ..outside }, &body),
+        verdict(&reader, Envelope { routing_key: &stranger, ..outside }, &body),
         "unknown_agent"
     );
-    assert_eq!(verdict(&reader, Outside { routing_key: "rows", ..outside }, &body), "routing_key");
+    assert_eq!(verdict(&reader, Envelope { routing_key: "rows", ..outside }, &body), "routing_key");
     assert_eq!(verdict(&reader, outside, b"\x81"), "malformed");
     assert_eq!(verdict(&reader, outside, &vec![0; limits::RESULT_BYTES_MAX + 1]), "too_big");
 }
@@ -290,14 +290,14 @@ fn a_status_of_a_request_that_nobody_made_is_dead() {
     };
     let routing_key = format!("status.web-1-ab12.{unknown}");
     let outside =
-        Outside { class: Class::Status, routing_key: &routing_key, kind: "status", has_cc: false };
+        Envelope { class: Class::Status, routing_key: &routing_key, kind: "status", has_cc: false };
     assert_eq!(verdict(&reader, outside, &wire::encode(&status).unwrap()), "unknown_request");
 }
 
 #[test]
 fn what_a_revoked_agent_had_queued_is_taken_if_it_was_asked_for() {
     let (folder, reader) = reader();
-    let place = Place::prepare(folder.path()).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
     let unasked = RequestId::from_bytes([7; 16]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -313,7 +313,7 @@ fn what_a_revoked_agent_had_queued_is_taken_if_it_was_asked_for() {
     let attempt = Attempt { origin: unasked, ..attempt() };
     let body = wire::encode(&RowChunk { request: unasked, attempt, ..chunk() }).unwrap();
     let routing_key = format!("rows.web-1-ab12.{unasked}");
-    let outside = Outside {
+    let outside = Envelope {
         class: Class::Rows,
         routing_key: &routing_key,
         kind: "rows.chunk",
@@ -322,7 +322,7 @@ fn what_a_revoked_agent_had_queued_is_taken_if_it_was_asked_for() {
     assert_eq!(verdict(&reader, outside, &body), "revoked_agent");
     let routing_key = "telemetry.web-1-ab12.-";
     let outside =
-        Outside { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
+        Envelope { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
     assert_eq!(verdict(&reader, outside, b""), "revoked_agent");
 }
 
@@ -345,7 +345,7 @@ fn a_file_comes_only_where_the_signed_hunt_asks_for_it() {
     let verdict = |upload: Option<Upload>, total: u64| {
         let (_folder, reader) = reader_of(sealed(upload));
         let routing_key = key("blobs", "web-1-ab12");
-        let outside = Outside {
+        let outside = Envelope {
             class: Class::Blobs,
             routing_key: &routing_key,
             kind: "blob.chunk",

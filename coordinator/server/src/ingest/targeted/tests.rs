@@ -6,7 +6,7 @@ use muster_protocol::request::{Args, Limits, Sealed, Target};
 use muster_protocol::result::Telemetry;
 
 use super::*;
-use crate::store::{Audit, NewAgent, Place, Request, Write, Writer};
+use crate::store::{Audit, DataDir, NewAgent, Request, Write, Writer};
 
 const LAUNCHED: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -76,7 +76,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (writer, reader) = (Writer::start(&place).unwrap(), place.reader().unwrap());
         let scene = Self { _folder: folder, runtime, writer, reader };

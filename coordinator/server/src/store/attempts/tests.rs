@@ -5,7 +5,7 @@ use muster_protocol::result::{State, Status};
 
 use super::*;
 use crate::state::Fault;
-use crate::store::{DeadCount, Landed, Place, Write, Writer};
+use crate::store::{DataDir, DeadCount, Write, WriteOutcome, Writer};
 
 fn agent() -> AgentId {
     AgentId::new("a-1").unwrap()
@@ -45,7 +45,7 @@ fn status(request: u8, journal: u8) -> Write {
 
 struct Store {
     _folder: tempfile::TempDir,
-    place: Place,
+    place: DataDir,
     writer: Writer,
     clock: Clock,
 }
@@ -53,14 +53,14 @@ struct Store {
 impl Store {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         let clock = Clock::system();
         let writer = Writer::start_at(&place, clock.clone()).unwrap();
         Self { _folder: folder, place, writer, clock }
     }
 
     /// Writes, and says what became of it, a refusal included.
-    fn land(&self, write: Write) -> Landed {
+    fn land(&self, write: Write) -> WriteOutcome {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async { self.writer.begin(write).await.unwrap().await.unwrap() })
     }
@@ -89,35 +89,35 @@ impl Store {
 #[test]
 fn an_attempt_fails_at_its_quota_and_keeps_what_is_stored() {
     let store = Store::new();
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), Landed::New);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), WriteOutcome::Inserted);
     assert_eq!(store.fault(1), None);
     store.sql(&format!("UPDATE attempt SET bytes = {COLLECTION_BYTES_MAX} - 1"));
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 1))), Landed::OverQuota);
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), Landed::Known, "it is stored");
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 1))), WriteOutcome::OverQuota);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), WriteOutcome::Duplicate, "it is stored");
     let fault = store.fault(1).unwrap();
     assert_eq!(fault.code, QUOTA);
     assert!(fault.reason.contains("collection_bytes_max"), "{fault:?}");
     assert_eq!(store.count("chunk"), 1);
     // Another attempt shares the bound, another request does not.
-    assert_eq!(store.land(Write::Chunk(chunk(1, 2, 0))), Landed::OverQuota);
-    assert_eq!(store.land(Write::Chunk(chunk(2, 1, 0))), Landed::New);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 2, 0))), WriteOutcome::OverQuota);
+    assert_eq!(store.land(Write::Chunk(chunk(2, 1, 0))), WriteOutcome::Inserted);
     assert_eq!(store.fault(2), None);
 }
 
 #[test]
 fn an_agent_has_a_quota_per_day() {
     let store = Store::new();
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), Landed::New);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), WriteOutcome::Inserted);
     store.sql(&format!("UPDATE usage SET bytes = {AGENT_BYTES_PER_DAY_MAX} - 1"));
-    assert_eq!(store.land(Write::Chunk(chunk(2, 1, 0))), Landed::OverQuota);
+    assert_eq!(store.land(Write::Chunk(chunk(2, 1, 0))), WriteOutcome::OverQuota);
     assert!(store.fault(2).unwrap().reason.contains("agent_bytes_per_day_max"));
     let other = Chunk { agent: AgentId::new("a-2").unwrap(), ..chunk(2, 1, 0) };
-    assert_eq!(store.land(Write::Chunk(other)), Landed::New, "others are not concerned");
+    assert_eq!(store.land(Write::Chunk(other)), WriteOutcome::Inserted, "others are not concerned");
     store.clock.set_offset_ms(DAY_MS);
-    assert_eq!(store.land(Write::Chunk(chunk(3, 1, 0))), Landed::New, "a new day");
-    assert_eq!(store.land(Write::Chunk(chunk(2, 1, 1))), Landed::OverQuota, "it has failed");
+    assert_eq!(store.land(Write::Chunk(chunk(3, 1, 0))), WriteOutcome::Inserted, "a new day");
+    assert_eq!(store.land(Write::Chunk(chunk(2, 1, 1))), WriteOutcome::OverQuota, "it has failed");
     store.clock.set_offset_ms(DAY_MS * (USAGE_DAYS_MAX + 2));
-    assert_eq!(store.land(Write::Chunk(chunk(4, 1, 0))), Landed::New);
+    assert_eq!(store.land(Write::Chunk(chunk(4, 1, 0))), WriteOutcome::Inserted);
     let days = "usage WHERE agent = 'a-1'";
     assert_eq!(store.count(days), 1, "days that are over are forgotten");
 }
@@ -129,27 +129,27 @@ fn an_agent_has_a_bounded_number_of_attempts_at_one_request() {
     for journal in 0..most {
         let write =
             if journal % 2 == 0 { Write::Chunk(chunk(1, journal, 0)) } else { status(1, journal) };
-        assert_eq!(store.land(write), Landed::New);
+        assert_eq!(store.land(write), WriteOutcome::Inserted);
     }
-    let refused = Landed::Refused("too_many_attempts");
+    let refused = WriteOutcome::Refused("too_many_attempts");
     assert_eq!(store.land(Write::Chunk(chunk(1, most, 0))), refused);
     assert_eq!(store.land(status(1, most)), refused);
     let run = Box::new(chunk(1, most, 0).run());
-    assert_eq!(store.land(Write::Rejected(run, "seq_over_limit")), Landed::Known);
+    assert_eq!(store.land(Write::Rejected(run, "seq_over_limit")), WriteOutcome::Duplicate);
     assert_eq!(store.count("attempt"), ATTEMPTS_MAX);
     // Those that are known go on, and so do other requests.
-    assert_eq!(store.land(status(1, 0)), Landed::New);
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), Landed::New);
-    assert_eq!(store.land(Write::Chunk(chunk(2, most, 0))), Landed::New);
+    assert_eq!(store.land(status(1, 0)), WriteOutcome::Inserted);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), WriteOutcome::Inserted);
+    assert_eq!(store.land(Write::Chunk(chunk(2, most, 0))), WriteOutcome::Inserted);
 }
 
 #[test]
 fn contradictions_of_one_attempt_are_recorded_up_to_a_bound() {
     let store = Store::new();
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), Landed::New);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 0))), WriteOutcome::Inserted);
     for n in 0..u8::try_from(CONFLICTS_MAX).unwrap() + 9 {
         let other = Chunk { sha256: vec![n + 100; 32], ..chunk(1, 1, 0) };
-        assert_eq!(store.land(Write::Chunk(other)), Landed::Conflict);
+        assert_eq!(store.land(Write::Chunk(other)), WriteOutcome::Conflict);
     }
     assert_eq!(store.count("conflict"), CONFLICTS_MAX);
 }
@@ -164,7 +164,7 @@ fn of_many_journals_of_one_agent_the_last_few_are_kept() {
     };
     for journal in 0..100 {
         store.clock.set_offset_ms(i64::from(journal) * 10);
-        assert_eq!(store.land(sample(journal, &journal.to_string())), Landed::New);
+        assert_eq!(store.land(sample(journal, &journal.to_string())), WriteOutcome::Inserted);
     }
     assert_eq!(store.count("heard"), JOURNALS_HEARD_MAX);
     let heard = store.place.reader().unwrap().heard(&agent()).unwrap();
@@ -181,8 +181,8 @@ fn a_chunk_that_the_store_can_never_take_has_its_attempt_fail_at_once() {
              BEGIN SELECT RAISE(ABORT, 'no'); END;",
         )
         .unwrap();
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 6))), Landed::New);
-    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 7))), Landed::Refused("store_refused"));
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 6))), WriteOutcome::Inserted);
+    assert_eq!(store.land(Write::Chunk(chunk(1, 1, 7))), WriteOutcome::Refused("store_refused"));
     assert_eq!(store.fault(1).unwrap().code, REJECTED);
     assert_eq!(store.writer.trouble(), None);
 }
@@ -198,7 +198,7 @@ fn a_write_that_fails_alone_for_an_unknown_cause_is_set_aside_after_some_tries()
         let good = store.writer.begin(Write::Chunk(chunk(1, 1, 0))).await.unwrap();
         (bad.await.unwrap(), good.await.unwrap())
     });
-    assert_eq!((bad, good), (Landed::Refused("store_refused"), Landed::New));
+    assert_eq!((bad, good), (WriteOutcome::Refused("store_refused"), WriteOutcome::Inserted));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use muster_protocol::limits::CLOCK_SKEW_MS_MAX;
 use muster_protocol::result::{State, Status};
 
 use super::*;
-use crate::store::{Audit, Place, Write, Writer};
+use crate::store::{Audit, DataDir, Write, Writer};
 
 const END: Timestamp = Timestamp(1_000_000);
 const NOW: Timestamp = Timestamp(500_000);
@@ -19,14 +19,14 @@ fn agent(n: u8) -> AgentId {
 
 struct Store {
     _folder: tempfile::TempDir,
-    place: Place,
+    place: DataDir,
     writer: Writer,
 }
 
 impl Store {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         let writer = Writer::start(&place).unwrap();
         Self { _folder: folder, place, writer }
     }

@@ -4,7 +4,7 @@ use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::store::{Place, Write, Writer};
+use crate::store::{DataDir, Write, Writer};
 
 const WHOLE: &[u8] = b"abcdef";
 
@@ -35,8 +35,8 @@ fn piece(seq: u64, offset: u64, data: &[u8], whole: &[u8]) -> Chunk {
     }
 }
 
-fn land(folder: &std::path::Path, pieces: Vec<Chunk>) -> Vec<Landed> {
-    let place = Place::prepare(folder).unwrap();
+fn land(folder: &std::path::Path, pieces: Vec<Chunk>) -> Vec<WriteOutcome> {
+    let place = DataDir::prepare(folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(&place).unwrap();
@@ -49,7 +49,7 @@ fn land(folder: &std::path::Path, pieces: Vec<Chunk>) -> Vec<Landed> {
 }
 
 #[track_caller]
-fn assert_landed(pieces: Vec<Chunk>, wanted: &[Landed]) {
+fn assert_landed(pieces: Vec<Chunk>, wanted: &[WriteOutcome]) {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(land(folder.path(), pieces), wanted);
 }
@@ -59,11 +59,11 @@ fn a_blob_is_complete_with_its_last_piece_in_any_order() {
     let (first, last) = (piece(0, 0, b"abc", WHOLE), piece(1, 3, b"def", WHOLE));
     assert_landed(
         vec![last.clone(), first, last],
-        &[Landed::New, Landed::Complete, Landed::Complete],
+        &[WriteOutcome::Inserted, WriteOutcome::Complete, WriteOutcome::Complete],
     );
     assert_landed(
         vec![piece(0, 0, b"", b""), piece(1, 0, b"", b"")],
-        &[Landed::Complete, Landed::Conflict],
+        &[WriteOutcome::Complete, WriteOutcome::Conflict],
     );
 }
 
@@ -78,11 +78,11 @@ fn a_piece_that_lies_over_another_or_names_another_blob_is_a_conflict() {
         piece(1, 0, b"ab", b"abcdeX"),
         piece(1, 0, b"ab", b"abcdefg"),
     ] {
-        assert_landed(vec![first(), other], &[Landed::New, Landed::Conflict]);
+        assert_landed(vec![first(), other], &[WriteOutcome::Inserted, WriteOutcome::Conflict]);
     }
     assert_landed(
         vec![piece(0, 0, b"a", b"a"), piece(1, 0, b"a", b"a"), piece(0, 0, b"a", b"a")],
-        &[Landed::Complete, Landed::Conflict, Landed::Known],
+        &[WriteOutcome::Complete, WriteOutcome::Conflict, WriteOutcome::Duplicate],
     );
 }
 
@@ -91,8 +91,8 @@ fn pieces_of_an_older_store_are_counted_when_it_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     land(folder.path(), vec![piece(0, 0, b"abc", WHOLE)]);
     let old = "DELETE FROM piece; DELETE FROM blob_sum";
-    let connection = Place::prepare(folder.path()).unwrap().connect().unwrap();
+    let connection = DataDir::prepare(folder.path()).unwrap().connect().unwrap();
     connection.execute_batch(old).unwrap();
     fill(&connection).unwrap();
-    assert_eq!(land(folder.path(), vec![piece(1, 3, b"def", WHOLE)]), [Landed::Complete]);
+    assert_eq!(land(folder.path(), vec![piece(1, 3, b"def", WHOLE)]), [WriteOutcome::Complete]);
 }

@@ -18,9 +18,9 @@ use super::*;
 use crate::doctor::{Seen, doctor};
 use crate::http::hunts::listed;
 use crate::http::metrics::{Present, metrics};
-use crate::hunts::view::Whole;
+use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
-use crate::store::{Audit, Chunk, NewAgent, Place, Request, Write, Writer};
+use crate::store::{Audit, Chunk, DataDir, NewAgent, Request, Write, Writer};
 use crate::telemetry::marks::marks;
 use crate::who_has::who_has;
 use muster_api::{BrokerHealth, Doctor};
@@ -125,7 +125,7 @@ fn sample(n: u8) -> Write {
     Write::Telemetry(Box::new(serde_json::from_value(json).unwrap()))
 }
 
-fn write(place: &Place, writes: Vec<Write>) {
+fn write(place: &DataDir, writes: Vec<Write>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let writer = Writer::start(place).unwrap();
@@ -136,8 +136,8 @@ fn write(place: &Place, writes: Vec<Write>) {
 }
 
 /// A sound store: two agents, one hunt, which both have finished.
-fn sound(folder: &Path) -> Place {
-    let place = Place::prepare(folder).unwrap();
+fn sound(folder: &Path) -> DataDir {
+    let place = DataDir::prepare(folder).unwrap();
     let new = |n| NewAgent { id: agent(n), name: "a".into(), labels: "{}".into() };
     write(
         &place,
@@ -197,7 +197,8 @@ fn shown(reader: &Reader) -> Shown {
     let views = listed(reader, hunts, now, |whole| whole.hunt()).unwrap();
     let profiles = reader.hunts_with_profiles().unwrap();
     listed(reader, profiles, now, |whole| whole.profile()).unwrap();
-    let whole = Whole::read(reader, reader.request(&hunt()).unwrap().unwrap(), now).unwrap();
+    let whole =
+        RequestSnapshot::read(reader, reader.request(&hunt()).unwrap().unwrap(), now).unwrap();
     whole.files(reader).unwrap();
     let mut rows = 0;
     for (agent, _, run) in whole.counting() {
@@ -417,7 +418,7 @@ fn no_record_takes_a_list_with_it() {
         let over = vec![0x80_u8; RESULT_BYTES_MAX + 1];
         place.connect().unwrap().execute(sql, params![over, HUNT]).unwrap();
         // As a coordinator finds it that is started now.
-        let reader = Place::prepare(folder.path()).unwrap().reader().unwrap();
+        let reader = DataDir::prepare(folder.path()).unwrap().reader().unwrap();
         for _ in 0..2 {
             assert_eq!(shown(&reader), expected, "{sql}");
             let counts = reader.unreadable().counts();

@@ -56,13 +56,13 @@ impl Pages {
         Self { part_bytes, was_absent, dropped: 0, is_cold: true, asked: 0 }
     }
 
-    /// Says of a small file that none of it was in memory.
+    /// Notes that nothing of a small file was in memory.
     pub(crate) fn absent() -> Self {
         let was_absent = vec![true];
         Self { part_bytes: PART_BYTES_MIN, was_absent, is_cold: true, ..Self::default() }
     }
 
-    /// Tells whether something of the file is known not to be in memory.
+    /// Returns whether something of the file is known not to be in memory.
     pub(crate) fn are_missing(&self) -> bool {
         !self.was_absent.is_empty()
     }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use muster_protocol::ids::{FleetId, RequestId};
 use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use muster_protocol::request::ioc::{IocList, PartRef, Parted};
+use muster_protocol::request::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::{Args, Body, Limits, Sealed, Target};
 use serde_bytes::ByteBuf;
@@ -17,13 +17,13 @@ const DAY: Duration = Duration::from_hours(24);
 
 struct Store {
     _folder: tempfile::TempDir,
-    place: Place,
+    place: DataDir,
 }
 
 impl Store {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::prepare(folder.path()).unwrap();
+        let place = DataDir::prepare(folder.path()).unwrap();
         Self { _folder: folder, place }
     }
 
@@ -73,8 +73,8 @@ impl Store {
 /// A hunt whose list has these pieces, as it is signed.
 fn hunt(pieces: &[&Vec<u8>]) -> (HuntStart, Body, Sealed) {
     let whole = pieces.iter().map(|digest| ByteBuf::from(digest.as_slice())).collect();
-    let part = PartRef { id: RequestId::from_bytes([8; 16]), sha256: ByteBuf::from([8; 32]) };
-    let list = Parted { count: 1, parts: vec![part], whole };
+    let part = IocPartRef { id: RequestId::from_bytes([8; 16]), sha256: ByteBuf::from([8; 32]) };
+    let list = SplitIocList { count: 1, parts: vec![part], whole };
     let file_hash = FileHash { list: Box::new(list), ..FileHash::default() };
     let start = HuntStart {
         revision: 0,
@@ -157,7 +157,7 @@ fn a_store_of_version_3_knows_what_its_hunts_name() {
         PRAGMA user_version = 3;";
     db.unwrap().execute_batch(older).unwrap();
     let folder = store.place.lists().parent().unwrap().to_owned();
-    let place = Place::prepare(&folder).unwrap();
+    let place = DataDir::prepare(&folder).unwrap();
     store.age(&piece, DAY * 2);
     assert_eq!(
         delete_unreferenced(&place.reader().unwrap(), &place, SystemTime::now().into()).unwrap(),
