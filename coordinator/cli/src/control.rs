@@ -9,7 +9,7 @@ use super::Context;
 use super::client::Client;
 use super::failure::Failure;
 use super::sign::{self, Ask};
-use crate::output::listing::field;
+use crate::output::untyped::field;
 
 /// Signs a control of the request that `view` shows, and gives it to the coordinator; returns its answer.
 pub(super) fn send(

@@ -20,8 +20,9 @@ use super::hunt::id_part;
 use super::sign::{self, Ask};
 use super::watch::{self, Watched};
 use super::{Context, control, hunt};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show};
 use muster_api::By;
 
 /// How much longer than its window a profile may take.
@@ -81,7 +82,8 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     let plan = series::Plan::of(flags)?;
     let client = context.client()?;
     let ask = ask(flags, &client)?;
-    let launch = || client.submit(&sign::seal(&context.settings.operator()?, ask.clone())?);
+    let launch =
+        || client.submit::<Value>(&sign::seal(&context.settings.operator()?, ask.clone())?);
     let id_of = |launched: &Value| id_part(field(launched, "id").as_str().unwrap_or_default());
     if let Some(plan) = plan {
         let launch = || launch().and_then(|launched| id_of(&launched));
@@ -150,7 +152,7 @@ fn target(flags: &Take, client: &Client) -> Result<Target, Failure> {
 fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<Exit, Failure> {
     let exit = Exit::from_code(field(view, "exit_code").as_i64().unwrap_or(1));
     if context.out.format != Format::Table {
-        context.out.record(LIST, view)?;
+        context.out.record_untyped(LIST, view)?;
         return Ok(exit);
     }
     let agents = field(view, "agents").as_array().cloned().unwrap_or_default();
@@ -181,16 +183,16 @@ fn list(context: &Context) -> Result<Exit, Failure> {
     let Value::Array(profiles) = context.client()?.get("/api/v1/profiles")? else {
         return Err(Failure::bug("the coordinator sent no list of profiles", ""));
     };
-    context.out.list(LIST, &profiles)?;
+    context.out.list_untyped(LIST, &profiles)?;
     Ok(Exit::Done)
 }
 
 fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
     let (_, view) = find(&context.client()?, profile)?;
-    context.out.record(LIST, &view)?;
+    context.out.record_untyped(LIST, &view)?;
     if context.out.format == Format::Table {
         context.out.text(&hunt::coverage(&view))?;
-        context.out.list(AGENTS, &parts(&view))?;
+        context.out.list_untyped(AGENTS, &parts(&view))?;
     }
     Ok(Exit::Done)
 }
@@ -236,7 +238,7 @@ fn kinds_of(agent: &Value) -> Vec<ProfileKind> {
 
 /// Finds a profile by the unique beginning of its id.
 fn find(client: &Client, prefix: &str) -> Result<(String, Value), Failure> {
-    let view = client.get(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
+    let view = client.get::<Value>(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
     let id = id_part(field(&view, "id").as_str().unwrap_or_default())?;
     Ok((id, view))
 }

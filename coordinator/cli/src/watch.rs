@@ -5,11 +5,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError
 use std::thread;
 use std::time::{Duration, Instant};
 
+use muster_api::FileRow;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::client::Client;
+use super::client::{Client, Event};
 use super::failure::{Exit, Failure};
 use crate::output::files::FileRows;
 use crate::output::progress::{Progress, Standing};
@@ -182,10 +183,10 @@ fn follow_rows(client: &Client, path: &str, ticks: &SyncSender<Tick>) {
     let mut came: HashMap<String, u64> = HashMap::new();
     patiently(ticks, |away_since| {
         let mut again: HashMap<String, u64> = HashMap::new();
-        let mut lines = client.lines(path)?;
-        while let Some(line) = lines.next_line()? {
+        let mut lines = client.lines::<FileRow>(path)?;
+        while let Some(line) = lines.next()? {
             *away_since = None;
-            let Ok(Of { agent }) = serde_json::from_slice(&line) else { continue };
+            let Ok(Of { agent }) = serde_json::from_slice(line.json()) else { continue };
             let (sent, met) =
                 (came.entry(agent.clone()).or_default(), again.entry(agent).or_default());
             *met += 1;
@@ -193,7 +194,7 @@ fn follow_rows(client: &Client, path: &str, ticks: &SyncSender<Tick>) {
                 continue;
             }
             *sent = *met;
-            if ticks.send(Tick::Row(line)).is_err() {
+            if ticks.send(Tick::Row(line.json().to_vec())).is_err() {
                 return Ok(());
             }
         }
@@ -233,13 +234,12 @@ fn events(
     ticks: &SyncSender<Tick>,
     away_since: &mut Option<Instant>,
 ) -> Result<(), Failure> {
-    let mut lines = client.lines(path)?;
-    while let Some(event) = lines.next_event()? {
+    let mut events = client.events(path)?;
+    while let Some(event) = events.next()? {
         *away_since = None;
-        let tick = match event.name.as_str() {
-            "progress" => Tick::Standing(event.body),
-            "done" => Tick::Ended(event.body),
-            _ => continue,
+        let tick = match event {
+            Event::Progress(view) => Tick::Standing(view),
+            Event::Done(view) => Tick::Ended(view),
         };
         let is_end = matches!(tick, Tick::Ended(_));
         if ticks.send(tick).is_err() || is_end {
@@ -262,7 +262,7 @@ fn asking(
     away_since: &mut Option<Instant>,
 ) -> Result<(), Failure> {
     loop {
-        let view = client.get(path)?;
+        let view = client.get::<Value>(path)?;
         *away_since = None;
         let is_end = view.get("done") == Some(&Value::Bool(true));
         let tick = if is_end { Tick::Ended(view) } else { Tick::Standing(view) };
@@ -286,7 +286,7 @@ pub(super) fn on_ctrl_c(interrupted: impl FnOnce() + Send + 'static) -> Result<(
 
 /// Reads where a request stands.
 pub(super) fn standing(view: &Value) -> Standing {
-    let number = |path: &str| crate::output::listing::field(view, path).as_u64().unwrap_or(0);
+    let number = |path: &str| crate::output::untyped::field(view, path).as_u64().unwrap_or(0);
     let all: Vec<(String, u64)> = view
         .get("states")
         .and_then(Value::as_object)

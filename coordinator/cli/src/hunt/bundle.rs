@@ -56,7 +56,7 @@ pub(super) fn launch(client: &Client, bundle: &Bundle) -> Result<Value, Failure>
         client.keep_list(piece)?;
     }
     for part in &bundle.parts {
-        client.submit(part)?;
+        client.submit::<Value>(part)?;
     }
     client.submit(&bundle.start)
 }

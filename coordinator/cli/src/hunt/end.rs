@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::show;
 use crate::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
+use crate::output::untyped::field;
 use crate::output::{Format, escape, units};
 use crate::watch::Watched;
 
@@ -75,7 +75,7 @@ fn summary(id: &str, view: &Value) -> String {
 
 /// Fetches why agents did not finish.
 fn why(context: &Context, id: &str) -> Result<String, Failure> {
-    let agents = context.client()?.get(&format!("/api/v1/hunts/{id}/agents"))?;
+    let agents = context.client()?.get::<Value>(&format!("/api/v1/hunts/{id}/agents"))?;
     Ok(reasons(agents.as_array().map_or(&[][..], Vec::as_slice)))
 }
 

@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::args::hunt::Files as Flags;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Show, units};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Show, units};
 use crate::{Context, place, private};
 
 const FILES: &[Column] = &[
@@ -33,7 +34,7 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     if let Some(folder) = folder {
         fetch(context, &client, &hunt, &files, folder)?;
     }
-    context.out.list(FILES, &files)?;
+    context.out.list_untyped(FILES, &files)?;
     Ok(if files.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 

@@ -23,8 +23,9 @@ use super::place::Place;
 use super::watch::{self, Watched};
 use super::{Context, control, private};
 use crate::output::files::FileRows;
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, units};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show, units};
 
 const LAUNCHED: &[Column] = &[
     Column::new("id", "id", Show::Text),
@@ -58,7 +59,7 @@ pub(super) struct Found {
 
 /// Finds a hunt by the unique beginning of its id.
 pub(super) fn find(client: &Client, prefix: &str) -> Result<Found, Failure> {
-    let view = client.get(&format!("/api/v1/hunts/{}", id_part(prefix)?))?;
+    let view = client.get::<Value>(&format!("/api/v1/hunts/{}", id_part(prefix)?))?;
     let id = id_part(field(&view, "id").as_str().unwrap_or_default())?;
     Ok(Found { id, view })
 }
@@ -77,7 +78,7 @@ pub(super) fn id_part(text: &str) -> Result<String, Failure> {
 
 /// Gives a sealed request to the coordinator and prints its id.
 pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> {
-    let launched = context.client()?.submit(sealed)?;
+    let launched = context.client()?.submit::<Value>(sealed)?;
     print_launched(context, &launched, None)
 }
 
@@ -90,7 +91,7 @@ pub(super) fn print_launched(
     let targeted = field(launched, "targeted").as_u64().unwrap_or(0);
     note_waiting(context, launched);
     if context.out.format != Format::Table {
-        return context.out.record(LAUNCHED, launched);
+        return context.out.record_untyped(LAUNCHED, launched);
     }
     let id = field(launched, "id").as_str().unwrap_or("-");
     let next = next.map(|next| format!("; go on with: {next} {id}")).unwrap_or_default();
@@ -217,14 +218,11 @@ fn stream(
     mut rows: FileRows,
     limit: Option<u64>,
 ) -> Result<u64, Failure> {
-    let mut lines = client.lines(&format!("/api/v1/hunts/{id}/results"))?;
+    let mut lines = client.lines::<Value>(&format!("/api/v1/hunts/{id}/results"))?;
     let mut left = limit.unwrap_or(u64::MAX);
     while left > 0 {
-        let Some(line) = lines.next_line()? else { break };
-        if line.is_empty() {
-            continue;
-        }
-        rows.row(&line)?;
+        let Some(line) = lines.next()? else { break };
+        rows.row(line.json())?;
         left -= 1;
     }
     rows.finish()
@@ -245,7 +243,7 @@ pub(super) fn print_cancelled(
     next: &str,
 ) -> Result<Exit, Failure> {
     if context.out.format != Format::Table {
-        context.out.record(LAUNCHED, answer)?;
+        context.out.record_untyped(LAUNCHED, answer)?;
     }
     let is_away = field(answer, "published") == &Value::Bool(false);
     let what = if is_away { "cancelled as soon as the broker is back" } else { "cancelled" };

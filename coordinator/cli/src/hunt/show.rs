@@ -5,8 +5,9 @@ use serde_json::Value;
 use crate::Context;
 use crate::args::hunt::Show as Flags;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape, units};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show, escape, units};
 
 /// The states of a request, in the order of every output.
 pub(crate) const STATES: [&str; 12] = [
@@ -74,7 +75,7 @@ pub(super) fn list(context: &Context) -> Result<Exit, Failure> {
     let Value::Array(hunts) = context.client()?.get("/api/v1/hunts")? else {
         return Err(Failure::bug("the coordinator sent no list of hunts", ""));
     };
-    context.out.list(LIST, &hunts)?;
+    context.out.list_untyped(LIST, &hunts)?;
     Ok(Exit::Done)
 }
 
@@ -86,7 +87,7 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     }
     let is_table = context.out.format == Format::Table;
     if !is_table && !flags.agents {
-        context.out.record(HUNT, &found.view)?;
+        context.out.record_untyped(HUNT, &found.view)?;
         return Ok(Exit::Done);
     }
     let Value::Array(mut agents) = client.get(&format!("/api/v1/hunts/{}/agents", found.id))?
@@ -94,13 +95,13 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
         return Err(Failure::bug("the coordinator sent no list of agents", ""));
     };
     if !is_table {
-        context.out.list(AGENTS, &agents)?;
+        context.out.list_untyped(AGENTS, &agents)?;
         return Ok(Exit::Done);
     }
     if !flags.agents {
         agents.retain(|agent| field(agent, "state") != "finished");
     }
-    context.out.record(HUNT, &found.view)?;
+    context.out.record_untyped(HUNT, &found.view)?;
     let cost = cost(field(&found.view, "spent"));
     context.out.text(&format!("{}{cost}", coverage(&found.view)))?;
     if !agents.is_empty() {
@@ -110,7 +111,7 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
                 agent.insert("waited".to_owned(), waited.into());
             }
         }
-        context.out.list(&[AGENTS, &[WAITED]].concat(), &agents)?;
+        context.out.list_untyped(&[AGENTS, &[WAITED]].concat(), &agents)?;
     }
     Ok(Exit::Done)
 }

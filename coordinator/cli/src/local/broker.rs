@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::Context;
 use crate::args::{Apply, Broker};
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show};
 use muster_server::broker::audit::AuditError;
 use muster_server::broker::settings::{self, Advice};
 use muster_server::broker::{self, Management, ManagementError, Roster, Stale, alarms};
@@ -197,10 +198,10 @@ fn print(
     columns: &[Column],
 ) -> Result<(), Failure> {
     if context.out.format == Format::Json {
-        return context.out.record(columns, report);
+        return context.out.record_untyped(columns, report);
     }
     let lists = lists.iter().filter_map(|name| field(report, name).as_array());
-    context.out.list(columns, &lists.flatten().cloned().collect::<Vec<_>>())
+    context.out.list_untyped(columns, &lists.flatten().cloned().collect::<Vec<_>>())
 }
 
 /// Nobody there and too old are 69; a wrong user or password, and a certificate that is not trusted, are refusals.

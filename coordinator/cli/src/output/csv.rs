@@ -17,7 +17,8 @@ pub fn value(value: &serde_json::Value) -> String {
     }
 }
 
-fn quoted(cell: &str) -> String {
+/// Quotes a cell where it must be.
+pub(super) fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) || cell.starts_with(' ') || cell.ends_with(' ') {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

@@ -3,21 +3,27 @@
 //! Text from an endpoint never reaches a terminal raw ([`escape`]) and never a spreadsheet as a formula
 //! ([`csv`]). A reader that closes the pipe ends the program with success.
 
+pub mod cell;
 pub mod csv;
 pub mod curve;
+pub mod document;
 pub mod files;
 pub mod listing;
 pub mod progress;
+pub mod untyped;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use muster_runtime::stdout::Stdout;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 
-pub use listing::{Column, Show};
+pub use cell::{Cell, Show};
+pub use document::Document;
+pub use listing::Column;
 pub use muster_api::units;
 pub use muster_runtime::escape;
 
@@ -110,16 +116,53 @@ impl Out {
     }
 
     /// Prints one thing: a document, a line, a header and a row, or its fields one below the other.
-    pub fn record(&self, columns: &[Column], value: &Value) -> Result<(), Failure> {
+    pub fn record<T>(&self, columns: &[Column<T>], one: &Document<T>) -> Result<(), Failure> {
         match self.format {
-            Format::Json => self.line(&pretty(value)),
-            Format::Table => self.text(&listing::fields(columns, value)),
-            Format::Jsonl | Format::Csv => self.list(columns, std::slice::from_ref(value)),
+            Format::Json => self.json(&one.json),
+            Format::Table => self.text(&listing::fields(columns, &one.view)),
+            Format::Jsonl | Format::Csv => self.list(columns, std::slice::from_ref(one)),
         }
     }
 
     /// Prints many things.
-    pub fn list(&self, columns: &[Column], values: &[Value]) -> Result<(), Failure> {
+    pub fn list<T>(&self, columns: &[Column<T>], all: &[Document<T>]) -> Result<(), Failure> {
+        let views = all.iter().map(|one| &one.view);
+        match self.format {
+            Format::Json => self.json(&all.iter().map(|one| &one.json).collect::<Vec<_>>()),
+            Format::Jsonl => {
+                let lines: Vec<_> = all.iter().map(|one| one.json.to_string() + "\n").collect();
+                self.text(&lines.concat())
+            }
+            Format::Csv => self.text(&listing::csv(columns, views)),
+            Format::Table => self.text(&listing::table(columns, views)),
+        }
+    }
+
+    /// Prints one JSON document, laid out.
+    pub fn json(&self, document: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(document);
+        self.line(&text.map_err(|error| Failure::bug("cannot write a document", error))?)
+    }
+
+    /// Prints one thing: a document, a line, a header and a row, or its fields one below the other.
+    pub fn record_untyped(
+        &self,
+        columns: &[untyped::Column],
+        value: &Value,
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Json => self.line(&pretty(value)),
+            Format::Table => self.text(&untyped::fields(columns, value)),
+            Format::Jsonl | Format::Csv => self.list_untyped(columns, std::slice::from_ref(value)),
+        }
+    }
+
+    /// Prints many things.
+    pub fn list_untyped(
+        &self,
+        columns: &[untyped::Column],
+        values: &[Value],
+    ) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.line(&pretty(&Value::Array(values.to_vec()))),
             Format::Jsonl => {
@@ -129,8 +172,8 @@ impl Out {
                 }
                 self.text(&lines)
             }
-            Format::Csv => self.text(&listing::csv(columns, values)),
-            Format::Table => self.text(&listing::table(columns, values)),
+            Format::Csv => self.text(&untyped::csv(columns, values)),
+            Format::Table => self.text(&untyped::table(columns, values)),
         }
     }
 

@@ -15,8 +15,8 @@ use super::{agent_part, find, has_blob, kinds_of};
 use crate::args::profile::Bundle;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
 use crate::output::units;
+use crate::output::untyped::field;
 use crate::place::Place;
 use crate::{Context, private};
 

@@ -10,8 +10,9 @@ use crate::args::profile::{Diff, Merge, MergeFormat, Tree};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::hunt::id_part;
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape, units};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show, escape, units};
 use crate::place::Place;
 use crate::{Context, sign};
 
@@ -47,7 +48,7 @@ pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
         place.put(context, &picture.draw(svg)?, next)?;
         return Ok(Exit::Done);
     }
-    let view = client.get(&of.view("diff"))?;
+    let view = client.get::<Value>(&of.view("diff"))?;
     if context.out.format == Format::Json {
         context.out.line(&format!("{view:#}"))?;
         return Ok(Exit::Done);
@@ -61,7 +62,7 @@ pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
     if rows.is_empty() {
         context.out.note("nothing has another share than before");
     }
-    context.out.list(CHANGES, rows.get(..flags.limit).unwrap_or(rows))?;
+    context.out.list_untyped(CHANGES, rows.get(..flags.limit).unwrap_or(rows))?;
     Ok(Exit::Done)
 }
 
@@ -140,13 +141,13 @@ pub(super) fn tree(context: &Context, flags: &Tree) -> Result<Exit, Failure> {
     let of = Of::find(&client, &flags.blob)?
         .with("depth", Some(&flags.depth.to_string()))
         .with("min_percent", Some(&(f64::from(flags.min) / 10_000.0).to_string()));
-    let view = client.get(&of.view("tree"))?;
+    let view = client.get::<Value>(&of.view("tree"))?;
     match context.out.format {
         Format::Json => context.out.line(&format!("{view:#}"))?,
         Format::Table => context.out.text(&drawn(&view))?,
         Format::Jsonl | Format::Csv => {
             let rows = field(&view, "rows").as_array().map_or(&[][..], Vec::as_slice);
-            context.out.list(ROWS, rows)?;
+            context.out.list_untyped(ROWS, rows)?;
         }
     }
     Ok(Exit::Done)

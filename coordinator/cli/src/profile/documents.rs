@@ -8,8 +8,9 @@ use super::views::Of;
 use crate::Context;
 use crate::args::profile::{Blob, Show as Flags};
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show, escape};
 
 const THREADS: &[Column] = &[
     Column::new("tid", "tid", Show::Right),
@@ -83,7 +84,7 @@ pub(super) fn show(context: &Context, flags: &Flags, kind: ProfileKind) -> Resul
     let moments = field(&document, "moments").as_array().map_or(&[][..], Vec::as_slice);
     match kind {
         ProfileKind::Tasks => tasks(context, moments)?,
-        ProfileKind::Metrics => context.out.list(FIGURES, moments)?,
+        ProfileKind::Metrics => context.out.list_untyped(FIGURES, moments)?,
         _ => logs(context, &document)?,
     }
     Ok(Exit::Done)
@@ -92,22 +93,22 @@ pub(super) fn show(context: &Context, flags: &Flags, kind: ProfileKind) -> Resul
 /// Prints what ran at the beginning and at the end; for machines the threads of the end.
 fn tasks(context: &Context, moments: &[Value]) -> Result<(), Failure> {
     if context.out.format != Format::Table {
-        return context.out.list(THREADS, &threads(moments.last().unwrap_or(&Value::Null)));
+        return context.out.list_untyped(THREADS, &threads(moments.last().unwrap_or(&Value::Null)));
     }
     for (moment, when) in moments.iter().zip(["at the beginning:", "at the end:"]) {
         context.out.line(when)?;
-        context.out.list(THREADS, &threads(moment))?;
+        context.out.list_untyped(THREADS, &threads(moment))?;
         if let Some(count @ 1..) = field(moment, "threads_left_out").as_u64() {
             context.out.line(&format!("and {count} more threads"))?;
         }
         context.out.line("")?;
-        context.out.list(TASKS, &rows(moment, "tasks"))?;
+        context.out.list_untyped(TASKS, &rows(moment, "tasks"))?;
         context.out.line("")?;
         let collections = rows(moment, "collections");
         if collections.is_empty() {
             context.out.line("no collection in flight\n")?;
         } else {
-            context.out.list(COLLECTIONS, &collections)?;
+            context.out.list_untyped(COLLECTIONS, &collections)?;
             context.out.line("")?;
         }
     }

@@ -12,8 +12,9 @@ use super::views::{Of, amount};
 use crate::Context;
 use crate::args::profile::Lines;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show, escape};
 
 const LINES: &[Column] = &[
     Column::new("flat", "flat", Show::Text),
@@ -28,7 +29,7 @@ type Costs = BTreeMap<u32, (i64, i64)>;
 
 pub(super) fn run(context: &Context, flags: &Lines) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let view = client.get(&Of::find(&client, &flags.blob)?.view("lines"))?;
+    let view = client.get::<Value>(&Of::find(&client, &flags.blob)?.view("lines"))?;
     let unit = field(&view, "unit").as_str().unwrap_or_default();
     let total = field(&view, "total").as_i64().unwrap_or_default();
     let files = files(&view);
@@ -61,7 +62,7 @@ pub(super) fn run(context: &Context, flags: &Lines) -> Result<Exit, Failure> {
         }
     }
     if context.out.format != Format::Table {
-        context.out.list(LINES, &rows)?;
+        context.out.list_untyped(LINES, &rows)?;
     }
     let others = files.len() - found.len();
     if others > 0 {

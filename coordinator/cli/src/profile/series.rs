@@ -13,7 +13,7 @@ use super::{LIST, find};
 use crate::args::profile::Take;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
+use crate::output::untyped::field;
 use crate::{Context, watch};
 
 /// How long the last profile is waited for beyond its window.
@@ -98,7 +98,7 @@ fn tell(
     for id in taken {
         views.push(find(client, id)?.1);
     }
-    context.out.list(LIST, &views)?;
+    context.out.list_untyped(LIST, &views)?;
     let is_sampled = |view: &Value| field(view, "states.finished").as_u64().unwrap_or(0) > 0;
     if views.iter().filter(|view| is_sampled(view)).count() > 1 {
         context.out.note(&format!(

@@ -10,8 +10,9 @@ use crate::Context;
 use crate::args::profile::{Blob, Export, ExportFormat, Flame, Top};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, units};
+use crate::output::untyped::Column;
+use crate::output::untyped::field;
+use crate::output::{Format, Show, units};
 use crate::picture::Picture;
 use crate::place::Place;
 use muster_api::By;
@@ -93,7 +94,7 @@ pub(super) fn print_top(
     use clap::ValueEnum;
     let word = by.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
     let of = of.clone().with("by", Some(&word));
-    let view = client.get(&of.view("top"))?;
+    let view = client.get::<Value>(&of.view("top"))?;
     if context.out.format == Format::Json {
         return context.out.line(&format!("{view:#}"));
     }
@@ -114,7 +115,7 @@ pub(super) fn print_top(
             note_nameless(context, file);
         }
     }
-    context.out.list(&columns, &rows)
+    context.out.list_untyped(&columns, &rows)
 }
 
 /// Says that a file's code has no names, where that matters.
