@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
-use muster_api::{AgentState, AgentView, ListPiece, tls};
+use muster_api::{AgentState, AgentView, Launched, ListPiece, tls};
 use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::Sealed;
@@ -22,6 +22,7 @@ pub(super) use self::answer::Answer;
 pub(super) use self::stream::{Event, Events, Lines};
 use super::failure::{Exit, Failure};
 use super::settings::Settings;
+use crate::output::Document;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -98,7 +99,7 @@ impl Client {
     }
 
     /// Posts a sealed request.
-    pub(super) fn submit<T: Answer>(&self, sealed: &Sealed) -> Result<T, Failure> {
+    pub(super) fn submit(&self, sealed: &Sealed) -> Result<Document<Launched>, Failure> {
         let body = wire::encode(sealed).map_err(|e| Failure::bug("cannot encode a request", e))?;
         self.posted("/api/v1/requests", "application/msgpack", &body[..])
     }

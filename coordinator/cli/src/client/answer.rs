@@ -64,5 +64,4 @@ answers! {
     Top: "top",
     Tree: "tree",
     WhoHas: "answer to who-has",
-    serde_json::Value: "document",
 }

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn statuses_become_exit_codes() {
-        let document = r#"{"error":"no agent matches","cause":"0 of 4","try":"look","code":"x"}"#;
+        let document = r#"{"error":"no agent matches","cause":"0 of 4","try":"look","code":3}"#;
         let failure = refused(422, document, "http://x");
         assert_eq!(failure.exit, Exit::NothingMatched);
         assert_eq!((failure.error.as_str(), failure.next.as_str()), ("no agent matches", "look"));

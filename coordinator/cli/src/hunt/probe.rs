@@ -2,19 +2,17 @@
 //!
 //! The request for them goes out before the hunt does, so that it lies with the agents when the hunt begins there.
 
-use muster_api::{AgentState, AgentView};
+use muster_api::{AgentState, AgentView, ProfileView};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
 use muster_protocol::request::profile::ProfileStart;
 use muster_protocol::request::{Args, Limits, Target};
-use serde_json::Value;
 
 use super::id_part;
 use crate::args::hunt::Probed;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::output::Document;
-use crate::output::untyped::field;
 use crate::sign::{self, Ask};
 use crate::{Context, agents, control, watch};
 
@@ -55,8 +53,8 @@ pub(super) fn ask(
         limits: Limits::default(),
         valid_ms,
     };
-    let answer = client.submit::<Value>(&sign::seal(&context.settings.operator()?, ask)?)?;
-    let id = id_part(field(&answer, "id").as_str().unwrap_or_default())?;
+    let answer = client.submit(&sign::seal(&context.settings.operator()?, ask)?)?;
+    let id = id_part(&answer.view.id)?;
     let names: Vec<_> = chosen.iter().map(ToString::to_string).collect();
     context.out.note(&format!("profile {id}: of {} while they hunt", names.join(", ")));
     Ok(Some(Probes { id }))
@@ -72,21 +70,20 @@ fn choose(matching: &[Document<AgentView>], count: usize) -> Vec<AgentId> {
 impl Probes {
     /// Takes the request back: its hunt was not launched.
     pub(super) fn cancel(&self, context: &Context, client: &Client) {
-        let view = client.get::<Value>(&format!("/api/v1/profiles/{}", self.id));
+        let view = client.get::<ProfileView>(&format!("/api/v1/profiles/{}", self.id));
         let sent = view.and_then(|view| control::send(context, client, &view, Args::ProfileCancel));
         if let Err(failure) = sent {
             context.out.failure(&failure);
         }
     }
 
-    /// Says what came of them, once the hunt has ended.
+    /// Notes what came of them, once the hunt has ended.
     pub(super) fn tell(&self, context: &Context) -> Result<(), Failure> {
         let id = &self.id;
         let next = match watch::watch_profile(context, id, Some(LAST_WORDS_S))? {
             watch::Watched::Ended(view) => {
-                let agents = field(&view, "agents").as_array().cloned().unwrap_or_default();
-                let sampled = |agent: &&Value| field(agent, "bytes").as_u64().unwrap_or(0) > 0;
-                let count = agents.iter().filter(sampled).count();
+                let agents = view.view.agents;
+                let count = agents.iter().filter(|agent| agent.shown.bytes > 0).count();
                 let of = agents.len();
                 format!(
                     "{count} of {of} agents were profiled: muster profile merge {id} --format flame -o hunt.svg"

@@ -68,14 +68,25 @@ pub fn table<'a, T: 'a>(columns: &[Column<T>], rows: impl IntoIterator<Item = &'
 
 /// Writes a header and a line for each row.
 pub fn csv<'a, T: 'a>(columns: &[Column<T>], rows: impl IntoIterator<Item = &'a T>) -> String {
-    let header: Vec<_> = columns.iter().map(|column| column.name).collect();
-    let mut out = format!("{}\r\n", header.join(","));
+    let mut out = csv_header(columns);
     for row in rows {
-        let line: Vec<_> = columns.iter().map(|column| (column.value)(row).csv()).collect();
-        out.push_str(&line.join(","));
-        out.push_str("\r\n");
+        out.push_str(&csv_row(columns, row));
     }
     out
+}
+
+/// Writes the names of the columns.
+pub(super) fn csv_header<T>(columns: &[Column<T>]) -> String {
+    csv_line(columns.iter().map(|column| column.name.to_owned()))
+}
+
+/// Writes the cells of one row.
+pub(super) fn csv_row<T>(columns: &[Column<T>], row: &T) -> String {
+    csv_line(columns.iter().map(|column| (column.value)(row).csv()))
+}
+
+fn csv_line(cells: impl Iterator<Item = String>) -> String {
+    format!("{}\r\n", cells.collect::<Vec<_>>().join(","))
 }
 
 /// Writes the fields of one thing below each other.
@@ -107,7 +118,7 @@ mod tests {
     fn a_table_shows_units_and_escapes_text() {
         let labels = BTreeMap::from([("role".to_owned(), "db".to_owned())]);
         let text = table(COLUMNS, &[Row { id: "a\u{1b}[1m", rss: Some(12_000_000), labels }]);
-        assert_eq!(text, "ID           RSS      LABELS\na\\u{1b}[1m   12.0 MB  role=db\n");
+        assert_eq!(text, " ID              RSS  LABELS\n a\\u{1b}[1m  12.0 MB  role=db\n");
     }
 
     #[test]

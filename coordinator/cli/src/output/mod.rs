@@ -10,19 +10,17 @@ pub mod document;
 pub mod files;
 pub mod listing;
 pub mod progress;
-pub mod untyped;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use muster_runtime::stdout::Stdout;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 
 pub use cell::{Cell, Show};
-pub use document::Document;
+pub use document::{Document, json_of};
 pub use listing::Column;
 pub use muster_api::units;
 pub use muster_runtime::escape;
@@ -144,39 +142,6 @@ impl Out {
         self.line(&text.map_err(|error| Failure::bug("cannot write a document", error))?)
     }
 
-    /// Prints one thing: a document, a line, a header and a row, or its fields one below the other.
-    pub fn record_untyped(
-        &self,
-        columns: &[untyped::Column],
-        value: &Value,
-    ) -> Result<(), Failure> {
-        match self.format {
-            Format::Json => self.line(&pretty(value)),
-            Format::Table => self.text(&untyped::fields(columns, value)),
-            Format::Jsonl | Format::Csv => self.list_untyped(columns, std::slice::from_ref(value)),
-        }
-    }
-
-    /// Prints many things.
-    pub fn list_untyped(
-        &self,
-        columns: &[untyped::Column],
-        values: &[Value],
-    ) -> Result<(), Failure> {
-        match self.format {
-            Format::Json => self.line(&pretty(&Value::Array(values.to_vec()))),
-            Format::Jsonl => {
-                let mut lines = String::new();
-                for value in values {
-                    lines.extend([value.to_string().as_str(), "\n"]);
-                }
-                self.text(&lines)
-            }
-            Format::Csv => self.text(&untyped::csv(columns, values)),
-            Format::Table => self.text(&untyped::table(columns, values)),
-        }
-    }
-
     /// Says something to the person on stderr, unless they asked for quiet.
     pub fn note(&self, text: &str) {
         if !self.is_quiet {
@@ -222,10 +187,6 @@ pub fn screen() -> Option<(usize, usize)> {
 /// Writes to stderr; there is nowhere left to report that stderr is gone.
 fn to_stderr(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// Prints what the argument parser says: help and version to stdout, an error to stderr.
