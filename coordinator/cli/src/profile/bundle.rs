@@ -17,7 +17,7 @@ use super::{agent_part, find, has_blob, kinds_of};
 use crate::args::profile::Bundle;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::units;
+use crate::output::{Document, json_of, units};
 use crate::place::Place;
 use crate::{Context, private};
 
@@ -32,14 +32,15 @@ const OF_DOCUMENT: [(&str, &str, &str); 1] = [("raw", "json", "as the agent sent
 
 pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let (id, profile) = find(&client, &flags.profile)?;
-    let mut profile = profile.view;
-    let only = match &flags.agent {
-        Some(agent) => Some(client.agent_id(agent)?.to_string()),
-        None => None,
-    };
-    profile.agents.retain(|agent| only.as_ref().is_none_or(|id| agent.agent == *id));
-    if !profile.agents.iter().any(|agent| has_blob(agent, None)) {
+    let (id, mut profile) = find(&client, &flags.profile)?;
+    if let Some(agent) = &flags.agent {
+        let only = client.agent_id(agent)?;
+        profile.view.agents.retain(|agent| agent.agent == only.as_str());
+        if let Some(fields) = profile.json.as_object_mut() {
+            fields.insert("agents".to_owned(), json_of(&profile.view.agents)?);
+        }
+    }
+    if !profile.view.agents.iter().any(|agent| has_blob(agent, None)) {
         let next = format!("muster profile show {id}");
         let what = "there is nothing to put together";
         let why = "no agent has sent its part (yet)";
@@ -63,14 +64,15 @@ pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
 fn write<W: Write>(
     to: W,
     client: &Client,
-    profile: &ProfileView,
+    profile: &Document<ProfileView>,
     out: &Path,
 ) -> Result<(W, String), Failure> {
-    let mut archive = Archive::new(to, &profile.id);
-    for shown in &profile.agents {
+    let ProfileView { id, agents, .. } = &profile.view;
+    let mut archive = Archive::new(to, id);
+    for shown in agents {
         let agent = agent_part(&shown.agent)?;
         for kind in kinds_of(shown) {
-            archive.take(client, &profile.id, &agent, kind, out)?;
+            archive.take(client, id, &agent, kind, out)?;
         }
     }
     let said = match (archive.files.len(), archive.problems.len()) {
@@ -164,10 +166,10 @@ impl<W: Write> Archive<W> {
     }
 
     /// Puts the manifest in, and returns what was written to.
-    fn end(mut self, profile: &ProfileView) -> io::Result<W> {
+    fn end(mut self, profile: &Document<ProfileView>) -> io::Result<W> {
         let manifest = json!({
             "muster": env!("CARGO_PKG_VERSION"),
-            "profile": profile,
+            "profile": profile.json,
             "files": self.files,
             "problems": self.problems,
         });
