@@ -51,7 +51,7 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
     Ok(Bundle { start: sign::seal(operator, ask)?, parts, whole })
 }
 
-/// Gives everything to the coordinator: the whole digests, the parts, and last the hunt.
+/// Submits everything to the coordinator: the whole digests, the parts, and last the hunt.
 pub(super) fn launch(client: &Client, bundle: &Bundle) -> Result<Document<Launched>, Failure> {
     for piece in &bundle.whole {
         client.keep_list(piece)?;

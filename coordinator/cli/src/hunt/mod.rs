@@ -75,7 +75,7 @@ pub(super) fn id_part(text: &str) -> Result<String, Failure> {
     Ok(lower)
 }
 
-/// Gives a sealed request to the coordinator and prints its id.
+/// Submits a sealed request to the coordinator and prints its id.
 pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> {
     let launched = context.client()?.submit(sealed)?;
     print_launched(context, &launched, None)

@@ -86,7 +86,7 @@ impl FileRows {
         Ok(())
     }
 
-    /// Lets go of what is held back.
+    /// Flushes the rows that are buffered.
     pub fn flush(&mut self) -> Result<(), Failure> {
         self.sink.flush().map_err(|error| Failure::stdout(&error))
     }

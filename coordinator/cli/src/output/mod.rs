@@ -142,7 +142,7 @@ impl Out {
         self.line(&text.map_err(|error| Failure::bug("cannot write a document", error))?)
     }
 
-    /// Says something to the person on stderr, unless they asked for quiet.
+    /// Prints a note on stderr, unless the person asked for quiet.
     pub fn note(&self, text: &str) {
         if !self.is_quiet {
             to_stderr(&escape::laid_out(text));

@@ -153,7 +153,7 @@ fn older(samples: &[TelemetryView], since_ms: u64) -> Vec<TelemetryView> {
     samples.iter().map(age).collect()
 }
 
-/// One picture: from the upper left corner, each line to its end, then nothing.
+/// Draws one picture: from the upper left corner, each line to its end, then nothing.
 fn frame(
     note: &str,
     samples: &[TelemetryView],
