@@ -52,6 +52,8 @@ fence 'the types of the API know no server, store or broker' '\b(axum|rusqlite|l
 fence 'the server knows no command line' '\b(clap|muster_cli)::' "$tests" coordinator/server/src
 fence 'the command line knows no store, broker library or HTTP server' '\b(rusqlite|lapin|axum)::' "$tests" coordinator/cli/src
 fence 'only the verbs of the coordinator'"'"'s own machine know the server' '\bmuster_server::' "coordinator/cli/src/local/|$tests" coordinator/cli/src
+fence 'the command line decodes answers into types of the API' '\bserde_json::(\{.*)?Value\b' \
+  "coordinator/cli/src/output/(document|cell)\.rs:|$tests" coordinator/cli/src
 
 fence 'axum only in the HTTP interface and where it is started' '\baxum::' "coordinator/server/src/(http/|serve\.rs)|$tests" coordinator/server/src
 

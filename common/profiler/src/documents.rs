@@ -1,9 +1,10 @@
 //! Kinds that are no stacks but documents: what runs, what it costs, what was said. JSON, as it is shown.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::capture::ProcessReport;
 use crate::encode::FAULT;
@@ -16,20 +17,25 @@ use muster_runtime::tasks::Running;
 use muster_runtime::trace;
 
 /// What runs in a process, at the beginning of a window and at its end.
-#[derive(Debug, Serialize)]
-pub(super) struct Tasks {
-    pub(super) moments: Vec<Moment>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tasks {
+    /// At the beginning of the window, and at its end.
+    pub moments: Vec<Moment>,
 }
 
 /// What runs in a process at one moment.
-#[derive(Debug, Serialize)]
-pub(super) struct Moment {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
     /// When, in milliseconds since 1970.
-    at: Timestamp,
-    threads: Vec<Thread>,
-    threads_left_out: usize,
-    tasks: Vec<Task>,
-    collections: Vec<Collection>,
+    pub at: Timestamp,
+    /// The threads; of very many the first.
+    pub threads: Vec<Thread>,
+    /// How many more there were.
+    pub threads_left_out: usize,
+    /// The tasks of the async runtime.
+    pub tasks: Vec<Task>,
+    /// The collections that the process carries out.
+    pub collections: Vec<Collection>,
 }
 
 /// The threads of this process.
@@ -39,78 +45,116 @@ pub(super) struct Threads {
     left_out: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Thread {
-    tid: u32,
-    name: String,
+/// A thread of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thread {
+    /// Its id in the kernel.
+    pub tid: u32,
+    /// Its name.
+    pub name: String,
     /// The kernel's letter: `R` running, `S` waiting, `D` waiting uninterruptibly, …
-    state: String,
+    pub state: String,
     /// The system call that it waits in.
-    syscall: String,
+    pub syscall: String,
     /// Where in the kernel, when that may be known.
-    wchan: String,
+    pub wchan: String,
     /// The kernel's stack, innermost first, when that may be known.
-    stack: Vec<String>,
-    cpu_ms: u64,
+    pub stack: Vec<String>,
+    /// CPU time since it began.
+    pub cpu_ms: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct Task {
-    name: &'static str,
-    age_ms: u64,
-    polls: u64,
-    busy_ms: u64,
+/// A task of the async runtime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// What it is for.
+    pub name: Cow<'static, str>,
+    /// Since it was spawned.
+    pub age_ms: u64,
+    /// How often it was polled.
+    pub polls: u64,
+    /// Time within polls.
+    pub busy_ms: u64,
     /// Since the last poll; `null` while it is polled.
-    idle_ms: Option<u64>,
+    pub idle_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
-struct Collection {
-    request: String,
-    state: String,
-    age_ms: u64,
-    seen: u64,
-    hashed: u64,
-    bytes: u64,
-    cpu_ms: u64,
-    throttled_ms: u64,
-    path: String,
+/// A collection at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Collection {
+    /// The request.
+    pub request: String,
+    /// `queued` or `running`.
+    pub state: String,
+    /// Since it began.
+    pub age_ms: u64,
+    /// Entries seen.
+    pub seen: u64,
+    /// Files hashed.
+    pub hashed: u64,
+    /// File bytes read.
+    pub bytes: u64,
+    /// CPU of its own threads.
+    pub cpu_ms: u64,
+    /// Time it waited.
+    pub throttled_ms: u64,
+    /// Where it is, lossily.
+    pub path: String,
 }
 
 /// What a process costs: at the beginning, since its start; at the end, rates over the window.
-#[derive(Debug, Serialize)]
-pub(super) struct Metrics {
-    pub(super) moments: Vec<Figures>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// At the beginning of the window, and at its end.
+    pub moments: Vec<Figures>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Figures {
-    at: Timestamp,
-    version: String,
-    cpu_percent: f64,
-    rss_bytes: u64,
-    threads: u32,
-    fds: u32,
-    read_bytes: u64,
-    written_bytes: u64,
-    read_bytes_per_s: u64,
-    written_bytes_per_s: u64,
-    outbox_messages: u64,
-    outbox_bytes: u64,
-    journal_full: bool,
-    stream_offset: Option<u64>,
-    collections: usize,
+/// What a process costs at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// When, in milliseconds since 1970.
+    pub at: Timestamp,
+    /// Version of the program.
+    pub version: String,
+    /// CPU in percent of one core.
+    pub cpu_percent: f64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// Threads.
+    pub threads: u32,
+    /// Open file descriptors.
+    pub fds: u32,
+    /// Bytes read since its start.
+    pub read_bytes: u64,
+    /// Bytes written since its start.
+    pub written_bytes: u64,
+    /// Bytes read a second.
+    pub read_bytes_per_s: u64,
+    /// Bytes written a second.
+    pub written_bytes_per_s: u64,
+    /// Messages that wait in its outbox.
+    pub outbox_messages: u64,
+    /// Their size.
+    pub outbox_bytes: u64,
+    /// Whether it cannot write its journal.
+    pub journal_full: bool,
+    /// How far it has read the stream of requests.
+    pub stream_offset: Option<u64>,
+    /// How many collections wait or run.
+    pub collections: usize,
 }
 
 /// What was logged last.
-#[derive(Debug, Serialize)]
-pub(super) struct Logs {
-    lines: Vec<String>,
-    forgotten: u64,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Logs {
+    /// The lines, the oldest first.
+    pub lines: Vec<String>,
+    /// How many earlier lines are not kept.
+    pub forgotten: u64,
 }
 
 impl Threads {
-    /// Looks at every thread of this process. Waits for nobody.
+    /// Looks at every thread of this process, without waiting for any.
     pub(super) fn now() -> std::io::Result<Self> {
         let tasks = std::fs::read_dir("/proc/self/task")?;
         let tids = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
@@ -184,7 +228,7 @@ impl Task {
     fn of(task: &Running) -> Self {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
-            name: task.name,
+            name: Cow::Borrowed(task.name),
             age_ms: ms(task.age),
             polls: task.polls,
             busy_ms: ms(task.busy),

@@ -6,7 +6,7 @@
 //! * `heap`: the allocator that samples what is allocated, and what of it lives.
 //! * `cost`: what all that costs, by counters of our own.
 //! * [`capture`]: several kinds over one window, as an agent and the coordinator take them.
-//! * `documents`: the kinds that are no stacks.
+//! * [`documents`]: the kinds that are no stacks.
 //! * [`encode`], [`decode`]: unsymbolised pprof, out and in.
 //! * [`protos`]: the format's messages. [`maps`]: what is mapped where, with build ids.
 //! * `sys`: signal handler, timers, ring; with `heap::sys` the only unsafe code.
@@ -16,7 +16,7 @@
 pub mod capture;
 mod cost;
 pub mod decode;
-mod documents;
+pub mod documents;
 pub mod encode;
 mod heap;
 pub mod maps;

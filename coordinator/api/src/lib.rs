@@ -1,5 +1,7 @@
 //! What the API takes and gives: the view types of every endpoint, shared by the server and the CLI.
 //!
+//! [`views`] are the JSON views of profiles.
+//!
 //! Field names are stable: a thing's own id is `id`, another's id is its noun (`hunt`, `agent`,
 //! `profile`). Times are RFC 3339 in UTC. Stored types and wire types are others.
 
@@ -18,6 +20,7 @@ mod telemetry;
 mod time;
 pub mod tls;
 pub mod units;
+pub mod views;
 
 pub use agents::{
     AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,

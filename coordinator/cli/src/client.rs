@@ -1,18 +1,28 @@
 //! The client of the coordinator's HTTP API; the CLI knows the fleet through nothing else.
+//!
+//! * [`answer`]: what can be asked for, by its type. [`stream`]: answers that come piece by piece.
+//! * [`refusal`]: an error of the API as an exit code and three lines.
+
+mod answer;
+mod refusal;
+mod stream;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::time::Duration;
 
+use muster_api::{AgentState, AgentView, Launched, ListPiece, tls};
 use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::Sealed;
 use muster_protocol::wire;
-use serde_json::Value;
+use serde::Serialize;
 
+pub(super) use self::answer::Answer;
+pub(super) use self::stream::{Event, Events, Lines};
 use super::failure::{Exit, Failure};
 use super::settings::Settings;
-use muster_api::tls;
+use crate::output::Document;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -20,8 +30,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(2);
 /// Longest silence within an answer. Events come every second, comments keep the line alive.
 const SILENCE: Duration = Duration::from_mins(1);
-/// Longest line of a stream.
-const LINE_BYTES_MAX: u64 = 4_194_304;
 /// Largest document.
 const DOCUMENT_BYTES_MAX: u64 = 268_435_456;
 
@@ -31,27 +39,6 @@ pub(super) struct Client {
     agent: ureq::Agent,
     url: String,
     token: String,
-}
-
-/// A body that is read piece by piece.
-pub(super) struct Lines {
-    reader: BufReader<ureq::BodyReader<'static>>,
-    url: String,
-}
-
-impl std::fmt::Debug for Lines {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lines").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
-/// One server-sent event.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Event {
-    /// `progress`, `done`.
-    pub(super) name: String,
-    /// What it carries.
-    pub(super) body: Value,
 }
 
 impl Client {
@@ -74,7 +61,7 @@ impl Client {
     }
 
     /// Fetches a document.
-    pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub(super) fn get<T: Answer>(&self, path: &str) -> Result<T, Failure> {
         self.document(self.send(self.agent.get(self.at(path))))
     }
 
@@ -88,76 +75,83 @@ impl Client {
         Ok(bytes)
     }
 
-    /// Fetches a stream of lines.
-    pub(super) fn lines(&self, path: &str) -> Result<Lines, Failure> {
+    /// Fetches a stream of JSON lines.
+    pub(super) fn lines<T: Answer>(&self, path: &str) -> Result<Lines<T>, Failure> {
         let response = self.checked(self.send(self.agent.get(self.at(path))))?;
-        let reader = BufReader::new(response.into_body().into_reader());
-        Ok(Lines { reader, url: self.url.clone() })
+        Ok(Lines::new(response.into_body(), self.url.clone()))
+    }
+
+    /// Fetches a stream of server-sent events.
+    pub(super) fn events<T: Answer>(&self, path: &str) -> Result<Events<T>, Failure> {
+        Ok(Events::of(self.lines(path)?))
     }
 
     /// Posts a JSON document.
-    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.posted(path, "application/json", body.to_string())
+    pub(super) fn post<T: Answer>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        let body = serde_json::to_string(body);
+        let body = body.map_err(|error| Failure::bug("cannot write a request", error))?;
+        self.posted(path, "application/json", body)
+    }
+
+    /// Posts nothing to an endpoint that does something.
+    pub(super) fn act<T: Answer>(&self, path: &str) -> Result<T, Failure> {
+        self.posted(path, "application/json", "{}")
     }
 
     /// Posts a sealed request.
-    pub(super) fn submit(&self, sealed: &Sealed) -> Result<Value, Failure> {
+    pub(super) fn submit(&self, sealed: &Sealed) -> Result<Document<Launched>, Failure> {
         let body = wire::encode(sealed).map_err(|e| Failure::bug("cannot encode a request", e))?;
         self.posted("/api/v1/requests", "application/msgpack", &body[..])
     }
 
     /// Posts a piece of the whole digests of a list.
-    pub(super) fn keep_list(&self, piece: &[u8]) -> Result<Value, Failure> {
+    pub(super) fn keep_list(&self, piece: &[u8]) -> Result<ListPiece, Failure> {
         self.posted("/api/v1/lists", "application/msgpack", piece)
     }
 
     /// Posts a file.
-    pub(super) fn upload(&self, path: &str, file: File) -> Result<Value, Failure> {
+    pub(super) fn upload<T: Answer>(&self, path: &str, file: File) -> Result<T, Failure> {
         self.posted(path, "application/octet-stream", file)
     }
 
-    fn posted(
+    fn posted<T: Answer>(
         &self,
         path: &str,
         media: &str,
         body: impl ureq::AsSendBody,
-    ) -> Result<Value, Failure> {
+    ) -> Result<T, Failure> {
         let request = self.prepared(self.agent.post(self.at(path)));
         self.document(request.content_type(media).send(body))
     }
 
     /// Resolves the unique beginning of an agent's id.
     pub(super) fn agent_id(&self, prefix: &str) -> Result<AgentId, Failure> {
-        Ok(self.agent(prefix)?.0)
+        if prefix == AgentId::COORDINATOR {
+            return Ok(AgentId::coordinator());
+        }
+        id_of(&self.agent(prefix)?)
     }
 
     /// Resolves the id of an agent that is to be asked: one that was revoked cannot be.
     pub(super) fn asked_id(&self, prefix: &str) -> Result<AgentId, Failure> {
-        let (id, agent) = self.agent(prefix)?;
-        if agent.get("state").and_then(Value::as_str) == Some("revoked") {
+        if prefix == AgentId::COORDINATOR {
+            return Ok(AgentId::coordinator());
+        }
+        let agent = self.agent(prefix)?;
+        let id = id_of(&agent)?;
+        if agent.state == AgentState::Revoked {
             let next = "leave it out, or enrol it again: muster agents enrol NAME --out DIR";
             let cause = "its broker user is gone, so it hears nothing";
-            return Err(Failure::new(
-                Exit::NothingMatched,
-                format!("{id} is revoked"),
-                cause,
-                next,
-            ));
+            let what = format!("{id} is revoked");
+            return Err(Failure::new(Exit::NothingMatched, what, cause, next));
         }
         Ok(id)
     }
 
-    fn agent(&self, prefix: &str) -> Result<(AgentId, Value), Failure> {
-        if prefix == AgentId::COORDINATOR {
-            return Ok((AgentId::coordinator(), Value::Null));
-        }
+    fn agent(&self, prefix: &str) -> Result<AgentView, Failure> {
         AgentId::new(prefix)
             .map_err(|e| Failure::usage("no such agent", e, "muster agents list"))?;
-        let agent = self.get(&format!("/api/v1/agents/{prefix}"))?;
-        let id = agent.get("id").and_then(Value::as_str).unwrap_or_default();
-        let id = AgentId::new(id);
-        let broken = |e| Failure::bug("the coordinator sent a broken agent id", e);
-        Ok((id.map_err(broken)?, agent))
+        self.get(&format!("/api/v1/agents/{prefix}"))
     }
 
     fn at(&self, path: &str) -> String {
@@ -170,24 +164,24 @@ impl Client {
             .header("Muster-Version", env!("CARGO_PKG_VERSION"))
     }
 
-    fn send(&self, request: ureq::RequestBuilder<ureq::typestate::WithoutBody>) -> Answer {
+    fn send(&self, request: ureq::RequestBuilder<ureq::typestate::WithoutBody>) -> Reply {
         self.prepared(request).call()
     }
 
-    fn document(&self, answer: Answer) -> Result<Value, Failure> {
+    fn document<T: Answer>(&self, answer: Reply) -> Result<T, Failure> {
         let response = self.checked(answer)?;
         let mut bytes = Vec::new();
         let reader = response.into_body().into_reader();
         let read = reader.take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes);
         read.map_err(|error| self.cut(&error))?;
-        if bytes.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&bytes).map_err(|error| self.foreign(error))
+        let text = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
+        serde_json::from_slice(text).map_err(|error| {
+            if error.is_data() { answer::broken::<T>(error) } else { self.foreign(error) }
+        })
     }
 
     /// Turns everything but a good answer into what a person can act on.
-    fn checked(&self, answer: Answer) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+    fn checked(&self, answer: Reply) -> Result<ureq::http::Response<ureq::Body>, Failure> {
         let response = answer.map_err(|error| self.unreachable(&error))?;
         let status = response.status().as_u16();
         if (200..300).contains(&status) {
@@ -196,7 +190,7 @@ impl Client {
         let mut text = String::new();
         let reader = response.into_body().into_reader();
         reader.take(65_536).read_to_string(&mut text).map_err(|error| self.cut(&error))?;
-        Err(refused(status, &text, &self.url))
+        Err(refusal::refused(status, &text, &self.url))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -239,7 +233,7 @@ impl Client {
     }
 
     fn cut(&self, error: &std::io::Error) -> Failure {
-        cut(&self.url, error)
+        refusal::cut(&self.url, error)
     }
 
     fn foreign(&self, error: impl std::fmt::Display) -> Failure {
@@ -248,95 +242,8 @@ impl Client {
     }
 }
 
-type Answer = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
+type Reply = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
-fn cut(url: &str, error: &std::io::Error) -> Failure {
-    let what = format!("the answer of {url} was cut off");
-    Failure::new(Exit::Unavailable, what, error, "repeat the command; check the coordinator's log")
-}
-
-/// Reads the API's error document.
-fn refused(status: u16, text: &str, url: &str) -> Failure {
-    let exit = match status {
-        400 | 404 | 405 | 413 | 414 | 415 => Exit::Usage,
-        401 | 403 | 421 => Exit::Refused,
-        408 | 504 => Exit::TimedOut,
-        409 | 425 | 429 => Exit::TryAgain,
-        422 => Exit::NothingMatched,
-        502 | 503 | 507 => Exit::Unavailable,
-        _ => Exit::Bug,
-    };
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
-    let field = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
-    let or = |text: &str, other: String| if text.is_empty() { other } else { text.to_owned() };
-    let next = match exit {
-        Exit::Refused => "give the right token: --token-file FILE or MUSTER_TOKEN",
-        Exit::TryAgain => "repeat the command",
-        Exit::Unavailable => "muster doctor",
-        Exit::Usage | Exit::NothingMatched => "add --help to the command",
-        _ => "look into the coordinator's log",
-    };
-    Failure {
-        error: or(field("error"), format!("the coordinator at {url} refused")),
-        cause: or(field("cause"), format!("HTTP status {status}")),
-        next: or(field("try"), next.to_owned()),
-        exit,
-    }
-}
-
-impl Lines {
-    /// Reads the next line, without its end; `None` at the end of the stream.
-    pub(super) fn next_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        let mut line = Vec::new();
-        let mut limited = (&mut self.reader).take(LINE_BYTES_MAX);
-        let read = limited.read_until(b'\n', &mut line);
-        let bytes = read.map_err(|error| cut(&self.url, &error))?;
-        if bytes == 0 {
-            return Ok(None);
-        }
-        while matches!(line.last(), Some(b'\n' | b'\r')) {
-            line.pop();
-        }
-        Ok(Some(line))
-    }
-
-    /// Reads the next server-sent event; `None` at the end of the stream.
-    pub(super) fn next_event(&mut self) -> Result<Option<Event>, Failure> {
-        let (mut name, mut body) = (String::new(), String::new());
-        while let Some(line) = self.next_line()? {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            match line.split_once(':') {
-                _ if line.is_empty() && body.is_empty() && name.is_empty() => {}
-                _ if line.is_empty() => {
-                    let body = serde_json::from_str(&body).unwrap_or_default();
-                    return Ok(Some(Event { name, body }));
-                }
-                Some(("event", value)) => value.trim_start().clone_into(&mut name),
-                Some(("data", value)) => {
-                    body.push_str(value.strip_prefix(' ').unwrap_or(value));
-                    body.push('\n');
-                }
-                // Comments keep the line alive; ids and retry times are not used.
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_become_exit_codes() {
-        let document = r#"{"error":"no agent matches","cause":"0 of 4","try":"look","code":"x"}"#;
-        let failure = refused(422, document, "http://x");
-        assert_eq!(failure.exit, Exit::NothingMatched);
-        assert_eq!((failure.error.as_str(), failure.next.as_str()), ("no agent matches", "look"));
-        assert_eq!(refused(401, "", "u").exit, Exit::Refused);
-        assert_eq!(refused(409, "", "u").exit, Exit::TryAgain);
-        assert_eq!(refused(503, "", "u").exit, Exit::Unavailable);
-        assert_eq!(refused(500, "<html>", "u").exit, Exit::Bug);
-    }
+fn id_of(agent: &AgentView) -> Result<AgentId, Failure> {
+    AgentId::new(&agent.id).map_err(|e| Failure::bug("the coordinator sent a broken agent id", e))
 }

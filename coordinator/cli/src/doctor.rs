@@ -1,45 +1,51 @@
 //! `muster doctor`: what is wrong, and what to do; and the table of limits.
 
+use muster_api::{Check, Doctor, Verdict};
 use muster_protocol::limits;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::Context;
-use super::args::Doctor;
+use super::args::Doctor as Flags;
 use super::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show};
+use crate::output::{Column, Document, Format, Show};
 
-const CHECKS: &[Column] = &[
-    Column::new("check", "name", Show::Text),
-    Column::new("verdict", "verdict", Show::Text),
-    Column::new("message", "message", Show::Text),
-    Column::new("try", "try", Show::Text),
+const CHECKS: &[Column<Check>] = &[
+    Column::new("check", "name", Show::Text, |check| (&check.name).into()),
+    Column::new("verdict", "verdict", Show::Text, |check| check.verdict.as_str().into()),
+    Column::new("message", "message", Show::Text, |check| (&check.message).into()),
+    Column::new("try", "try", Show::Text, |check| (&check.next).into()),
 ];
 
-const LIMITS: &[Column] = &[
-    Column::new("limit", "name", Show::Text),
-    Column::new("value", "value", Show::Count),
-    Column::new("when reached", "when_reached", Show::Text),
+const LIMITS: &[Column<Limit>] = &[
+    Column::new("limit", "name", Show::Text, |limit| (&limit.name).into()),
+    Column::new("value", "value", Show::Count, |limit| limit.value.into()),
+    Column::new("when reached", "when_reached", Show::Text, |limit| limit.when_reached.into()),
 ];
 
-pub(super) fn run(context: &Context, flags: &Doctor) -> Result<Exit, Failure> {
+/// A line of the table of limits.
+#[derive(Debug, Serialize)]
+struct Limit {
+    name: String,
+    value: u64,
+    when_reached: &'static str,
+}
+
+pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     if flags.limits {
-        let table: Vec<Value> = limits::TABLE
-            .iter()
-            .map(|limit| {
-                let name = limit.name.to_ascii_lowercase();
-                json!({"name": name, "value": limit.value, "when_reached": limit.when_reached})
-            })
-            .collect();
-        context.out.list(LIMITS, &table)?;
+        let table = limits::TABLE.iter().map(|limit| Limit {
+            name: limit.name.to_ascii_lowercase(),
+            value: limit.value,
+            when_reached: limit.when_reached,
+        });
+        context.out.list(LIMITS, &Document::of_all(table)?)?;
         return Ok(Exit::Done);
     }
-    let report = context.client()?.get("/api/v1/doctor")?;
-    let checks = field(&report, "checks").as_array().cloned().unwrap_or_default();
+    let Document { view: report, json } =
+        context.client()?.get::<Document<Doctor>>("/api/v1/doctor")?;
     match context.out.format {
-        Format::Json => context.out.record(CHECKS, &report)?,
-        _ => context.out.list(CHECKS, &checks)?,
+        Format::Json => context.out.json(&json)?,
+        _ => context.out.list(CHECKS, &Document::of_all(report.checks)?)?,
     }
     // What is bad needs a hand; a warning does not.
-    Ok(if field(&report, "verdict") == "bad" { Exit::Partial } else { Exit::Done })
+    Ok(if report.verdict == Verdict::Bad { Exit::Partial } else { Exit::Done })
 }

@@ -6,12 +6,13 @@ mod documents;
 mod lines;
 mod series;
 mod source;
+mod top;
 mod views;
 
+use muster_api::{By, Launched, ProfileAgentView, ProfileKindView, ProfileView};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::{Args, Limits, Target};
-use serde_json::Value;
 
 use super::args::profile::{Blob, Profile, Take};
 use super::client::Client;
@@ -20,42 +21,49 @@ use super::hunt::id_part;
 use super::sign::{self, Ask};
 use super::watch::{self, Watched};
 use super::{Context, control, hunt};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show};
-use muster_api::By;
+use crate::output::{Column, Document, Format, Show, listing};
 
 /// How much longer than its window a profile may take.
 const GRACE_S: u32 = 60;
 /// Functions of the table after `take`.
 const TOP_AFTER_TAKE: usize = 15;
 
-const LIST: &[Column] = &[
-    Column::new("id", "id", Show::Text),
-    Column::new("issued", "issued", Show::Text),
-    Column::new("operator", "operator", Show::Text),
-    Column::new("target", "target", Show::Text),
-    Column::new("kinds", "kinds", Show::Pairs),
-    Column::new("seconds", "seconds", Show::Count),
-    Column::new("hertz", "hertz", Show::Count),
-    Column::new("targeted", "targeted", Show::Count),
-    Column::new("finished", "states.finished", Show::Count),
+const LIST: &[Column<ProfileView>] = &[
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("issued", "issued", Show::Text, |one| one.issued.into()),
+    Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
+    Column::new("target", "target", Show::Text, |one| (&one.target).into()),
+    Column::new("kinds", "kinds", Show::Pairs, |one| (&one.kinds).into()),
+    Column::new("seconds", "seconds", Show::Count, |one| one.seconds.into()),
+    Column::new("hertz", "hertz", Show::Count, |one| one.hertz.into()),
+    Column::new("targeted", "targeted", Show::Count, |one| one.targeted.into()),
+    Column::new("finished", "states.finished", Show::Count, |one| one.states.finished.into()),
 ];
 
-const AGENTS: &[Column] = &[
-    Column::new("agent", "agent", Show::Text),
-    Column::new("host", "host", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("kind", "kind", Show::Text),
-    Column::new("from", "window_start", Show::Text),
-    Column::new("to", "window_end", Show::Text),
-    Column::new("samples", "samples", Show::Count),
-    Column::new("lost", "lost", Show::Count),
-    Column::new("cpu", "cpu_ms", Show::Duration),
-    Column::new("sampling", "sampling_percent", Show::Percent),
-    Column::new("partial", "partial", Show::Text),
-    Column::new("size", "bytes", Show::Bytes),
-    Column::new("why", "reason", Show::Text),
+const AGENTS: &[Column<Part>] = &[
+    Column::new("agent", "agent", Show::Text, |one| (&one.agent.agent).into()),
+    Column::new("host", "host", Show::Text, |one| (&one.agent.host).into()),
+    Column::new("state", "state", Show::Text, |one| (&one.agent.state).into()),
+    Column::new("kind", "kind", Show::Text, |one| (&one.taken.kind).into()),
+    Column::new("from", "window_start", Show::Text, |one| one.taken.window_start.into()),
+    Column::new("to", "window_end", Show::Text, |one| one.taken.window_end.into()),
+    Column::new("samples", "samples", Show::Count, |one| one.taken.samples.into()),
+    Column::new("lost", "lost", Show::Count, |one| one.taken.lost.into()),
+    Column::new("cpu", "cpu_ms", Show::Duration, |one| one.taken.cpu_ms.into()),
+    Column::new("sampling", "sampling_percent", Show::Percent, |one| {
+        one.taken.sampling_percent.into()
+    }),
+    Column::new("partial", "partial", Show::Text, |one| one.taken.partial.into()),
+    Column::new("size", "bytes", Show::Bytes, |one| one.taken.bytes.into()),
+    Column::new("why", "reason", Show::Text, |one| (&one.agent.reason).into()),
 ];
+
+/// One kind of what one agent took.
+#[derive(Debug)]
+struct Part {
+    agent: ProfileAgentView,
+    taken: ProfileKindView,
+}
 
 pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
     match verb {
@@ -66,7 +74,7 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
             None => show(context, &flags.profile),
         },
         Profile::Cancel { profile } => cancel(context, profile),
-        Profile::Top(flags) => views::top(context, flags),
+        Profile::Top(flags) => top::run(context, flags),
         Profile::Flame(flags) => views::flame(context, flags),
         Profile::Export(flags) => views::export(context, flags),
         Profile::Bundle(flags) => bundle::run(context, flags),
@@ -82,7 +90,7 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     let client = context.client()?;
     let ask = ask(flags, &client)?;
     let launch = || client.submit(&sign::seal(&context.settings.operator()?, ask.clone())?);
-    let id_of = |launched: &Value| id_part(field(launched, "id").as_str().unwrap_or_default());
+    let id_of = |launched: &Document<Launched>| id_part(&launched.view.id);
     if let Some(plan) = plan {
         let launch = || launch().and_then(|launched| id_of(&launched));
         return series::take(context, &client, plan, flags.window_s(), launch);
@@ -100,7 +108,7 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     // When the hunt begins, nobody knows.
     let usual_s = flags.during.is_none().then(|| seconds.saturating_add(GRACE_S));
     match watch::watch_profile(context, &id, context.left(flags.wait).or(usual_s))? {
-        Watched::Ended(view) => taken(context, &client, &id, &view),
+        Watched::Ended(profile) => taken(context, &client, &id, &profile),
         Watched::Detached => {
             context.out.note(&format!("detached; the profile goes on: muster profile show {id}"));
             Ok(Exit::Detached)
@@ -147,20 +155,25 @@ fn target(flags: &Take, client: &Client) -> Result<Target, Failure> {
 }
 
 /// Prints what a finished profile says, and where to go on.
-fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<Exit, Failure> {
-    let exit = Exit::from_code(field(view, "exit_code").as_i64().unwrap_or(1));
+fn taken(
+    context: &Context,
+    client: &Client,
+    id: &str,
+    profile: &Document<ProfileView>,
+) -> Result<Exit, Failure> {
+    let exit = Exit::from_code(profile.view.exit_code.into());
     if context.out.format != Format::Table {
-        context.out.record(LIST, view)?;
+        context.out.record(LIST, profile)?;
         return Ok(exit);
     }
-    let agents = field(view, "agents").as_array().cloned().unwrap_or_default();
+    let ProfileView { targeted, states, agents, .. } = &profile.view;
     match agents.iter().find(|agent| has_blob(agent, None)) {
         Some(first) => {
-            let agent = agent_part(field(first, "agent"))?;
+            let agent = agent_part(&first.agent)?;
             for kind in kinds_of(first) {
                 let of = views::Of::new(id, &agent).with("kind", Some(kind.as_str()));
                 if kind.has_stacks() {
-                    views::print_top(context, client, &of, By::Function, TOP_AFTER_TAKE)?;
+                    top::print(context, client, &of, By::Function, TOP_AFTER_TAKE)?;
                 } else {
                     context.out.note(&format!("next: muster profile show {id} --kind {kind}"));
                 }
@@ -172,100 +185,84 @@ fn taken(context: &Context, client: &Client, id: &str, view: &Value) -> Result<E
         None => context.out.note("nothing was sampled"),
     }
     if exit != Exit::Done || agents.len() > 1 {
-        context.out.text(&hunt::coverage(view))?;
+        context.out.text(&hunt::agents_coverage(*targeted, states))?;
     }
     Ok(exit)
 }
 
 fn list(context: &Context) -> Result<Exit, Failure> {
-    let Value::Array(profiles) = context.client()?.get("/api/v1/profiles")? else {
-        return Err(Failure::bug("the coordinator sent no list of profiles", ""));
-    };
+    let profiles: Vec<Document<ProfileView>> = context.client()?.get("/api/v1/profiles")?;
     context.out.list(LIST, &profiles)?;
     Ok(Exit::Done)
 }
 
 fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
-    let (_, view) = find(&context.client()?, profile)?;
-    context.out.record(LIST, &view)?;
+    let (_, profile) = find(&context.client()?, profile)?;
+    context.out.record(LIST, &profile)?;
     if context.out.format == Format::Table {
-        context.out.text(&hunt::coverage(&view))?;
-        context.out.list(AGENTS, &parts(&view))?;
+        let ProfileView { targeted, states, agents, .. } = &profile.view;
+        context.out.text(&hunt::agents_coverage(*targeted, states))?;
+        context.out.text(&listing::table(AGENTS, &parts(agents)))?;
     }
     Ok(Exit::Done)
 }
 
 fn cancel(context: &Context, profile: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let (id, view) = find(&client, profile)?;
-    let answer = control::send(context, &client, &view, Args::ProfileCancel)?;
+    let (id, profile) = find(&client, profile)?;
+    let answer = control::send(context, &client, &profile.view, Args::ProfileCancel)?;
     hunt::print_cancelled(context, &answer, &format!("muster profile show {id}"))
 }
 
 /// Returns a row for each agent and each kind that it has taken.
-fn parts(view: &Value) -> Vec<Value> {
-    let agents = field(view, "agents").as_array().map_or(&[][..], Vec::as_slice);
-    let rows = agents.iter().flat_map(|agent| {
-        let kinds = field(agent, "profiles").as_array().cloned().unwrap_or_default();
-        let of_kind = |kind: &Value| {
-            let mut row = agent.clone();
-            if let (Some(row), Some(kind)) = (row.as_object_mut(), kind.as_object()) {
-                row.extend(kind.clone());
-            }
-            row
-        };
-        let rows: Vec<_> = kinds.iter().map(of_kind).collect();
-        if rows.is_empty() { vec![agent.clone()] } else { rows }
+fn parts(agents: &[ProfileAgentView]) -> Vec<Part> {
+    let parts = agents.iter().flat_map(|agent| {
+        let nothing = agent.profiles.is_empty().then_some(&agent.shown);
+        let taken = agent.profiles.iter().chain(nothing);
+        taken.map(|taken| Part { agent: agent.clone(), taken: taken.clone() })
     });
-    rows.collect()
+    parts.collect()
 }
 
 /// Returns whether a blob of an agent is stored: of that kind, or of any.
-fn has_blob(agent: &Value, kind: Option<ProfileKind>) -> bool {
-    let profiles = field(agent, "profiles").as_array().map_or(&[][..], Vec::as_slice);
-    profiles.iter().any(|one| {
-        let is_meant = kind.is_none_or(|kind| field(one, "kind") == kind.as_str());
-        is_meant && field(one, "bytes").as_u64().is_some_and(|bytes| bytes > 0)
+fn has_blob(agent: &ProfileAgentView, kind: Option<ProfileKind>) -> bool {
+    agent.profiles.iter().any(|one| {
+        let is_meant = kind.is_none_or(|kind| one.kind == kind.as_str());
+        is_meant && one.bytes > 0
     })
 }
 
 /// Returns the kinds of an agent's part that are stored.
-fn kinds_of(agent: &Value) -> Vec<ProfileKind> {
+fn kinds_of(agent: &ProfileAgentView) -> Vec<ProfileKind> {
     ProfileKind::ALL.into_iter().filter(|kind| has_blob(agent, Some(*kind))).collect()
 }
 
 /// Finds a profile by the unique beginning of its id.
-fn find(client: &Client, prefix: &str) -> Result<(String, Value), Failure> {
-    let view = client.get(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
-    let id = id_part(field(&view, "id").as_str().unwrap_or_default())?;
-    Ok((id, view))
+fn find(client: &Client, prefix: &str) -> Result<(String, Document<ProfileView>), Failure> {
+    let profile: Document<ProfileView> =
+        client.get(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
+    Ok((id_part(&profile.view.id)?, profile))
 }
 
 /// Finds the blob that is meant: of the agent that was named, else of the first that has one.
 fn locate(client: &Client, blob: &Blob) -> Result<(String, String), Failure> {
-    let (id, view) = find(client, &blob.profile)?;
+    let (id, profile) = find(client, &blob.profile)?;
     if let Some(agent) = &blob.agent {
         return Ok((id, client.agent_id(agent)?.to_string()));
     }
-    let agents = field(&view, "agents").as_array().map_or(&[][..], Vec::as_slice);
-    let Some(first) = agents.iter().find(|agent| has_blob(agent, blob.kind)) else {
+    let Some(first) = profile.view.agents.iter().find(|agent| has_blob(agent, blob.kind)) else {
         let next = format!("muster profile show {id}");
         let kind = blob.kind.map_or("samples", ProfileKind::as_str);
         let what = format!("this profile has no {kind}");
-        return Err(Failure::new(
-            Exit::NothingMatched,
-            what,
-            "no agent has sent its part (yet)",
-            &next,
-        ));
+        let cause = "no agent has sent its part (yet)";
+        return Err(Failure::new(Exit::NothingMatched, what, cause, &next));
     };
-    let agent = agent_part(field(first, "agent"))?;
-    Ok((id, agent))
+    Ok((id, agent_part(&first.agent)?))
 }
 
 /// Checks an agent's id before it becomes a part of a path.
-fn agent_part(id: &Value) -> Result<String, Failure> {
-    let id = AgentId::new(id.as_str().unwrap_or_default());
-    id.map(|id| id.to_string())
+fn agent_part(id: &str) -> Result<String, Failure> {
+    AgentId::new(id)
+        .map(|id| id.to_string())
         .map_err(|e| Failure::bug("the coordinator sent a broken agent id", e))
 }

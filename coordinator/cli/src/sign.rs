@@ -40,7 +40,7 @@ pub(super) fn seal(operator: &Operator, ask: Ask) -> Result<Sealed, Failure> {
     Ok(sealed)
 }
 
-/// Says where an expression does not parse.
+/// Reports where an expression does not parse.
 pub(super) fn check_target(target: &Target) -> Result<(), Failure> {
     let Err(error) = target.check() else { return Ok(()) };
     let before = target.expr.get(..error.at).unwrap_or(&target.expr);

@@ -3,27 +3,29 @@
 use std::fs::File;
 use std::path::Path;
 
+use muster_api::SymbolsView;
+
 use super::Context;
 use super::args::Symbols;
 use super::failure::{Exit, Failure};
-use crate::output::{Column, Show};
+use crate::output::{Column, Document, Show};
 
-const COLUMNS: &[Column] = &[
-    Column::new("build id", "id", Show::Text),
-    Column::new("size", "bytes", Show::Bytes),
-    Column::new("added", "added", Show::Text),
+const COLUMNS: &[Column<SymbolsView>] = &[
+    Column::new("build id", "id", Show::Text, |file| (&file.id).into()),
+    Column::new("size", "bytes", Show::Bytes, |file| file.bytes.into()),
+    Column::new("added", "added", Show::Text, |file| file.added.into()),
 ];
 
 pub(super) fn run(context: &Context, verb: &Symbols) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let rows = match verb {
+    let rows: Vec<Document<SymbolsView>> = match verb {
         Symbols::Add { files } => {
             // First all are looked at, so that a mistyped name stops everything.
             let files: Vec<File> = files.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
             let add = |file| client.upload("/api/v1/symbols", file);
             files.into_iter().map(add).collect::<Result<Vec<_>, _>>()?
         }
-        Symbols::List => client.get("/api/v1/symbols")?.as_array().cloned().unwrap_or_default(),
+        Symbols::List => client.get("/api/v1/symbols")?,
     };
     context.out.list(COLUMNS, &rows)?;
     Ok(Exit::Done)

@@ -1,18 +1,23 @@
 //! Follows a request until it ends, the operator leaves or the time is over.
 
+mod standing;
+
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use muster_api::{FileRow, HuntView, ProfileView};
 use serde::Deserialize;
-use serde_json::Value;
 
+use self::standing::Watch;
 use super::Context;
-use super::client::Client;
+use super::client::{Client, Event};
 use super::failure::{Exit, Failure};
+use crate::output::Document;
+use crate::output::document::Line;
 use crate::output::files::FileRows;
-use crate::output::progress::{Progress, Standing};
+use crate::output::progress::Progress;
 
 /// How long a coordinator may be away before a watcher gives up.
 const AWAY: Duration = Duration::from_mins(1);
@@ -20,25 +25,23 @@ const AWAY: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Ticks that wait for a slow terminal or pipe; beyond it the readers wait.
 const TICKS_WAITING_MAX: usize = 1_024;
-/// States after which nothing more comes.
-const ENDED: [&str; 6] = ["finished", "failed", "cancelled", "declined", "expired", "incomplete"];
 
 /// How watching ended.
 #[derive(Debug)]
-pub(super) enum Watched {
+pub(super) enum Watched<V> {
     /// The request ended; its last standing.
-    Ended(Value),
+    Ended(V),
     /// The operator pressed ctrl-c.
     Detached,
     /// The time is over.
     TimedOut,
 }
 
-enum Tick {
-    Standing(Value),
-    Ended(Value),
-    /// A row of the hunt, a line of JSON.
-    Row(Vec<u8>),
+enum Tick<V> {
+    Standing(V),
+    Ended(V),
+    /// A row of the hunt.
+    Row(Line<FileRow>),
     /// No row follows.
     RowsEnded,
     Broken(Failure),
@@ -55,7 +58,11 @@ enum News {
 }
 
 /// Watches a hunt, with progress on a terminal.
-pub(super) fn watch(context: &Context, id: &str, wait_s: Option<u32>) -> Result<Watched, Failure> {
+pub(super) fn watch(
+    context: &Context,
+    id: &str,
+    wait_s: Option<u32>,
+) -> Result<Watched<HuntView>, Failure> {
     wait(context, format!("/api/v1/hunts/{id}/events"), News::Events, wait_s, None)
 }
 
@@ -65,7 +72,7 @@ pub(super) fn watch_rows(
     id: &str,
     wait_s: Option<u32>,
     rows: &mut FileRows,
-) -> Result<Watched, Failure> {
+) -> Result<Watched<HuntView>, Failure> {
     let events = format!("/api/v1/hunts/{id}/events");
     let stored = format!("/api/v1/hunts/{id}/results?follow=true");
     wait(context, events, News::Events, wait_s, Some((stored, rows)))
@@ -76,17 +83,17 @@ pub(super) fn watch_profile(
     context: &Context,
     id: &str,
     wait_s: Option<u32>,
-) -> Result<Watched, Failure> {
+) -> Result<Watched<Document<ProfileView>>, Failure> {
     wait(context, format!("/api/v1/profiles/{id}"), News::Asking, wait_s, None)
 }
 
-fn wait(
+fn wait<V: Watch>(
     context: &Context,
     path: String,
     news: News,
     wait_s: Option<u32>,
     rows: Option<(String, &mut FileRows)>,
-) -> Result<Watched, Failure> {
+) -> Result<Watched<V>, Failure> {
     let (send, ticks) = mpsc::sync_channel(TICKS_WAITING_MAX);
     // The threads live as long as the process: they block in a read, the last one waits for a signal.
     let client = context.client()?;
@@ -110,16 +117,16 @@ fn wait(
 }
 
 /// Takes the ticks as they come. With rows the end is when both the hunt and its rows have ended.
-fn until_the_end(
-    ticks: &Receiver<Tick>,
+fn until_the_end<V: Watch>(
+    ticks: &Receiver<Tick<V>>,
     deadline: Option<Instant>,
     progress: &mut Progress,
     mut rows: Option<&mut FileRows>,
-) -> Result<Watched, Failure> {
+) -> Result<Watched<V>, Failure> {
     let (mut ended, mut has_rows) = (None, rows.is_some());
     loop {
         match next(ticks, deadline, rows.as_deref_mut())? {
-            Some(Tick::Standing(view)) => progress.update(&standing(&view)),
+            Some(Tick::Standing(view)) => progress.update(&view.standing()),
             Some(Tick::Row(line)) => {
                 if let Some(rows) = &mut rows {
                     progress.aside(|| rows.row(&line))?;
@@ -141,11 +148,11 @@ fn until_the_end(
 }
 
 /// Waits for the next tick, at most until the deadline. Before it waits, the rows that it has go out.
-fn next(
-    ticks: &Receiver<Tick>,
+fn next<V>(
+    ticks: &Receiver<Tick<V>>,
     deadline: Option<Instant>,
     rows: Option<&mut FileRows>,
-) -> Result<Option<Tick>, Failure> {
+) -> Result<Option<Tick<V>>, Failure> {
     let broken = || Failure::bug("watching broke off", "both watchers are gone");
     match ticks.try_recv() {
         Ok(tick) => return Ok(Some(tick)),
@@ -169,7 +176,7 @@ fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure
 }
 
 /// Reads events; a coordinator that is restarted meanwhile is awaited.
-fn follow(client: &Client, path: &str, news: News, ticks: &SyncSender<Tick>) {
+fn follow<V: Watch>(client: &Client, path: &str, news: News, ticks: &SyncSender<Tick<V>>) {
     patiently(ticks, |away_since| match news {
         News::Events => events(client, path, ticks, away_since),
         News::Asking => asking(client, path, ticks, away_since),
@@ -178,14 +185,14 @@ fn follow(client: &Client, path: &str, news: News, ticks: &SyncSender<Tick>) {
 
 /// Reads rows as they are stored. After a break the answer begins again: of each agent the rows that came before are left
 /// out.
-fn follow_rows(client: &Client, path: &str, ticks: &SyncSender<Tick>) {
+fn follow_rows<V>(client: &Client, path: &str, ticks: &SyncSender<Tick<V>>) {
     let mut came: HashMap<String, u64> = HashMap::new();
     patiently(ticks, |away_since| {
         let mut again: HashMap<String, u64> = HashMap::new();
-        let mut lines = client.lines(path)?;
-        while let Some(line) = lines.next_line()? {
+        let mut lines = client.lines::<FileRow>(path)?;
+        while let Some(line) = lines.next()? {
             *away_since = None;
-            let Ok(Of { agent }) = serde_json::from_slice(&line) else { continue };
+            let Ok(Of { agent }) = serde_json::from_slice(line.json()) else { continue };
             let (sent, met) =
                 (came.entry(agent.clone()).or_default(), again.entry(agent).or_default());
             *met += 1;
@@ -210,8 +217,8 @@ struct Of {
 }
 
 /// Does some reading until it ends, again where the coordinator goes away and comes back.
-fn patiently(
-    ticks: &SyncSender<Tick>,
+fn patiently<V>(
+    ticks: &SyncSender<Tick<V>>,
     mut read: impl FnMut(&mut Option<Instant>) -> Result<(), Failure>,
 ) {
     let mut away_since = None;
@@ -227,19 +234,18 @@ fn patiently(
     }
 }
 
-fn events(
+fn events<V: Watch>(
     client: &Client,
     path: &str,
-    ticks: &SyncSender<Tick>,
+    ticks: &SyncSender<Tick<V>>,
     away_since: &mut Option<Instant>,
 ) -> Result<(), Failure> {
-    let mut lines = client.lines(path)?;
-    while let Some(event) = lines.next_event()? {
+    let mut events = client.events(path)?;
+    while let Some(event) = events.next()? {
         *away_since = None;
-        let tick = match event.name.as_str() {
-            "progress" => Tick::Standing(event.body),
-            "done" => Tick::Ended(event.body),
-            _ => continue,
+        let tick = match event {
+            Event::Progress(view) => Tick::Standing(view),
+            Event::Done(view) => Tick::Ended(view),
         };
         let is_end = matches!(tick, Tick::Ended(_));
         if ticks.send(tick).is_err() || is_end {
@@ -255,16 +261,16 @@ fn events(
     ))
 }
 
-fn asking(
+fn asking<V: Watch>(
     client: &Client,
     path: &str,
-    ticks: &SyncSender<Tick>,
+    ticks: &SyncSender<Tick<V>>,
     away_since: &mut Option<Instant>,
 ) -> Result<(), Failure> {
     loop {
-        let view = client.get(path)?;
+        let view = client.get::<V>(path)?;
         *away_since = None;
-        let is_end = view.get("done") == Some(&Value::Bool(true));
+        let is_end = view.is_done();
         let tick = if is_end { Tick::Ended(view) } else { Tick::Standing(view) };
         if ticks.send(tick).is_err() || is_end {
             return Ok(());
@@ -282,21 +288,4 @@ pub(super) fn on_ctrl_c(interrupted: impl FnOnce() + Send + 'static) -> Result<(
             interrupted();
         }
     })
-}
-
-/// Reads where a request stands.
-pub(super) fn standing(view: &Value) -> Standing {
-    let number = |path: &str| crate::output::listing::field(view, path).as_u64().unwrap_or(0);
-    let all: Vec<(String, u64)> = view
-        .get("states")
-        .and_then(Value::as_object)
-        .map(|states| states.iter().map(|(s, n)| (s.clone(), n.as_u64().unwrap_or(0))).collect())
-        .unwrap_or_default();
-    Standing {
-        targeted: number("targeted"),
-        ended: all.iter().filter(|(s, _)| ENDED.contains(&s.as_str())).map(|(_, n)| n).sum(),
-        states: all.into_iter().filter(|(_, n)| *n > 0).collect(),
-        files: number("progress.files"),
-        bytes: number("progress.bytes"),
-    }
 }

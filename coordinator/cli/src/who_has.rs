@@ -1,33 +1,32 @@
 //! `muster who-has`: which agents hold a file with one of these digests.
 
+use muster_api::{FileRow, WhoHas};
 use muster_protocol::hex;
 use muster_protocol::request::hunt::HashKind;
-use serde_json::Value;
 
 use super::Context;
-use super::args::WhoHas;
+use super::args::WhoHas as Flags;
 use super::failure::{Exit, Failure};
 use super::listed;
-use crate::output::listing::field;
-use crate::output::{Column, Show};
+use crate::output::{Column, Document, Show};
 
 /// Digests of one question.
 const PART: usize = 64;
 
-const COLUMNS: &[Column] = &[
-    Column::new("agent", "agent", Show::Text),
-    Column::new("host", "host", Show::Text),
-    Column::new("hunt", "hunt", Show::Text),
-    Column::new("size", "size", Show::Bytes),
-    Column::new("sha256", "sha256", Show::Text),
-    Column::new("sha512", "sha512", Show::Text),
-    Column::new("blake3", "blake3", Show::Text),
-    Column::new("sha1", "sha1", Show::Text),
-    Column::new("md5", "md5", Show::Text),
-    Column::new("path", "path", Show::Text),
+const COLUMNS: &[Column<FileRow>] = &[
+    Column::new("agent", "agent", Show::Text, |row| (&row.agent).into()),
+    Column::new("host", "host", Show::Text, |row| (&row.host).into()),
+    Column::new("hunt", "hunt", Show::Text, |row| (&row.hunt).into()),
+    Column::new("size", "size", Show::Bytes, |row| row.size.into()),
+    Column::new("sha256", "sha256", Show::Text, |row| row.sha256.as_deref().into()),
+    Column::new("sha512", "sha512", Show::Text, |row| row.sha512.as_deref().into()),
+    Column::new("blake3", "blake3", Show::Text, |row| row.blake3.as_deref().into()),
+    Column::new("sha1", "sha1", Show::Text, |row| row.sha1.as_deref().into()),
+    Column::new("md5", "md5", Show::Text, |row| row.md5.as_deref().into()),
+    Column::new("path", "path", Show::Text, |row| (&row.path).into()),
 ];
 
-pub(super) fn run(context: &Context, flags: &WhoHas) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let hashes: Vec<Vec<String>> =
         flags.hashes.iter().map(|hash| digests(hash)).collect::<Result<_, _>>()?;
     let hashes = hashes.concat();
@@ -35,13 +34,12 @@ pub(super) fn run(context: &Context, flags: &WhoHas) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     for part in hashes.chunks(PART) {
         let query: Vec<_> = part.iter().map(|hash| format!("hash={hash}")).collect();
-        let answer = client.get(&format!("/api/v1/who-has?{}", query.join("&")))?;
-        // Either the rows themselves, or a document that holds them.
-        let found = answer.as_array().or_else(|| field(&answer, "rows").as_array());
-        rows.extend(found.into_iter().flatten().cloned());
+        let answer: WhoHas = client.get(&format!("/api/v1/who-has?{}", query.join("&")))?;
+        rows.extend(answer.rows);
     }
-    let shown: Vec<Column> =
-        COLUMNS.iter().copied().filter(|column| is_used(&rows, column)).collect();
+    let is_used = |column: &&Column<FileRow>| is_used(&rows, column);
+    let shown: Vec<_> = COLUMNS.iter().filter(is_used).copied().collect();
+    let rows = Document::of_all(rows)?;
     context.out.list(&shown, &rows)?;
     if rows.is_empty() {
         context.out.note("no hunt that has landed found such a file");
@@ -50,10 +48,10 @@ pub(super) fn run(context: &Context, flags: &WhoHas) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns whether a column says anything; the digests that no row has are left out.
-fn is_used(rows: &[Value], column: &Column) -> bool {
-    HashKind::ALL.iter().all(|kind| kind.as_str() != column.field)
-        || rows.iter().any(|row| !field(row, column.field).is_null())
+/// Returns whether a column is shown: digests that no row has are left out.
+fn is_used(rows: &[FileRow], column: &Column<FileRow>) -> bool {
+    HashKind::ALL.iter().all(|kind| kind.as_str() != column.name())
+        || rows.iter().any(|row| !column.is_empty(row))
 }
 
 /// Reads the digests of an argument, in any form that a list of hashes may have.

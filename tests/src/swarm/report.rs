@@ -10,11 +10,12 @@ pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
     let [broker, coordinator, agents] = outcome.rss.map(mb);
     let beside = outcome.beside.as_ref().map_or(String::new(), |beside| {
         format!(
-            "| the same beside a hostile endpoint | {:.1} s, {:.2} times |\n\
+            "| the same again, alone / beside a hostile endpoint | {:.1} / {:.1} s: {:.2} times |\n\
              | it sent, and the broker refused | {} messages, {} MB; {} |\n\
              | growth of the store meanwhile | {} MB |\n",
+            beside.quiet_s,
             beside.stored_s,
-            beside.stored_s / outcome.stored_s.max(0.001),
+            beside.stored_s / beside.quiet_s.max(0.001),
             beside.sent.messages,
             mb(beside.sent.bytes),
             beside.sent.refused,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,11 @@ use crate::oracle::{self, Manifest};
 /// The label of the agents that are asked.
 const ROLE: &str = "role=swarm";
 const TARGET: &str = "label:role=swarm";
+
+/// Open files of the swarm without agents.
+const DESCRIPTORS: u64 = 1_000;
+/// Open files of one agent, those of its start included.
+const DESCRIPTORS_PER_AGENT: u64 = 40;
 
 /// What to run.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,7 +45,7 @@ pub struct Plan {
     /// Hashes of a list that every hunt carries, beside those of the tree: they weigh on each message of it.
     #[arg(long, default_value_t = 0)]
     pub ioc: usize,
-    /// Then the same hunts once more, while one more endpoint sends every attack it can with its agent's credentials.
+    /// Then the same hunts twice more: alone, for comparison, and while one more endpoint sends every attack it can with its agent's credentials.
     #[arg(long)]
     pub hostile: bool,
     /// Profile the coordinator from the first launch until everything is stored, and write what it did into this folder.
@@ -99,7 +105,9 @@ impl Outcome {
 /// What came of the hunts beside a hostile endpoint.
 #[derive(Debug)]
 pub struct Beside {
-    /// From the launch of the first hunt until everything is stored.
+    /// From the launch of the first hunt until everything is stored, just before the attack.
+    pub quiet_s: f64,
+    /// The same during the attack.
     pub stored_s: f64,
     /// What the hostile endpoint sent.
     pub sent: Sent,
@@ -150,11 +158,12 @@ impl Agents {
 /// When a part does not come up or the time-out passes.
 pub fn run(plan: &Plan) -> Outcome {
     let limit = Duration::from_secs(plan.timeout);
+    allow_descriptors(plan.agents);
     let fleet = Fleet::start_with_this(Broker::start_as_shipped(), 0);
     let root = fleet.path("tree");
     let tree = trees::write(&root, plan.files, plan.seed).expect("a tree");
     let mut outcome = Outcome {
-        expected: plan.agents * plan.files * plan.hunts * if plan.hostile { 2 } else { 1 },
+        expected: plan.agents * plan.files * plan.hunts * if plan.hostile { 3 } else { 1 },
         profiles: (plan.profiles, 0),
         ..Outcome::default()
     };
@@ -229,6 +238,21 @@ pub fn run(plan: &Plan) -> Outcome {
     outcome.rss = [broker, peak_rss(fleet.coordinator_pid()), peak_rss(std::process::id())];
     agents.stop();
     outcome
+}
+
+/// Raises the limit of open files to what so many agents need in one process.
+///
+/// # Panics
+/// When the limit cannot be raised so far; only root may go beyond the hard limit.
+fn allow_descriptors(agents: usize) {
+    let need = DESCRIPTORS + DESCRIPTORS_PER_AGENT * agents as u64;
+    let held = getrlimit(Resource::Nofile);
+    if held.current.is_none_or(|current| current >= need) {
+        return;
+    }
+    let maximum = held.maximum.map(|maximum| maximum.max(need));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(need), maximum });
+    raised.unwrap_or_else(|error| panic!("{agents} agents need {need} open files: {error}"));
 }
 
 /// Writes a list of hashes that has all files of the tree in it, so that every row comes back.

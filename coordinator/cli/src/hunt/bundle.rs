@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
+use muster_api::Launched;
 use muster_protocol::request::ioc::{IocPartRef, SplitIocList};
 use muster_protocol::request::{Args, Bundle, Limits, Target, sign as request};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
-use serde_json::Value;
 
 use super::ioc::LongList;
 use super::plan::Plan;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::keys::Operator;
+use crate::output::Document;
 use crate::sign::{self, Ask};
 
 /// Signs a hunt, after the parts of its list.
@@ -50,8 +51,8 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
     Ok(Bundle { start: sign::seal(operator, ask)?, parts, whole })
 }
 
-/// Gives everything to the coordinator: the whole digests, the parts, and last the hunt.
-pub(super) fn launch(client: &Client, bundle: &Bundle) -> Result<Value, Failure> {
+/// Submits everything to the coordinator: the whole digests, the parts, and last the hunt.
+pub(super) fn launch(client: &Client, bundle: &Bundle) -> Result<Document<Launched>, Failure> {
     for piece in &bundle.whole {
         client.keep_list(piece)?;
     }

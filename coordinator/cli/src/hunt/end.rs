@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use muster_api::{CollectionView, HuntView};
 
 use super::show;
 use crate::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
 use crate::output::{Format, escape, units};
 use crate::watch::Watched;
 
@@ -19,10 +18,14 @@ const REASONS_SHOWN: usize = 5;
 /// Agents that are named for each of them.
 const AGENTS_NAMED: usize = 3;
 
-/// Returns how watching ended, and with it the program.
-pub(super) fn finish(context: &Context, id: &str, watched: Watched) -> Result<Exit, Failure> {
+/// Reports how watching ended, and returns how the program ends with it.
+pub(super) fn finish(
+    context: &Context,
+    id: &str,
+    watched: Watched<HuntView>,
+) -> Result<Exit, Failure> {
     match watched {
-        Watched::Ended(view) => ended(context, id, &view),
+        Watched::Ended(hunt) => ended(context, id, &hunt),
         Watched::Detached => {
             context.out.note(&format!("detached; the hunt goes on: muster hunt watch {id}"));
             Ok(Exit::Detached)
@@ -35,10 +38,10 @@ pub(super) fn finish(context: &Context, id: &str, watched: Watched) -> Result<Ex
     }
 }
 
-fn ended(context: &Context, id: &str, view: &Value) -> Result<Exit, Failure> {
-    let exit = Exit::from_code(field(view, "exit_code").as_i64().unwrap_or(1));
+fn ended(context: &Context, id: &str, hunt: &HuntView) -> Result<Exit, Failure> {
+    let exit = Exit::from_code(hunt.exit_code.into());
     let reasons = if exit == Exit::Done { String::new() } else { why(context, id)? };
-    let (out, coverage) = (&context.out, show::coverage(view));
+    let (out, coverage) = (&context.out, show::coverage(hunt));
     let is_table = out.format == Format::Table;
     if is_table {
         out.text(&format!("{coverage}{reasons}"))?;
@@ -46,49 +49,43 @@ fn ended(context: &Context, id: &str, view: &Value) -> Result<Exit, Failure> {
     match (is_table, out.to_terminal, out.notes_to_terminal) {
         (true, true, _) => {}
         (false, _, true) => out.note(format!("{coverage}{reasons}").trim_end()),
-        (true, false, _) => out.note(&summary(id, view)),
-        (false, _, false) => out.note(format!("{}\n{reasons}", summary(id, view)).trim_end()),
+        (true, false, _) => out.note(&summary(id, hunt)),
+        (false, _, false) => out.note(format!("{}\n{reasons}", summary(id, hunt)).trim_end()),
     }
     Ok(exit)
 }
 
-/// Returns how a hunt ended, in one line.
-fn summary(id: &str, view: &Value) -> String {
-    let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
-    let count = |path: &str| units::count(number(path));
-    let others = show::STATES.iter().filter(|state| **state != "finished");
-    let others = others.map(|state| (state, number(&format!("states.{state}"))));
-    let others = others.filter(|(_, agents)| *agents > 0);
+/// Writes in one line how a hunt ended.
+fn summary(id: &str, hunt: &HuntView) -> String {
+    let others = hunt.states.named().into_iter();
+    let others = others.filter(|(state, agents)| *state != "finished" && *agents > 0);
     let others: Vec<_> =
         others.map(|(state, agents)| format!(", {} {state}", units::count(agents))).collect();
     let others = others.concat();
     format!(
         "hunt {id}: {} of {} agents finished{others} · {} files hashed{}{} · {} rows",
-        count("states.finished"),
-        count("targeted"),
-        count("progress.files"),
-        show::matched(view),
-        show::unevaluated(view),
-        count("progress.rows"),
+        units::count(hunt.states.finished),
+        units::count(hunt.targeted),
+        units::count(hunt.progress.files),
+        show::matched(hunt),
+        show::unevaluated(hunt),
+        units::count(hunt.progress.rows),
     )
 }
 
 /// Fetches why agents did not finish.
 fn why(context: &Context, id: &str) -> Result<String, Failure> {
-    let agents = context.client()?.get(&format!("/api/v1/hunts/{id}/agents"))?;
-    Ok(reasons(agents.as_array().map_or(&[][..], Vec::as_slice)))
+    Ok(reasons(&context.client()?.get::<Vec<_>>(&format!("/api/v1/hunts/{id}/agents"))?))
 }
 
-/// Returns why agents did not finish, a line a reason, the most frequent first. The words are the agents' own, and
+/// Writes why agents did not finish, one reason per line, the most frequent first. The words are the agents' own, and
 /// are escaped.
-fn reasons(agents: &[Value]) -> String {
-    let text = |agent: &Value, name: &str| {
-        escape::text(field(agent, name).as_str().unwrap_or_default()).into_owned()
-    };
+fn reasons(agents: &[CollectionView]) -> String {
+    let text = |text: &str| escape::text(text).into_owned();
     let mut groups: BTreeMap<(String, String, String), Vec<String>> = BTreeMap::new();
-    for agent in agents.iter().filter(|agent| field(agent, "state") != "finished") {
-        let reason = (text(agent, "state"), text(agent, "code"), text(agent, "reason"));
-        groups.entry(reason).or_default().push(text(agent, "agent"));
+    for agent in agents.iter().filter(|agent| agent.state != "finished") {
+        let reason = (text(&agent.state), text(&agent.code), text(&agent.reason));
+        groups.entry(reason).or_default().push(text(&agent.agent));
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, agents)| std::cmp::Reverse(agents.len()));
@@ -110,32 +107,35 @@ fn reasons(agents: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use muster_api::{Progress, States};
 
     use super::*;
+    use crate::hunt::fixtures::{collection, hunt};
 
     #[test]
     fn one_line_says_what_became_of_all() {
-        let view = json!({"targeted": 3, "states": {"finished": 1, "failed": 2},
-            "progress": {"files": 1_200, "rows": 7}});
-        let line = summary("0199", &view);
+        let states = States { finished: 1, failed: 2, ..States::default() };
+        let progress = Progress { files: 1_200, rows: 7, ..Progress::default() };
+        let line = summary("0199", &HuntView { states, progress, targeted: 3, ..hunt() });
         let expected = "hunt 0199: 1 of 3 agents finished, 2 failed · 1,200 files hashed · 7 rows";
         assert_eq!(line, expected);
-        let blind = json!({"targeted": 1, "states": {"finished": 1},
-            "progress": {"files": 1, "errors": 745, "rows": 746}});
+        let states = States { finished: 1, ..States::default() };
+        let progress = Progress { files: 1, errors: 745, rows: 746, ..Progress::default() };
+        let blind = HuntView { states, progress, targeted: 1, ..hunt() };
         let expected = "hunt 1: 1 of 1 agents finished · 1 files hashed, 745 could not be evaluated · 746 rows";
         assert_eq!(summary("1", &blind), expected);
     }
 
     #[test]
     fn reasons_are_grouped_and_escaped() {
-        let failed = |agent: &str| {
-            json!({"agent": agent, "state": "failed", "code": "no_root",
-                "reason": "/x\u{1b} does not exist"})
+        let failed = |agent: &str| CollectionView {
+            code: "no_root".to_owned(),
+            reason: "/x\u{1b} does not exist".to_owned(),
+            ..collection(agent, "failed")
         };
         let all = [
-            json!({"agent": "ok-1", "state": "finished"}),
-            json!({"agent": "gone-1", "state": "expired", "code": "", "reason": ""}),
+            collection("ok-1", "finished"),
+            collection("gone-1", "expired"),
             failed("a-1"),
             failed("a-2"),
         ];

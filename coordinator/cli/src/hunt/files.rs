@@ -5,31 +5,28 @@
 
 use std::path::Path;
 
+use muster_api::HuntFile;
 use muster_protocol::hex;
 use muster_protocol::result::rows::sha256;
-use serde_json::Value;
 
 use crate::args::hunt::Files as Flags;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Show, units};
+use crate::output::{Column, Document, Show, units};
 use crate::{Context, place, private};
 
-const FILES: &[Column] = &[
-    Column::new("agent", "agent", Show::Text),
-    Column::new("size", "size", Show::Bytes),
-    Column::new("sha256", "sha256", Show::Text),
-    Column::new("paths", "paths", Show::Pairs),
+const FILES: &[Column<HuntFile>] = &[
+    Column::new("agent", "agent", Show::Text, |file| (&file.agent).into()),
+    Column::new("size", "size", Show::Bytes, |file| file.size.into()),
+    Column::new("sha256", "sha256", Show::Text, |file| (&file.sha256).into()),
+    Column::new("paths", "paths", Show::Pairs, |file| (&file.paths).into()),
 ];
 
 pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let folder = flags.out.as_deref().map(place::folder).transpose()?;
     let client = context.client()?;
     let hunt = super::find(&client, &flags.hunt)?.id;
-    let Value::Array(files) = client.get(&format!("/api/v1/hunts/{hunt}/files"))? else {
-        return Err(Failure::bug("the coordinator sent no list of files", ""));
-    };
+    let files: Vec<Document<HuntFile>> = client.get(&format!("/api/v1/hunts/{hunt}/files"))?;
     if let Some(folder) = folder {
         fetch(context, &client, &hunt, &files, folder)?;
     }
@@ -42,14 +39,13 @@ fn fetch(
     context: &Context,
     client: &Client,
     hunt: &str,
-    files: &[Value],
+    files: &[Document<HuntFile>],
     folder: &Path,
 ) -> Result<(), Failure> {
     private::folder(folder)?;
     let (mut fetched, mut here) = (0, 0);
     for file in files {
-        let digest = field(file, "sha256").as_str().unwrap_or_default();
-        let name = digest_name(digest)?;
+        let name = digest_name(&file.view.sha256)?;
         let path = folder.join(&name);
         if path.try_exists().map_err(|error| Failure::file("look for", &path, &error))? {
             here += 1;

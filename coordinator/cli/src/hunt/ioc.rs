@@ -112,7 +112,7 @@ impl Hashes {
         LongList { count, parts: lists(&|_| PART_WIDTH), whole: lists(&HashKind::bytes) }
     }
 
-    /// Says what was read, and what is asked for.
+    /// Notes what was read, and what is asked for.
     pub(super) fn note(&self, out: Out, packed: &[IocList]) {
         if self.of.is_empty() {
             return;
@@ -224,7 +224,7 @@ fn holds_empty(kind: HashKind, digests: &[Vec<u8>]) -> bool {
     hex::decode(empty).is_some_and(|empty| digests.binary_search(&empty).is_ok())
 }
 
-/// Says what a hunt with a list weighs for the fleet, and asks where that is much.
+/// Notes how many bytes a hunt with a list sends to the fleet, and asks where that is much.
 pub(super) fn weigh(
     context: &Context,
     client: &Client,

@@ -3,18 +3,20 @@
 mod bundle;
 mod end;
 mod files;
+#[cfg(test)]
+mod fixtures;
 mod ioc;
 mod plan;
 mod probe;
 mod select;
 mod show;
 
-pub(super) use self::show::coverage;
+pub(super) use self::show::agents_coverage;
 
 use std::path::PathBuf;
 
+use muster_api::{FileRow, HuntView, Launched};
 use muster_protocol::request::{Args, Sealed};
-use serde_json::Value;
 
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
 use super::client::Client;
@@ -23,14 +25,13 @@ use super::place::Place;
 use super::watch::{self, Watched};
 use super::{Context, control, private};
 use crate::output::files::FileRows;
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, units};
+use crate::output::{Column, Document, Format, Show, units};
 
-const LAUNCHED: &[Column] = &[
-    Column::new("id", "id", Show::Text),
-    Column::new("kind", "kind", Show::Text),
-    Column::new("targeted", "targeted", Show::Count),
-    Column::new("route", "route", Show::Text),
+const LAUNCHED: &[Column<Launched>] = &[
+    Column::new("id", "id", Show::Text, |launched| (&launched.id).into()),
+    Column::new("kind", "kind", Show::Text, |launched| (&launched.kind).into()),
+    Column::new("targeted", "targeted", Show::Count, |launched| launched.targeted.into()),
+    Column::new("route", "route", Show::Text, |launched| launched.route.as_str().into()),
 ];
 
 pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
@@ -53,14 +54,13 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
 /// A hunt as the coordinator knows it.
 pub(super) struct Found {
     pub(super) id: String,
-    pub(super) view: Value,
+    pub(super) hunt: Document<HuntView>,
 }
 
 /// Finds a hunt by the unique beginning of its id.
 pub(super) fn find(client: &Client, prefix: &str) -> Result<Found, Failure> {
-    let view = client.get(&format!("/api/v1/hunts/{}", id_part(prefix)?))?;
-    let id = id_part(field(&view, "id").as_str().unwrap_or_default())?;
-    Ok(Found { id, view })
+    let hunt: Document<HuntView> = client.get(&format!("/api/v1/hunts/{}", id_part(prefix)?))?;
+    Ok(Found { id: id_part(&hunt.view.id)?, hunt })
 }
 
 /// Checks that a text can be a part of an id, before it becomes a part of a path.
@@ -75,7 +75,7 @@ pub(super) fn id_part(text: &str) -> Result<String, Failure> {
     Ok(lower)
 }
 
-/// Gives a sealed request to the coordinator and prints its id.
+/// Submits a sealed request to the coordinator and prints its id.
 pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> {
     let launched = context.client()?.submit(sealed)?;
     print_launched(context, &launched, None)
@@ -84,25 +84,23 @@ pub(super) fn submit(context: &Context, sealed: &Sealed) -> Result<(), Failure> 
 /// Prints the id of what was launched; `next` is the command that shows what becomes of it.
 pub(super) fn print_launched(
     context: &Context,
-    launched: &Value,
+    launched: &Document<Launched>,
     next: Option<&str>,
 ) -> Result<(), Failure> {
-    let targeted = field(launched, "targeted").as_u64().unwrap_or(0);
-    note_waiting(context, launched);
+    note_waiting(context, &launched.view);
     if context.out.format != Format::Table {
         return context.out.record(LAUNCHED, launched);
     }
-    let id = field(launched, "id").as_str().unwrap_or("-");
+    let Launched { id, targeted, .. } = &launched.view;
     let next = next.map(|next| format!("; go on with: {next} {id}")).unwrap_or_default();
-    context.out.note(&format!("meant for {}{next}", agents(targeted)));
+    context.out.note(&format!("meant for {}{next}", agents(*targeted)));
     context.out.line(id)
 }
 
-/// Says why a request is stored and not published.
-fn note_waiting(context: &Context, launched: &Value) {
-    let note = field(launched, "note").as_str().unwrap_or_default();
-    if !note.is_empty() {
-        context.out.note(&format!("{note}: muster doctor"));
+/// Notes why a request is stored and not published.
+fn note_waiting(context: &Context, launched: &Launched) {
+    if !launched.note.is_empty() {
+        context.out.note(&format!("{}: muster doctor", launched.note));
     }
 }
 
@@ -130,10 +128,9 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
             probes.cancel(context, &client);
         }
     })?;
-    let id = id_part(field(&launched, "id").as_str().unwrap_or_default())?;
-    let targeted = field(&launched, "targeted").as_u64().unwrap_or(0);
-    context.out.note(&format!("hunt {id}: meant for {}", agents(targeted)));
-    note_waiting(context, &launched);
+    let id = id_part(&launched.view.id)?;
+    context.out.note(&format!("hunt {id}: meant for {}", agents(launched.view.targeted)));
+    note_waiting(context, &launched.view);
     let mut rows = match file {
         Some(file) => FileRows::to_file(rows_format(context, true), file),
         None => FileRows::to_stdout(&context.out),
@@ -143,8 +140,8 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     if let Place::File(path) = &place {
         context.out.note(&format!("{} rows are in {}", units::count(written), path.display()));
     }
-    if let Watched::Ended(view) = &watched {
-        note_rows(context, &id, view, written);
+    if let Watched::Ended(hunt) = &watched {
+        note_rows(context, &id, hunt, written);
         if let Some(probes) = &probes {
             probes.tell(context)?;
         }
@@ -152,9 +149,9 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     end::finish(context, &id, watched)
 }
 
-/// Says so when the rows that were written are not those that count in the end: an agent began again under a new journal.
-fn note_rows(context: &Context, id: &str, view: &Value, written: u64) {
-    let counting = field(view, "progress.rows").as_u64().unwrap_or(written);
+/// Notes when the rows that were written are not those that count in the end: an agent began again under a new journal.
+fn note_rows(context: &Context, id: &str, hunt: &HuntView, written: u64) {
+    let counting = hunt.progress.rows;
     if counting != written {
         let (written, counting) = (units::count(written), units::count(counting));
         let text =
@@ -217,13 +214,10 @@ fn stream(
     mut rows: FileRows,
     limit: Option<u64>,
 ) -> Result<u64, Failure> {
-    let mut lines = client.lines(&format!("/api/v1/hunts/{id}/results"))?;
+    let mut lines = client.lines::<FileRow>(&format!("/api/v1/hunts/{id}/results"))?;
     let mut left = limit.unwrap_or(u64::MAX);
     while left > 0 {
-        let Some(line) = lines.next_line()? else { break };
-        if line.is_empty() {
-            continue;
-        }
+        let Some(line) = lines.next()? else { break };
         rows.row(&line)?;
         left -= 1;
     }
@@ -233,23 +227,23 @@ fn stream(
 fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let found = find(&client, hunt)?;
-    let answer = control::send(context, &client, &found.view, Args::HuntCancel)?;
+    let answer = control::send(context, &client, &found.hunt.view, Args::HuntCancel)?;
     let next = format!("muster hunt watch {}", found.id);
     print_cancelled(context, &answer, &next)
 }
 
-/// Returns the note that a cancel is on its way, and where its effect is seen.
+/// Reports that a cancel is on its way, and where its effect is seen.
 pub(super) fn print_cancelled(
     context: &Context,
-    answer: &Value,
+    answer: &Document<Launched>,
     next: &str,
 ) -> Result<Exit, Failure> {
     if context.out.format != Format::Table {
         context.out.record(LAUNCHED, answer)?;
     }
-    let is_away = field(answer, "published") == &Value::Bool(false);
-    let what = if is_away { "cancelled as soon as the broker is back" } else { "cancelled" };
-    note_waiting(context, answer);
+    let is_published = answer.view.published;
+    let what = if is_published { "cancelled" } else { "cancelled as soon as the broker is back" };
+    note_waiting(context, &answer.view);
     context.out.note(&format!("{what}; what becomes of it: {next}"));
     Ok(Exit::Done)
 }

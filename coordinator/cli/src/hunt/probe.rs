@@ -2,17 +2,17 @@
 //!
 //! The request for them goes out before the hunt does, so that it lies with the agents when the hunt begins there.
 
+use muster_api::{AgentState, AgentView, ProfileView};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
 use muster_protocol::request::profile::ProfileStart;
 use muster_protocol::request::{Args, Limits, Target};
-use serde_json::Value;
 
 use super::id_part;
 use crate::args::hunt::Probed;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
+use crate::output::Document;
 use crate::sign::{self, Ask};
 use crate::{Context, agents, control, watch};
 
@@ -54,37 +54,36 @@ pub(super) fn ask(
         valid_ms,
     };
     let answer = client.submit(&sign::seal(&context.settings.operator()?, ask)?)?;
-    let id = id_part(field(&answer, "id").as_str().unwrap_or_default())?;
+    let id = id_part(&answer.view.id)?;
     let names: Vec<_> = chosen.iter().map(ToString::to_string).collect();
     context.out.note(&format!("profile {id}: of {} while they hunt", names.join(", ")));
     Ok(Some(Probes { id }))
 }
 
 /// Chooses live agents, the first in the order of the list; as many as one directed request can name.
-fn choose(matching: &[Value], count: usize) -> Vec<AgentId> {
-    let live = matching.iter().filter(|agent| field(agent, "state") == "live");
-    let ids = live.filter_map(|agent| AgentId::new(field(agent, "id").as_str()?).ok());
+fn choose(matching: &[Document<AgentView>], count: usize) -> Vec<AgentId> {
+    let live = matching.iter().filter(|agent| agent.view.state == AgentState::Live);
+    let ids = live.filter_map(|agent| AgentId::new(&agent.view.id).ok());
     ids.take(count.min(DIRECTED_AGENTS_MAX)).collect()
 }
 
 impl Probes {
     /// Takes the request back: its hunt was not launched.
     pub(super) fn cancel(&self, context: &Context, client: &Client) {
-        let view = client.get(&format!("/api/v1/profiles/{}", self.id));
+        let view = client.get::<ProfileView>(&format!("/api/v1/profiles/{}", self.id));
         let sent = view.and_then(|view| control::send(context, client, &view, Args::ProfileCancel));
         if let Err(failure) = sent {
             context.out.failure(&failure);
         }
     }
 
-    /// Says what came of them, once the hunt has ended.
+    /// Notes what came of them, once the hunt has ended.
     pub(super) fn tell(&self, context: &Context) -> Result<(), Failure> {
         let id = &self.id;
         let next = match watch::watch_profile(context, id, Some(LAST_WORDS_S))? {
             watch::Watched::Ended(view) => {
-                let agents = field(&view, "agents").as_array().cloned().unwrap_or_default();
-                let sampled = |agent: &&Value| field(agent, "bytes").as_u64().unwrap_or(0) > 0;
-                let count = agents.iter().filter(sampled).count();
+                let agents = view.view.agents;
+                let count = agents.iter().filter(|agent| agent.shown.bytes > 0).count();
                 let of = agents.len();
                 format!(
                     "{count} of {of} agents were profiled: muster profile merge {id} --format flame -o hunt.svg"
@@ -105,7 +104,14 @@ mod tests {
 
     #[test]
     fn only_agents_that_are_there_are_chosen_and_only_so_many() {
-        let agent = |id: &str, state: &str| json!({"id": id, "state": state});
+        let agent = |id: &str, state: &str| -> Document<AgentView> {
+            let view = json!({
+                "id": id, "name": id, "state": state, "host": "", "os": "", "arch": "", "version": "",
+                "labels": {}, "capabilities": [], "enrolled": "2026-01-02T03:04:05.000Z",
+                "outbox_bytes": 0, "journal_full": false, "collections": 0,
+            });
+            serde_json::from_value(view).unwrap()
+        };
         let all = [
             agent("a-1", "silent"),
             agent("b-1", "live"),

@@ -1,182 +1,152 @@
 //! Hunts as people read them: every state, always, summing to the agents that were meant.
 
-use serde_json::Value;
+use muster_api::{CollectionView, HuntView, Spent, States};
 
 use crate::Context;
 use crate::args::hunt::Show as Flags;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape, units};
+use crate::output::{Column, Document, Format, Show, escape, units};
 
-/// The states of a request, in the order of every output.
-pub(crate) const STATES: [&str; 12] = [
-    "silent",
-    "seen",
-    "queued",
-    "running",
-    "paused",
-    "finishing",
-    "finished",
-    "failed",
-    "cancelled",
-    "declined",
-    "expired",
-    "incomplete",
+const LIST: &[Column<HuntView>] = &[
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("issued", "issued", Show::Text, |one| one.issued.into()),
+    Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
+    Column::new("target", "target", Show::Text, |one| (&one.target).into()),
+    Column::new("targeted", "targeted", Show::Count, |one| one.targeted.into()),
+    Column::new("finished", "states.finished", Show::Count, |one| one.states.finished.into()),
+    Column::new("done", "done", Show::Text, |one| one.done.into()),
+    Column::new("rows", "progress.rows", Show::Count, |one| one.progress.rows.into()),
+    Column::new("roots", "roots", Show::Pairs, |one| (&one.roots).into()),
 ];
 
-const LIST: &[Column] = &[
-    Column::new("id", "id", Show::Text),
-    Column::new("issued", "issued", Show::Text),
-    Column::new("operator", "operator", Show::Text),
-    Column::new("target", "target", Show::Text),
-    Column::new("targeted", "targeted", Show::Count),
-    Column::new("finished", "states.finished", Show::Count),
-    Column::new("done", "done", Show::Text),
-    Column::new("rows", "progress.rows", Show::Count),
-    Column::new("roots", "roots", Show::Pairs),
+const HUNT: &[Column<HuntView>] = &[
+    Column::new("hunt", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("artifact", "artifact", Show::Text, |one| (&one.artifact).into()),
+    Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
+    Column::new("target", "target", Show::Text, |one| (&one.target).into()),
+    Column::new("roots", "roots", Show::Pairs, |one| (&one.roots).into()),
+    Column::new("digests", "hashes", Show::Pairs, |one| (&one.hashes).into()),
+    Column::new("ioc", "ioc", Show::Count, |one| one.ioc.into()),
+    Column::new("issued", "issued", Show::Text, |one| one.issued.into()),
+    Column::new("expires", "expires", Show::Text, |one| one.expires.into()),
+    Column::new("route", "route", Show::Text, |one| one.route.as_str().into()),
+    Column::new("cancelled", "cancelled", Show::Text, |one| one.cancelled.into()),
 ];
 
-const HUNT: &[Column] = &[
-    Column::new("hunt", "id", Show::Text),
-    Column::new("artifact", "artifact", Show::Text),
-    Column::new("operator", "operator", Show::Text),
-    Column::new("target", "target", Show::Text),
-    Column::new("roots", "roots", Show::Pairs),
-    Column::new("digests", "hashes", Show::Pairs),
-    Column::new("ioc", "ioc", Show::Count),
-    Column::new("issued", "issued", Show::Text),
-    Column::new("expires", "expires", Show::Text),
-    Column::new("route", "route", Show::Text),
-    Column::new("cancelled", "cancelled", Show::Text),
-];
-
-const AGENTS: &[Column] = &[
-    Column::new("agent", "agent", Show::Text),
-    Column::new("host", "host", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("seen", "seen", Show::Count),
-    Column::new("hashed", "hashed", Show::Count),
-    Column::new("skipped", "skipped", Show::Count),
-    Column::new("errors", "errors", Show::Count),
-    Column::new("read", "bytes_read", Show::Bytes),
-    Column::new("cpu", "cpu_ms", Show::Duration),
-    Column::new("rows", "rows", Show::Count),
-    Column::new("chunks", "chunks_stored", Show::Count),
-    Column::new("of", "chunks", Show::Count),
-    Column::new("clone", "clone", Show::Text),
-    Column::new("why", "reason", Show::Text),
+const AGENTS: &[Column<CollectionView>] = &[
+    Column::new("agent", "agent", Show::Text, |one| (&one.agent).into()),
+    Column::new("host", "host", Show::Text, |one| (&one.host).into()),
+    Column::new("state", "state", Show::Text, |one| (&one.state).into()),
+    Column::new("seen", "seen", Show::Count, |one| one.seen.into()),
+    Column::new("hashed", "hashed", Show::Count, |one| one.hashed.into()),
+    Column::new("skipped", "skipped", Show::Count, |one| one.skipped.into()),
+    Column::new("errors", "errors", Show::Count, |one| one.errors.into()),
+    Column::new("read", "bytes_read", Show::Bytes, |one| one.bytes_read.into()),
+    Column::new("cpu", "cpu_ms", Show::Duration, |one| one.cpu_ms.into()),
+    Column::new("rows", "rows", Show::Count, |one| one.rows.into()),
+    Column::new("chunks", "chunks_stored", Show::Count, |one| one.chunks_stored.into()),
+    Column::new("of", "chunks", Show::Count, |one| one.chunks.into()),
+    Column::new("clone", "clone", Show::Text, |one| one.clone.into()),
+    Column::new("why", "reason", Show::Text, |one| (&one.reason).into()),
 ];
 
 /// In a table: what its threads waited for most.
-const WAITED: Column = Column::new("waited for", "waited", Show::Text);
+const WAITED: Column<CollectionView> = Column::new("waited for", "waited", Show::Text, |one| {
+    waits(&one.spent).into_iter().next().into()
+});
 
 pub(super) fn list(context: &Context) -> Result<Exit, Failure> {
-    let Value::Array(hunts) = context.client()?.get("/api/v1/hunts")? else {
-        return Err(Failure::bug("the coordinator sent no list of hunts", ""));
-    };
+    let hunts: Vec<Document<HuntView>> = context.client()?.get("/api/v1/hunts")?;
     context.out.list(LIST, &hunts)?;
     Ok(Exit::Done)
 }
 
 pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let found = super::find(&client, &flags.hunt)?;
-    for note in field(&found.view, "notes").as_array().into_iter().flatten() {
-        context.out.note(note.as_str().unwrap_or_default());
+    let super::Found { id, hunt } = super::find(&client, &flags.hunt)?;
+    for note in &hunt.view.notes {
+        context.out.note(note);
     }
     let is_table = context.out.format == Format::Table;
     if !is_table && !flags.agents {
-        context.out.record(HUNT, &found.view)?;
+        context.out.record(HUNT, &hunt)?;
         return Ok(Exit::Done);
     }
-    let Value::Array(mut agents) = client.get(&format!("/api/v1/hunts/{}/agents", found.id))?
-    else {
-        return Err(Failure::bug("the coordinator sent no list of agents", ""));
-    };
+    let mut agents: Vec<Document<CollectionView>> =
+        client.get(&format!("/api/v1/hunts/{id}/agents"))?;
     if !is_table {
         context.out.list(AGENTS, &agents)?;
         return Ok(Exit::Done);
     }
     if !flags.agents {
-        agents.retain(|agent| field(agent, "state") != "finished");
+        agents.retain(|agent| agent.view.state != "finished");
     }
-    context.out.record(HUNT, &found.view)?;
-    let cost = cost(field(&found.view, "spent"));
-    context.out.text(&format!("{}{cost}", coverage(&found.view)))?;
+    context.out.record(HUNT, &hunt)?;
+    context.out.text(&format!("{}{}", coverage(&hunt.view), cost(&hunt.view.spent)))?;
     if !agents.is_empty() {
-        for agent in &mut agents {
-            let waited = waits(field(agent, "spent")).first().cloned();
-            if let (Some(agent), Some(waited)) = (agent.as_object_mut(), waited) {
-                agent.insert("waited".to_owned(), waited.into());
-            }
-        }
         context.out.list(&[AGENTS, &[WAITED]].concat(), &agents)?;
     }
     Ok(Exit::Done)
 }
 
-/// Returns what became of every agent and what was done, in three lines.
-pub(crate) fn coverage(view: &Value) -> String {
-    let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
-    let count = |state: &str| number(&format!("states.{state}"));
-    let states: Vec<_> =
-        STATES.iter().map(|state| format!("{state} {}", units::count(count(state)))).collect();
-    let sum: u64 = STATES.iter().map(|state| count(state)).sum();
-    let targeted = number("targeted");
-    let finished = units::count(count("finished"));
-    let mut lines = vec![
-        format!("{finished} of {} agents finished", units::count(targeted)),
-        format!("  {}", states.join(" · ")),
-    ];
-    if sum != targeted {
-        lines.push(format!("  the states add up to {sum}, not to {targeted}: report this"));
+/// Writes what became of every agent and what was done, in three lines.
+pub(super) fn coverage(hunt: &HuntView) -> String {
+    let progress = &hunt.progress;
+    let done = format!(
+        "  {} files hashed{}{} · {} read · {} rows · cpu {} · throttled {}\n",
+        units::count(progress.files),
+        matched(hunt),
+        unevaluated(hunt),
+        units::bytes(progress.bytes),
+        units::count(progress.rows),
+        units::duration_ms(progress.cpu_ms),
+        units::duration_ms(progress.throttled_ms),
+    );
+    let mut text = agents_coverage(hunt.targeted, &hunt.states) + &done;
+    for note in &hunt.notes {
+        text.extend(["  note: ", &escape::text(note), "\n"]);
     }
-    if view.get("progress").is_some() {
-        lines.push(format!(
-            "  {} files hashed{}{} · {} read · {} rows · cpu {} · throttled {}",
-            units::count(number("progress.files")),
-            matched(view),
-            unevaluated(view),
-            units::bytes(number("progress.bytes")),
-            units::count(number("progress.rows")),
-            units::duration_ms(number("progress.cpu_ms")),
-            units::duration_ms(number("progress.throttled_ms")),
-        ));
-    }
-    let notes = field(view, "notes").as_array().into_iter().flatten();
-    let notes = notes.filter_map(Value::as_str);
-    lines.extend(notes.map(|note| format!("  note: {}", escape::text(note))));
-    lines.join("\n") + "\n"
+    text
 }
 
-/// Returns two lines: what the threads of ended collections used and waited for; nothing where no footer tells.
-fn cost(spent: &Value) -> String {
-    let number = |name: &str| field(spent, name).as_u64().unwrap_or(0);
-    let (user, system) = (number("cpu_user_ms"), number("cpu_system_ms"));
-    let (minor, major) = (number("faults_minor"), number("faults_major"));
-    let threads = number("threads_ms");
+/// Writes what became of every agent: all states, also those that are zero.
+pub(crate) fn agents_coverage(targeted: u64, states: &States) -> String {
+    let named = states.named();
+    let named = named.map(|(state, count)| format!("{state} {}", units::count(count)));
+    let (sum, finished) = (states.sum(), units::count(states.finished));
+    let mismatch = if sum == targeted {
+        String::new()
+    } else {
+        format!("  the states add up to {sum}, not to {targeted}: report this\n")
+    };
+    let (targeted, named) = (units::count(targeted), named.join(" · "));
+    format!("{finished} of {targeted} agents finished\n  {named}\n{mismatch}")
+}
+
+/// Writes in two lines what the threads of ended collections used and waited for; nothing where no footer tells.
+fn cost(spent: &Spent) -> String {
+    let threads = spent.threads_ms;
     if threads == 0 {
         return String::new();
     }
-    let cpu = share(user.saturating_add(system), threads);
+    let cpu = share(spent.cpu_user_ms.saturating_add(spent.cpu_system_ms), threads);
     let parts = [vec![format!("on a processor {cpu}")], waits(spent)].concat();
     format!(
         "  cpu: user {}, system {} · page faults {}, {} of them from disk · {} from disk\n  threads {}: {}\n",
-        units::duration_ms(user),
-        units::duration_ms(system),
-        units::count(minor.saturating_add(major)),
-        units::count(major),
-        units::bytes(number("disk_read_bytes")),
+        units::duration_ms(spent.cpu_user_ms),
+        units::duration_ms(spent.cpu_system_ms),
+        units::count(spent.faults_minor.saturating_add(spent.faults_major)),
+        units::count(spent.faults_major),
+        units::bytes(spent.disk_read_bytes),
         units::duration_ms(threads),
         parts.join(" · "),
     )
 }
 
 /// Returns what threads waited for, as shares of their time, the longest first; what is under a percent is left out.
-fn waits(spent: &Value) -> Vec<String> {
-    let threads = field(spent, "threads_ms").as_u64().unwrap_or(0);
-    let waits = field(spent, "waits_ms").as_object().into_iter().flatten();
-    let mut waits: Vec<_> = waits.filter_map(|(cause, ms)| Some((ms.as_u64()?, cause))).collect();
+fn waits(spent: &Spent) -> Vec<String> {
+    let threads = spent.threads_ms;
+    let mut waits: Vec<_> = spent.waits_ms.iter().map(|(cause, ms)| (*ms, cause)).collect();
     waits.retain(|(ms, _)| ms.saturating_mul(100) >= threads.max(1));
     waits.sort_by_key(|(ms, _)| std::cmp::Reverse(*ms));
     waits
@@ -190,33 +160,35 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 /// Returns how many entries could not be evaluated, where there are any: whatever was found, it is not about these.
-pub(super) fn unevaluated(view: &Value) -> String {
-    match field(view, "progress.errors").as_u64().unwrap_or(0) {
+pub(super) fn unevaluated(hunt: &HuntView) -> String {
+    match hunt.progress.errors {
         0 => String::new(),
         errors => format!(", {} could not be evaluated", units::count(errors)),
     }
 }
 
 /// Returns how many files are in the hunt's list of hashes, where it carries one.
-pub(super) fn matched(view: &Value) -> String {
-    let number = |path: &str| field(view, path).as_u64().unwrap_or(0);
-    if number("ioc") == 0 {
+pub(super) fn matched(hunt: &HuntView) -> String {
+    if hunt.ioc == 0 {
         return String::new();
     }
-    format!(", {} matched", units::count(number("progress.matched")))
+    format!(", {} matched", units::count(hunt.progress.matched))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    use muster_api::Progress;
 
     use super::*;
+    use crate::hunt::fixtures::hunt;
 
     #[test]
     fn every_state_is_shown_also_those_that_are_zero() {
-        let view = json!({"targeted": 3, "states": {"finished": 2, "silent": 1}, "progress": {"files": 7}});
-        let text = coverage(&view);
-        for state in STATES {
+        let states = States { finished: 2, silent: 1, ..States::default() };
+        let text = coverage(&HuntView { targeted: 3, states, ..hunt() });
+        for (state, _) in states.named() {
             assert!(text.contains(state), "{state} is missing in {text}");
         }
         assert!(text.starts_with("2 of 3 agents finished"), "{text}");
@@ -225,24 +197,32 @@ mod tests {
 
     #[test]
     fn matches_are_counted_where_there_is_a_list_also_none() {
-        let mut view = json!({"targeted": 1, "states": {"finished": 1}, "ioc": 3,
-            "progress": {"files": 7, "matched": 0}});
+        let progress = Progress { files: 7, ..Progress::default() };
+        let mut view = HuntView { ioc: 3, progress, ..hunt() };
         assert!(coverage(&view).contains("7 files hashed, 0 matched · "), "{}", coverage(&view));
-        view["ioc"] = 0.into();
+        view.ioc = 0;
         assert!(!coverage(&view).contains("matched"));
     }
 
     #[test]
     fn states_that_do_not_add_up_are_not_hidden() {
-        let text = coverage(&json!({"targeted": 3, "states": {"finished": 2}}));
+        let text = agents_coverage(3, &States { finished: 2, ..States::default() });
         assert!(text.contains("add up to 2, not to 3"), "{text}");
     }
 
     #[test]
     fn what_was_waited_for_is_told_the_longest_first() {
-        let spent = json!({"threads_ms": 10_000, "cpu_user_ms": 1_000, "cpu_system_ms": 500, "faults_minor": 1_200,
-            "faults_major": 34, "disk_read_bytes": 5_000_000,
-            "waits_ms": {"open": 6_500, "read\u{1b}": 1_960, "peers": 40}});
+        let waits = [("open", 6_500), ("read\u{1b}", 1_960), ("peers", 40)];
+        let spent = Spent {
+            threads_ms: 10_000,
+            cpu_user_ms: 1_000,
+            cpu_system_ms: 500,
+            faults_minor: 1_200,
+            faults_major: 34,
+            disk_read_bytes: 5_000_000,
+            waits_ms: BTreeMap::from(waits.map(|(cause, ms)| (cause.to_owned(), ms))),
+            ..Spent::default()
+        };
         let text = cost(&spent);
         let threads = text.lines().nth(1).unwrap().trim();
         assert_eq!(threads, "threads 10.0 s: on a processor 15 % · open 65 % · read\\u{1b} 20 %");
@@ -250,6 +230,6 @@ mod tests {
             text.contains("page faults 1,234, 34 of them from disk · 5.0 MB from disk"),
             "{text}"
         );
-        assert_eq!(cost(&json!({})), "", "an older agent tells nothing");
+        assert_eq!(cost(&Spent::default()), "", "an older agent tells nothing");
     }
 }

@@ -4,46 +4,46 @@ use std::path::Path;
 
 use muster_broker::AmqpError;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::Context;
 use crate::args::{Apply, Broker};
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show};
-use muster_server::broker::audit::AuditError;
+use crate::output::{Cell, Column, Document, Format, Show, json_of};
+use muster_server::broker::apply::{Item, Outcome};
+use muster_server::broker::audit::{AuditError, Finding};
 use muster_server::broker::settings::{self, Advice};
+use muster_server::broker::status::QueueStatus;
 use muster_server::broker::{self, Management, ManagementError, Roster, Stale, alarms};
 use muster_server::config::{Config, ConfigError};
 use muster_server::store::{DataDir, StoreError};
 
-const ITEMS: &[Column] = &[
-    Column::new("kind", "kind", Show::Text),
-    Column::new("name", "name", Show::Text),
-    Column::new("outcome", "outcome", Show::Text),
-    Column::new("changed", "changes", Show::Pairs),
-    Column::new("differs", "differences", Show::Pairs),
-    Column::new("try", "remedy", Show::Text),
+const ITEMS: &[Column<Item>] = &[
+    Column::new("kind", "kind", Show::Text, |one| one.kind.into()),
+    Column::new("name", "name", Show::Text, |one| (&one.name).into()),
+    Column::new("outcome", "outcome", Show::Text, |one| one.outcome.as_str().into()),
+    Column::new("changed", "changes", Show::Pairs, |one| changes(&one.outcome)),
+    Column::new("differs", "differences", Show::Pairs, |one| differences(&one.outcome)),
+    Column::new("try", "remedy", Show::Text, |one| remedy(&one.outcome)),
 ];
 
-const FINDINGS: &[Column] = &[
-    Column::new("probe", "probe", Show::Text),
-    Column::new("outcome", "outcome", Show::Text),
-    Column::new("expected", "expected", Show::Text),
-    Column::new("verdict", "verdict", Show::Text),
-    Column::new("agents", "agents", Show::Text),
-    Column::new("why it matters", "why", Show::Text),
+const FINDINGS: &[Column<Finding>] = &[
+    Column::new("probe", "probe", Show::Text, |one| one.probe.into()),
+    Column::new("outcome", "outcome", Show::Text, |one| one.outcome.into()),
+    Column::new("expected", "expected", Show::Text, |one| one.expected.into()),
+    Column::new("verdict", "verdict", Show::Text, |one| one.verdict.into()),
+    Column::new("agents", "agents", Show::Text, |one| (&one.agents).into()),
+    Column::new("why it matters", "why", Show::Text, |one| one.why.into()),
 ];
 
-const QUEUES: &[Column] = &[
-    Column::new("id", "id", Show::Text),
-    Column::new("kind", "kind", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("messages", "messages", Show::Count),
-    Column::new("unsettled", "unsettled", Show::Count),
-    Column::new("bytes", "bytes", Show::Bytes),
-    Column::new("consumers", "consumers", Show::Count),
-    Column::new("full, %", "full_percent", Show::Count),
+const QUEUES: &[Column<QueueStatus>] = &[
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("kind", "kind", Show::Text, |one| (&one.kind).into()),
+    Column::new("state", "state", Show::Text, |one| (&one.state).into()),
+    Column::new("messages", "messages", Show::Count, |one| one.messages.into()),
+    Column::new("unsettled", "unsettled", Show::Count, |one| one.unsettled.into()),
+    Column::new("bytes", "bytes", Show::Bytes, |one| one.bytes.into()),
+    Column::new("consumers", "consumers", Show::Count, |one| one.consumers.into()),
+    Column::new("full, %", "full_percent", Show::Count, |one| one.full_percent.into()),
 ];
 
 pub(crate) fn run(context: &Context, verb: &Broker) -> Result<Exit, Failure> {
@@ -62,7 +62,7 @@ fn apply(context: &Context, flags: &Apply) -> Result<Exit, Failure> {
     let mut report = broker::apply(&management).map_err(|e| failed(&e))?;
     let stale = if flags.remove_stale { Stale::Remove } else { Stale::Report };
     report.items.extend(broker::agents(&management, &roster, stale).map_err(|e| failed(&e))?);
-    print(context, &document(&report)?, &["items"], ITEMS)?;
+    print(context, &report, report.items.iter(), ITEMS)?;
     Ok(if report.is_complete() { Exit::Done } else { Exit::Partial })
 }
 
@@ -91,8 +91,7 @@ fn audit(context: &Context, config: Option<&Path>) -> Result<Exit, Failure> {
     let link = config.file.broker.link(&config.folder, "muster broker audit");
     let link = link.map_err(|error| unusable(&error))?;
     let report = broker::audit::audit(&management, &link, &roster(&config)?).map_err(unaudited)?;
-    let findings = document(&report)?;
-    print(context, &findings, &["findings"], FINDINGS)?;
+    print(context, &report, report.findings.iter(), FINDINGS)?;
     let count = |verdict: &str| report.findings.iter().filter(|f| f.verdict == verdict).count();
     for bad in report.findings.iter().filter(|finding| finding.verdict == "bad") {
         context.out.note(&format!(
@@ -131,7 +130,7 @@ fn status(context: &Context, config: Option<&Path>) -> Result<Exit, Failure> {
         Ok(advice) => status.settings = advice,
         Err(why) => context.out.note(&format!("the broker's settings were not looked at: {why}")),
     }
-    print(context, &document(&status)?, &["queues", "directed_fullest"], QUEUES)?;
+    print(context, &status, status.queues.iter().chain(&status.directed_fullest), QUEUES)?;
     if let Some(reason) = &status.blocked {
         context.out.note(&format!("{}: {}", alarms::sentence(reason), alarms::remedy(reason)));
     }
@@ -186,24 +185,42 @@ fn unusable(error: &AmqpError) -> Failure {
     Failure::usage("the broker's credentials cannot be used", error, next)
 }
 
-fn document<T: Serialize>(report: &T) -> Result<Value, Failure> {
-    serde_json::to_value(report).map_err(|e| Failure::bug("cannot write the report", e))
-}
-
-fn print(
+/// Prints a whole report as JSON, else the list in it.
+fn print<'a, T: Clone + Serialize + 'a>(
     context: &Context,
-    report: &Value,
-    lists: &[&str],
-    columns: &[Column],
+    report: &impl Serialize,
+    list: impl Iterator<Item = &'a T>,
+    columns: &[Column<T>],
 ) -> Result<(), Failure> {
     if context.out.format == Format::Json {
-        return context.out.record(columns, report);
+        return context.out.json(&json_of(report)?);
     }
-    let lists = lists.iter().filter_map(|name| field(report, name).as_array());
-    context.out.list(columns, &lists.flatten().cloned().collect::<Vec<_>>())
+    context.out.list(columns, &Document::of_all(list.cloned())?)
 }
 
-/// Nobody there and too old are 69; a wrong user or password, and a certificate that is not trusted, are refusals.
+fn changes(outcome: &Outcome) -> Cell<'_> {
+    match outcome {
+        Outcome::Changed { changes } => changes.into(),
+        _ => Cell::Nothing,
+    }
+}
+
+fn differences(outcome: &Outcome) -> Cell<'_> {
+    match outcome {
+        Outcome::Differs { differences, .. } => differences.into(),
+        _ => Cell::Nothing,
+    }
+}
+
+fn remedy(outcome: &Outcome) -> Cell<'_> {
+    match outcome {
+        Outcome::Differs { remedy, .. } | Outcome::Stale { remedy } => remedy.into(),
+        _ => Cell::Nothing,
+    }
+}
+
+/// Returns the failure of a call: a broker that is away or too old is 69; a wrong user or password, and a certificate
+/// that is not trusted, are refusals.
 fn failed(error: &ManagementError) -> Failure {
     let (exit, what) = match error {
         ManagementError::NoBroker { .. } => (Exit::Unavailable, "cannot reach the broker"),

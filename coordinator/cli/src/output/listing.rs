@@ -1,64 +1,63 @@
 //! Lists of things: a table for people, or cells for a spreadsheet.
-//!
-//! Things are JSON objects with the API's own field names; a [`Column`] says which field to show and how.
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde_json::Value;
 
-use super::{csv as cells, escape, units};
+use super::cell::{Cell, Show};
 
-/// How a field is shown to people. Machines always get the value itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Show {
-    /// As it is, escaped.
-    Text,
-    /// The same, to the right.
-    Right,
-    /// With commas.
-    Count,
-    /// As a size.
-    Bytes,
-    /// With one decimal and `%`.
-    Percent,
-    /// With a sign and one decimal: percentage points.
-    Points,
-    /// Milliseconds since 1970, or a time as text: without date when it is of today.
-    Time,
-    /// A length of time, from milliseconds.
-    Duration,
-    /// `k=v` pairs, or the items of a list.
-    Pairs,
+/// One column of a list of `T`: its heading, its name in CSV, how people see it, and its value.
+#[derive(Debug)]
+pub struct Column<T> {
+    head: &'static str,
+    name: &'static str,
+    show: Show,
+    value: fn(&T) -> Cell<'_>,
 }
 
-/// One column: its heading, the path of the field (`a.b`), and how it is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    /// The heading in a table.
-    pub head: &'static str,
-    /// The field; its name in CSV.
-    pub field: &'static str,
-    /// How people see it.
-    pub show: Show,
+// Derived, they would ask the same of `T`.
+impl<T> Clone for Column<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
-impl Column {
-    /// Makes a column.
-    pub const fn new(head: &'static str, field: &'static str, show: Show) -> Self {
-        Self { head, field, show }
+impl<T> Copy for Column<T> {}
+
+impl<T> Column<T> {
+    /// Makes a column. The name in CSV is the field's name in the API, with a dot on the way into an object.
+    pub const fn new(
+        head: &'static str,
+        name: &'static str,
+        show: Show,
+        value: fn(&T) -> Cell<'_>,
+    ) -> Self {
+        Self { head, name, show, value }
+    }
+
+    /// Returns the name in CSV.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns whether there is nothing to show.
+    pub fn is_empty(&self, row: &T) -> bool {
+        (self.value)(row) == Cell::Nothing
+    }
+
+    fn shown(&self, row: &T) -> String {
+        (self.value)(row).shown(self.show)
     }
 }
 
 /// Lays out a table without lines; numbers to the right.
-pub fn table(columns: &[Column], values: &[Value]) -> String {
+pub fn table<'a, T: 'a>(columns: &[Column<T>], rows: impl IntoIterator<Item = &'a T>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(columns.iter().map(|column| column.head.to_uppercase()));
-    for value in values {
-        table.add_row(columns.iter().map(|column| shown(column.show, field(value, column.field))));
+    for row in rows {
+        table.add_row(columns.iter().map(|column| column.shown(row)));
     }
     for (at, column) in columns.iter().enumerate() {
-        let is_left = matches!(column.show, Show::Text | Show::Time | Show::Pairs);
-        if let (false, Some(laid)) = (is_left, table.column_mut(at)) {
+        if let (false, Some(laid)) = (column.show.is_left(), table.column_mut(at)) {
             laid.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -67,114 +66,70 @@ pub fn table(columns: &[Column], values: &[Value]) -> String {
     trimmed.join("\n") + "\n"
 }
 
-/// Writes a header and a line a thing.
-pub fn csv(columns: &[Column], values: &[Value]) -> String {
-    let header: Vec<_> = columns.iter().map(|column| column.field).collect();
-    let mut out = format!("{}\r\n", header.join(","));
-    for value in values {
-        let line: Vec<_> =
-            columns.iter().map(|column| cells::value(field(value, column.field))).collect();
-        out.push_str(&line.join(","));
-        out.push_str("\r\n");
+/// Writes a header and a line for each row.
+pub fn csv<'a, T: 'a>(columns: &[Column<T>], rows: impl IntoIterator<Item = &'a T>) -> String {
+    let mut out = csv_header(columns);
+    for row in rows {
+        out.push_str(&csv_row(columns, row));
     }
     out
 }
 
+/// Writes the names of the columns.
+pub(super) fn csv_header<T>(columns: &[Column<T>]) -> String {
+    csv_line(columns.iter().map(|column| column.name.to_owned()))
+}
+
+/// Writes the cells of one row.
+pub(super) fn csv_row<T>(columns: &[Column<T>], row: &T) -> String {
+    csv_line(columns.iter().map(|column| (column.value)(row).csv()))
+}
+
+fn csv_line(cells: impl Iterator<Item = String>) -> String {
+    format!("{}\r\n", cells.collect::<Vec<_>>().join(","))
+}
+
 /// Writes the fields of one thing below each other.
-pub fn fields(columns: &[Column], value: &Value) -> String {
+pub fn fields<T>(columns: &[Column<T>], row: &T) -> String {
     let width = columns.iter().map(|column| column.head.chars().count()).max().unwrap_or(0);
-    let line = |column: &Column| {
-        let text = shown(column.show, field(value, column.field));
-        format!("{:width$}  {text}", column.head)
-    };
+    let line = |column: &Column<T>| format!("{:width$}  {}", column.head, column.shown(row));
     columns.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
-}
-
-/// Finds a field by its path; null where there is none.
-pub fn field<'a>(value: &'a Value, path: &str) -> &'a Value {
-    path.split('.').fold(value, |at, name| at.get(name).unwrap_or(&Value::Null))
-}
-
-/// Writes a value for people.
-pub fn shown(show: Show, value: &Value) -> String {
-    if value.is_null() {
-        return "-".to_owned();
-    }
-    match show {
-        Show::Count => value.as_u64().map_or_else(|| plain(value), units::count),
-        Show::Bytes => value.as_u64().map_or_else(|| plain(value), units::bytes),
-        Show::Duration => value.as_u64().map_or_else(|| plain(value), units::duration_ms),
-        Show::Percent => value.as_f64().map_or_else(|| plain(value), |v| format!("{v:.1} %")),
-        Show::Points => value.as_f64().map_or_else(|| plain(value), |v| format!("{v:+.1}")),
-        Show::Time => time(value),
-        Show::Pairs => pairs(value),
-        Show::Text | Show::Right => plain(value),
-    }
-}
-
-fn time(value: &Value) -> String {
-    match value {
-        Value::Number(ms) => {
-            let ms = ms.as_i64().unwrap_or_default();
-            if ms == 0 { "-".to_owned() } else { muster_protocol::clock::Timestamp(ms).to_string() }
-        }
-        other => plain(other),
-    }
-}
-
-fn pairs(value: &Value) -> String {
-    let items: Vec<String> = match value {
-        Value::Object(map) => map.iter().map(|(k, v)| pair(k, v)).collect(),
-        Value::Array(items) => items.iter().map(plain).collect(),
-        other => vec![plain(other)],
-    };
-    if items.is_empty() { "-".to_owned() } else { items.join(" ") }
-}
-
-fn pair(key: &str, value: &Value) -> String {
-    let (key, value) = (escape::text(key).into_owned(), plain(value));
-    if value.is_empty() { key } else { format!("{key}={value}") }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => escape::text(text).into_owned(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        other => escape::text(&other.to_string()).into_owned(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeMap;
 
-    use super::{Column, Show, csv, fields, table};
+    use super::*;
 
-    const COLUMNS: &[Column] = &[
-        Column::new("id", "id", Show::Text),
-        Column::new("rss", "last.rss", Show::Bytes),
-        Column::new("labels", "labels", Show::Pairs),
+    struct Row {
+        id: &'static str,
+        rss: Option<u64>,
+        labels: BTreeMap<String, String>,
+    }
+
+    const COLUMNS: &[Column<Row>] = &[
+        Column::new("id", "id", Show::Text, |row| row.id.into()),
+        Column::new("rss", "last.rss", Show::Bytes, |row| row.rss.into()),
+        Column::new("labels", "labels", Show::Pairs, |row| (&row.labels).into()),
     ];
 
     #[test]
-    fn a_table_shows_units_and_nested_fields() {
-        let rows =
-            [json!({"id": "a\u{1b}[1m", "last": {"rss": 12_000_000}, "labels": {"role": "db"}})];
-        let text = table(COLUMNS, &rows);
-        assert!(text.contains("12.0 MB"), "{text}");
-        assert!(text.contains("role=db"), "{text}");
-        assert!(!text.contains('\u{1b}'), "{text:?}");
+    fn a_table_shows_units_and_escapes_text() {
+        let labels = BTreeMap::from([("role".to_owned(), "db".to_owned())]);
+        let text = table(COLUMNS, &[Row { id: "a\u{1b}[1m", rss: Some(12_000_000), labels }]);
+        assert_eq!(text, " ID              RSS  LABELS\n a\\u{1b}[1m  12.0 MB  role=db\n");
     }
 
     #[test]
     fn csv_has_the_field_names_and_plain_values() {
-        let rows = [json!({"id": "=cmd", "last": {"rss": 12}})];
-        assert_eq!(csv(COLUMNS, &rows), "id,last.rss,labels\r\n'=cmd,12,\r\n");
+        let rows = [Row { id: "=cmd", rss: Some(12), labels: BTreeMap::new() }];
+        assert_eq!(csv(COLUMNS, &rows), "id,last.rss,labels\r\n'=cmd,12,{}\r\n");
     }
 
     #[test]
     fn what_is_missing_is_a_dash() {
-        assert_eq!(fields(COLUMNS, &json!({"id": "x"})), "id      x\nrss     -\nlabels  -\n");
+        let row = Row { id: "x", rss: None, labels: BTreeMap::new() };
+        assert_eq!(fields(COLUMNS, &row), "id      x\nrss     -\nlabels  -\n");
     }
 }

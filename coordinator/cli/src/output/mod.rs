@@ -3,8 +3,10 @@
 //! Text from an endpoint never reaches a terminal raw ([`escape`]) and never a spreadsheet as a formula
 //! ([`csv`]). A reader that closes the pipe ends the program with success.
 
+pub mod cell;
 pub mod csv;
 pub mod curve;
+pub mod document;
 pub mod files;
 pub mod listing;
 pub mod progress;
@@ -13,11 +15,13 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use muster_runtime::stdout::Stdout;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
 
-pub use listing::{Column, Show};
+pub use cell::{Cell, Show};
+pub use document::{Document, json_of};
+pub use listing::Column;
 pub use muster_api::units;
 pub use muster_runtime::escape;
 
@@ -110,31 +114,35 @@ impl Out {
     }
 
     /// Prints one thing: a document, a line, a header and a row, or its fields one below the other.
-    pub fn record(&self, columns: &[Column], value: &Value) -> Result<(), Failure> {
+    pub fn record<T>(&self, columns: &[Column<T>], one: &Document<T>) -> Result<(), Failure> {
         match self.format {
-            Format::Json => self.line(&pretty(value)),
-            Format::Table => self.text(&listing::fields(columns, value)),
-            Format::Jsonl | Format::Csv => self.list(columns, std::slice::from_ref(value)),
+            Format::Json => self.json(&one.json),
+            Format::Table => self.text(&listing::fields(columns, &one.view)),
+            Format::Jsonl | Format::Csv => self.list(columns, std::slice::from_ref(one)),
         }
     }
 
     /// Prints many things.
-    pub fn list(&self, columns: &[Column], values: &[Value]) -> Result<(), Failure> {
+    pub fn list<T>(&self, columns: &[Column<T>], all: &[Document<T>]) -> Result<(), Failure> {
+        let views = all.iter().map(|one| &one.view);
         match self.format {
-            Format::Json => self.line(&pretty(&Value::Array(values.to_vec()))),
+            Format::Json => self.json(&all.iter().map(|one| &one.json).collect::<Vec<_>>()),
             Format::Jsonl => {
-                let mut lines = String::new();
-                for value in values {
-                    lines.extend([value.to_string().as_str(), "\n"]);
-                }
-                self.text(&lines)
+                let lines: Vec<_> = all.iter().map(|one| one.json.to_string() + "\n").collect();
+                self.text(&lines.concat())
             }
-            Format::Csv => self.text(&listing::csv(columns, values)),
-            Format::Table => self.text(&listing::table(columns, values)),
+            Format::Csv => self.text(&listing::csv(columns, views)),
+            Format::Table => self.text(&listing::table(columns, views)),
         }
     }
 
-    /// Says something to the person on stderr, unless they asked for quiet.
+    /// Prints one JSON document, laid out.
+    pub fn json(&self, document: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(document);
+        self.line(&text.map_err(|error| Failure::bug("cannot write a document", error))?)
+    }
+
+    /// Prints a note on stderr, unless the person asked for quiet.
     pub fn note(&self, text: &str) {
         if !self.is_quiet {
             to_stderr(&escape::laid_out(text));
@@ -179,10 +187,6 @@ pub fn screen() -> Option<(usize, usize)> {
 /// Writes to stderr; there is nowhere left to report that stderr is gone.
 fn to_stderr(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// Prints what the argument parser says: help and version to stdout, an error to stderr.

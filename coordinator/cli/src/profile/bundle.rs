@@ -6,17 +6,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use muster_api::ProfileView;
 use muster_protocol::request::profile::ProfileKind;
 use muster_protocol::result::rows::sha256;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::views::Of;
 use super::{agent_part, find, has_blob, kinds_of};
 use crate::args::profile::Bundle;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::units;
+use crate::output::{Document, json_of, units};
 use crate::place::Place;
 use crate::{Context, private};
 
@@ -31,15 +32,15 @@ const OF_DOCUMENT: [(&str, &str, &str); 1] = [("raw", "json", "as the agent sent
 
 pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let (id, view) = find(&client, &flags.profile)?;
-    let only = match &flags.agent {
-        Some(agent) => Some(client.agent_id(agent)?.to_string()),
-        None => None,
-    };
-    let agents = field(&view, "agents").as_array().cloned().unwrap_or_default();
-    let is_meant = |agent: &&Value| only.as_ref().is_none_or(|id| field(agent, "agent") == &**id);
-    let agents: Vec<_> = agents.iter().filter(is_meant).cloned().collect();
-    if !agents.iter().any(|agent| has_blob(agent, None)) {
+    let (id, mut profile) = find(&client, &flags.profile)?;
+    if let Some(agent) = &flags.agent {
+        let only = client.agent_id(agent)?;
+        profile.view.agents.retain(|agent| agent.agent == only.as_str());
+        if let Some(fields) = profile.json.as_object_mut() {
+            fields.insert("agents".to_owned(), json_of(&profile.view.agents)?);
+        }
+    }
+    if !profile.view.agents.iter().any(|agent| has_blob(agent, None)) {
         let next = format!("muster profile show {id}");
         let what = "there is nothing to put together";
         let why = "no agent has sent its part (yet)";
@@ -47,12 +48,12 @@ pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
     }
     let usual = || PathBuf::from(format!("{id}.tar.gz"));
     let Place::File(out) = Place::of(context.out, flags.out.as_deref(), usual) else {
-        let (bytes, _) = write(Vec::new(), &client, &view, &agents, Path::new("stdout"))?;
+        let (bytes, _) = write(Vec::new(), &client, &profile, Path::new("stdout"))?;
         context.out.bytes(&bytes)?;
         return Ok(Exit::Done);
     };
     let file = BufWriter::new(private::create(&out)?);
-    let (mut file, said) = write(file, &client, &view, &agents, &out)?;
+    let (mut file, said) = write(file, &client, &profile, &out)?;
     let size = file.flush().and_then(|()| file.get_ref().metadata());
     let size = size.map_err(|error| Failure::file("write", &out, &error))?.len();
     context.out.note(&format!("{} ({}): {said}", out.display(), units::bytes(size)));
@@ -63,14 +64,13 @@ pub(super) fn run(context: &Context, flags: &Bundle) -> Result<Exit, Failure> {
 fn write<W: Write>(
     to: W,
     client: &Client,
-    view: &Value,
-    agents: &[Value],
+    profile: &Document<ProfileView>,
     out: &Path,
 ) -> Result<(W, String), Failure> {
-    let id = field(view, "id").as_str().unwrap_or_default();
+    let ProfileView { id, agents, .. } = &profile.view;
     let mut archive = Archive::new(to, id);
     for shown in agents {
-        let agent = agent_part(field(shown, "agent"))?;
+        let agent = agent_part(&shown.agent)?;
         for kind in kinds_of(shown) {
             archive.take(client, id, &agent, kind, out)?;
         }
@@ -79,7 +79,7 @@ fn write<W: Write>(
         (files, 0) => format!("{files} files"),
         (files, problems) => format!("{files} files, {problems} cannot be made"),
     };
-    let to = archive.end(view, agents).map_err(|error| Failure::file("write", out, &error))?;
+    let to = archive.end(profile).map_err(|error| Failure::file("write", out, &error))?;
     Ok((to, said))
 }
 
@@ -88,8 +88,26 @@ struct Archive<W: Write> {
     tar: tar::Builder<GzEncoder<W>>,
     folder: String,
     made_s: u64,
-    files: Vec<Value>,
-    problems: Vec<Value>,
+    files: Vec<Archived>,
+    problems: Vec<Problem>,
+}
+
+/// A file of the archive, as the manifest lists it.
+#[derive(Debug, Serialize)]
+struct Archived {
+    name: String,
+    agent: String,
+    kind: ProfileKind,
+    what: &'static str,
+    bytes: usize,
+    sha256: String,
+}
+
+/// A file that could not be made.
+#[derive(Debug, Serialize)]
+struct Problem {
+    name: String,
+    why: String,
 }
 
 impl<W: Write> Archive<W> {
@@ -120,19 +138,19 @@ impl<W: Write> Archive<W> {
             match client.bytes(&of.view(view)) {
                 Ok(bytes) => {
                     self.add(&name, &bytes).map_err(|error| Failure::file("write", out, &error))?;
-                    self.files.push(json!({
-                        "name": name,
-                        "agent": agent,
-                        "kind": kind.as_str(),
-                        "what": what,
-                        "bytes": bytes.len(),
-                        "sha256": muster_protocol::hex::encode(&sha256(&bytes)),
-                    }));
+                    self.files.push(Archived {
+                        name,
+                        agent: agent.to_owned(),
+                        kind,
+                        what,
+                        bytes: bytes.len(),
+                        sha256: muster_protocol::hex::encode(&sha256(&bytes)),
+                    });
                 }
                 // What cannot be made is no reason to lose the rest; a coordinator that is gone is.
                 Err(failure) if failure.exit == Exit::Unavailable => return Err(failure),
                 Err(failure) => {
-                    self.problems.push(json!({ "name": name, "why": failure.to_string() }));
+                    self.problems.push(Problem { name, why: failure.to_string() });
                 }
             }
         }
@@ -148,14 +166,10 @@ impl<W: Write> Archive<W> {
     }
 
     /// Puts the manifest in, and returns what was written to.
-    fn end(mut self, view: &Value, agents: &[Value]) -> io::Result<W> {
-        let mut profile = view.clone();
-        if let Some(profile) = profile.as_object_mut() {
-            profile.insert("agents".to_owned(), agents.into());
-        }
+    fn end(mut self, profile: &Document<ProfileView>) -> io::Result<W> {
         let manifest = json!({
             "muster": env!("CARGO_PKG_VERSION"),
-            "profile": profile,
+            "profile": profile.json,
             "files": self.files,
             "problems": self.problems,
         });

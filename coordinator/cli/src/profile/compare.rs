@@ -2,29 +2,29 @@
 
 use std::path::PathBuf;
 
+use muster_api::views::{Change, Diff, Tree, TreeRow};
 use muster_protocol::request::profile::ProfileKind;
-use serde_json::Value;
 
-use super::views::{self, Of, amount};
-use crate::args::profile::{Diff, Merge, MergeFormat, Tree};
+use super::top;
+use super::views::{self, Of};
+use crate::args::profile::{Diff as DiffFlags, Merge, MergeFormat, Tree as TreeFlags};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::hunt::id_part;
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape, units};
+use crate::output::{Column, Document, Format, Show, escape, units};
 use crate::place::Place;
 use crate::{Context, sign};
 
-const CHANGES: &[Column] = &[
-    Column::new("before", "flat_before", Show::Percent),
-    Column::new("after", "flat_after", Show::Percent),
-    Column::new("delta", "flat_delta", Show::Points),
-    Column::new("with calls", "cum_delta", Show::Points),
-    Column::new("function", "function", Show::Text),
-    Column::new("file", "file", Show::Text),
+const CHANGES: &[Column<Change>] = &[
+    Column::new("before", "flat_before", Show::Percent, |one| one.flat_before.into()),
+    Column::new("after", "flat_after", Show::Percent, |one| one.flat_after.into()),
+    Column::new("delta", "flat_delta", Show::Points, |one| one.flat_delta.into()),
+    Column::new("with calls", "cum_delta", Show::Points, |one| one.cum_delta.into()),
+    Column::new("function", "function", Show::Text, |one| (&one.function).into()),
+    Column::new("file", "file", Show::Text, |one| (&one.file).into()),
 ];
 
-pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
+pub(super) fn diff(context: &Context, flags: &DiffFlags) -> Result<Exit, Failure> {
     if flags.hunt.len() > 2 {
         let cause = format!("{} hunts for two profiles", flags.hunt.len());
         return Err(Failure::usage("too many hunts", cause, "--hunt BEFORE,AFTER"));
@@ -47,21 +47,19 @@ pub(super) fn diff(context: &Context, flags: &Diff) -> Result<Exit, Failure> {
         place.put(context, &picture.draw(svg)?, next)?;
         return Ok(Exit::Done);
     }
-    let view = client.get(&of.view("diff"))?;
+    let Document { view: diff, json } = client.get::<Document<Diff>>(&of.view("diff"))?;
     if context.out.format == Format::Json {
-        context.out.line(&format!("{view:#}"))?;
+        context.out.json(&json)?;
         return Ok(Exit::Done);
     }
-    let unit = field(&view, "unit").as_str().unwrap_or_default();
-    let total = |name| amount(field(&view, name), unit);
-    let kind = field(&view, "type").as_str().unwrap_or_default();
-    let (before, after) = (total("before_total"), total("after_total"));
-    context.out.note(&format!("{kind}: {before} before, {after} after; shares of each"));
-    let rows = field(&view, "rows").as_array().map_or(&[][..], Vec::as_slice);
-    if rows.is_empty() {
+    let (before, after) = (diff.before_total, diff.after_total);
+    let [before, after] = [before, after].map(|total| units::amount(total, &diff.unit));
+    context.out.note(&format!("{}: {before} before, {after} after; shares of each", diff.kind));
+    if diff.rows.is_empty() {
         context.out.note("nothing has another share than before");
     }
-    context.out.list(CHANGES, rows.get(..flags.limit).unwrap_or(rows))?;
+    let shown = diff.rows.into_iter().take(flags.limit);
+    context.out.list(CHANGES, &Document::of_all(shown)?)?;
     Ok(Exit::Done)
 }
 
@@ -97,7 +95,7 @@ pub(super) fn merge(context: &Context, flags: &Merge) -> Result<Exit, Failure> {
         .with("value", flags.value.as_deref());
     let (view, ending, next) = match flags.format {
         MergeFormat::Top => {
-            views::print_top(context, &client, &of, flags.by, flags.limit)?;
+            top::print(context, &client, &of, flags.by, flags.limit)?;
             return Ok(Exit::Done);
         }
         MergeFormat::Flame => ("flame.svg", "svg", "open it in a browser"),
@@ -135,55 +133,47 @@ fn target(flags: &Merge, client: &Client) -> Result<Option<String>, Failure> {
     Ok(Some(expr))
 }
 
-pub(super) fn tree(context: &Context, flags: &Tree) -> Result<Exit, Failure> {
+pub(super) fn tree(context: &Context, flags: &TreeFlags) -> Result<Exit, Failure> {
     let client = context.client()?;
     let of = Of::find(&client, &flags.blob)?
         .with("depth", Some(&flags.depth.to_string()))
         .with("min_percent", Some(&(f64::from(flags.min) / 10_000.0).to_string()));
-    let view = client.get(&of.view("tree"))?;
+    let Document { view: tree, json } = client.get::<Document<Tree>>(&of.view("tree"))?;
     match context.out.format {
-        Format::Json => context.out.line(&format!("{view:#}"))?,
-        Format::Table => context.out.text(&drawn(&view))?,
-        Format::Jsonl | Format::Csv => {
-            let rows = field(&view, "rows").as_array().map_or(&[][..], Vec::as_slice);
-            context.out.list(ROWS, rows)?;
-        }
+        Format::Json => context.out.json(&json)?,
+        Format::Table => context.out.text(&drawn(&tree))?,
+        Format::Jsonl | Format::Csv => context.out.list(ROWS, &Document::of_all(tree.rows)?)?,
     }
     Ok(Exit::Done)
 }
 
-const ROWS: &[Column] = &[
-    Column::new("depth", "depth", Show::Count),
-    Column::new("cum %", "cum_percent", Show::Percent),
-    Column::new("flat %", "flat_percent", Show::Percent),
-    Column::new("function", "function", Show::Text),
-    Column::new("file", "file", Show::Text),
-    Column::new("line", "line", Show::Text),
+const ROWS: &[Column<TreeRow>] = &[
+    Column::new("depth", "depth", Show::Count, |one| one.depth.into()),
+    Column::new("cum %", "cum_percent", Show::Percent, |one| one.cum_percent.into()),
+    Column::new("flat %", "flat_percent", Show::Percent, |one| one.flat_percent.into()),
+    Column::new("function", "function", Show::Text, |one| (&one.function).into()),
+    Column::new("file", "file", Show::Text, |one| (&one.file).into()),
+    Column::new("line", "line", Show::Text, |one| one.line.into()),
 ];
 
 /// Writes the tree: share, own share, and the function with as many bars before it as calls lead to it.
-fn drawn(view: &Value) -> String {
-    let rows = field(view, "rows").as_array().map_or(&[][..], Vec::as_slice);
+fn drawn(tree: &Tree) -> String {
     let mut lines = vec![format!("{:>7} {:>7}", "total", "own")];
-    lines.extend(rows.iter().map(branch));
-    let left_out = field(view, "left_out").as_u64().unwrap_or_default();
-    if left_out > 0 {
-        let count = units::count(left_out);
+    lines.extend(tree.rows.iter().map(branch));
+    if tree.left_out > 0 {
+        let count = units::count(tree.left_out as u64);
         lines.push(format!("{count} smaller or deeper calls are not shown: --min, --depth"));
     }
     lines.join("\n") + "\n"
 }
 
-fn branch(row: &Value) -> String {
-    let number = |name| field(row, name).as_f64().unwrap_or_default();
-    let word = |name| escape::text(field(row, name).as_str().unwrap_or_default()).into_owned();
-    let depth = field(row, "depth").as_u64().and_then(|depth| usize::try_from(depth).ok());
-    let bars = "│ ".repeat(depth.unwrap_or(1).saturating_sub(1));
-    let (function, file) = (word("function"), word("file"));
+fn branch(row: &TreeRow) -> String {
+    let bars = "│ ".repeat(row.depth.saturating_sub(1));
+    let (function, file) = (escape::text(&row.function), escape::text(&row.file));
     let name = file.rsplit('/').next().unwrap_or_default();
-    let line = field(row, "line").as_u64().map(|line| format!(":{line}")).unwrap_or_default();
+    let line = row.line.map(|line| format!(":{line}")).unwrap_or_default();
     let place = if name.is_empty() { String::new() } else { format!("  {name}{line}") };
-    let inlined = if field(row, "inlined") == true { "  (inlined)" } else { "" };
-    let (cum, flat) = (number("cum_percent"), number("flat_percent"));
+    let inlined = if row.inlined { "  (inlined)" } else { "" };
+    let (cum, flat) = (row.cum_percent, row.flat_percent);
     format!("{cum:>5.1} % {flat:>5.1} %  {bars}{function}{place}{inlined}")
 }

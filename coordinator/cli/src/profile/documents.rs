@@ -1,64 +1,76 @@
 //! `muster profile show --kind`: what a process told of itself, which is no profile of stacks.
 
+use muster_profiler::documents::{Collection, Figures, Logs, Metrics, Moment, Task, Tasks, Thread};
 use muster_protocol::request::profile::ProfileKind;
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::locate;
 use super::views::Of;
 use crate::Context;
 use crate::args::profile::{Blob, Show as Flags};
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape};
+use crate::output::listing::table;
+use crate::output::{Column, Document, Format, Show, escape};
 
-const THREADS: &[Column] = &[
-    Column::new("tid", "tid", Show::Right),
-    Column::new("thread", "name", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("system call", "syscall", Show::Text),
-    Column::new("in the kernel", "kernel", Show::Text),
-    Column::new("cpu", "cpu_ms", Show::Duration),
+const THREADS: &[Column<Placed>] = &[
+    Column::new("tid", "tid", Show::Right, |one| one.thread.tid.into()),
+    Column::new("thread", "name", Show::Text, |one| (&one.thread.name).into()),
+    Column::new("state", "state", Show::Text, |one| (&one.thread.state).into()),
+    Column::new("system call", "syscall", Show::Text, |one| (&one.thread.syscall).into()),
+    Column::new("in the kernel", "kernel", Show::Text, |one| (&one.kernel).into()),
+    Column::new("cpu", "cpu_ms", Show::Duration, |one| one.thread.cpu_ms.into()),
 ];
 
-const TASKS: &[Column] = &[
-    Column::new("task", "name", Show::Text),
-    Column::new("age", "age_ms", Show::Duration),
-    Column::new("polls", "polls", Show::Count),
-    Column::new("busy", "busy_ms", Show::Duration),
-    Column::new("idle", "idle_ms", Show::Duration),
+const TASKS: &[Column<Task>] = &[
+    Column::new("task", "name", Show::Text, |one| one.name.as_ref().into()),
+    Column::new("age", "age_ms", Show::Duration, |one| one.age_ms.into()),
+    Column::new("polls", "polls", Show::Count, |one| one.polls.into()),
+    Column::new("busy", "busy_ms", Show::Duration, |one| one.busy_ms.into()),
+    Column::new("idle", "idle_ms", Show::Duration, |one| one.idle_ms.into()),
 ];
+
+/// A thread, with where it is in the kernel, innermost first.
+#[derive(Debug, Serialize)]
+struct Placed {
+    #[serde(flatten)]
+    thread: Thread,
+    kernel: String,
+}
 
 /// Functions of a kernel stack that a table shows.
 const KERNEL_SHOWN: usize = 4;
 
-const COLLECTIONS: &[Column] = &[
-    Column::new("request", "request", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("age", "age_ms", Show::Duration),
-    Column::new("seen", "seen", Show::Count),
-    Column::new("hashed", "hashed", Show::Count),
-    Column::new("read", "bytes", Show::Bytes),
-    Column::new("cpu", "cpu_ms", Show::Duration),
-    Column::new("waited", "throttled_ms", Show::Duration),
-    Column::new("path", "path", Show::Text),
+const COLLECTIONS: &[Column<Collection>] = &[
+    Column::new("request", "request", Show::Text, |one| (&one.request).into()),
+    Column::new("state", "state", Show::Text, |one| (&one.state).into()),
+    Column::new("age", "age_ms", Show::Duration, |one| one.age_ms.into()),
+    Column::new("seen", "seen", Show::Count, |one| one.seen.into()),
+    Column::new("hashed", "hashed", Show::Count, |one| one.hashed.into()),
+    Column::new("read", "bytes", Show::Bytes, |one| one.bytes.into()),
+    Column::new("cpu", "cpu_ms", Show::Duration, |one| one.cpu_ms.into()),
+    Column::new("waited", "throttled_ms", Show::Duration, |one| one.throttled_ms.into()),
+    Column::new("path", "path", Show::Text, |one| (&one.path).into()),
 ];
 
-const FIGURES: &[Column] = &[
-    Column::new("at", "at", Show::Time),
-    Column::new("version", "version", Show::Text),
-    Column::new("cpu", "cpu_percent", Show::Percent),
-    Column::new("memory", "rss_bytes", Show::Bytes),
-    Column::new("threads", "threads", Show::Count),
-    Column::new("files", "fds", Show::Count),
-    Column::new("read", "read_bytes", Show::Bytes),
-    Column::new("read/s", "read_bytes_per_s", Show::Bytes),
-    Column::new("written", "written_bytes", Show::Bytes),
-    Column::new("written/s", "written_bytes_per_s", Show::Bytes),
-    Column::new("outbox", "outbox_messages", Show::Count),
-    Column::new("outbox size", "outbox_bytes", Show::Bytes),
-    Column::new("journal full", "journal_full", Show::Text),
-    Column::new("stream offset", "stream_offset", Show::Count),
-    Column::new("collections", "collections", Show::Count),
+const FIGURES: &[Column<Figures>] = &[
+    Column::new("at", "at", Show::Time, |one| one.at.0.into()),
+    Column::new("version", "version", Show::Text, |one| (&one.version).into()),
+    Column::new("cpu", "cpu_percent", Show::Percent, |one| one.cpu_percent.into()),
+    Column::new("memory", "rss_bytes", Show::Bytes, |one| one.rss_bytes.into()),
+    Column::new("threads", "threads", Show::Count, |one| one.threads.into()),
+    Column::new("files", "fds", Show::Count, |one| one.fds.into()),
+    Column::new("read", "read_bytes", Show::Bytes, |one| one.read_bytes.into()),
+    Column::new("read/s", "read_bytes_per_s", Show::Bytes, |one| one.read_bytes_per_s.into()),
+    Column::new("written", "written_bytes", Show::Bytes, |one| one.written_bytes.into()),
+    Column::new("written/s", "written_bytes_per_s", Show::Bytes, |one| {
+        one.written_bytes_per_s.into()
+    }),
+    Column::new("outbox", "outbox_messages", Show::Count, |one| one.outbox_messages.into()),
+    Column::new("outbox size", "outbox_bytes", Show::Bytes, |one| one.outbox_bytes.into()),
+    Column::new("journal full", "journal_full", Show::Text, |one| one.journal_full.into()),
+    Column::new("stream offset", "stream_offset", Show::Count, |one| one.stream_offset.into()),
+    Column::new("collections", "collections", Show::Count, |one| one.collections.into()),
 ];
 
 pub(super) fn show(context: &Context, flags: &Flags, kind: ProfileKind) -> Result<Exit, Failure> {
@@ -72,74 +84,89 @@ pub(super) fn show(context: &Context, flags: &Flags, kind: ProfileKind) -> Resul
     let blob = Blob { profile, agent, kind: Some(kind), value: None };
     let (id, agent) = locate(&client, &blob)?;
     let raw = client.bytes(&Of::new(&id, &agent).with("kind", Some(kind.as_str())).view("raw"))?;
-    let document: Value = serde_json::from_slice(&raw).map_err(|error| {
-        let next = format!("muster profile export {id} --kind {kind} -o -");
-        Failure::new(Exit::Bug, "the agent sent no such document", error.to_string(), &next)
-    })?;
-    if context.out.format == Format::Json {
-        context.out.line(&format!("{document:#}"))?;
-        return Ok(Exit::Done);
-    }
-    let moments = field(&document, "moments").as_array().map_or(&[][..], Vec::as_slice);
     match kind {
-        ProfileKind::Tasks => tasks(context, moments)?,
-        ProfileKind::Metrics => context.out.list(FIGURES, moments)?,
-        _ => logs(context, &document)?,
+        ProfileKind::Tasks => {
+            let document = decoded::<Tasks>(&raw, &id, kind)?;
+            print(context, &document, |tasks| print_tasks(context, &tasks.moments))?;
+        }
+        ProfileKind::Metrics => {
+            let document = decoded::<Metrics>(&raw, &id, kind)?;
+            print(context, &document, |metrics| {
+                let moments = metrics.moments.iter().cloned();
+                context.out.list(FIGURES, &Document::of_all(moments)?)
+            })?;
+        }
+        _ => {
+            let document = decoded::<Logs>(&raw, &id, kind)?;
+            print(context, &document, |logs| print_logs(context, logs))?;
+        }
     }
     Ok(Exit::Done)
 }
 
+fn decoded<T: DeserializeOwned>(
+    raw: &[u8],
+    id: &str,
+    kind: ProfileKind,
+) -> Result<Document<T>, Failure> {
+    serde_json::from_slice(raw).map_err(|error| {
+        let next = format!("muster profile export {id} --kind {kind} -o -");
+        Failure::new(Exit::Bug, "the agent sent no such document", error.to_string(), &next)
+    })
+}
+
+/// Prints a document as it came where JSON is asked for.
+fn print<T>(
+    context: &Context,
+    document: &Document<T>,
+    otherwise: impl FnOnce(&T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    match context.out.format {
+        Format::Json => context.out.json(&document.json),
+        _ => otherwise(&document.view),
+    }
+}
+
 /// Prints what ran at the beginning and at the end; for machines the threads of the end.
-fn tasks(context: &Context, moments: &[Value]) -> Result<(), Failure> {
+fn print_tasks(context: &Context, moments: &[Moment]) -> Result<(), Failure> {
     if context.out.format != Format::Table {
-        return context.out.list(THREADS, &threads(moments.last().unwrap_or(&Value::Null)));
+        let last = moments.last().map(threads).unwrap_or_default();
+        return context.out.list(THREADS, &Document::of_all(last)?);
     }
     for (moment, when) in moments.iter().zip(["at the beginning:", "at the end:"]) {
         context.out.line(when)?;
-        context.out.list(THREADS, &threads(moment))?;
-        if let Some(count @ 1..) = field(moment, "threads_left_out").as_u64() {
-            context.out.line(&format!("and {count} more threads"))?;
+        context.out.text(&table(THREADS, &threads(moment)))?;
+        if moment.threads_left_out > 0 {
+            context.out.line(&format!("and {} more threads", moment.threads_left_out))?;
         }
         context.out.line("")?;
-        context.out.list(TASKS, &rows(moment, "tasks"))?;
+        context.out.text(&table(TASKS, &moment.tasks))?;
         context.out.line("")?;
-        let collections = rows(moment, "collections");
-        if collections.is_empty() {
+        if moment.collections.is_empty() {
             context.out.line("no collection in flight\n")?;
         } else {
-            context.out.list(COLLECTIONS, &collections)?;
+            context.out.text(&table(COLLECTIONS, &moment.collections))?;
             context.out.line("")?;
         }
     }
     Ok(())
 }
 
-fn rows(moment: &Value, name: &str) -> Vec<Value> {
-    field(moment, name).as_array().cloned().unwrap_or_default()
+fn threads(moment: &Moment) -> Vec<Placed> {
+    let placed = moment.threads.iter().cloned().map(|thread| {
+        let stack: Vec<_> = thread.stack.iter().take(KERNEL_SHOWN).map(String::as_str).collect();
+        let kernel = if stack.is_empty() { thread.wchan.clone() } else { stack.join(" < ") };
+        Placed { thread, kernel }
+    });
+    placed.collect()
 }
 
-/// Returns the threads, each with where it is in the kernel, innermost first.
-fn threads(moment: &Value) -> Vec<Value> {
-    let mut threads = rows(moment, "threads");
-    for thread in &mut threads {
-        let stack = rows(thread, "stack");
-        let stack: Vec<_> = stack.iter().filter_map(Value::as_str).take(KERNEL_SHOWN).collect();
-        let wchan = field(thread, "wchan").as_str().unwrap_or_default();
-        let kernel = if stack.is_empty() { wchan.to_owned() } else { stack.join(" < ") };
-        if let Some(thread) = thread.as_object_mut() {
-            thread.insert("kernel".to_owned(), kernel.into());
-        }
+fn print_logs(context: &Context, logs: &Logs) -> Result<(), Failure> {
+    for line in &logs.lines {
+        context.out.line(&escape::text(line))?;
     }
-    threads
-}
-
-fn logs(context: &Context, document: &Value) -> Result<(), Failure> {
-    let lines = field(document, "lines").as_array().map_or(&[][..], Vec::as_slice);
-    for line in lines {
-        context.out.line(&escape::text(line.as_str().unwrap_or_default()))?;
-    }
-    if let Some(count @ 1..) = field(document, "forgotten").as_u64() {
-        context.out.note(&format!("{count} earlier lines are not kept"));
+    if logs.forgotten > 0 {
+        context.out.note(&format!("{} earlier lines are not kept", logs.forgotten));
     }
     Ok(())
 }

@@ -4,33 +4,41 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use muster_api::views;
 use muster_protocol::limits::SOURCE_BYTES_MAX;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::source::Sources;
-use super::views::{Of, amount};
+use super::views::Of;
 use crate::Context;
 use crate::args::profile::Lines;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, escape};
+use crate::output::{Column, Document, Format, Show, escape, units};
 
-const LINES: &[Column] = &[
-    Column::new("flat", "flat", Show::Text),
-    Column::new("cum", "cum", Show::Text),
-    Column::new("file", "file", Show::Text),
-    Column::new("line", "line", Show::Count),
-    Column::new("source", "source", Show::Text),
+const LINES: &[Column<SourceLine>] = &[
+    Column::new("flat", "flat", Show::Text, |one| one.flat.into()),
+    Column::new("cum", "cum", Show::Text, |one| one.cum.into()),
+    Column::new("file", "file", Show::Text, |one| (&one.file).into()),
+    Column::new("line", "line", Show::Count, |one| one.line.into()),
+    Column::new("source", "source", Show::Text, |one| (&one.source).into()),
 ];
+
+/// A line of a source file, with what it cost.
+#[derive(Debug, Serialize)]
+struct SourceLine {
+    file: String,
+    line: u32,
+    flat: i64,
+    cum: i64,
+    source: String,
+}
 
 /// What a line cost: in itself, and with what it calls.
 type Costs = BTreeMap<u32, (i64, i64)>;
 
 pub(super) fn run(context: &Context, flags: &Lines) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let view = client.get(&Of::find(&client, &flags.blob)?.view("lines"))?;
-    let unit = field(&view, "unit").as_str().unwrap_or_default();
-    let total = field(&view, "total").as_i64().unwrap_or_default();
+    let view: views::Lines = client.get(&Of::find(&client, &flags.blob)?.view("lines"))?;
     let files = files(&view);
     let paths: Vec<&str> = files.keys().copied().collect();
     let found = Sources::of(&flags.source)?.find(&paths);
@@ -53,15 +61,15 @@ pub(super) fn run(context: &Context, flags: &Lines) -> Result<Exit, Failure> {
     for (path, file, costs) in known {
         let text = read(file)?;
         if context.out.format == Format::Table {
-            let head = format!("{path}   own {}", share(own(costs), total));
-            let lines = annotated(&text, costs, unit, flags.context);
+            let head = format!("{path}   own {}", share(own(costs), view.total));
+            let lines = annotated(&text, costs, &view.unit, flags.context);
             context.out.line(&format!("{}\n{lines}", escape::text(&head)))?;
         } else {
             rows.extend(cells(path, &text, costs));
         }
     }
     if context.out.format != Format::Table {
-        context.out.list(LINES, &rows)?;
+        context.out.list(LINES, &Document::of_all(rows)?)?;
     }
     let others = files.len() - found.len();
     if others > 0 {
@@ -71,15 +79,10 @@ pub(super) fn run(context: &Context, flags: &Lines) -> Result<Exit, Failure> {
 }
 
 /// Sorts the lines of the view by file.
-fn files(view: &Value) -> BTreeMap<&str, Costs> {
+fn files(view: &views::Lines) -> BTreeMap<&str, Costs> {
     let mut files: BTreeMap<&str, Costs> = BTreeMap::new();
-    for line in field(view, "lines").as_array().into_iter().flatten() {
-        let file = field(line, "file").as_str().unwrap_or_default();
-        let number = field(line, "line").as_u64().and_then(|number| u32::try_from(number).ok());
-        let cost = |name| field(line, name).as_i64().unwrap_or_default();
-        if let (false, Some(number)) = (file.is_empty(), number) {
-            files.entry(file).or_default().insert(number, (cost("flat"), cost("cum")));
-        }
+    for line in view.lines.iter().filter(|line| !line.file.is_empty()) {
+        files.entry(&line.file).or_default().insert(line.line, (line.flat, line.cum));
     }
     files
 }
@@ -108,7 +111,7 @@ fn annotated(text: &str, costs: &Costs, unit: &str, around: u32) -> String {
         let (flat, cum) = costs.get(&number).copied().unwrap_or_default();
         let cell = |cost: i64| match cost {
             0 => ".".to_owned(),
-            cost => amount(&cost.into(), unit),
+            cost => units::amount(cost, unit),
         };
         let source = escape::text(&source.replace('\t', "    ")).into_owned();
         let line = format!("{:>12} {:>12} {number:>6}  {source}", cell(flat), cell(cum));
@@ -118,10 +121,11 @@ fn annotated(text: &str, costs: &Costs, unit: &str, around: u32) -> String {
     out
 }
 
-fn cells(path: &str, text: &str, costs: &Costs) -> Vec<Value> {
+fn cells(path: &str, text: &str, costs: &Costs) -> Vec<SourceLine> {
     let row = |(number, source): (u32, &str)| {
         let (flat, cum) = costs.get(&number)?;
-        Some(json!({"file": path, "line": number, "flat": flat, "cum": cum, "source": source}))
+        let (file, source) = (path.to_owned(), source.to_owned());
+        Some(SourceLine { file, line: number, flat: *flat, cum: *cum, source })
     };
     (1_u32..).zip(text.lines()).filter_map(row).collect()
 }

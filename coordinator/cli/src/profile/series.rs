@@ -1,19 +1,17 @@
 //! `muster profile take --repeat 60s --for 1h`: one profile after another, by a clock.
 //!
 //! The command stays and asks each time: every profile is a request of its own, signed when it is due. What cannot be
-//! asked for (the coordinator is away) is missed and told, and the series goes on.
+//! asked for (the coordinator is away) is missed and reported, and the series goes on.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use muster_protocol::limits::PROFILE_MERGE_MAX;
-use serde_json::Value;
 
 use super::{LIST, find};
 use crate::args::profile::Take;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
 use crate::{Context, watch};
 
 /// How long the last profile is waited for beyond its window.
@@ -99,8 +97,7 @@ fn tell(
         views.push(find(client, id)?.1);
     }
     context.out.list(LIST, &views)?;
-    let is_sampled = |view: &Value| field(view, "states.finished").as_u64().unwrap_or(0) > 0;
-    if views.iter().filter(|view| is_sampled(view)).count() > 1 {
+    if views.iter().filter(|profile| profile.view.states.finished > 0).count() > 1 {
         context.out.note(&format!(
             "next: muster profile diff {first} {last}; muster profile merge {}",
             taken.join(" ")

@@ -1,28 +1,16 @@
-//! `muster profile top`, `flame`, `export`: the coordinator makes the view, here it is printed or written.
+//! `muster profile flame`, `export`: the coordinator makes the view, here it is printed or written.
 
 use std::path::{Path, PathBuf};
 
 use muster_protocol::request::profile::ProfileKind;
-use serde_json::Value;
 
 use super::locate;
 use crate::Context;
-use crate::args::profile::{Blob, Export, ExportFormat, Flame, Top};
+use crate::args::profile::{Blob, Export, ExportFormat, Flame};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{Column, Format, Show, units};
 use crate::picture::Picture;
 use crate::place::Place;
-use muster_api::By;
-
-const FLAT: Column = Column::new("flat", "flat", Show::Text);
-const FLAT_PERCENT: Column = Column::new("flat %", "flat_percent", Show::Percent);
-const CUM: Column = Column::new("cum", "cum", Show::Text);
-const CUM_PERCENT: Column = Column::new("cum %", "cum_percent", Show::Percent);
-
-/// What a file without names must cost to be spoken of.
-const NAMELESS_PERCENT: f64 = 1.0;
 
 /// Which profile a view is of.
 #[derive(Debug, Clone)]
@@ -74,90 +62,6 @@ fn escaped(text: &str) -> String {
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(byte).collect()
-}
-
-pub(super) fn top(context: &Context, flags: &Top) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let of = Of::find(&client, &flags.blob)?;
-    print_top(context, &client, &of, flags.by, flags.limit)?;
-    Ok(Exit::Done)
-}
-
-pub(super) fn print_top(
-    context: &Context,
-    client: &Client,
-    of: &Of,
-    by: By,
-    limit: usize,
-) -> Result<(), Failure> {
-    use clap::ValueEnum;
-    let word = by.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
-    let of = of.clone().with("by", Some(&word));
-    let view = client.get(&of.view("top"))?;
-    if context.out.format == Format::Json {
-        return context.out.line(&format!("{view:#}"));
-    }
-    let mut rows = field(&view, &format!("{word}s")).as_array().cloned().unwrap_or_default();
-    rows.truncate(limit);
-    let columns = columns(by);
-    if context.out.format == Format::Table {
-        let unit = field(&view, "unit").as_str().unwrap_or_default();
-        for row in &mut rows {
-            readable(row, unit);
-        }
-        let total = amount(field(&view, "total"), unit);
-        let samples = field(&view, "total_samples").as_u64();
-        let samples = samples.map_or(String::new(), |n| format!(" in {} samples", units::count(n)));
-        let kind = field(&view, "type").as_str().unwrap_or_default();
-        context.out.note(&format!("{kind}: {total}{samples}"));
-        for file in field(&view, "nameless").as_array().into_iter().flatten() {
-            note_nameless(context, file);
-        }
-    }
-    context.out.list(&columns, &rows)
-}
-
-/// Says that a file's code has no names, where that matters.
-fn note_nameless(context: &Context, file: &Value) {
-    let percent = field(file, "percent").as_f64().unwrap_or_default();
-    if percent >= NAMELESS_PERCENT {
-        let [module, id] = ["module", "build_id"].map(|name| field(file, name).as_str());
-        context.out.note(&format!(
-            "{percent:.1} % is in {}, whose code has no names here: muster symbols add FILE (build id {})",
-            module.unwrap_or_default(),
-            id.unwrap_or_default()
-        ));
-    }
-}
-
-fn columns(by: By) -> Vec<Column> {
-    let costs = [FLAT, FLAT_PERCENT, CUM, CUM_PERCENT];
-    let function = Column::new("function", "function", Show::Text);
-    let file = Column::new("file", "file", Show::Text);
-    let line = Column::new("line", "line", Show::Text);
-    let share = [CUM, CUM_PERCENT];
-    match by {
-        By::Function | By::Frame | By::Line => [&costs[..], &[function, file, line]].concat(),
-        By::File => [&costs[..], &[file]].concat(),
-        By::Module => [&costs[..], &[Column::new("module", "module", Show::Text)]].concat(),
-        By::Thread => [&share[..], &[Column::new("thread", "thread", Show::Text)]].concat(),
-        By::Hunt => [&share[..], &[Column::new("hunt", "hunt", Show::Text)]].concat(),
-        By::Agent => [&share[..], &[Column::new("agent", "agent", Show::Text)]].concat(),
-    }
-}
-
-/// Replaces the numbers of a row by what people read.
-fn readable(row: &mut Value, unit: &str) {
-    for name in ["flat", "cum"] {
-        if let Some(value) = row.get_mut(name) {
-            *value = amount(value, unit).into();
-        }
-    }
-}
-
-/// Writes an amount in its unit.
-pub(super) fn amount(value: &Value, unit: &str) -> String {
-    units::amount(value.as_i64().unwrap_or_default(), unit)
 }
 
 pub(super) fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {

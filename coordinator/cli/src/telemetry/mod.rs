@@ -1,6 +1,8 @@
 //! `muster telemetry`: what agents cost.
 
+mod fleet;
 mod show;
+mod table;
 mod top;
 
 use super::Context;

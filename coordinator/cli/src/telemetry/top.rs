@@ -3,65 +3,41 @@
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use muster_api::{AgentState, TelemetryView};
+use serde_json::json;
 
+use super::fleet::fleet;
+use super::table::table;
 use crate::args::telemetry::{Sort, Top};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::listing::field;
-use crate::output::{self, Column, Format, Show, escape, listing, units};
+use crate::output::{self, Cell, Column, Document, Format, Show, document, escape};
 use crate::{Context, watch};
-use muster_api::quantile::{quantile, rank};
-use muster_api::{AgentState, TelemetryView};
 
-/// Characters of a path in the table.
-const PATH_MAX: usize = 44;
 /// Lines of a screen that are not agents: headings, the fleet, a note.
 const OTHER_LINES: usize = 10;
-/// Shares of the fleet whose cost is shown.
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)];
-
-const COLUMNS: &[Column] = &[
-    Column::new("agent", "agent", Show::Text),
-    Column::new("host", "host", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("heard", "heard", Show::Text),
-    Column::new("cpu", "cpu", Show::Right),
-    Column::new("rss", "rss", Show::Right),
-    Column::new("read/s", "read", Show::Right),
-    Column::new("written/s", "written", Show::Right),
-    Column::new("threads", "threads", Show::Right),
-    Column::new("fds", "fds", Show::Right),
-    Column::new("outbox", "outbox", Show::Right),
-    Column::new("running", "running", Show::Text),
-];
-
-const CSV: &[Column] = &[
-    Column::new("agent", "agent", Show::Text),
-    Column::new("host", "host", Show::Text),
-    Column::new("state", "state", Show::Text),
-    Column::new("at", "at", Show::Text),
-    Column::new("received", "received", Show::Text),
-    Column::new("age", "age_ms", Show::Duration),
-    Column::new("cpu", "cpu_percent", Show::Percent),
-    Column::new("rss", "rss_bytes", Show::Bytes),
-    Column::new("threads", "threads", Show::Count),
-    Column::new("fds", "fds", Show::Count),
-    Column::new("read/s", "read_bytes_per_s", Show::Bytes),
-    Column::new("written/s", "written_bytes_per_s", Show::Bytes),
-    Column::new("read", "read_bytes", Show::Bytes),
-    Column::new("written", "written_bytes", Show::Bytes),
-    Column::new("outbox", "outbox_bytes", Show::Bytes),
-    Column::new("journal full", "journal_full", Show::Text),
-    Column::new("collections", "collections", Show::Pairs),
-];
-
-const FLEET: &[Column] = &[
-    Column::new("fleet", "quantile", Show::Text),
-    Column::new("cpu", "cpu_percent", Show::Percent),
-    Column::new("rss", "rss_bytes", Show::Bytes),
-    Column::new("read/s", "read_bytes_per_s", Show::Bytes),
-    Column::new("written/s", "written_bytes_per_s", Show::Bytes),
+const CSV: &[Column<TelemetryView>] = &[
+    Column::new("agent", "agent", Show::Text, |sample| (&sample.agent).into()),
+    Column::new("host", "host", Show::Text, |sample| (&sample.host).into()),
+    Column::new("state", "state", Show::Text, |sample| sample.state.as_str().into()),
+    Column::new("at", "at", Show::Text, |sample| sample.at.into()),
+    Column::new("received", "received", Show::Text, |sample| sample.received.into()),
+    Column::new("age", "age_ms", Show::Duration, |sample| sample.age_ms.into()),
+    Column::new("cpu", "cpu_percent", Show::Percent, |sample| sample.cpu_percent.into()),
+    Column::new("rss", "rss_bytes", Show::Bytes, |sample| sample.rss_bytes.into()),
+    Column::new("threads", "threads", Show::Count, |sample| sample.threads.into()),
+    Column::new("fds", "fds", Show::Count, |sample| sample.fds.into()),
+    Column::new("read/s", "read_bytes_per_s", Show::Bytes, |sample| sample.read_bytes_per_s.into()),
+    Column::new("written/s", "written_bytes_per_s", Show::Bytes, |sample| {
+        sample.written_bytes_per_s.into()
+    }),
+    Column::new("read", "read_bytes", Show::Bytes, |sample| sample.read_bytes.into()),
+    Column::new("written", "written_bytes", Show::Bytes, |sample| sample.written_bytes.into()),
+    Column::new("outbox", "outbox_bytes", Show::Bytes, |sample| sample.outbox_bytes.into()),
+    Column::new("journal full", "journal_full", Show::Text, |sample| sample.journal_full.into()),
+    Column::new("collections", "collections", Show::Pairs, |sample| {
+        document::json_of(&sample.collections).map_or(Cell::Nothing, |json| Cell::json(&json))
+    }),
 ];
 
 pub(super) fn run(context: &Context, flags: &Top) -> Result<Exit, Failure> {
@@ -74,12 +50,11 @@ pub(super) fn run(context: &Context, flags: &Top) -> Result<Exit, Failure> {
     match context.out.format {
         Format::Table => context.out.text(&table(shown, &samples))?,
         Format::Json => {
-            context.out.record(CSV, &json!({"agents": shown, "fleet": fleet(&samples)}))?;
+            // Built as a value, whose names are sorted as in every document.
+            context.out.json(&json!({"agents": shown, "fleet": fleet(&samples)}))?;
         }
         Format::Jsonl | Format::Csv => {
-            let values: Result<Vec<_>, _> = shown.iter().map(serde_json::to_value).collect();
-            let values = values.map_err(|e| Failure::bug("cannot write a sample", e))?;
-            context.out.list(CSV, &values)?;
+            context.out.list(CSV, &Document::of_all(shown.iter().cloned())?)?;
         }
     }
     Ok(if samples.is_empty() { Exit::NothingMatched } else { Exit::Done })
@@ -87,9 +62,7 @@ pub(super) fn run(context: &Context, flags: &Top) -> Result<Exit, Failure> {
 
 /// Fetches the latest samples: the live by their cost, then the silent, the longest silence last.
 fn fetch(client: &Client, sort: Sort) -> Result<Vec<TelemetryView>, Failure> {
-    let samples = client.get("/api/v1/telemetry")?;
-    let mut samples: Vec<TelemetryView> = serde_json::from_value(samples)
-        .map_err(|e| Failure::bug("the coordinator sent a broken list of samples", e))?;
+    let mut samples: Vec<TelemetryView> = client.get("/api/v1/telemetry")?;
     let is_silent = |sample: &TelemetryView| sample.state != AgentState::Live;
     samples.sort_by(|a, b| {
         let by_state = is_silent(a).cmp(&is_silent(b));
@@ -112,96 +85,6 @@ fn cost(sample: &TelemetryView, sort: Sort) -> f64 {
         Sort::Written => sample.written_bytes_per_s as f64,
         Sort::Outbox => sample.outbox_bytes as f64,
     }
-}
-
-fn table(shown: &[TelemetryView], all: &[TelemetryView]) -> String {
-    let mut text = listing::table(COLUMNS, &shown.iter().map(row).collect::<Vec<_>>());
-    if shown.len() < all.len() {
-        text.extend([format!("… and {} more\n", all.len() - shown.len())]);
-    }
-    let fleet = fleet(all);
-    let count = |name: &str| field(&fleet, name).as_u64().unwrap_or(0);
-    text.extend([format!("\nagents: {} live, {} silent\n", count("live"), count("silent"))]);
-    if count("live") > 0 {
-        text += &listing::table(
-            FLEET,
-            field(&fleet, "quantiles").as_array().map_or(&[], Vec::as_slice),
-        );
-    }
-    if shown.iter().any(|sample| sample.state != AgentState::Live) {
-        text += "( ) is how it was when the agent was last heard\n";
-    }
-    text
-}
-
-/// One line of the table. The figures of a silent agent are set in parentheses.
-fn row(sample: &TelemetryView) -> Value {
-    let is_live = sample.state == AgentState::Live;
-    let figure = |text: String| if is_live { text } else { format!("({text})") };
-    let running = sample.collections.iter().filter(|one| one.state == "running");
-    let paths: Vec<_> = running.clone().map(|one| tail(&one.path)).collect();
-    let count = running.count();
-    let running = match (count, paths.iter().find(|path| !path.is_empty())) {
-        (0, _) => "-".to_owned(),
-        (count, None) => count.to_string(),
-        (count, Some(path)) => format!("{count}: {path}"),
-    };
-    json!({
-        "agent": sample.agent,
-        "host": sample.host,
-        "state": sample.state,
-        "heard": format!("{} ago", age(sample.age_ms)),
-        "cpu": figure(format!("{:.1} %", sample.cpu_percent)),
-        "rss": figure(units::bytes(sample.rss_bytes)),
-        "read": figure(units::bytes(sample.read_bytes_per_s)),
-        "written": figure(units::bytes(sample.written_bytes_per_s)),
-        "threads": figure(sample.threads.to_string()),
-        "fds": figure(sample.fds.to_string()),
-        "outbox": figure(units::bytes(sample.outbox_bytes)),
-        "running": if is_live { running } else { "-".to_owned() },
-    })
-}
-
-/// Whole seconds, then two units.
-fn age(ms: u64) -> String {
-    if ms < 60_000 { format!("{} s", ms / 1_000) } else { units::duration_ms(ms) }
-}
-
-/// Returns the end of a path that is too long: there it moves. The table escapes it.
-fn tail(path: &str) -> String {
-    let count = path.chars().count();
-    if count <= PATH_MAX {
-        return path.to_owned();
-    }
-    let rest: String = path.chars().skip(count + 1 - PATH_MAX).collect();
-    format!("…{rest}")
-}
-
-/// What the fleet costs: of its live agents; the coordinator is none.
-fn fleet(samples: &[TelemetryView]) -> Value {
-    let is_agent =
-        |sample: &&TelemetryView| sample.agent != muster_protocol::ids::AgentId::COORDINATOR;
-    let agents: Vec<_> = samples.iter().filter(is_agent).collect();
-    let live: Vec<_> =
-        agents.iter().filter(|sample| sample.state == AgentState::Live).copied().collect();
-    let of = |take: fn(&TelemetryView) -> f64, share: f64| {
-        quantile(live.iter().map(|sample| take(sample)).collect(), share)
-    };
-    let whole = |take: fn(&TelemetryView) -> u64, share: f64| {
-        let mut values: Vec<_> = live.iter().map(|sample| take(sample)).collect();
-        values.sort_unstable();
-        rank(values.len(), share).and_then(|rank| values.get(rank).copied())
-    };
-    let quantiles = QUANTILES.map(|(name, share)| {
-        json!({
-            "quantile": name,
-            "cpu_percent": of(|sample| sample.cpu_percent, share),
-            "rss_bytes": whole(|sample| sample.rss_bytes, share),
-            "read_bytes_per_s": whole(|sample| sample.read_bytes_per_s, share),
-            "written_bytes_per_s": whole(|sample| sample.written_bytes_per_s, share),
-        })
-    });
-    json!({"live": live.len(), "silent": agents.len() - live.len(), "quantiles": quantiles})
 }
 
 /// Shows the table again and again until ctrl-c.
@@ -270,7 +153,7 @@ fn older(samples: &[TelemetryView], since_ms: u64) -> Vec<TelemetryView> {
     samples.iter().map(age).collect()
 }
 
-/// One picture: from the upper left corner, each line to its end, then nothing.
+/// Draws one picture: from the upper left corner, each line to its end, then nothing.
 fn frame(
     note: &str,
     samples: &[TelemetryView],

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is a panic here")]
 
+mod documents;
 mod init;
 mod places;
 mod terminal;
@@ -56,19 +57,35 @@ fn assert_three_lines(stderr: &str) {
 
 /// Answers every connection with the same bytes, until the test ends.
 fn answering(answer: &'static [u8]) -> String {
+    served(move |_| answer.to_vec())
+}
+
+/// Answers with the document of the first path that a question begins with, until the test ends.
+fn routed(documents: Vec<(&'static str, String)>) -> String {
+    served(move |path| {
+        let (_, document) = documents.iter().find(|(start, _)| path.starts_with(start)).unwrap();
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
+        format!("{head}{document}\n").into_bytes()
+    })
+}
+
+fn served(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for connection in listener.incoming() {
-            answer_one(connection.unwrap(), answer);
+            answer_one(connection.unwrap(), &answer);
         }
     });
     url
 }
 
-fn answer_one(connection: TcpStream, answer: &[u8]) {
+fn answer_one(connection: TcpStream, answer: &impl Fn(&str) -> Vec<u8>) {
     let mut reader = BufReader::new(connection);
     let (mut line, mut length) = (String::new(), 0_u64);
+    reader.read_line(&mut line).unwrap();
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    line.clear();
     while reader.read_line(&mut line).unwrap() > 2 {
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
@@ -78,7 +95,7 @@ fn answer_one(connection: TcpStream, answer: &[u8]) {
     let mut body = Vec::new();
     reader.by_ref().take(length).read_to_end(&mut body).unwrap();
     // A client that has seen enough closes its end early.
-    drop(reader.into_inner().write_all(answer));
+    drop(reader.into_inner().write_all(&answer(&path)));
 }
 
 #[test]
@@ -308,11 +325,8 @@ fn limits_are_printed_in_every_format() {
 fn rows_stream_in_the_format_asked_for() {
     let folder = fleet();
     let dir = folder.path().join("f");
-    // The same answer serves the hunt and its rows: one line of JSON with the fields of both.
-    let url = answering(
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\
-          {\"id\":\"0199\",\"hunt\":\"0199\",\"agent\":\"a\",\"path\":\"=x\",\"status\":\"ok\",\"size\":5,\"sha256\":\"ab\"}\n",
-    );
+    let results = ("/api/v1/hunts/0199/results", documents::row("=x", "a").to_string());
+    let url = routed(vec![results, ("/api/v1/hunts/", documents::hunt("a").to_string())]);
     let rows = |format: &str| {
         let words = ["--url", &url, "hunt", "results", "0199", "--output", format];
         let (code, stdout, stderr) = ran(muster(&dir).args(words));

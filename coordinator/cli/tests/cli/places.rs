@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use super::{answering, assert_three_lines, fleet, muster, ran};
+use serde_json::json;
+
+use super::{answering, assert_three_lines, documents, fleet, muster, ran, routed};
 
 const DIGEST: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
 
-fn serving(body: &'static str) -> String {
+fn serving(body: &str) -> String {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
     answering(format!("{head}{body}").leak().as_bytes())
 }
@@ -17,8 +19,8 @@ fn a_pipe_gets_the_data_and_a_dash_is_stdout() {
     let folder = fleet();
     let dir = folder.path().join("f");
     // The same answer serves the profile and each of its views.
-    let body = r#"{"id":"0199","agents":[{"agent":"a-1","profiles":[{"kind":"cpu","bytes":5}]}]}"#;
-    let url = serving(body);
+    let body = documents::profile("a-1", "cpu", 5).to_string();
+    let url = serving(&body);
     let place = tempfile::tempdir().unwrap();
     let made = || std::fs::read_dir(place.path()).unwrap().count();
     for words in [
@@ -31,7 +33,7 @@ fn a_pipe_gets_the_data_and_a_dash_is_stdout() {
             let mut command = muster(&dir);
             command.current_dir(place.path()).args(["--url", &url]).args(words).args(out);
             let (code, stdout, stderr) = ran(&mut command);
-            assert_eq!((code, stdout.as_str()), (0, body), "{words:?} {out:?}: {stderr}");
+            assert_eq!((code, &stdout), (0, &body), "{words:?} {out:?}: {stderr}");
             assert_eq!(made(), 0, "{words:?} {out:?}");
         }
     }
@@ -47,7 +49,7 @@ fn a_pipe_gets_the_data_and_a_dash_is_stdout() {
         let sealed = muster(&dir).current_dir(place.path()).args(words).output().unwrap();
         assert!(sealed.status.success() && sealed.stdout.len() > 100, "{sealed:?}");
     }
-    let rows = serving("{\"id\":\"0199\",\"path\":\"/a\"}\n");
+    let rows = serving(&documents::everything("/a").to_string());
     let words = ["--url", &rows, "--output", "jsonl", "hunt", "results", "0199", "--out", "-"];
     let (code, stdout, _) = ran(muster(&dir).current_dir(place.path()).args(words));
     assert_eq!((code, stdout.lines().count(), made()), (0, 1, 0));
@@ -103,7 +105,8 @@ fn a_list_from_stdin_is_taken_whole_or_nothing_is_signed() {
 fn agents_that_were_revoked_are_said_to_be_and_names_are_taken_once() {
     let folder = fleet();
     let dir = folder.path().join("f");
-    let gone = serving(r#"{"id":"a-1","name":"a","state":"revoked"}"#);
+    let revoked = documents::agent("a-1", "a", "revoked", "");
+    let gone = serving(&revoked.to_string());
     for words in [
         &["hunt", "launch", "--root", "/a", "--agents", "a"][..],
         &["profile", "take", "--agent", "a"],
@@ -113,9 +116,8 @@ fn agents_that_were_revoked_are_said_to_be_and_names_are_taken_once() {
         assert_three_lines(&stderr);
         assert!(stderr.contains("a-1 is revoked"), "{stderr}");
     }
-    let both = serving(
-        r#"[{"id":"a-1","name":"a","state":"revoked"},{"id":"b-1","name":"b","state":"live"}]"#,
-    );
+    let agents = json!([revoked, documents::agent("b-1", "b", "live", "")]).to_string();
+    let both = routed(vec![("/api/v1/telemetry", "[]".to_owned()), ("/", agents)]);
     let listed = |flags: &[&str]| {
         let words = ["--url", &both, "--output", "csv", "agents", "list"];
         let (code, stdout, stderr) = ran(muster(&dir).args(words).args(flags));

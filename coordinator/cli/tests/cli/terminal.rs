@@ -3,27 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{answering, fleet, muster, ran};
+use serde_json::json;
 
-/// Control sequences in C0 and C1, bidirectional and invisible characters, as JSON may carry them raw or escaped.
-const HOSTILE: &str = "x\\u001b[2J\u{9b}1m\u{202e}fdp\u{2066}\u{200b}\u{7f}\\r\\u0007y";
+use super::{documents, fleet, muster, ran, routed};
 
-/// One document that is a hunt, its rows, a report and a list at a time.
-fn object() -> String {
-    let fields = ["path", "host", "name", "message", "operator", "agent", "reason", "status"];
-    let fields: Vec<_> = fields.iter().map(|name| format!("\"{name}\":\"{HOSTILE}\"")).collect();
-    let fields = fields.join(",");
-    let lists = ["rows", "checks", "agents"].map(|name| format!("\"{name}\":[{{{fields}}}]"));
-    format!(
-        "{{\"id\":\"0199\",{fields},\"labels\":{{\"{HOSTILE}\":\"{HOSTILE}\"}},{}}}",
-        lists.join(",")
-    )
-}
-
-fn serving(body: &str) -> String {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
-    answering(format!("{head}{body}\n").leak().as_bytes())
-}
+/// Control sequences in C0 and C1, bidirectional and invisible characters; JSON escapes only some of them.
+const HOSTILE: &str = "x\u{1b}[2J\u{9b}1m\u{202e}fdp\u{2066}\u{200b}\u{7f}\r\u{7}y";
 
 /// Runs `muster` with stdout and stderr on a terminal of its own; returns what the terminal got.
 fn on_a_terminal(dir: &Path, words: &[&str]) -> String {
@@ -42,7 +27,10 @@ fn on_a_terminal(dir: &Path, words: &[&str]) -> String {
 fn a_terminal_obeys_nothing_that_an_endpoint_chose() {
     let folder = fleet();
     let dir = folder.path().join("f");
-    let (one, many) = (serving(&object()), serving(&format!("[{}]", object())));
+    let everything = documents::everything(HOSTILE);
+    let serving =
+        |document: String| routed(vec![("/api/v1/telemetry", "[]".to_owned()), ("/", document)]);
+    let (one, many) = (serving(everything.to_string()), serving(json!([everything]).to_string()));
     let hash = "ab".repeat(32);
     let verbs: [(&str, &[&str]); 9] = [
         (&one, &["hunt", "results", "0199"]),
@@ -104,8 +92,9 @@ fn in_a_shell(dir: &Path, script: &str, words: &[&str]) -> (i32, String) {
 fn what_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
     let folder = fleet();
     let dir = folder.path().join("f");
-    let many = serving(&format!("[{}]", object()));
-    let one = serving(&object());
+    let everything = documents::everything("a");
+    let serving = |document: String| routed(vec![("/", document)]);
+    let (one, many) = (serving(everything.to_string()), serving(json!([everything]).to_string()));
     let verbs: [&[&str]; 5] = [
         &["completions", "bash"],
         &["--help"],

@@ -42,6 +42,20 @@ pub enum Outcome {
     Removed,
 }
 
+impl Outcome {
+    /// Returns the word in every output.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Unchanged => "unchanged",
+            Self::Changed { .. } => "changed",
+            Self::Differs { .. } => "differs",
+            Self::Stale { .. } => "stale",
+            Self::Removed => "removed",
+        }
+    }
+}
+
 /// One object of the topology.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {

@@ -20,8 +20,8 @@ use muster_protocol::request::profile::ProfileKind;
 use super::profile::Profile;
 use super::symbols::{Symbols, SymbolsError};
 use super::views::flame::Titles;
-use super::views::top::{Key, Row, Rows};
 use muster_api::By;
+use muster_api::views::{Key, Row, Rows};
 
 #[global_allocator]
 static ALLOCATOR: muster_profiler::Allocator = muster_profiler::Allocator;

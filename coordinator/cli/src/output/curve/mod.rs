@@ -99,7 +99,7 @@ fn middle(view: &CurveView, point: &PointView) -> i64 {
     point.at.0.plus_ms(i64::try_from(half).unwrap_or(0)).0
 }
 
-/// How many characters of the ids of these marks tell them apart, at least eight.
+/// Returns how many characters of the ids of these marks tell them apart, at least eight.
 fn id_length(marks: &[MarkView]) -> usize {
     let mut ids: Vec<_> = marks.iter().map(|mark| mark.id.as_str()).collect();
     ids.sort_unstable();
@@ -116,7 +116,7 @@ fn short(id: &str, length: usize) -> &str {
     id.get(..length).unwrap_or(id)
 }
 
-/// Returns what a point is.
+/// Names what a point is.
 fn step_words(view: &CurveView) -> String {
     match view.step.as_str() {
         "sample" => format!("{} samples", view.points.len()),

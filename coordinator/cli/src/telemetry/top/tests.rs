@@ -59,12 +59,7 @@ fn quantiles_are_values_that_there_are() {
     let agents: Vec<_> = (1..=100).map(|n| sample(&format!("a-{n}"), 0, f64::from(n))).collect();
     let all: Vec<_> = agents.into_iter().chain([sample("coordinator", 0, 1_000.0)]).collect();
     let fleet = fleet(&all);
-    let cpu: Vec<_> = fleet["quantiles"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|q| q["cpu_percent"].as_f64().unwrap())
-        .collect();
+    let cpu: Vec<_> = fleet.quantiles.iter().map(|of| of.cpu_percent.unwrap()).collect();
     assert_eq!(cpu, [50.0, 95.0, 99.0, 100.0], "the coordinator is no agent");
 }
 

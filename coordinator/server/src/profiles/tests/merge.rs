@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::made;
 use crate::profiles::merge::{MergeError, merge};
 use crate::profiles::profile::{Profile, ValueType};
-use crate::profiles::views::top::Key;
 use muster_api::By;
+use muster_api::views::Key;
 
 const PLACES: [&str; 6] = [
     "main@/b/main.rs:5",

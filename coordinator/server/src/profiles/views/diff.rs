@@ -4,53 +4,16 @@
 use std::collections::BTreeMap;
 
 use muster_protocol::limits::PROFILE_ROWS_MAX;
-use serde::Serialize;
 
-use super::top::{Key, Row, percent};
+use super::top::percent;
 use crate::profiles::profile::Profile;
 use muster_api::By;
+use muster_api::views::{Change, Diff, Key, Row};
 
 /// Why two profiles do not compare.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("one counts {0}, the other {1}")]
 pub struct DiffError(String, String);
-
-/// The list of changes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Diff {
-    /// The value that is compared.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its unit.
-    pub unit: String,
-    /// The whole before.
-    pub before_total: i64,
-    /// The whole after.
-    pub after_total: i64,
-    /// What has another share than before, the largest change first; at most 200.
-    pub rows: Vec<Change>,
-}
-
-/// One function's change. Shares are in percent of the whole, deltas in percentage points.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
-    /// Its name.
-    pub function: String,
-    /// Its source file; empty when unknown.
-    pub file: String,
-    /// Its own share before.
-    pub flat_before: f64,
-    /// Its own share after.
-    pub flat_after: f64,
-    /// What was added to it.
-    pub flat_delta: f64,
-    /// Its share with what it calls, before.
-    pub cum_before: f64,
-    /// Its share with what it calls, after.
-    pub cum_after: f64,
-    /// What was added to it.
-    pub cum_delta: f64,
-}
 
 impl Profile {
     /// Compares this profile with a later one.

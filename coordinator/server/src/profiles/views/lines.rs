@@ -2,37 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use muster_api::views::{Line, Lines};
 use muster_protocol::limits::PROFILE_LINES_MAX;
-use serde::Serialize;
 
 use crate::profiles::profile::Profile;
-
-/// The lines, and what they are a part of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lines {
-    /// The value: `cpu`, `wall`, `inuse_space`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its unit.
-    pub unit: String,
-    /// The sum over all samples.
-    pub total: i64,
-    /// The lines by file and number; of very many, those that cost most.
-    pub lines: Vec<Line>,
-}
-
-/// A line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
-    /// Its file, as the compiler was told.
-    pub file: String,
-    /// Its number.
-    pub line: u32,
-    /// In itself.
-    pub flat: i64,
-    /// In itself and in what it calls.
-    pub cum: i64,
-}
 
 impl Profile {
     /// Adds up what each line cost. A line that a stack holds twice counts once a stack.

@@ -3,131 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use muster_protocol::limits::PROFILE_ROWS_MAX;
-use serde::Serialize;
 
 use muster_api::By;
+use muster_api::views::{Collection, Key, Nameless, Row, Rows, Top};
 
 use crate::profiles::module::Frame;
 use crate::profiles::profile::{Profile, Sample, Step};
-
-/// The list, and what it is a part of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Top {
-    /// The value: `cpu`, `wall`, `inuse_space`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its unit: `nanoseconds`, `bytes`, `count`.
-    pub unit: String,
-    /// The sum over all samples.
-    pub total: i64,
-    /// How many samples that are; `null` where they are not counted.
-    pub total_samples: Option<i64>,
-    /// For whom the threads worked, the most costly first.
-    pub collections: Vec<Collection>,
-    /// Files whose code has no names here, the most costly first: `muster symbols add`.
-    pub nameless: Vec<Nameless>,
-    /// The rows, the most costly first; at most 200. `functions`, `lines`, `files` …
-    #[serde(flatten)]
-    pub rows: Rows,
-}
-
-/// The rows, under the name of what they are.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rows {
-    /// By function.
-    Functions(Vec<Row>),
-    /// By line.
-    Lines(Vec<Row>),
-    /// By source file.
-    Files(Vec<Row>),
-    /// By module.
-    Modules(Vec<Row>),
-    /// By thread.
-    Threads(Vec<Row>),
-    /// By hunt.
-    Hunts(Vec<Row>),
-    /// By agent.
-    Agents(Vec<Row>),
-}
-
-/// A collection's part.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Collection {
-    /// Id of the request, `agent` or `untagged`.
-    pub collection: String,
-    /// Its value.
-    pub value: i64,
-    /// Its part of the whole, in percent.
-    pub percent: f64,
-}
-
-/// A mapped file that nothing is known of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Nameless {
-    /// Its name, without folders.
-    pub module: String,
-    /// Its build id.
-    pub build_id: String,
-    /// What was spent in it, in percent of the whole.
-    pub percent: f64,
-}
-
-/// One part of the whole.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// What it is.
-    #[serde(flatten)]
-    pub key: Key,
-    /// The line that costs most, or the line itself; `null` when unknown.
-    pub line: Option<u32>,
-    /// In itself, in the unit of the list.
-    pub flat: i64,
-    /// In itself and in what it calls.
-    pub cum: i64,
-    /// `flat` in percent of the whole.
-    pub flat_percent: f64,
-    /// `cum` in percent of the whole.
-    pub cum_percent: f64,
-}
-
-/// What a row adds up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(untagged)]
-pub enum Key {
-    /// A function, or a line of it.
-    Function {
-        /// Its name.
-        function: String,
-        /// Its source file; empty when unknown.
-        file: String,
-    },
-    /// A source file.
-    File {
-        /// Its path, as the compiler was told; empty when unknown.
-        file: String,
-    },
-    /// A package or a mapped file.
-    Module {
-        /// Its name.
-        module: String,
-    },
-    /// A thread.
-    Thread {
-        /// Its name.
-        thread: String,
-    },
-    /// A hunt.
-    Hunt {
-        /// Its id, `agent` or `untagged`.
-        hunt: String,
-    },
-    /// An agent.
-    Agent {
-        /// Its id.
-        agent: String,
-    },
-}
 
 /// What costs are added up under: a name, a function's file, a line where lines are apart.
 type Part<'a> = (&'a str, &'a str, u32);
@@ -287,21 +168,6 @@ fn rows_by(by: By, rows: Vec<Row>) -> Rows {
         By::Thread => Rows::Threads(rows),
         By::Hunt => Rows::Hunts(rows),
         By::Agent => Rows::Agents(rows),
-    }
-}
-
-impl Rows {
-    /// Returns the rows, whatever they are.
-    pub fn all(&self) -> &[Row] {
-        match self {
-            Self::Functions(rows)
-            | Self::Lines(rows)
-            | Self::Files(rows)
-            | Self::Modules(rows)
-            | Self::Threads(rows)
-            | Self::Hunts(rows)
-            | Self::Agents(rows) => rows,
-        }
     }
 }
 

@@ -1,0 +1,67 @@
+//! What can be asked for: each type of the API, with the name that it has in an error.
+
+use std::borrow::Cow;
+
+use muster_api::views::{Diff, Lines, Top, Tree};
+use muster_api::{
+    AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, FileRow, HuntFile, HuntView,
+    Launched, ListPiece, ProfileView, SymbolsView, TelemetryView, WhoHas,
+};
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+use crate::output::Document;
+
+/// A body of an answer.
+pub(crate) trait Answer: DeserializeOwned {
+    /// Returns what it is called where it does not decode.
+    fn name() -> Cow<'static, str>;
+}
+
+/// Reports an answer that is JSON and not what was asked for.
+pub(super) fn broken<T: Answer>(error: serde_json::Error) -> Failure {
+    Failure::bug(format!("the coordinator sent a broken {}", T::name()), error)
+}
+
+impl<T: Answer> Answer for Document<T> {
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+}
+
+impl<T: Answer> Answer for Vec<T> {
+    fn name() -> Cow<'static, str> {
+        format!("list of {}s", T::name()).into()
+    }
+}
+
+macro_rules! answers {
+    ($($view:ty: $name:literal,)*) => {$(
+        impl Answer for $view {
+            fn name() -> Cow<'static, str> {
+                $name.into()
+            }
+        }
+    )*};
+}
+
+answers! {
+    AgentView: "agent",
+    CollectionView: "collection",
+    CurveView: "curve",
+    Diff: "diff",
+    Doctor: "report",
+    EnrolledAgents: "enrolment",
+    FileRow: "row",
+    HuntFile: "file",
+    HuntView: "hunt",
+    Launched: "launch",
+    Lines: "list of lines",
+    ListPiece: "piece of a list",
+    ProfileView: "profile",
+    SymbolsView: "symbol file",
+    TelemetryView: "sample",
+    Top: "top",
+    Tree: "tree",
+    WhoHas: "answer to who-has",
+}

@@ -1,0 +1,113 @@
+//! `muster profile top`: what cost most.
+
+use clap::ValueEnum;
+use muster_api::By;
+use muster_api::views::{Key, Nameless, Row, Top};
+
+use super::views::Of;
+use crate::Context;
+use crate::args::profile::Top as Flags;
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::output::{Cell, Column, Document, Format, Show, json_of, units};
+
+/// What a file without names must cost to be spoken of.
+const NAMELESS_PERCENT: f64 = 1.0;
+
+const FLAT: Column<Shown> =
+    Column::new("flat", "flat", Show::Text, |one| Cell::Amount(one.row.flat, &one.unit));
+const FLAT_PERCENT: Column<Shown> =
+    Column::new("flat %", "flat_percent", Show::Percent, |one| one.row.flat_percent.into());
+const CUM: Column<Shown> =
+    Column::new("cum", "cum", Show::Text, |one| Cell::Amount(one.row.cum, &one.unit));
+const CUM_PERCENT: Column<Shown> =
+    Column::new("cum %", "cum_percent", Show::Percent, |one| one.row.cum_percent.into());
+const LINE: Column<Shown> = Column::new("line", "line", Show::Text, |one| one.row.line.into());
+const FUNCTION: Column<Shown> =
+    Column::new("function", "function", Show::Text, |one| one.name("function"));
+const FILE: Column<Shown> = Column::new("file", "file", Show::Text, |one| one.name("file"));
+const MODULE: Column<Shown> = Column::new("module", "module", Show::Text, |one| one.name("module"));
+const THREAD: Column<Shown> = Column::new("thread", "thread", Show::Text, |one| one.name("thread"));
+const HUNT: Column<Shown> = Column::new("hunt", "hunt", Show::Text, |one| one.name("hunt"));
+const AGENT: Column<Shown> = Column::new("agent", "agent", Show::Text, |one| one.name("agent"));
+
+pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let of = Of::find(&client, &flags.blob)?;
+    print(context, &client, &of, flags.by, flags.limit)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the list of a profile, or of many.
+pub(super) fn print(
+    context: &Context,
+    client: &Client,
+    of: &Of,
+    by: By,
+    limit: usize,
+) -> Result<(), Failure> {
+    let word = by.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
+    let of = of.clone().with("by", Some(&word));
+    let Document { view: top, json } = client.get::<Document<Top>>(&of.view("top"))?;
+    if context.out.format == Format::Json {
+        return context.out.json(&json);
+    }
+    if context.out.format == Format::Table {
+        let total = units::amount(top.total, &top.unit);
+        let samples = top.total_samples.and_then(|count| u64::try_from(count).ok());
+        let samples = samples.map_or(String::new(), |n| format!(" in {} samples", units::count(n)));
+        context.out.note(&format!("{}: {total}{samples}", top.kind));
+        top.nameless.iter().for_each(|file| note_nameless(context, file));
+    }
+    let shown = top.rows.all().iter().take(limit).map(|row| {
+        let json = json_of(row)?;
+        Ok(Document { view: Shown { row: row.clone(), unit: top.unit.clone() }, json })
+    });
+    context.out.list(columns(by), &shown.collect::<Result<Vec<_>, Failure>>()?)
+}
+
+/// A row, with the unit of its costs.
+#[derive(Debug)]
+struct Shown {
+    row: Row,
+    unit: String,
+}
+
+impl Shown {
+    /// Returns a part of what the row adds up; nothing where rows of this kind have no such part.
+    fn name(&self, part: &str) -> Cell<'_> {
+        match (&self.row.key, part) {
+            (Key::Function { function, .. }, "function") => function.into(),
+            (Key::Function { file, .. } | Key::File { file }, "file") => file.into(),
+            (Key::Module { module }, "module") => module.into(),
+            (Key::Thread { thread }, "thread") => thread.into(),
+            (Key::Hunt { hunt }, "hunt") => hunt.into(),
+            (Key::Agent { agent }, "agent") => agent.into(),
+            _ => Cell::Nothing,
+        }
+    }
+}
+
+/// Notes that a file's code has no names, where that matters.
+fn note_nameless(context: &Context, file: &Nameless) {
+    let Nameless { module, build_id, percent } = file;
+    if *percent >= NAMELESS_PERCENT {
+        context.out.note(&format!(
+            "{percent:.1} % is in {module}, whose code has no names here: muster symbols add FILE (build id {build_id})"
+        ));
+    }
+}
+
+/// Returns the columns of a list by what it adds up.
+const fn columns(by: By) -> &'static [Column<Shown>] {
+    match by {
+        By::Function | By::Frame | By::Line => {
+            &[FLAT, FLAT_PERCENT, CUM, CUM_PERCENT, FUNCTION, FILE, LINE]
+        }
+        By::File => &[FLAT, FLAT_PERCENT, CUM, CUM_PERCENT, FILE],
+        By::Module => &[FLAT, FLAT_PERCENT, CUM, CUM_PERCENT, MODULE],
+        By::Thread => &[CUM, CUM_PERCENT, THREAD],
+        By::Hunt => &[CUM, CUM_PERCENT, HUNT],
+        By::Agent => &[CUM, CUM_PERCENT, AGENT],
+    }
+}
