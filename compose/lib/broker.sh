@@ -7,16 +7,6 @@
 # The folder of compose: every script sets it.
 : "${here:=}"
 
-broker_sbin() {
-  local found
-  for found in /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin; do
-    [[ -x $found/rabbitmq-server ]] && printf '%s\n' "$found" && return 0
-  done
-  return 1
-}
-
-broker_install() { broker_sbin >/dev/null || install_packages rabbitmq-server; }
-
 # Chooses ports and a password once; they stay for the life of the folder.
 broker_prepare() {
   local home=$dir/broker

@@ -24,8 +24,6 @@ compose() {
 
 backend_dashboards() { printf '%s\n' prometheus grafana; }
 
-backend_dashboards_prepare() { :; }
-
 backend_scraped() { printf 'coordinator:%s' "$(port http)"; }
 
 owned() {
@@ -55,8 +53,10 @@ RUST_IMAGE=${RUST_IMAGE:-rust:1.95-bookworm}
 RUNTIME_IMAGE=${RUNTIME_IMAGE:-debian:bookworm-slim}
 ENV
   agents_yaml
-  say "building the images (cached after the first time)"
-  compose build --quiet coordinator agent >&2 || fail 1 "the images could not be built" "see above" \
+  local quiet=()
+  [[ -t 2 ]] || quiet=(--quiet)
+  say "building the images: minutes, the first time"
+  with_progress "building the images" compose build "${quiet[@]}" coordinator agent >&2 || fail 1 "the images could not be built" "see above" \
     "compose/fleet up --with processes, or name other base images: RUST_IMAGE, RUNTIME_IMAGE"
 }
 
