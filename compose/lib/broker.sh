@@ -21,20 +21,7 @@ broker_prepare() {
 
 port() { sed -n "s/^$1=//p" "$dir/ports"; }
 
-# The shipped settings, with room for a small disk. The folder is 0700; the file in it is readable so that a container's user can read its mount.
-broker_configuration() {
-  grep -v '^disk_free_limit' "$here/rabbitmq.conf"
-  cat <<CONF
-default_user = muster
-default_pass = $(<"$dir/broker/password")
-default_user_tags.administrator = true
-default_permissions.configure = .*
-default_permissions.read = .*
-default_permissions.write = .*
-disk_free_limit.absolute = 64MB
-log.file.level = info
-CONF
-}
+broker_configuration() { "$here/containers/rabbitmq-conf" "$here/rabbitmq.conf" "$dir/broker/password"; }
 
 broker_env() {
   local home=$dir/broker

@@ -18,8 +18,8 @@ compose() {
   local overlay=()
   if dashboards_are_on; then overlay=(--file "$here/dashboards/compose.yaml"); fi
   docker compose --project-name "muster-$(printf %s "$dir" | cksum | cut -d' ' -f1)" \
-    --project-directory "$dir" --env-file "$dir/compose.env" \
-    --file "$here/compose.yaml" --file "$dir/agents.yaml" "${overlay[@]}" "$@" 9>&-
+    --env-file "$dir/compose.env" \
+    --file "$here/fleet.yaml" --file "$dir/agents.yaml" "${overlay[@]}" "$@" 9>&-
 }
 
 backend_dashboards() { printf '%s\n' prometheus grafana; }
@@ -66,12 +66,12 @@ agents_yaml() {
   {
     printf 'services:\n'
     # Never started; `compose build agent` builds the image that all of them use.
-    printf '  agent:\n    extends: { file: %s/compose.yaml, service: agent-template }\n' "$here"
+    printf '  agent:\n    extends: { file: %s/fleet.yaml, service: agent-template }\n' "$here"
     printf '    profiles: [never]\n'
     for name in $(agent_names); do
       [[ -L $dir/agents/$name ]] || continue
       bundle=$(cd "$dir/agents/$name" && pwd -P)
-      printf '  %s:\n    extends: { file: %s/compose.yaml, service: agent-template }\n' "$name" "$here"
+      printf '  %s:\n    extends: { file: %s/fleet.yaml, service: agent-template }\n' "$name" "$here"
       printf '    hostname: %s\n    volumes:\n      - %s:/etc/muster\n' "$name" "$bundle"
       [[ -z $tree ]] || printf '      - %s:%s:ro\n' "$tree" "$tree"
     done
