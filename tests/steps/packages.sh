@@ -11,7 +11,7 @@ rabbitmq4_root=${MUSTER_RABBITMQ4_ROOT:-/var/cache/muster-rabbitmq4}
 need_for() {
   need jq "reads what cargo and muster print" has jq
   need python3 "runs checks and oracles of the tests" has python3
-  [[ $1 == fences ]] || need_build
+  [[ $1 =~ ^(fences|docker|compose)$ ]] || need_build
   case $1 in
     unit)
       need golang-go "go tool pprof reads exported profiles" has go
@@ -43,7 +43,7 @@ need_for() {
         need_other "Debian trixie" "with RabbitMQ 4.0, in $rabbitmq4_root" tests/steps/rabbitmq4.sh --root-only
       }
       ;;
-    docker) need_fleet docker ;;
+    docker | compose) need_fleet docker ;;
   esac
 }
 
