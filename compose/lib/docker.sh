@@ -112,7 +112,10 @@ backend_stop() { compose stop --timeout 40 "$1" >&2; }
 
 backend_down() {
   compose stop --timeout 40 "$@" >&2
-  if [[ ${purge:-no} == yes ]]; then compose down --volumes --remove-orphans >&2; else compose down >&2; fi
+  local volumes=()
+  [[ ${purge:-no} != yes ]] || volumes=(--volumes --remove-orphans)
+  # The agents have the profile of their template, without which `down` leaves their containers.
+  compose --profile never down "${volumes[@]}" >&2
 }
 
 backend_is_up() { [[ -n $(compose ps --quiet --status running "$1" 2>/dev/null) ]]; }
