@@ -2,7 +2,7 @@
 # What every script of the local fleet shares: words to a person, free ports, and processes that
 # are known by a pid file. Data goes to stdout, all else to stderr.
 
-say() { printf 'fleet: %s\n' "$*" >&2; }
+say() { printf '%s: %s\n' "${speaker:-fleet}" "$*" >&2; }
 
 # fail EXIT WHAT CAUSE TRY: an error as a person meets it.
 fail() {
@@ -51,27 +51,32 @@ free_ports() {
 
 secret() { od -An -N20 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# Installs Debian packages without letting one of them start a system service.
-install_packages() {
-  if ! has apt-get || [[ $(id -u) != 0 ]]; then
-    fail 69 "missing: $*" "this needs Debian's packages and only root may install them" \
-      "apt-get install --no-install-recommends $*"
+# with_progress WHAT COMMAND…: on a terminal the command shows its own progress; elsewhere cargo is
+# quiet, and a line every 15 s reports that the command still runs.
+with_progress() {
+  local what=$1 running status=0
+  shift
+  if [[ -t 2 ]]; then
+    "$@"
+    return
   fi
-  say "installing $* from Debian"
-  (
-    policy=/usr/sbin/policy-rc.d
-    kept=$(mktemp -u "$policy.XXXXXX")
-    [[ ! -e $policy ]] || mv "$policy" "$kept"
-    # shellcheck disable=SC2317
-    restore() { if [[ -e $kept ]]; then mv "$kept" "$policy"; else rm -f "$policy"; fi; }
-    trap restore EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-    export DEBIAN_FRONTEND=noninteractive
-    options=(-yq --no-install-recommends -o DPkg::Lock::Timeout=300)
-    apt-get install "${options[@]}" "$@" >/dev/null 2>&1 </dev/null ||
-      { apt-get update -q >/dev/null && apt-get install "${options[@]}" "$@" >/dev/null; } </dev/null
-  ) >&2 || fail 69 "could not install $*" "apt-get failed, see above" "apt-get install $*"
+  local -x CARGO_TERM_QUIET=true
+  # The reporter ends when its input does: also when this shell is killed.
+  exec {running}> >(report_every_15_s "$what" >&2)
+  "$@" {running}>&- || status=$?
+  exec {running}>&-
+  return "$status"
+}
+
+report_every_15_s() {
+  local began=$SECONDS status
+  while :; do
+    status=0
+    read -r -t 15 || status=$?
+    # Above 128: nothing arrived in time.
+    ((status > 128)) || return 0
+    say "still $1, $((SECONDS - began)) s"
+  done
 }
 
 # A process of the fleet carries its name in its environment: a pid file that outlived a reboot

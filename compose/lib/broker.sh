@@ -7,16 +7,6 @@
 # The folder of compose: every script sets it.
 : "${here:=}"
 
-broker_sbin() {
-  local found
-  for found in /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin; do
-    [[ -x $found/rabbitmq-server ]] && printf '%s\n' "$found" && return 0
-  done
-  return 1
-}
-
-broker_install() { broker_sbin >/dev/null || install_packages rabbitmq-server; }
-
 # Chooses ports and a password once; they stay for the life of the folder.
 broker_prepare() {
   local home=$dir/broker
@@ -31,20 +21,7 @@ broker_prepare() {
 
 port() { sed -n "s/^$1=//p" "$dir/ports"; }
 
-# The shipped settings, with room for a small disk. The folder is 0700; the file in it is readable so that a container's user can read its mount.
-broker_configuration() {
-  grep -v '^disk_free_limit' "$here/rabbitmq.conf"
-  cat <<CONF
-default_user = muster
-default_pass = $(<"$dir/broker/password")
-default_user_tags.administrator = true
-default_permissions.configure = .*
-default_permissions.read = .*
-default_permissions.write = .*
-disk_free_limit.absolute = 64MB
-log.file.level = info
-CONF
-}
+broker_configuration() { "$here/containers/rabbitmq-conf" "$here/rabbitmq.conf" "$dir/broker/password"; }
 
 broker_env() {
   local home=$dir/broker

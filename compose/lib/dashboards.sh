@@ -10,7 +10,6 @@ dashboards_names() { ! dashboards_are_on || backend_dashboards; }
 
 # Chooses ports once; they stay for the life of the folder.
 dashboards_prepare() {
-  backend_dashboards_prepare
   (umask 077 && mkdir -p "$dir/dashboards")
   [[ -z $(port prometheus) ]] || return 0
   local ports

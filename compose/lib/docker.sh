@@ -18,13 +18,11 @@ compose() {
   local overlay=()
   if dashboards_are_on; then overlay=(--file "$here/dashboards/compose.yaml"); fi
   docker compose --project-name "muster-$(printf %s "$dir" | cksum | cut -d' ' -f1)" \
-    --project-directory "$dir" --env-file "$dir/compose.env" \
-    --file "$here/compose.yaml" --file "$dir/agents.yaml" "${overlay[@]}" "$@" 9>&-
+    --env-file "$dir/compose.env" \
+    --file "$here/fleet.yaml" --file "$dir/agents.yaml" "${overlay[@]}" "$@" 9>&-
 }
 
 backend_dashboards() { printf '%s\n' prometheus grafana; }
-
-backend_dashboards_prepare() { :; }
 
 backend_scraped() { printf 'coordinator:%s' "$(port http)"; }
 
@@ -55,8 +53,10 @@ RUST_IMAGE=${RUST_IMAGE:-rust:1.95-bookworm}
 RUNTIME_IMAGE=${RUNTIME_IMAGE:-debian:bookworm-slim}
 ENV
   agents_yaml
-  say "building the images (cached after the first time)"
-  compose build --quiet coordinator agent >&2 || fail 1 "the images could not be built" "see above" \
+  local quiet=()
+  [[ -t 2 ]] || quiet=(--quiet)
+  say "building the images: minutes, the first time"
+  with_progress "building the images" compose build "${quiet[@]}" coordinator agent >&2 || fail 1 "the images could not be built" "see above" \
     "compose/fleet up --with processes, or name other base images: RUST_IMAGE, RUNTIME_IMAGE"
 }
 
@@ -66,12 +66,12 @@ agents_yaml() {
   {
     printf 'services:\n'
     # Never started; `compose build agent` builds the image that all of them use.
-    printf '  agent:\n    extends: { file: %s/compose.yaml, service: agent-template }\n' "$here"
+    printf '  agent:\n    extends: { file: %s/fleet.yaml, service: agent-template }\n' "$here"
     printf '    profiles: [never]\n'
     for name in $(agent_names); do
       [[ -L $dir/agents/$name ]] || continue
       bundle=$(cd "$dir/agents/$name" && pwd -P)
-      printf '  %s:\n    extends: { file: %s/compose.yaml, service: agent-template }\n' "$name" "$here"
+      printf '  %s:\n    extends: { file: %s/fleet.yaml, service: agent-template }\n' "$name" "$here"
       printf '    hostname: %s\n    volumes:\n      - %s:/etc/muster\n' "$name" "$bundle"
       [[ -z $tree ]] || printf '      - %s:%s:ro\n' "$tree" "$tree"
     done
@@ -112,7 +112,10 @@ backend_stop() { compose stop --timeout 40 "$1" >&2; }
 
 backend_down() {
   compose stop --timeout 40 "$@" >&2
-  if [[ ${purge:-no} == yes ]]; then compose down --volumes --remove-orphans >&2; else compose down >&2; fi
+  local volumes=()
+  [[ ${purge:-no} != yes ]] || volumes=(--volumes --remove-orphans)
+  # The agents have the profile of their template, without which `down` leaves their containers.
+  compose --profile never down "${volumes[@]}" >&2
 }
 
 backend_is_up() { [[ -n $(compose ps --quiet --status running "$1" 2>/dev/null) ]]; }

@@ -7,16 +7,16 @@
 bin=${MUSTER_BIN_DIR:-${CARGO_TARGET_DIR:-$repo/target}/quick}
 
 backend_prepare() {
-  broker_install
   [[ -z ${MUSTER_BIN_DIR:-} ]] || return 0
-  if ! has cargo; then
+  if ! fleet_builds; then
     [[ -x $bin/muster && -x $bin/muster-agent ]] || fail 69 "no binaries in $bin" \
       "cargo is not installed, so they cannot be built" "install Rust (https://rustup.rs)"
     say "cargo is not installed: using $bin as it is"
     return 0
   fi
+  [[ -x $bin/muster && -x $bin/muster-agent ]] || say "building muster and muster-agent: minutes, the first time"
   # cargo itself knows what is old; it does nothing in a second when nothing is.
-  (cd "$repo" && cargo build --quiet --locked --profile quick -p muster-agent -p muster-cli --bins) >&2 ||
+  (cd "$repo" && with_progress building cargo build --locked --profile quick -p muster-agent -p muster-cli --bins) >&2 ||
     fail 1 "the build failed" "see above" "cargo build --profile quick"
 }
 
@@ -27,8 +27,6 @@ backend_addresses() {
 
 # Grafana is in no distribution's packages: it runs only in a container.
 backend_dashboards() { printf '%s\n' prometheus; }
-
-backend_dashboards_prepare() { has prometheus || install_packages prometheus; }
 
 backend_scraped() { printf '127.0.0.1:%s' "$(port http)"; }
 

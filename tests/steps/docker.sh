@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Proves the Dockerfile and compose.yaml: a fleet of two agents in containers, one hunt over a small
+# Proves the Dockerfile and fleet.yaml: a fleet of two agents in containers, one hunt over a small
 # tree that both see, and every row against sha256sum. Needs a Docker engine that answers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-docker info >/dev/null 2>&1 || {
-  echo "error: no Docker engine answers
-  cause: \`docker info\` failed
-  try:   start the engine, or leave this step out" >&2
-  exit 69
-}
+# shellcheck disable=SC2034 # lib/packages.sh reads it
+repo=$PWD
+# shellcheck source-path=SCRIPTDIR source=../../compose/lib/base.sh
+. compose/lib/base.sh
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+. tests/steps/packages.sh
+need_for docker
+install_needed
 scratch=$(mktemp -d)
 cleanup() {
   compose/fleet down --purge --dir "$scratch/fleet" || true

@@ -9,13 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 repo=$PWD
 # shellcheck source-path=SCRIPTDIR source=../../compose/lib/base.sh
 . compose/lib/base.sh
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+. tests/steps/packages.sh
 picture=$(realpath -m "${1:-target/kcachegrind.png}")
-has kcachegrind || install_packages kcachegrind
-has Xvfb || install_packages xvfb
-has import || install_packages imagemagick
-has xwininfo || install_packages x11-utils
-has dbus-run-session || install_packages dbus
-has jq || install_packages jq
+need_for kcachegrind
+install_needed
 
 work=$(mktemp -d)
 pids=()

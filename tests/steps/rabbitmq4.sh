@@ -2,24 +2,28 @@
 # What the broker itself can do to a fleet, on RabbitMQ 4.x: the tests that speak to a broker run in a root of Debian
 # trixie, whose RabbitMQ is 4.0. Needs root and Debian's packages; the root is kept, and made in about a minute.
 #   tests/steps/rabbitmq4.sh [TEST…]      TEST: a part of a name in tests/it; without one, the list below
+#   tests/steps/rabbitmq4.sh --root-only  makes the root and ends
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck disable=SC2034 # lib/packages.sh reads it
+repo=$PWD
 # shellcheck source-path=SCRIPTDIR source=../../compose/lib/base.sh
 . compose/lib/base.sh
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+. tests/steps/packages.sh
 [[ $(id -u) == 0 ]] || fail 77 "not root" "mounts and a change of root are root's" "sudo tests/run rabbitmq4"
-has mmdebstrap || install_packages mmdebstrap
-has jq || install_packages jq
-
-root=${MUSTER_RABBITMQ4_ROOT:-/var/cache/muster-rabbitmq4}
-if [[ ! -e $root/complete ]]; then
-  say "making a root of Debian trixie with RabbitMQ in $root"
+root=$rabbitmq4_root
+if [[ ${1:-} == --root-only ]]; then
   rm -rf "$root"
   mmdebstrap --quiet --variant=minbase trixie "$root" \
     --include=rabbitmq-server,ca-certificates,openssl,python3,procps,iproute2,util-linux,hostname,strace
   # The machines of the tests are given ids of their own in its place.
   touch "$root/etc/machine-id"
   touch "$root/complete"
+  exit
 fi
+need_for rabbitmq4
+install_needed
 ls -d "$root"/usr/lib/rabbitmq/lib/rabbitmq_server-4.* >/dev/null ||
   fail 69 "no RabbitMQ 4" "$root has another version" "rm -rf $root, and try again"
 

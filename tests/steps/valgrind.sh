@@ -5,10 +5,14 @@
 #   tests/steps/valgrind.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck disable=SC2034 # lib/packages.sh reads it
+repo=$PWD
 # shellcheck source-path=SCRIPTDIR source=../../compose/lib/base.sh
 . compose/lib/base.sh
-has valgrind || install_packages valgrind
-has jq || install_packages jq
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+. tests/steps/packages.sh
+need_for valgrind
+install_needed
 
 # A package alone has other features, and would be built once more.
 built=$(cargo test --quiet --locked --profile quick --workspace --lib --test faults --no-run --message-format json)
