@@ -14,7 +14,7 @@ export CARGO_TERM_COLOR=never CARGO_TARGET_DIR=$work/target CARGO_INCREMENTAL=1
 names=("$@")
 ((${#names[@]} > 0)) || mapfile -t names < <(cd tests/breaks && printf '%s\n' *.patch | sed 's/\.patch$//')
 
-# What cargo has built already serves here, too; only our own crates are built anew at another path.
+# What cargo has built already serves here, too; only our own crates are built again at another path.
 mkdir -p "$CARGO_TARGET_DIR"
 [[ -d $CARGO_TARGET_DIR/quick || ! -d target/quick ]] || cp -a target/quick "$CARGO_TARGET_DIR/"
 rm -rf "$source"

@@ -350,9 +350,9 @@ limits! {
     /// What is kept of the properties of a delivery that the client library must not see.
     AMQP_DEFECT_BYTES_MAX: usize = 1_024, "the rest is dropped";
     /// Any single wait for the broker: connect, publish, confirm, ack.
-    BROKER_WAIT_MS_MAX: u64 = 20_000, "the connection is dropped and made anew";
+    BROKER_WAIT_MS_MAX: u64 = 20_000, "the connection is dropped and made again";
     /// The same wait while the broker says that it blocks publishers (memory or disk alarm).
-    BROKER_BLOCKED_MS_MAX: u64 = 600_000, "the connection is dropped and made anew";
+    BROKER_BLOCKED_MS_MAX: u64 = 600_000, "the connection is dropped and made again";
     /// Publishes that are open at once on one connection, each on a channel of its own.
     PUBLISH_CHANNELS_MAX: usize = 4, "the next publish waits for one of them";
     /// Any single call of RabbitMQ's management API.

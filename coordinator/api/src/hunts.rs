@@ -162,7 +162,7 @@ pub struct Progress {
     pub bytes: u64,
     /// Files hashed a second, over the last samples of the running collections.
     pub files_per_s: f64,
-    /// Megabytes (1,000,000 bytes) read a second, likewise.
+    /// Megabytes (1,000,000 bytes) read per second, over the same samples.
     pub mb_per_s: f64,
     /// CPU time of the collections.
     pub cpu_ms: u64,

@@ -192,7 +192,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         query: &[
             ("since", "From when: how long ago (`15m`, when not given) or RFC 3339."),
-            ("until", "Until when, likewise; now when not given."),
+            ("until", "Until when, in the same forms; now when not given."),
         ],
         ..get(
             "/api/v1/telemetry/{agent}",

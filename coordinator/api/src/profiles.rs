@@ -15,11 +15,11 @@ pub enum By {
     Function,
     /// Functions, those of Rust's own library among them.
     Frame,
-    /// Lines of functions, likewise without Rust's own library.
+    /// Lines of functions, without Rust's own library.
     Line,
-    /// Source files, likewise.
+    /// Source files, without Rust's own library.
     File,
-    /// Packages of Rust functions, else the files that they were mapped from, likewise.
+    /// Packages of Rust functions, else the files that they were mapped from, without Rust's own library.
     Module,
     /// Threads by name.
     Thread,

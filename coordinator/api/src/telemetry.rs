@@ -36,7 +36,7 @@ pub struct TelemetryView {
     pub written_bytes: u64,
     /// Bytes read a second, since the sample before.
     pub read_bytes_per_s: u64,
-    /// Bytes written a second, likewise.
+    /// Bytes written per second.
     pub written_bytes_per_s: u64,
     /// Messages that wait in its outbox.
     pub outbox_messages: u64,

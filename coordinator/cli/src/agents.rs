@@ -177,7 +177,7 @@ fn revoke(context: &Context, agent: &str, is_sure: bool) -> Result<Exit, Failure
     let client = context.client()?;
     let id = client.agent_id(agent)?;
     let question =
-        format!("Revoke {id}? Its broker user is deleted; it must be enrolled anew to come back.");
+        format!("Revoke {id}? Its broker user is deleted; it must be enrolled again to come back.");
     confirm(context, &question, is_sure)?;
     let answer = client.act(&format!("/api/v1/agents/{id}/revoke"))?;
     shown(context, answer, &format!("{id} is revoked"))

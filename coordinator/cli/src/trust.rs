@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, verb: &Trust) -> Result<Exit, Failure> {
         })?;
     let path = root_key.clone().unwrap_or_else(|| context.settings.dir.join("root.key"));
     let root = Root::read(&path)?;
-    let question = format!("Revoke {} key(s) on every agent, for ever?", keys.len());
+    let question = format!("Revoke {} key(s) on every agent, permanently?", keys.len());
     agents::confirm(context, &question, *yes)?;
     let draft = Draft {
         fleet: root.fleet,

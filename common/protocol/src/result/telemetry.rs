@@ -75,7 +75,7 @@ pub struct Telemetry {
     /// Bytes a second that it read since the last sample, by a clock that never jumps.
     #[serde(default)]
     pub read_bytes_per_s: u64,
-    /// Bytes a second that it wrote, likewise.
+    /// Bytes per second that it wrote, over the same time.
     #[serde(default)]
     pub written_bytes_per_s: u64,
     /// Chunks and statuses that wait in the outbox.

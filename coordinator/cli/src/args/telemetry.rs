@@ -37,7 +37,7 @@ pub struct Show {
     /// From when: how long ago (`90s`, `2h`, `7d`) or a time (`2026-01-31T10:00:00Z`).
     #[arg(long, alias = "last", default_value = "15m", value_name = "TIME")]
     pub since: Moment,
-    /// Until when, likewise [default: now].
+    /// Until when, in the same forms [default: now].
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
     /// Write a picture, `.svg` or `.png`; `-` for stdout, as SVG.

@@ -84,7 +84,7 @@ pub async fn abandon(core: &Core) -> Result<(), StoreError> {
         let mut failed = status(core, request, State::Failed);
         failed.chunks = Some(0);
         "restarted".clone_into(&mut failed.code);
-        "the coordinator was started anew while it was sampled".clone_into(&mut failed.reason);
+        "the coordinator was restarted while it was sampled".clone_into(&mut failed.reason);
         core.writer.write(Write::Status(Box::new(failed))).await?;
     }
     Ok(())

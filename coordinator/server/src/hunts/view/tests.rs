@@ -110,7 +110,7 @@ fn a_hunt_is_finishing_until_its_files_are_put_together() {
     put(&mut whole, StoredBlob { attempt: other, ..blob(FILE_BLOB, [3; 32]) });
     assert_eq!(phase(&whole), Phase::Finishing, "nor is one of another run");
     whole.now = NOW.plus_ms(FINISHING_MS_MAX + 1);
-    assert_eq!(phase(&whole), Phase::Incomplete, "nobody waits for ever");
+    assert_eq!(phase(&whole), Phase::Incomplete, "the wait ends");
     put(&mut whole, blob(FILE_BLOB, [3; 32]));
     assert_eq!(phase(&whole), Phase::Finished);
 }
