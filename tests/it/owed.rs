@@ -68,7 +68,7 @@ fn one_queue_that_refuses_does_not_fill_the_others() {
     fleet.kill_agent(0);
     fleet.kill_agent(1);
     fleet.kill_coordinator();
-    let debug = ["env", "MUSTER_LOG=info,coordinator=debug"].map(Into::into);
+    let debug = ["env", "MUSTER_LOG=info,muster_server=debug"].map(Into::into);
     fleet.start_coordinator_under(&debug);
     eventually("the broker is connected", LONG, || {
         let said = fleet.said("coordinator");

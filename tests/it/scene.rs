@@ -187,7 +187,9 @@ fn the_coordinator_is_profiled_the_same_way() {
     let threads = raw["moments"][1]["threads"].as_array().expect("threads");
     assert!(threads.iter().any(|one| one["state"] == "R" || one["cpu_ms"].as_u64() > Some(0)));
     let tasks = raw["moments"][1]["tasks"].as_array().expect("tasks");
-    assert!(tasks.iter().any(|one| one["name"] == "own" && one["polls"].as_u64() > Some(0)));
+    assert!(
+        tasks.iter().any(|one| one["name"] == "self_telemetry" && one["polls"].as_u64() > Some(0))
+    );
     let flame = fleet.muster(["profile", "flame", &profile, "--kind", "logs", "-o", "-"]);
     assert_eq!(flame.status.code(), Some(64), "{}", String::from_utf8_lossy(&flame.stderr));
 }

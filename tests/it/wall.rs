@@ -133,7 +133,8 @@ fn a_hunt_that_hashes_is_seen_in_its_digests_and_not_waiting_in_open() {
     let first = top["functions"][0]["function"].as_str().expect("a function");
     assert!(first.contains("sha"), "a digest is on top: {top}");
     // One stream is the crate's work, several together are ours.
-    let is_digest = |stack: &str| stack.contains("sha2::") || stack.contains("::digests::sys::");
+    let is_digest =
+        |stack: &str| stack.contains("sha2::") || stack.contains("muster_digests::sys::");
     let cpu = stacks(&fleet, &profile, &["--hunt", &hunt], "cpu");
     let (all, digests) = (sum(&cpu, |_| true), sum(&cpu, is_digest));
     assert!(all > 100 && digests * 100 >= all * 80, "{digests} of {all}: {cpu:?}");
