@@ -5,7 +5,8 @@ use super::run::{Outcome, Plan};
 /// Returns the report in markdown.
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 pub fn markdown(plan: &Plan, outcome: &Outcome) -> String {
-    let rows_per_s = outcome.right as f64 / outcome.stored_s.max(0.001);
+    let rows = plan.agents * plan.files * plan.hunts;
+    let rows_per_s = rows as f64 / outcome.stored_s.max(0.001);
     let mb = |bytes: u64| bytes / 1_000_000;
     let [broker, coordinator, agents] = outcome.rss.map(mb);
     let beside = outcome.beside.as_ref().map_or(String::new(), |beside| {
