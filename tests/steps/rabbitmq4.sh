@@ -38,6 +38,8 @@ program=$(jq -r 'select(.executable != null and .target.name == "it") | .executa
 export root program
 # shellcheck disable=SC2016  # the inner shell's own variables
 unshare --mount --propagation private bash -euc '
+  # The tests make mount namespaces of their own, for which the root must be a mount.
+  mount --bind "$root" "$root"
   for folder in proc sys dev tmp "$PWD"; do
     mkdir -p "$root/$folder"
     mount --rbind "/${folder#/}" "$root/$folder"
