@@ -3,10 +3,9 @@
 //!
 //! Half a minute by default; `MUSTER_HOSTILE_SECONDS` sets another time (`tests/run hostile` takes ten minutes).
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
+use tests::attack::cost::{peak_rss, store_bytes};
 use tests::attack::{Attacker, Target};
 use tests::broker::Broker;
 use tests::eventually::{eventually, pause};
@@ -70,23 +69,6 @@ fn look_at_everything(fleet: &Fleet, hunt: &str) {
     assert_eq!(health.status(), 200);
 }
 
-fn rss_peak(fleet: &Fleet) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", fleet.coordinator_pid()));
-    let status = status.expect("its status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().expect("a number");
-    kib * 1_024
-}
-
-fn size_of(folder: &Path) -> u64 {
-    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
-    files
-        .filter_map(|file| file.metadata().ok())
-        .filter(fs::Metadata::is_file)
-        .map(|m| m.len())
-        .sum()
-}
-
 #[test]
 fn one_endpoint_harms_nobody() {
     let mut fleet = Fleet::start_with_this(Broker::start_as_shipped(), 3);
@@ -98,7 +80,7 @@ fn one_endpoint_harms_nobody() {
     fleet.await_hunt(&foreign_hunt, HUNT);
     let bundle = fleet.agents[0].bundle.clone();
     let target = Target::of(&fleet, &hostile, &bundle, &own_hunt, &foreign_hunt);
-    let before = size_of(&fleet.path("home"));
+    let before = store_bytes(&fleet);
     let attacker = Attacker::new(target, seconds());
     let attack = std::thread::spawn(move || attacker.attack());
     while !attack.is_finished() {
@@ -111,8 +93,9 @@ fn one_endpoint_harms_nobody() {
     assert!(sent.messages > 1_000, "{sent:?}");
 
     honest_hunt(&fleet);
-    let rss = rss_peak(&fleet);
-    let grown = size_of(&fleet.path("home")).saturating_sub(before);
+    let rss = peak_rss(fleet.coordinator_pid());
+    assert!(rss > 0, "its status");
+    let grown = store_bytes(&fleet).saturating_sub(before);
     println!("the coordinator's peak: {rss} bytes; the store grew by {grown} bytes");
     assert!(rss <= RSS_BYTES_MAX, "{rss} bytes resident");
     let foreign = fleet.json(&["hunt", "show", &foreign_hunt]);

@@ -1,6 +1,7 @@
 //! One compromised endpoint: its identity, its broker credentials, and what it remembers.
 
 pub mod attacks;
+pub mod cost;
 pub mod message;
 
 use std::fs;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::run::{Beside, launched};
+use crate::attack::cost::store_bytes;
 use crate::attack::{Attacker, Target};
 use crate::eventually::{eventually, pause};
 use crate::fleet::Fleet;
@@ -54,11 +55,4 @@ pub(super) fn beside(
         if report.contains(&agent) { Ok(()) } else { Err(report) }
     });
     (Beside { quiet_s, stored_s, sent, store_bytes }, all)
-}
-
-/// Returns the bytes of the coordinator's folder.
-fn store_bytes(fleet: &Fleet) -> u64 {
-    let files = walkdir::WalkDir::new(fleet.path("home")).into_iter().flatten();
-    let sizes = files.filter_map(|file| file.metadata().ok()).filter(fs::Metadata::is_file);
-    sizes.map(|of| of.len()).sum()
 }

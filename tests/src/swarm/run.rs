@@ -13,6 +13,7 @@ use super::hostile;
 use super::latency::Latencies;
 use super::trees::{self, Numbers};
 use crate::attack::Sent;
+use crate::attack::cost::peak_rss;
 use crate::broker::Broker;
 use crate::eventually::{eventually, pause};
 use crate::fleet::Fleet;
@@ -340,12 +341,4 @@ fn judge(fleet: &Fleet, hunt: &str, manifest: &Manifest, ids: &[String], outcome
 fn moment(value: &Value) -> Option<i64> {
     let at: muster_api::Time = serde_json::from_value(value.clone()).ok()?;
     Some(at.0.0)
-}
-
-/// Returns the peak resident memory of a process, in bytes; 0 when it is gone.
-fn peak_rss(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.unwrap_or(0) * 1_024
 }
