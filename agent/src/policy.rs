@@ -87,7 +87,7 @@ impl Policy {
         })
     }
 
-    /// Returns whether a profile of so many seconds may be taken, also one that nobody asked for by itself.
+    /// Returns whether a profile of so many seconds may be taken, also one that was not asked for by itself.
     pub fn allows_profile(&self, seconds: u32) -> bool {
         let is_allowed =
             self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&Kind::ProfileStart));

@@ -159,7 +159,7 @@ impl LiveSession {
         }
     }
 
-    /// Hands the rows to somebody in this process, in the place of chunks to the outbox.
+    /// Hands the rows to a receiver in this process, in the place of chunks to the outbox.
     #[must_use]
     pub fn with_printer(self, printer: Option<Printer>) -> Self {
         Self { printer, ..self }

@@ -201,7 +201,7 @@ impl Lap {
         Self { at: Instant::now() }
     }
 
-    /// Begins again, and returns what has passed: nobody says what with.
+    /// Restarts, and returns the time that has passed; it is not attributed to anything.
     pub fn restart(&mut self) -> Duration {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.at);

@@ -41,7 +41,7 @@ pub(crate) struct State {
     pub(crate) big: VecDeque<Stream>,
     /// From then on the first of them waits for no other.
     pub(crate) big_due: Instant,
-    /// One that somebody else puts through the digests, and that is to be read by whoever has nothing to do.
+    /// A file that one worker hashes and an idle one is to read for it.
     pub(crate) asked: Option<Arc<PipelinedRead>>,
     pub(crate) is_walked: bool,
     pub(crate) is_emitting: bool,
@@ -126,7 +126,7 @@ impl State {
         self.entries < most
     }
 
-    /// Returns whether somebody without work should look again: there is some, or all of it has failed.
+    /// Returns whether an idle worker should look again: there is work, or the collection has failed.
     pub(crate) fn has_work(&self) -> bool {
         self.failure.is_some() || !self.big.is_empty() || (!self.is_walked && self.has_room())
     }

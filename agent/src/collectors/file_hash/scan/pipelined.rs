@@ -2,7 +2,7 @@
 //!
 //! The bytes of one file go through a digest one after the other; reading them is another fifth of the time, and that
 //! another thread can take over. Whoever has the file in hand asks for it ([`crate::collectors::file_hash::reorder::ReorderBuffer::ask_ahead`]), goes on by
-//! itself until somebody has come, and only then lets go of the descriptor's position.
+//! itself until a reader has come, and only then lets go of the descriptor's position.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +53,7 @@ struct Lane {
 }
 
 impl<'a> Reader<'a> {
-    /// Asks for somebody who reads ahead, where one file is alone and a worker has nothing to do.
+    /// Asks for a reader, where one file is alone and a worker is idle.
     pub(crate) fn ask_ahead(
         &self,
         active: &[Stream],
@@ -109,7 +109,7 @@ impl PipelinedRead {
         Self { file, has_reader: false.into(), lane: Mutex::default(), moved: Condvar::new() }
     }
 
-    /// Returns whether somebody has come to read.
+    /// Returns whether a reader has come.
     pub(crate) fn has_reader(&self) -> bool {
         self.has_reader.load(Ordering::Acquire)
     }
