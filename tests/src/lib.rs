@@ -12,7 +12,7 @@
 //! * [`fuzz`]: damaged messages for whoever decodes them. [`hostile`]: one agent's credentials in the wrong hands.
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`witness`]: every row and figure, by `oracle/oracle.py`.
 //! * [`raw_amqp`]: any bytes as routing key, properties and body, past the client library.
-//! * [`swarm`]: many real agents in one process.
+//! * [`swarm`]: many real agents in a few processes.
 //! * [`tree`]: a tree full of traps and what must come back. [`traps`]: the traps that only the witness judges. [`bed`]:
 //!   mounts of every sort, a file system that never answers among them.
 

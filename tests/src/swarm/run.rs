@@ -1,17 +1,15 @@
-//! One run of the swarm: a private broker, `muster serve`, N agents in this process, hunts and profiles, the verdict.
+//! One run of the swarm: a private broker, `muster serve`, N agents, hunts and profiles, the verdict.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::hostile;
 use super::latency::Latencies;
 use super::trees::{self, Numbers};
+use super::workers::Workers;
 use crate::attack::Sent;
 use crate::attack::cost::peak_rss;
 use crate::broker::Broker;
@@ -22,11 +20,6 @@ use crate::oracle::{self, Manifest};
 /// The label of the agents that are asked.
 const ROLE: &str = "role=swarm";
 const TARGET: &str = "label:role=swarm";
-
-/// Open files of the swarm without agents.
-const DESCRIPTORS: u64 = 200;
-/// Open files of one agent, with one to spare: 13.05 were counted with 400 agents.
-const DESCRIPTORS_PER_AGENT: u64 = 14;
 
 /// What to run.
 #[derive(Debug, Clone, clap::Args)]
@@ -89,7 +82,7 @@ pub struct Outcome {
     pub connected_s: f64,
     /// Enrolment of all agents.
     pub enrolled_s: f64,
-    /// Peak resident memory of broker, coordinator and this process (all agents), in bytes.
+    /// Peak resident memory of broker, coordinator and all agents, in bytes.
     pub rss: [u64; 3],
 }
 
@@ -116,50 +109,12 @@ pub struct Beside {
     pub store_bytes: u64,
 }
 
-/// Agents that run in this process, each on a thread with a runtime of its own.
-#[derive(Debug)]
-struct Agents {
-    stop: CancellationToken,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Agents {
-    fn start(bundles: &Path) -> Self {
-        let stop = CancellationToken::new();
-        let mut threads = Vec::new();
-        for bundle in fs::read_dir(bundles).expect("bundles").flatten() {
-            let mut config = agent::Config::load(&bundle.path().join("agent.toml"))
-                .expect("a bundle that reads");
-            config.shares_process = true;
-            let stop = stop.clone();
-            let body = move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let stop = async move { stop.cancelled().await };
-                if let Err(error) = runtime.expect("a runtime").block_on(agent::run(config, stop)) {
-                    eprintln!("an agent ended: {error}");
-                }
-            };
-            let thread = std::thread::Builder::new().name("agent".into()).stack_size(1 << 20);
-            threads.push(thread.spawn(body).expect("a thread"));
-        }
-        Self { stop, threads }
-    }
-
-    fn stop(self) {
-        self.stop.cancel();
-        for thread in self.threads {
-            thread.join().expect("an agent that ends without a panic");
-        }
-    }
-}
-
 /// Runs the plan.
 ///
 /// # Panics
 /// When a part does not come up or the time-out passes.
 pub fn run(plan: &Plan) -> Outcome {
     let limit = Duration::from_secs(plan.timeout);
-    allow_descriptors(plan.agents);
     let fleet = Fleet::start_with_this(Broker::start_as_shipped(), 0);
     let root = fleet.path("tree");
     let tree = trees::write(&root, plan.files, plan.seed).expect("a tree");
@@ -178,7 +133,7 @@ pub fn run(plan: &Plan) -> Outcome {
     outcome.enrolled_s = began.elapsed().as_secs_f64();
 
     let began = Instant::now();
-    let agents = Agents::start(&bundles);
+    let workers = Workers::start(&bundles);
     let live = eventually("all agents are live", limit, || {
         let listed = fleet.json_lines(&["agents", "list"]);
         let live: Vec<_> = listed.into_iter().filter(|agent| agent["state"] == "live").collect();
@@ -236,24 +191,9 @@ pub fn run(plan: &Plan) -> Outcome {
         }
     }
     let broker = fleet.broker.pid().map_or(0, peak_rss);
-    outcome.rss = [broker, peak_rss(fleet.coordinator_pid()), peak_rss(std::process::id())];
-    agents.stop();
+    outcome.rss = [broker, peak_rss(fleet.coordinator_pid()), workers.peak_rss()];
+    workers.stop();
     outcome
-}
-
-/// Raises the limit of open files to what so many agents need in one process.
-///
-/// # Panics
-/// When the limit cannot be raised so far; only root may go beyond the hard limit.
-fn allow_descriptors(agents: usize) {
-    let need = DESCRIPTORS + DESCRIPTORS_PER_AGENT * agents as u64;
-    let held = getrlimit(Resource::Nofile);
-    if held.current.is_none_or(|current| current >= need) {
-        return;
-    }
-    let maximum = held.maximum.map(|maximum| maximum.max(need));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(need), maximum });
-    raised.unwrap_or_else(|error| panic!("{agents} agents need {need} open files: {error}"));
 }
 
 /// Writes a list of hashes that has all files of the tree in it, so that every row comes back.
