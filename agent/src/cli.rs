@@ -182,7 +182,7 @@ fn run_once(request: &Path, trusted: Trusted, output: Option<Output>) -> anyhow:
         if code.is_empty() { String::new() } else { format!(": {code}: {}", escape::text(reason)) }
     )?;
     if let Some(footer) = &status.footer {
-        writeln!(err, "{}", escape::json(&serde_json::to_string(footer)?))?;
+        writeln!(err, "{}", escape::json(&once::footer_json(footer)?.to_string()))?;
     }
     Ok(once::exit_code(&status))
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
 use muster_protocol::request::Limits;
-use muster_protocol::result::{Footer, State};
+use muster_protocol::result::{ArtifactFooter, Footer, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::collectors;
 use crate::core::{Core, lock};
 use crate::intake::is_over;
 use crate::journal::{Collection, JournalError, Step};
@@ -84,8 +85,7 @@ impl Core {
         let figures = &collection.figures;
         if collection.is_running {
             status.footer = Some(Footer {
-                files: collection.cursor.as_ref().map(|cursor| cursor.footer.clone()),
-                profile: None,
+                artifact: done_before(collection),
                 profiles: figures.profiles.clone(),
                 started: collection.started,
                 ended: status.at,
@@ -195,8 +195,10 @@ impl Core {
         let reports = Reports::new(task.progress_s(), is_watched, Instant::now());
         let stalls = watchdog::taken(collection.figures.profiles.len());
         let is_polite = matches!(task.work, Work::Hunt(_));
+        let done_before = done_before(&collection);
         let (journal, agent) = (Arc::clone(&self.journal), self.agent.clone());
         let session = LiveSession::new(journal, agent, collection, limits, is_polite)
+            .with_done_before(done_before)
             .with_cache(self.cache.clone())
             .with_printer(self.printer.clone());
         if is_cancelled {
@@ -353,6 +355,15 @@ pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
     if tokio::time::timeout(SHUTDOWN, all_ended).await.is_err() {
         warn!("collections did not stop in time; they go on from their last cursor");
     }
+}
+
+/// Returns what a hunt has done as far as the journal knows: its collector reads that from the cursor.
+fn done_before(collection: &Collection) -> Option<ArtifactFooter> {
+    let task = Task::of_journal(&collection.sealed).ok()?;
+    let Work::Hunt(hunt) = &task.work else { return None };
+    let footer = collectors::find(&hunt.artifact)?.so_far(collection.cursor.as_deref());
+    let failed = |error| warn!(request = %collection.request, %error, "a cursor cannot be read");
+    footer.map_err(failed).ok()
 }
 
 /// Queues again what could not start.

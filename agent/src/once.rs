@@ -3,20 +3,21 @@
 //! The same path as always (trust, journal, admission, session), with a journal in memory; rows are printed in the
 //! place of the outbox, without being packed for a journey that they do not make.
 
-mod jsonl;
-
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_profiler::Scope;
-use muster_protocol::clock::Clock;
+use muster_protocol::artifact::{self, RowRef, Value, json};
+use muster_protocol::clock::{Clock, Nanoseconds};
+use muster_protocol::hex;
 use muster_protocol::ids::{AgentId, FleetId};
 use muster_protocol::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
 use muster_protocol::request::Bundle;
-use muster_protocol::result::{Row, State, Status};
+use muster_protocol::result::{Footer, State, Status};
 use muster_protocol::wire::{self, WireError};
+use muster_runtime::escape;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::{Core, Parts, lock};
@@ -28,8 +29,6 @@ use crate::journal::{Journal, JournalError};
 use crate::policy::Policy;
 use crate::runner::Collectors;
 use crate::session::printer::{Format, Printed, printer};
-
-pub use self::jsonl::jsonl;
 
 /// Whom to trust, what to allow, and what to remember.
 #[derive(Debug, Clone)]
@@ -175,8 +174,29 @@ pub fn exit_code(status: &Status) -> u8 {
     }
 }
 
+/// Shows a footer with that of its artifact laid open.
+pub fn footer_json(footer: &Footer) -> serde_json::Result<serde_json::Value> {
+    let mut shown = serde_json::to_value(footer)?;
+    if let (Some(own), Some(artifact)) = (&footer.artifact, shown.get_mut("artifact"))
+        && let Some(artifact) = artifact.as_object_mut()
+    {
+        artifact.remove("body");
+        let known = artifact::find(&own.artifact);
+        let opened = known.and_then(|known| known.footer_json(&own.body).ok());
+        artifact.insert("footer".to_owned(), opened.unwrap_or_default());
+    }
+    Ok(shown)
+}
+
+/// Writes a row as one JSON object on a line.
+pub fn jsonl(row: &RowRef<'_>, text: &mut Vec<u8>) -> io::Result<()> {
+    json::object(row, text)?;
+    text.push(b'\n');
+    Ok(())
+}
+
 /// Writes a row as one JSON object of which a terminal obeys nothing.
-pub fn jsonl_on_screen(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
+pub fn jsonl_on_screen(row: &RowRef<'_>, text: &mut Vec<u8>) -> io::Result<()> {
     let mut line = Vec::new();
     jsonl(row, &mut line)?;
     text.extend_from_slice(
@@ -185,10 +205,27 @@ pub fn jsonl_on_screen(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a row as a line for people; what a file name may hold is escaped.
-pub fn table(row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
-    let digests = row.digests.iter().map(|(_, digest)| muster_protocol::hex::encode(digest));
-    let digests = digests.collect::<Vec<_>>().join(" ");
-    let path = muster_runtime::escape::bytes(&row.path);
-    writeln!(text, "{:<12} {:>12} {digests} {path}", row.status.as_str(), row.size)
+/// Writes a row as a line for people, of the columns that its schema names for it; what a file name may hold is escaped.
+pub fn table(row: &RowRef<'_>, text: &mut Vec<u8>) -> io::Result<()> {
+    for (n, name) in row.schema().table.iter().enumerate() {
+        if n > 0 {
+            text.push(b' ');
+        }
+        match row.get(name) {
+            _ if *name == "digest" => {
+                let digests: Vec<_> =
+                    row.digests().map(|(_, digest)| hex::encode(digest)).collect();
+                text.extend_from_slice(digests.join(" ").as_bytes());
+            }
+            Value::Word(word) => write!(text, "{word:<12}")?,
+            Value::Signed(number) => write!(text, "{number:>12}")?,
+            Value::Unsigned(number) => write!(text, "{number:>12}")?,
+            Value::Bytes(bytes) => text.extend_from_slice(escape::bytes(bytes).as_bytes()),
+            Value::Bool(is_so) => write!(text, "{is_so}")?,
+            Value::Time(ns) => write!(text, "{}", Nanoseconds(ns))?,
+            Value::Digest(_) | Value::Nothing => text.push(b'-'),
+        }
+    }
+    text.push(b'\n');
+    Ok(())
 }

@@ -13,12 +13,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use muster_protocol::request::hunt::Upload;
+use muster_protocol::artifact::file_hash::Upload;
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::{Args, Body, Kind, Limits};
 use serde::Deserialize;
 
 pub use self::check::Fault;
 use crate::collectors::file_hash::{self, Folders, Real, lexical};
+use crate::collectors::{self, Machine};
 
 /// `policy.toml`. Everything is optional; an empty file allows what the fleet's keys may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -59,14 +61,7 @@ impl Policy {
             return Err(format!("this machine's policy does not allow {}", body.kind));
         }
         match args {
-            Args::HuntStart(hunt) => {
-                self.upload(hunt.file_hash.upload.as_deref())?;
-                let roots = hunt.file_hash.roots.iter();
-                let enters_all = hunt.file_hash.all_file_systems;
-                roots
-                    .map(|root| Path::new(OsStr::from_bytes(root)))
-                    .try_for_each(|root| self.root(root, enters_all))?;
-            }
+            Args::HuntStart(hunt) => self.hunt(hunt)?,
             Args::ProfileStart(profile) => {
                 clamp("profile seconds", Some(profile.seconds), self.max_profile_seconds)?;
             }
@@ -94,9 +89,20 @@ impl Policy {
         is_allowed && self.max_profile_seconds.is_none_or(|most| seconds <= most)
     }
 
-    /// Returns the folders that a collector must hold what it opens against.
-    pub fn folders(&self) -> Folders {
-        Folders { allow: self.allow_roots.clone(), deny: self.deny_roots.clone() }
+    /// Returns what a collector may see of this machine.
+    pub fn machine(&self) -> Machine {
+        let folders = Folders { allow: self.allow_roots.clone(), deny: self.deny_roots.clone() };
+        Machine { folders }
+    }
+
+    /// Asks the collector of a hunt what it will open.
+    fn hunt(&self, hunt: &HuntStart) -> Result<(), String> {
+        let unknown = || format!("this agent cannot collect {}", hunt.artifact);
+        let collector = collectors::find(&hunt.artifact).ok_or_else(unknown)?;
+        let opens = collector.opens(&hunt.args).map_err(|error| error.to_string())?;
+        self.upload(opens.upload.as_ref())?;
+        let mut roots = opens.roots.iter().map(|root| Path::new(OsStr::from_bytes(root)));
+        roots.try_for_each(|root| self.root(root, opens.all_file_systems))
     }
 
     /// Files leave a machine only where its owner has said so.

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use muster_protocol::limits::{PROGRESS_EVERY_MS, PROGRESS_FIRST_MS};
-use muster_protocol::result::State;
+use muster_protocol::result::{Counters, State};
 use tracing::warn;
 
 use crate::core::{Core, lock};
@@ -52,11 +52,15 @@ pub(crate) fn report(core: &Core, run: &Run) {
     let request = run.task.body.id;
     let mut status = core.status(request, State::Progress, "", "");
     let (progress, ..) = run.session.snapshot();
-    let mut files = run.session.files_so_far();
-    files.seen = files.seen.max(progress.seen);
-    files.hashed = files.hashed.max(progress.hashed);
-    files.bytes_read = files.bytes_read.max(progress.bytes);
-    status.footer = Some(run.session.footer(Some(files)));
+    let mut artifact = run.session.artifact_so_far();
+    if let Some(Counters { entries, hashed, bytes, .. }) =
+        artifact.as_mut().map(|footer| &mut footer.counters)
+    {
+        *entries = progress.seen.max(*entries);
+        *hashed = progress.hashed.max(*hashed);
+        *bytes = progress.bytes.max(*bytes);
+    }
+    status.footer = Some(run.session.footer(artifact));
     match core.journal.put_progress(&status, reports.last) {
         Ok(last) => reports.last = last,
         Err(problem) => {

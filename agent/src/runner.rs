@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use muster_profiler::{ProcessReport, Scope};
 use muster_protocol::clock::Clock;
 use muster_protocol::limits;
-use muster_protocol::result::{FilesFooter, State};
+use muster_protocol::result::State;
 use muster_runtime::process::{CostSource, Meter};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::collectors::{CollectError, file_hash, profile};
+use crate::collectors::{self, CollectError, Collected, profile};
 use crate::core::Core;
 use crate::progress::Reports;
 use crate::session::live::LiveSession;
@@ -34,7 +34,7 @@ pub trait Runner: Send + Sync + fmt::Debug {
         core: &Core,
         task: &Task,
         session: &dyn Session,
-    ) -> Result<Option<FilesFooter>, CollectError>;
+    ) -> Result<Collected, CollectError>;
 }
 
 /// A collection that runs.
@@ -92,13 +92,12 @@ fn carry_out(core: &Core, run: &Run) {
         catch_unwind(AssertUnwindSafe(|| core.runner.collect(core, &run.task, session.as_ref())));
     drop(thread);
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
-    let so_far = || is_hunt.then(|| session.files_so_far());
-    let (state, code, reason, files) = match collected {
-        Ok(Ok(files)) => match files.as_ref().and_then(file_hash::no_root) {
-            // An operator who mistyped a root must not read "finished, nothing found".
-            Some(reason) => (State::Failed, CollectError::NO_ROOT, reason, files),
-            None => (State::Finished, "", String::new(), files),
-        },
+    let so_far = || session.artifact_so_far();
+    let (state, code, reason, artifact) = match collected {
+        Ok(Ok(Collected { footer, failure: Some((code, reason)) })) => {
+            (State::Failed, code, reason, footer)
+        }
+        Ok(Ok(Collected { footer, failure: None })) => (State::Finished, "", String::new(), footer),
         Ok(Err(CollectError::Stop(stop))) => {
             // A hunt that stood still has profiles, and goes on all the same.
             if stop == Stop::Shutdown && (is_hunt || session.footer(None).profiles.is_empty()) {
@@ -117,7 +116,7 @@ fn carry_out(core: &Core, run: &Run) {
         }
     };
     let mut status = core.status(request, state, code, reason);
-    let mut footer = session.footer(files);
+    let mut footer = session.footer(artifact);
     footer.ended = status.at;
     status.footer = Some(footer);
     info!(%request, state = state.as_str(), code, "collection ended");
@@ -169,7 +168,7 @@ pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let path = paths.join(", ");
     let reason = format!("{stop}; a thread does not come back from the kernel: {path}");
     let mut status = core.status(request, state, code, reason);
-    let mut footer = run.session.footer(Some(run.session.files_so_far()));
+    let mut footer = run.session.footer(run.session.artifact_so_far());
     footer.ended = status.at;
     status.footer = Some(footer);
     match run.session.abandon(status) {
@@ -214,11 +213,14 @@ impl Runner for Collectors {
         core: &Core,
         task: &Task,
         session: &dyn Session,
-    ) -> Result<Option<FilesFooter>, CollectError> {
+    ) -> Result<Collected, CollectError> {
         match &task.work {
             Work::Hunt(hunt) => {
-                let folders = core.policy.folders();
-                file_hash::collect(&hunt.file_hash, &folders, session).map(Some)
+                let collector = collectors::find(&hunt.artifact).ok_or_else(|| {
+                    let reason = format!("there is no collector of {}", hunt.artifact);
+                    CollectError::failed(CollectError::BAD_ARGUMENTS, reason)
+                })?;
+                collector.collect(&hunt.args, &core.policy.machine(), session)
             }
             Work::Profile(args) => {
                 let mut cost = CostSource::Own(Meter::default());
@@ -228,7 +230,7 @@ impl Runner for Collectors {
                     Ok(ProcessReport { telemetry, tasks: core.tasks.running() })
                 };
                 profile::collect(args, &self.scope, &self.clock, &mut told, session)?;
-                Ok(None)
+                Ok(Collected::default())
             }
         }
     }

@@ -1,10 +1,10 @@
 //! A start that was accepted: its signed part and its arguments, decoded again from the journal.
 
+use muster_protocol::artifact::ioc::IocPartRef;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::IocPartRef;
 use muster_protocol::request::profile::ProfileStart;
 use muster_protocol::request::{Args, Body, Kind, Sealed};
 use muster_protocol::wire::{self, WireError};
@@ -19,14 +19,16 @@ pub struct Task {
     pub body: Body,
     /// A `hunt.start` or a `profile.start`.
     pub work: Work,
+    /// The parts of its list of hashes that came before it, or should have.
+    parts: Vec<IocPartRef>,
 }
 
 /// What a collection does.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// `file_hash`.
+    /// An artifact.
     Hunt(HuntStart),
-    /// `profile`.
+    /// A profile.
     Profile(ProfileStart),
 }
 
@@ -41,7 +43,20 @@ impl Task {
             | Args::ProfileCancel(_)
             | Args::TrustRevoke(_) => return None,
         };
-        Some(Self { body, work })
+        Self::of(body, work).ok()
+    }
+
+    fn of(body: Body, work: Work) -> Result<Self, WireError> {
+        let parts = match &work {
+            Work::Hunt(hunt) => hunt.asked()?.list.parts,
+            Work::Profile(_) => Vec::new(),
+        };
+        Ok(Self { body, work, parts })
+    }
+
+    /// Makes a task of a profile that this agent takes on behalf of another request.
+    pub fn profile(body: Body, args: ProfileStart) -> Self {
+        Self { body, work: Work::Profile(args), parts: Vec::new() }
     }
 
     /// Decodes what this agent has verified before it journalled it.
@@ -52,7 +67,7 @@ impl Task {
             Kind::ProfileStart => Work::Profile(wire::decode(&body.args, REQUEST_BYTES_MAX)?),
             other => return Err(WireError::Malformed(format!("{other} is no start"))),
         };
-        Ok(Self { body, work })
+        Self::of(body, work)
     }
 
     /// Returns the arguments as they were signed.
@@ -65,10 +80,7 @@ impl Task {
 
     /// Returns the parts of its list of hashes that came before it, or should have.
     pub fn parts(&self) -> &[IocPartRef] {
-        match &self.work {
-            Work::Hunt(hunt) => &hunt.file_hash.list.parts,
-            Work::Profile(_) => &[],
-        }
+        &self.parts
     }
 
     /// Returns which slots it takes.

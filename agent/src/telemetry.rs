@@ -7,7 +7,6 @@ use muster_broker::{AmqpError, Message, PublishError, Publisher};
 use muster_profiler::capture;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::TELEMETRY_WAITING_MAX;
-use muster_protocol::request::hunt::FILE_HASH;
 use muster_protocol::request::profile::ProfileKind;
 use muster_protocol::result::{Bounded, CollectionSample, Telemetry};
 use muster_protocol::topology::{Class, RESULTS, RoutingKey};
@@ -17,13 +16,15 @@ use serde_bytes::ByteBuf;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
+use crate::collectors;
 use crate::core::{Core, lock};
 use crate::journal::JournalError;
 
 /// Returns what this agent can do here: its collectors, and each kind of profile that works on this machine.
 pub fn capabilities() -> Vec<String> {
     let kinds = capture::offered().into_iter().map(ProfileKind::blob);
-    std::iter::once(FILE_HASH).chain(kinds).map(str::to_owned).collect()
+    let artifacts = collectors::ALL.into_iter().map(|c| c.artifact().schema().artifact);
+    artifacts.chain(kinds).map(str::to_owned).collect()
 }
 
 /// Publishes samples until the connection is gone. A sample that is not taken is lost, and no loss.

@@ -9,19 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use muster_profiler::{Captured, capture};
+use muster_protocol::artifact::ioc::{IocList, SplitIocList};
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::{STALL_PROFILES_MAX, STALL_SECONDS};
-use muster_protocol::request::ioc::{IocList, SplitIocList};
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
-use muster_protocol::result::{FilesFooter, Row, State};
+use muster_protocol::result::State;
 use tracing::{info, warn};
 
 use crate::core::Core;
 use crate::runner::Run;
+use crate::session::batch::Batch;
 use crate::session::cache::Cache;
 use crate::session::live::LiveSession;
 use crate::session::upload::{Content, Read, Sent};
-use crate::session::{Cost, Cursor, Progress, RequestState, Session, Stop, ThreadScope, Wait};
+use crate::session::{Checkpoint, Cost, Progress, RequestState, Session, Stop, ThreadScope, Wait};
 use crate::task::{Task, Work};
 
 /// Where a thread is, and where its time goes: what a stall is understood by.
@@ -120,7 +121,7 @@ fn profile(core: &Core, run: &Run, reason: &str) {
     let request = run.task.body.id;
     let (seconds, kinds) = (STALL_SECONDS, kinds());
     let args = ProfileStart { revision: 0, kinds, seconds, during: None, hertz: HERTZ };
-    let task = Task { body: run.task.body.clone(), work: Work::Profile(args) };
+    let task = Task::profile(run.task.body.clone(), args);
     let told = core.runner.collect(core, &task, &StallSession(&run.session));
     if let Err(error) = told {
         info!(%request, %error, "the profile of a stall was cut short");
@@ -128,7 +129,7 @@ fn profile(core: &Core, run: &Run, reason: &str) {
     // What is not in yet is the last word, and nothing may follow that.
     if run.session.check().is_ok() {
         let mut status = core.status(request, State::Progress, "stalled", reason);
-        status.footer = Some(run.session.footer(Some(run.session.files_so_far())));
+        status.footer = Some(run.session.footer(run.session.artifact_so_far()));
         if let Err(problem) = core.journal.put_status(&status) {
             warn!(%request, error = %problem, "a stall was not journalled");
         }
@@ -141,7 +142,7 @@ fn profile(core: &Core, run: &Run, reason: &str) {
 struct StallSession<'a>(&'a LiveSession);
 
 impl Session for StallSession<'_> {
-    fn resume(&self) -> Option<Cursor> {
+    fn resume(&self) -> Option<Vec<u8>> {
         None
     }
 
@@ -175,11 +176,11 @@ impl Session for StallSession<'_> {
         0
     }
 
-    fn rows(&self, _rows: Vec<Row>, _cursor: Cursor) -> Result<(), Stop> {
+    fn rows(&self, _rows: Batch, _at: Arc<dyn Checkpoint>) -> Result<(), Stop> {
         Err(Stop::Limit("rows"))
     }
 
-    fn last_rows(&self, _rows: Vec<Row>, _footer: FilesFooter) -> Result<(), Stop> {
+    fn last_rows(&self, _rows: Batch, _at: Arc<dyn Checkpoint>) -> Result<(), Stop> {
         Err(Stop::Limit("rows"))
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::FileHash;
 use tests::eventually::pause;
 use tests::once::{Ended, Once, Reader};
 use tests::{oracle, swarm, tree};

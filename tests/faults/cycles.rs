@@ -16,12 +16,13 @@ use agent::policy::Policy;
 use muster_profiler::{
     Allocator, Capture, ProcessReport, RawProfile, Sampler, Scope, Window, decode, encode,
 };
+use muster_protocol::artifact::{RowRef, Value};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, JournalId};
 use muster_protocol::limits::PROFILE_HEAP_SAMPLE_BYTES;
 use muster_protocol::request::Limits;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
-use muster_protocol::result::{FileKind, Row, State};
+use muster_protocol::result::State;
 use muster_protocol::wire;
 use serde_json::{Value, json};
 use tests::once::Once;
@@ -76,8 +77,8 @@ fn hunt(once: &Once, tree: &Path) {
         policy: Policy::default(),
         cache: None,
     };
-    let format = |row: &Row, text: &mut Vec<u8>| {
-        text.extend((row.kind == FileKind::Regular).then_some(b'.'));
+    let format = |row: &RowRef<'_>, text: &mut Vec<u8>| {
+        text.extend((row.get("kind") == Value::Word("file")).then_some(b'.'));
         Ok(())
     };
     let (mut files, never) = (Vec::new(), std::future::pending());

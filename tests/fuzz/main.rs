@@ -13,21 +13,24 @@ use muster_api::By;
 use muster_profiler::decode::decode;
 use muster_profiler::encode::{encode, gzip};
 use muster_profiler::{Memory, Owner, RawProfile, Sample, Wait};
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
+use muster_protocol::artifact::file_hash::{
+    FileHash, FileKind, FileStatus, FilesFooter, Row, SCHEMA, Upload,
+};
+use muster_protocol::artifact::ioc::IocList;
+use muster_protocol::artifact::{Digest, Digests};
+use muster_protocol::artifact::{Rows, json};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, FleetId, RequestId};
 use muster_protocol::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX, ROW_CHUNK_ROWS_MAX};
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
-use muster_protocol::request::ioc::IocList;
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
-use muster_protocol::request::select::{ModeBits, Select, Window};
 use muster_protocol::request::sign::{Draft, SigningKey, Trust};
 use muster_protocol::request::target::Facts;
 use muster_protocol::request::trust::{Grant, Revoke};
 use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
-use muster_protocol::result::rows::{pack, unpack};
-use muster_protocol::result::{
-    Digest, Digests, FileKind, FileStatus, Row, RowChunk, Status, Telemetry,
-};
+use muster_protocol::result::{RowChunk, Status, Telemetry};
 use muster_protocol::wire;
 use muster_server::profiles::profile::Profile;
 use muster_server::profiles::symbols::Symbols;
@@ -74,14 +77,11 @@ fn every_args() -> Vec<Args> {
         ..FileHash::default()
     };
     let hunt = |file_hash| {
-        let artifact = FILE_HASH.to_owned();
         Args::HuntStart(HuntStart {
-            revision: 0,
-            artifact,
-            file_hash,
             spread_s: 9,
             progress_s: 2,
             on_stall_s: 7,
+            ..HuntStart::files(&file_hash).unwrap()
         })
     };
     let plain = FileHash { roots: vec![ByteBuf::from("/")], ..FileHash::default() };
@@ -365,11 +365,13 @@ fn results_as_they_come_from_an_agent() {
         std::fs::read(path).unwrap()
     };
     let said = |problem: wire::WireError| problem.to_string();
-    let statuses = ["status-1.bin", "status-2.bin", "status-3.bin", "status-4.bin"].map(golden);
+    let statuses = ["status-1.bin", "status-3.bin", "status-4.bin", "status-7.bin"].map(golden);
     fuzz("status", 4, &statuses, |bytes| {
         let status: Status = wire::decode(bytes, RESULT_BYTES_MAX).map_err(said)?;
-        let files = status.footer.and_then(|footer| footer.files);
-        files.map_or(Ok(()), |files| {
+        let artifact = status.footer.and_then(|footer| footer.artifact);
+        artifact.map_or(Ok(()), |artifact| {
+            let files: FilesFooter =
+                wire::decode(&artifact.body, RESULT_BYTES_MAX).map_err(said)?;
             let least = files.hashed.max(files.cached).max(files.listed);
             assert!(files.accounted() >= least, "a sum that wraps");
             Ok(())
@@ -380,10 +382,10 @@ fn results_as_they_come_from_an_agent() {
     fuzz("telemetry", 4, &samples, |bytes| {
         wire::decode::<Telemetry>(bytes, RESULT_BYTES_MAX).map(drop).map_err(said)
     });
-    let chunks = ["rows-1.bin", "rows-2.bin"].map(golden);
+    let chunks = ["rows-1.bin", "rows-4.bin"].map(golden);
     fuzz("rows", 4, &chunks, |bytes| {
         let chunk: RowChunk = wire::decode(bytes, RESULT_BYTES_MAX).map_err(said)?;
-        let rows = unpack(&chunk.body, chunk.rows).map_err(said)?;
+        let rows = chunk.unpack().map_err(|problem| problem.to_string())?;
         assert!(rows.len() <= ROW_CHUNK_ROWS_MAX);
         Ok(())
     });
@@ -393,12 +395,15 @@ fn results_as_they_come_from_an_agent() {
         digests: Digests::from_iter([(HashKind::Md5, Digest::from_elem(9, 16))]),
         ..row(b"/b")
     };
-    let packed = pack(&[row(b"/a"), hashed]).unwrap();
+    let packed = Rows::of([row(b"/a"), hashed]).pack().unwrap();
     let columns = wire::decompress(&packed, RESULT_BYTES_MAX).unwrap();
     fuzz("columns", 4, &[columns], |bytes| {
-        let rows = unpack(&wire::compress(bytes).unwrap(), 2).map_err(said)?;
+        let rows = Rows::unpack(&SCHEMA, &wire::compress(bytes).unwrap(), 2).map_err(said)?;
         assert_eq!(rows.len(), 2);
-        drop(pack(&rows));
+        drop(rows.pack());
+        assert_eq!(rows.records::<Row>().len(), 2);
+        let mut line = Vec::new();
+        rows.iter().try_for_each(|row| json::object(&row, &mut line)).unwrap();
         Ok(())
     });
 }

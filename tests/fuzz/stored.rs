@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use muster_api::BrokerHealth;
+use muster_protocol::artifact::file_hash::{FileHash, Upload};
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart, Upload};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::{Args, Limits, Target};
 use muster_protocol::result::rows::sha256;
@@ -146,14 +147,7 @@ fn hunt() -> Request {
         upload: Some(Box::new(upload)),
         ..FileHash::default()
     };
-    let start = HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.into(),
-        file_hash,
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    };
+    let start = HuntStart::files(&file_hash).unwrap();
     let key = SigningKey::from_seed(&[3; 32]);
     let draft = Draft {
         fleet: FleetId::from_bytes([4; 16]),

@@ -6,20 +6,25 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::Rows;
+use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
+use muster_protocol::artifact::file_hash::{FileHash, Upload};
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::ioc::{IocList, IocPartRef, PART_WIDTH, SplitIocList};
+use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{
     AgentId, Attempt, FleetId, InstanceId, JournalId, MachineId, RequestId,
 };
 use muster_protocol::limits;
-use muster_protocol::request::hunt::{FileHash, HashKind, HuntStart, Upload};
-use muster_protocol::request::ioc::{IocList, IocPartRef, PART_WIDTH, SplitIocList};
-use muster_protocol::request::select::{ModeBits, Select, Window};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{SigningKey, Trust};
 use muster_protocol::request::trust::{Certificate, Grant};
 use muster_protocol::request::{Args, Body, Bundle, Kind, Limits, Sealed, Target};
 use muster_protocol::result::{
-    BlobChunk, CollectionSample, Digest, Digests, FileKind, FileStatus, FilesFooter, Footer,
-    Instance, ProfileFooter, Row, RowChunk, Spent, State, Status, Telemetry, rows,
+    BlobChunk, CollectionSample, Footer, Instance, ProfileFooter, RowChunk, Spent, State, Status,
+    Telemetry, rows,
 };
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
@@ -32,6 +37,11 @@ fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
         std::fs::write(&path, bytes).unwrap();
     }
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Returns the bytes of an older version.
+fn stored(name: &str) -> Vec<u8> {
+    golden(name, &[])
 }
 
 fn agent() -> AgentId {
@@ -110,14 +120,7 @@ fn sealed_within(file_hash: FileHash, limits: Limits) -> Sealed {
         issued: NOW,
         not_after: NOW.plus_ms(1_000_000),
     };
-    let args = HuntStart {
-        revision: 0,
-        artifact: "file_hash".into(),
-        file_hash,
-        spread_s: 0,
-        progress_s: 2,
-        on_stall_s: 0,
-    };
+    let args = HuntStart { progress_s: 2, ..HuntStart::files(&file_hash).unwrap() };
     let body = Body {
         kind: Kind::HuntStart,
         id: request(),
@@ -219,12 +222,14 @@ fn far_rows() -> Vec<Row> {
 }
 
 fn row_chunk(found: &[Row]) -> RowChunk {
-    let body = rows::pack(found).unwrap();
+    let body = Rows::of(found.to_vec()).pack().unwrap();
     RowChunk {
         agent: agent(),
         request: request(),
         attempt: attempt(),
         seq: 4,
+        artifact: "file_hash".into(),
+        schema: 1,
         rows: u32::try_from(found.len()).unwrap(),
         sha256: rows::sha256(&body),
         body: ByteBuf::from(body),
@@ -234,21 +239,22 @@ fn row_chunk(found: &[Row]) -> RowChunk {
 /// A status of several kinds of profile.
 fn status_3() -> Status {
     let mut status = status();
-    let footer = status.footer.as_mut().unwrap();
-    let one = footer.profile.take().unwrap();
-    footer.profiles = vec![one.clone(), ProfileFooter { kind: "wall".into(), ..one }];
+    let profiles = &mut status.footer.as_mut().unwrap().profiles;
+    profiles.push(ProfileFooter { kind: "wall".into(), ..profiles[0].clone() });
     status
 }
 
 /// A status with the figures that joined later.
 fn status_2() -> Status {
     let mut status = status();
-    let footer = status.footer.as_mut().unwrap();
-    let files = footer.files.as_mut().unwrap();
-    files.cached = 4;
-    files.filtered = BTreeMap::from([("btime".into(), 2)]);
-    files.unjudged = BTreeMap::from([("btime".into(), 1)]);
-    files.mounts_skipped = BTreeMap::from([("/mnt nfs4".into(), 1)]);
+    let files = FilesFooter {
+        cached: 4,
+        filtered: BTreeMap::from([("btime".into(), 2)]),
+        unjudged: BTreeMap::from([("btime".into(), 1)]),
+        mounts_skipped: BTreeMap::from([("/mnt nfs4".into(), 1)]),
+        ..files()
+    };
+    status.footer.as_mut().unwrap().artifact = Some(files.sealed().unwrap());
     status
 }
 
@@ -269,10 +275,8 @@ fn status_4() -> Status {
 /// A status with what the samples of a profile cost.
 fn status_5() -> Status {
     let mut status = status_4();
-    let footer = status.footer.as_mut().unwrap();
-    let one = footer.profile.take().unwrap();
-    footer.profiles =
-        vec![ProfileFooter { handler_runs: 12, handler_us: 340, sweeper_us: 56, ..one }];
+    let one = &mut status.footer.as_mut().unwrap().profiles[0];
+    (one.handler_runs, one.handler_us, one.sweeper_us) = (12, 340, 56);
     status
 }
 
@@ -286,8 +290,8 @@ fn status_6() -> Status {
     }
 }
 
-fn status() -> Status {
-    let files = FilesFooter {
+fn files() -> FilesFooter {
+    FilesFooter {
         seen: 3,
         hashed: 1,
         skipped: BTreeMap::from([("skipped_kind".into(), 1)]),
@@ -296,7 +300,10 @@ fn status() -> Status {
         bytes_read: 3,
         slowest_path: ByteBuf::from(b"/srv/\xff\n".as_slice()),
         ..FilesFooter::default()
-    };
+    }
+}
+
+fn status() -> Status {
     let profile =
         ProfileFooter { kind: "cpu".into(), hertz: 99, samples: 12, ..ProfileFooter::default() };
     Status {
@@ -309,9 +316,8 @@ fn status() -> Status {
         reason: String::new(),
         chunks: Some(5),
         footer: Some(Footer {
-            files: Some(files),
-            profile: Some(profile),
-            profiles: Vec::new(),
+            artifact: Some(files().sealed().unwrap()),
+            profiles: vec![profile],
             started: NOW.plus_ms(-10),
             ended: NOW,
             cpu_user_ms: 7,
@@ -385,10 +391,20 @@ fn telemetry() -> Telemetry {
     }
 }
 
+/// Opens a request of the golden fleet.
+fn opened(bytes: &[u8]) -> (Limits, HuntStart) {
+    let sealed: Sealed = wire::decode(bytes, limits::REQUEST_BYTES_MAX).unwrap();
+    let (_, _, trust) = keys();
+    let opened = trust.open(&sealed, NOW).unwrap();
+    assert_eq!(opened.operator, "ada");
+    let Args::HuntStart(start) = opened.args else { panic!("another kind") };
+    (opened.body.limits, start)
+}
+
 #[test]
-fn a_sealed_request_of_version_1_opens() {
+fn a_sealed_request_from_before_artifacts_were_types_opens() {
     let memory = Limits { max_memory_mb: Some(200), ..bounds() };
-    for (name, file_hash, limits) in [
+    for (name, spec, limits) in [
         ("request-1.bin", file_hash(), bounds()),
         ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }, bounds()),
         ("request-3.bin", file_hash_2(), bounds()),
@@ -406,16 +422,25 @@ fn a_sealed_request_of_version_1_opens() {
         ),
         ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }, bounds()),
     ] {
-        let sealed = sealed_within(file_hash.clone(), limits);
-        let bytes = golden(name, &wire::encode(&sealed).unwrap());
-        let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
-        assert_eq!(read, sealed, "the same request is sealed to the same bytes");
-        let (_, _, trust) = keys();
-        let opened = trust.open(&read, NOW).unwrap();
-        assert_eq!(opened.operator, "ada");
-        let Args::HuntStart(start) = opened.args else { panic!("another kind") };
-        assert_eq!(start.file_hash, file_hash);
+        let (within, start) = opened(&stored(name));
+        assert_eq!((start.file_hash().unwrap(), within), (spec, limits), "{name}");
+        assert_eq!((start.artifact.as_str(), start.schema, start.progress_s), ("file_hash", 1, 2));
     }
+}
+
+#[test]
+fn a_sealed_request_opens() {
+    let spec = FileHash {
+        ioc: lists(),
+        upload: Some(Box::new(upload())),
+        ignore_case: true,
+        ..file_hash_2()
+    };
+    let sealed = sealed(spec.clone());
+    let bytes = golden("request-9.bin", &wire::encode(&sealed).unwrap());
+    let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
+    assert_eq!(read, sealed, "the same request is sealed to the same bytes");
+    assert_eq!(opened(&bytes).1.file_hash().unwrap(), spec);
 }
 
 #[test]
@@ -429,7 +454,9 @@ fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
     assert_eq!((part.kind, part.count()), (HashKind::Sha256, 2));
     let start = sealed(FileHash { list: Box::new(parted()), ..file_hash() });
     let bundle = Bundle { start, parts: vec![read], whole: vec![ByteBuf::from([1, 2, 3])] };
-    let bytes = golden("bundle-1.bin", &bundle.bytes().unwrap());
+    let before = Bundle::read(&stored("bundle-1.bin")).unwrap();
+    assert_eq!((&before.parts, &before.whole), (&bundle.parts, &bundle.whole));
+    let bytes = golden("bundle-2.bin", &bundle.bytes().unwrap());
     assert_eq!(Bundle::read(&bytes).unwrap(), bundle);
     let Bundle { start, parts, .. } = bundle;
     assert_eq!(Bundle::records(bytes.as_slice()).unwrap(), [parts, vec![start.clone()]].concat());
@@ -441,11 +468,12 @@ fn results_of_version_1_decode() {
     let cap = limits::RESULT_BYTES_MAX;
     let statuses = [status(), status_2(), status_3(), status_4(), status_5(), status_6()];
     for (n, status) in (1..).zip(statuses) {
-        let bytes = golden(&format!("status-{n}.bin"), &wire::encode(&status).unwrap());
-        assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status);
-        let kinds = status.footer.as_ref().unwrap().profiles().map(|one| one.kind.as_str());
-        assert_eq!(kinds.collect::<Vec<_>>().join(","), if n == 3 { "cpu,wall" } else { "cpu" });
+        let bytes = stored(&format!("status-{n}.bin"));
+        assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status, "status-{n}.bin");
     }
+    let bytes = golden("status-7.bin", &wire::encode(&status_6()).unwrap());
+    assert_eq!(wire::decode::<Status>(&bytes, cap).unwrap(), status_6());
+    assert_eq!(wire::encode(&status_6()).unwrap(), bytes);
     let bytes = golden("blob-1.bin", &wire::encode(&blob_chunk()).unwrap());
     assert_eq!(wire::decode::<BlobChunk>(&bytes, cap).unwrap(), blob_chunk());
     let bytes = golden("telemetry-1.bin", &wire::encode(&telemetry()).unwrap());
@@ -471,10 +499,13 @@ fn results_of_version_1_decode() {
         ("rows-2.bin", rows_of_all_digests()),
         ("rows-3.bin", far_rows()),
     ] {
-        let bytes = golden(name, &wire::encode(&row_chunk(&found)).unwrap());
-        let chunk: RowChunk = wire::decode(&bytes, cap).unwrap();
-        assert_eq!(rows::unpack(&chunk.body, chunk.rows).unwrap(), found);
+        let chunk: RowChunk = wire::decode(&stored(name), cap).unwrap();
+        assert_eq!(chunk, row_chunk(&found), "columns are written as they always were: {name}");
+        assert_eq!(chunk.unpack().unwrap().records::<Row>(), found);
     }
+    let chunk = row_chunk(&far_rows());
+    let bytes = golden("rows-4.bin", &wire::encode(&chunk).unwrap());
+    assert_eq!(wire::encode(&wire::decode::<RowChunk>(&bytes, cap).unwrap()).unwrap(), bytes);
 }
 
 #[test]

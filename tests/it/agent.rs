@@ -7,13 +7,14 @@ use agent::Config;
 use agent::identity::Identity;
 use agent::policy::Policy;
 use muster_broker::{Consumer, Link, Message, Password, Session, Start};
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::{FileHash, Row};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId, RequestId};
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::Grant;
 use muster_protocol::request::{Args, Control, Kind, Limits, Sealed, Target};
-use muster_protocol::result::rows::unpack;
 use muster_protocol::result::{RowChunk, State, Status};
 use muster_protocol::topology::{Class, REQUESTS, directed_queue};
 use muster_protocol::wire;
@@ -93,18 +94,14 @@ impl Stage {
     }
 
     fn hunt(&self, tree: &Path) -> Sealed {
-        self.seal(&Args::HuntStart(HuntStart {
-            revision: 0,
-            artifact: FILE_HASH.to_owned(),
-            file_hash: FileHash {
+        self.seal(&Args::HuntStart(
+            HuntStart::files(&FileHash {
                 roots: vec![ByteBuf::from(tree.as_os_str().as_encoded_bytes())],
                 hashes: vec![HashKind::Sha256],
                 ..FileHash::default()
-            },
-            spread_s: 0,
-            progress_s: 0,
-            on_stall_s: 0,
-        }))
+            })
+            .unwrap(),
+        ))
     }
 
     async fn publish(&self, sealed: &Sealed, queue: &str) {
@@ -190,7 +187,7 @@ fn a_hunt_comes_back_whole_by_the_stream_and_by_the_queue() {
                 assert_eq!((last.state, last.chunks), (State::Finished, Some(1)), "{last:?}");
                 let chunk: RowChunk = wire::decode(&next_body(&mut rows).await, 1_000_000).unwrap();
                 assert_eq!((chunk.request.to_string(), chunk.seq), (sealed.id.clone(), 0));
-                let rows = unpack(&chunk.body, chunk.rows).unwrap();
+                let rows = chunk.unpack().unwrap().records::<Row>();
                 let file = rows.iter().find(|row| row.path.ends_with(b"/a")).unwrap();
                 let digest = muster_protocol::hex::encode(&file.digests[0].1);
                 assert!(digest.starts_with("ba7816bf"), "{digest}");

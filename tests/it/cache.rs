@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::FileHash;
 use serde_json::Value;
 use tests::once::{Ended, Once, Reader};
 use tests::oracle;

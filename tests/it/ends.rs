@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::{FileHash, HashKind};
-use muster_protocol::request::ioc::IocList;
 use muster_protocol::result::rows::sha256;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::FileHash;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tests::eventually::{eventually, pause};
 use tests::once::{Ended, Once, Reader};

@@ -4,10 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use muster_protocol::request::hunt::{FileHash, HashKind};
-use muster_protocol::request::ioc::IocList;
-use muster_protocol::request::select::{ModeBits, Select, Window};
-use muster_protocol::result::FileKind;
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::FileKind;
+use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
+use muster_protocol::artifact::ioc::IocList;
 use serde_bytes::ByteBuf;
 use tests::bed::Bed;
 use tests::once::{Once, Reader};

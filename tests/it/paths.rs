@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::FileHash;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 use tests::once::{Ended, Once, Reader};

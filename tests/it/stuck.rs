@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::FileHash;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tests::bed::Bed;
@@ -104,6 +104,6 @@ fn what_never_answers_is_not_touched_and_whoever_asks_for_it_can_still_cancel() 
     assert!(before > BEFORE / 2, "{before} rows: {}", cancelled.footer);
     assert_eq!(cancelled.footer["rows"], cancelled.rows.len());
     let seen = cancelled.figure("/seen");
-    let is_counted = |name: &str| cancelled.footer["files"].get(name).is_some_and(Value::is_u64);
+    let is_counted = |name: &str| cancelled.figures().get(name).is_some_and(Value::is_u64);
     assert!(seen > cancelled.rows.len() as u64 && is_counted("listed"), "{}", cancelled.footer);
 }

@@ -1,10 +1,12 @@
 //! Somebody who has one agent's credentials and uses them against the others.
 
 use muster_broker::{Link, LinkConfig, Message};
+use muster_protocol::artifact::Rows;
+use muster_protocol::artifact::file_hash::{FILE_HASH, FileKind, FileStatus, Row};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
-use muster_protocol::result::rows::{pack, sha256};
-use muster_protocol::result::{BlobChunk, FileKind, FileStatus, Row, RowChunk, State, Status};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{BlobChunk, RowChunk, State, Status};
 use muster_protocol::topology::{Class, RESULTS, RoutingKey};
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
@@ -113,12 +115,14 @@ impl Hostile {
     /// Never.
     pub fn rows(&self, request: RequestId, journal: JournalId, seq: u64) -> Message {
         let row = Row::bare(b"/planted".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-        let body = pack(&[row]).expect("a row");
+        let body = Rows::of([row]).pack().expect("a row");
         let chunk = RowChunk {
             agent: self.agent.clone(),
             request,
             attempt: Attempt { origin: request, journal },
             seq,
+            artifact: FILE_HASH.to_owned(),
+            schema: 1,
             rows: 1,
             sha256: sha256(&body),
             body: ByteBuf::from(body),

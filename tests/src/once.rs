@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use base64::Engine;
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::clock::Clock;
 use muster_protocol::hex;
 use muster_protocol::ids::FleetId;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::Grant;
 use muster_protocol::request::{Args, Kind, Limits, Sealed, Target};
@@ -141,14 +143,7 @@ impl Once {
             issued: now,
             not_after: now.plus_ms(3_600_000),
         });
-        let args = Args::HuntStart(HuntStart {
-            revision: 0,
-            artifact: FILE_HASH.to_owned(),
-            file_hash: spec.clone(),
-            spread_s: 0,
-            progress_s: 0,
-            on_stall_s: 0,
-        });
+        let args = Args::HuntStart(HuntStart::files(spec).expect("arguments"));
         let target = Target::all();
         let draft = Draft { fleet: self.fleet, target, limits, issued: now, valid_ms: 3_600_000 };
         let body = draft.body(self.operator.id(), &args).expect("a body");
@@ -226,9 +221,14 @@ impl Ended {
         found.unwrap_or_else(|| panic!("no row of {}", path.display()))
     }
 
+    /// Returns the figures of the files.
+    pub fn figures(&self) -> &Value {
+        &self.footer["artifact"]["footer"]
+    }
+
     /// Returns a figure of the files, by the way to it; 0 when it is not there.
     pub fn figure(&self, pointer: &str) -> u64 {
-        self.footer["files"].pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+        self.figures().pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
     }
 }
 

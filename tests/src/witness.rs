@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use base64::Engine;
-use muster_protocol::request::hunt::{FileHash, HashKind};
-use muster_protocol::request::select::Window;
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::select::Window;
 use serde_json::{Map, Value, json};
 
 use crate::once::{Ended, Once, Reader};
@@ -137,7 +138,7 @@ pub fn agree(ended: &Ended, answer: &Answer, about: &str) {
     assert_eq!(said, wanted, "{about}: rows; the first that only one has: {first:?}");
 
     figures_agree(&ended.footer, &answer.figures, wanted as u64, about);
-    let files = &ended.footer["files"];
+    let files = ended.figures();
     let slowest: Vec<u8> = serde_json::from_value(files["slowest_path"].clone()).expect("bytes");
     let is_named = slowest.is_empty() || ended.rows.contains_key(&slowest);
     assert!(is_named || files["unmatched"] != 0, "{about}: the slowest is no row: {files}");
@@ -150,7 +151,8 @@ pub fn agree(ended: &Ended, answer: &Answer, about: &str) {
 /// # Panics
 /// At the first difference.
 pub fn figures_agree(footer: &Value, wanted: &Figures, rows: u64, about: &str) {
-    let files = footer["files"].as_object().expect("figures of the files");
+    let artifact = &footer["artifact"];
+    let files = artifact["footer"].as_object().expect("figures of the files");
     let timed = ["bytes_read", "slowest_path", "slowest_ms"];
     let untimed = files.iter().filter(|(name, _)| !timed.contains(&name.as_str()));
     let untimed: Map<String, Value> =
@@ -174,8 +176,7 @@ pub fn figures_agree(footer: &Value, wanted: &Figures, rows: u64, about: &str) {
     assert!(cpu_ms <= (wall_ms + 50) * cores, "{about}: {cpu_ms} ms of CPU: {footer}");
     assert!(number(&footer["throttled_ms"]) <= wall_ms + 50, "{about}: {footer}");
     let known = [
-        "files",
-        "profile",
+        "artifact",
         "profiles",
         "spent",
         "started",

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::limits;
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::{Digest, Digests};
 use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params,
 };

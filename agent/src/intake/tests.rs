@@ -2,20 +2,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use muster_protocol::artifact::file_hash::{FileHash, FilesFooter};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId, KeyId};
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::{Certificate, Grant, Revoke};
 use muster_protocol::request::{Kind, Limits, Target};
-use muster_protocol::result::{FilesFooter, Status};
+use muster_protocol::result::Status;
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::collectors::CollectError;
+use crate::collectors::{CollectError, Collected};
 use crate::core::Parts;
 use crate::identity::Identity;
 use crate::journal::Journal;
@@ -28,6 +29,12 @@ mod stuck;
 
 const STREAM: Source = Source::Stream { offset: 3, is_history: false };
 
+/// The end of a collection that has seen so many files.
+fn collected(seen: u64) -> Collected {
+    let footer = FilesFooter { seen, ..FilesFooter::default() }.sealed().unwrap();
+    Collected { footer: Some(footer), failure: None }
+}
+
 /// A collector that does what the first root says.
 #[derive(Debug)]
 struct Scripted;
@@ -38,16 +45,16 @@ impl Runner for Scripted {
         _: &Core,
         task: &Task,
         session: &dyn Session,
-    ) -> Result<Option<FilesFooter>, CollectError> {
-        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(None) };
+    ) -> Result<Collected, CollectError> {
+        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(Collected::default()) };
         let _scope = session.enter_thread();
-        match hunt.file_hash.roots[0].as_slice() {
+        match hunt.file_hash().unwrap().roots[0].as_slice() {
             b"/panic" => panic!("on purpose"),
             b"/forever" => loop {
                 session.check()?;
                 std::thread::park_timeout(std::time::Duration::from_millis(5));
             },
-            _ => Ok(Some(FilesFooter { seen: 7, ..FilesFooter::default() })),
+            _ => Ok(collected(7)),
         }
     }
 }
@@ -120,14 +127,8 @@ fn certificate(fleet: FleetId, root: &SigningKey, key: &SigningKey, clock: &Cloc
 }
 
 fn hunt(root: &str) -> Args {
-    Args::HuntStart(HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.to_owned(),
-        file_hash: FileHash { roots: vec![ByteBuf::from(root.as_bytes())], ..FileHash::default() },
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    })
+    let roots = vec![ByteBuf::from(root.as_bytes())];
+    Args::HuntStart(HuntStart::files(&FileHash { roots, ..FileHash::default() }).unwrap())
 }
 
 /// Every status in the outbox, taken out of it.
@@ -426,7 +427,7 @@ fn a_panic_is_the_collections_failure_and_the_agent_goes_on() {
     let told = statuses(&core);
     let states: Vec<_> = told.iter().map(|s| s.state).collect();
     assert_eq!(states, [State::Started, State::Finished]);
-    assert_eq!(told[1].footer.as_ref().unwrap().files.as_ref().unwrap().seen, 7);
+    assert_eq!(told[1].footer.as_ref().unwrap().artifact.as_ref().unwrap().counters.entries, 7);
 }
 
 #[test]

@@ -4,16 +4,15 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::Sealed;
-use muster_protocol::result::{BlobChunk, FilesFooter, ProfileFooter, RowChunk, Spent, Status};
+use muster_protocol::result::{BlobChunk, ProfileFooter, RowChunk, Spent, Status};
 use muster_protocol::topology::Class;
 use muster_protocol::wire;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
 use super::outbox::{Entry, encode};
 use super::{Journal, JournalError, parts, to_sql};
-use crate::session::{Cursor, RequestState};
+use crate::session::RequestState;
 
 /// What was spent and emitted up to the cursor, restarts included.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,18 +55,10 @@ pub struct Collection {
     pub next_blob: u32,
     /// Runs that ended without progress and without a word.
     pub deaths: u32,
-    /// Where it goes on.
-    pub cursor: Option<Cursor>,
+    /// Where it goes on, as its collector wrote it.
+    pub cursor: Option<Vec<u8>>,
     /// What was spent so far.
     pub figures: Figures,
-}
-
-/// How a [`Cursor`] is stored.
-#[derive(Serialize, Deserialize)]
-struct StoredCursor {
-    root: u32,
-    after: ByteBuf,
-    footer: FilesFooter,
 }
 
 /// What one commit of a collection carries; everything in it becomes durable together.
@@ -78,7 +69,7 @@ pub struct Step<'a> {
     /// Blobs, one after the other, or the next piece of one; a blob's number is used up with its first.
     pub blobs: &'a [BlobChunk],
     /// Where a later run goes on.
-    pub cursor: Option<&'a Cursor>,
+    pub cursor: Option<&'a [u8]>,
     /// What was spent so far.
     pub figures: Option<&'a Figures>,
     /// The last word; with it the collection is over.
@@ -159,7 +150,7 @@ impl Journal {
         if let Some(status) = step.last {
             entries.push(Entry::status(status)?);
         }
-        let cursor = step.cursor.map(stored).transpose()?;
+        let cursor = step.cursor;
         let figures = step.figures.map(encode).transpose()?;
         self.write(|tx| {
             entries.iter().try_for_each(|entry| entry.insert(tx))?;
@@ -192,36 +183,15 @@ fn end(tx: &Transaction<'_>, request: RequestId) -> rusqlite::Result<()> {
     parts::release(tx, request)
 }
 
-fn stored(cursor: &Cursor) -> Result<Vec<u8>, JournalError> {
-    encode(&StoredCursor {
-        root: cursor.root,
-        after: ByteBuf::from(cursor.after.as_slice()),
-        footer: cursor.footer.clone(),
-    })
-}
-
 fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
     let broken = |column: usize, error: &wire::WireError| {
         let kind = rusqlite::types::Type::Blob;
         rusqlite::Error::FromSqlConversionFailure(column, kind, error.to_string().into())
     };
     let body: Vec<u8> = row.get(1)?;
-    let cursor: Option<Vec<u8>> = row.get(8)?;
-    let cursor = match cursor {
-        Some(bytes) => {
-            let stored: StoredCursor =
-                wire::decode(&bytes, STORED_BYTES_MAX).map_err(|e| broken(8, &e))?;
-            Some(Cursor {
-                root: stored.root,
-                after: stored.after.into_vec(),
-                footer: stored.footer,
-            })
-        }
-        None => None,
-    };
     let figures: Option<Vec<u8>> = row.get(9)?;
     let figures = match figures {
-        Some(bytes) => wire::decode(&bytes, STORED_BYTES_MAX).map_err(|e| broken(9, &e))?,
+        Some(bytes) => wire::decode(&bytes, FIGURES_BYTES_MAX).map_err(|e| broken(9, &e))?,
         None => Figures::default(),
     };
     Ok(Collection {
@@ -233,10 +203,10 @@ fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
         next_seq: row.get::<_, i64>(5)?.unsigned_abs(),
         next_blob: row.get(6)?,
         deaths: row.get(7)?,
-        cursor,
+        cursor: row.get(8)?,
         figures,
     })
 }
 
-/// What a stored cursor or its figures may take.
-const STORED_BYTES_MAX: usize = 4_194_304;
+/// What stored figures may take.
+const FIGURES_BYTES_MAX: usize = 4_194_304;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use muster_protocol::artifact::ioc::IocPartRef;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{KeyId, RequestId};
 use muster_protocol::limits;
 use muster_protocol::request::Sealed;
-use muster_protocol::request::ioc::IocPartRef;
 use muster_protocol::result::Status;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 

@@ -2,10 +2,10 @@
 //!
 //! A part stays while a hunt that names it is owed, and until its own validity is over where none came yet.
 
+use muster_protocol::artifact::ioc::IocPartRef;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
-use muster_protocol::request::ioc::IocPartRef;
 use muster_protocol::result::rows::sha256;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 

@@ -5,7 +5,7 @@ use muster_protocol::result::{RowChunk, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::session::{Cursor, RequestState};
+use crate::session::RequestState;
 
 #[test]
 fn what_it_holds_is_for_its_user_alone_also_in_a_folder_that_others_may_read() {
@@ -54,6 +54,8 @@ fn chunk(
         request,
         attempt: Attempt { origin: request, journal: journal.id() },
         seq,
+        artifact: "file_hash".to_owned(),
+        schema: 1,
         rows: 1,
         sha256: sha256(&body),
         body: ByteBuf::from(body),
@@ -149,7 +151,7 @@ fn a_chunk_its_cursor_and_the_next_seq_survive_together() {
     let journal = Journal::open(folder.path(), "m", None).unwrap();
     let id = start(&journal);
     journal.begin(id, Timestamp(2)).unwrap();
-    let cursor = Cursor { root: 1, after: b"/x\xff".to_vec(), ..Cursor::default() };
+    let cursor = b"/x\xff".to_vec();
     let rows = chunk(&journal, id, 0, 10);
     let figures = Figures { rows: 1, ..Figures::default() };
     let step = Step {
@@ -369,7 +371,7 @@ fn hunt_that_names(
     let id = muster_protocol::ids::RequestId::new();
     let request = sealed(id);
     let sha256 = ByteBuf::new();
-    let names = vec![muster_protocol::request::ioc::IocPartRef { id: part, sha256 }];
+    let names = vec![muster_protocol::artifact::ioc::IocPartRef { id: part, sha256 }];
     let start = Some((id, &request, false));
     journal.take(&Intake { start, names, ..Intake::default() }, Timestamp(1)).unwrap();
     id

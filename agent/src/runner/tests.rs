@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use muster_profiler::decode::{decode, text};
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::ids::{AgentId, FleetId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::Grant;
@@ -97,14 +99,8 @@ async fn a_profile_tells_which_hunt_its_samples_worked_for() {
     let (fleet, root) = (FleetId::new(), SigningKey::generate().unwrap());
     let core = agent(fleet, &root);
     let roots = vec![ByteBuf::from(folder.path().as_os_str().as_encoded_bytes())];
-    let hunt = Args::HuntStart(HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.to_owned(),
-        file_hash: FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() },
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    });
+    let spec = FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() };
+    let hunt = Args::HuntStart(HuntStart::files(&spec).unwrap());
     let kinds = vec![ProfileKind::Cpu];
     // Collectors are niced: on a busy machine they get a small share of it.
     let profile = Args::ProfileStart(ProfileStart {

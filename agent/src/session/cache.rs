@@ -4,9 +4,9 @@
 
 use std::fmt::Debug;
 
+use muster_protocol::artifact::Digests;
+use muster_protocol::artifact::HashKind;
 use muster_protocol::limits;
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::Digests;
 
 use super::FileId;
 

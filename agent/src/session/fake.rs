@@ -8,24 +8,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use muster_profiler::Captured;
+use muster_protocol::artifact::ioc::{IocList, SplitIocList};
 use muster_protocol::ids::RequestId;
-use muster_protocol::request::ioc::{IocList, SplitIocList};
-use muster_protocol::result::{FilesFooter, Row};
 
+use super::batch::Batch;
 use super::cache::Cache;
 use super::fake_cache::FakeCache;
 use super::upload::{Content, Read, Sent};
-use super::{Cost, Cursor, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait};
+use super::{Checkpoint, Cost, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait};
 
 /// What a collector did with its session.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// Every row, in the order of emission.
-    pub rows: Vec<Row>,
-    /// How many rows were out when each cursor was, and the cursor.
-    pub cursors: Vec<(usize, Cursor)>,
-    /// What lies behind the last cursor of a collection that had to stop.
-    pub last: Option<(Vec<Row>, FilesFooter)>,
+    pub rows: Batch,
+    /// How many rows were out at each checkpoint, and the checkpoint.
+    pub checkpoints: Vec<(usize, Arc<dyn Checkpoint>)>,
+    /// What lies behind the last of them.
+    pub last: Option<(Batch, Arc<dyn Checkpoint>)>,
     /// Blobs.
     pub blobs: Vec<Captured>,
     /// Files that were sent: what became of each, and the bytes that left.
@@ -45,7 +45,7 @@ pub struct Seen {
 /// A session that remembers.
 #[derive(Debug, Default)]
 pub struct FakeSession {
-    resume: Option<Cursor>,
+    resume: Option<Vec<u8>>,
     stop_at_check: Option<(u64, Stop)>,
     rows_max: Option<usize>,
     counts_only: bool,
@@ -93,7 +93,7 @@ impl FakeSession {
 
     /// Goes on from a cursor.
     #[must_use]
-    pub fn resuming(mut self, cursor: Option<Cursor>) -> Self {
+    pub fn resuming(mut self, cursor: Option<Vec<u8>>) -> Self {
         self.resume = cursor;
         self
     }
@@ -171,8 +171,8 @@ impl FakeSession {
     }
 
     /// Returns the last cursor.
-    pub fn last_cursor(&self) -> Option<Cursor> {
-        lock(&self.seen).cursors.last().map(|(_, cursor)| cursor.clone())
+    pub fn last_cursor(&self) -> Option<Vec<u8>> {
+        lock(&self.seen).checkpoints.last().and_then(|(_, at)| at.cursor().ok())
     }
 
     /// Returns how many checks there were.
@@ -187,7 +187,7 @@ impl FakeSession {
 }
 
 impl Session for FakeSession {
-    fn resume(&self) -> Option<Cursor> {
+    fn resume(&self) -> Option<Vec<u8>> {
         self.resume.clone()
     }
 
@@ -259,7 +259,7 @@ impl Session for FakeSession {
         self.rows_max.map_or(usize::MAX, |max| max.saturating_sub(lock(&self.seen).rows.len()))
     }
 
-    fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {
+    fn rows(&self, rows: Batch, at: Arc<dyn Checkpoint>) -> Result<(), Stop> {
         // As in a real session: what was found until the stop counts.
         let must_stop = self.check();
         if rows.len() > self.rows_left() {
@@ -267,17 +267,17 @@ impl Session for FakeSession {
         }
         let mut seen = lock(&self.seen);
         if self.counts_only {
-            seen.cursors.clear();
+            seen.checkpoints.clear();
         } else {
-            seen.rows.extend(rows);
+            seen.rows.append(rows);
         }
         let out = seen.rows.len();
-        seen.cursors.push((out, cursor));
+        seen.checkpoints.push((out, at));
         must_stop
     }
 
-    fn last_rows(&self, rows: Vec<Row>, footer: FilesFooter) -> Result<(), Stop> {
-        lock(&self.seen).last = Some((rows, footer));
+    fn last_rows(&self, rows: Batch, at: Arc<dyn Checkpoint>) -> Result<(), Stop> {
+        lock(&self.seen).last = Some((rows, at));
         Ok(())
     }
 

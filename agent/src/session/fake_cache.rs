@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::Digests;
+use muster_protocol::artifact::Digests;
+use muster_protocol::artifact::HashKind;
 
 use super::FileId;
 use super::cache::{Cache, Hashed};

@@ -3,8 +3,8 @@
 //! Held are the first bytes of each digest, one behind the other as they were signed: 8 MB for a million. Nothing is put
 //! into another form, and a look-up is a search in them.
 
+use muster_protocol::artifact::ioc::{self, IocList, PART_WIDTH, SplitIocList};
 use muster_protocol::limits::{IOC_HASHES_MAX, REQUEST_BYTES_MAX};
-use muster_protocol::request::ioc::{self, IocList, PART_WIDTH, SplitIocList};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
 

@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use muster_profiler::{Captured, Tag};
+use muster_protocol::artifact::ioc::{IocList, SplitIocList};
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::limits;
 use muster_protocol::request::Limits;
-use muster_protocol::request::ioc::{IocList, SplitIocList};
-use muster_protocol::result::{FilesFooter, Footer, ProfileFooter, Row, Status};
+use muster_protocol::result::{ArtifactFooter, Footer, ProfileFooter, Status};
 use muster_runtime::process::rss_bytes;
 use tracing::warn;
 
-use self::chunks::row_bytes;
+use super::batch::Batch;
 use super::bucket::Buckets;
 use super::cache::Cache;
 use super::meter::{self, Meter};
@@ -24,7 +24,7 @@ use super::printer::Printer;
 use super::stop::{StopSignal, lock};
 use super::ticks::Tick;
 use super::upload::{Content, Read, Sent};
-use super::{Cost, Cursor, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait};
+use super::{Checkpoint, Cost, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait};
 use crate::hash_cache::HashCache;
 use crate::journal::{Collection, Figures, Journal, Step};
 
@@ -45,7 +45,7 @@ pub struct LiveSession {
     /// The agent's memory when the run began, where it is bounded.
     rss_before: u64,
     started: muster_protocol::clock::Timestamp,
-    resume: Option<Cursor>,
+    resume: Option<Vec<u8>>,
     is_polite: bool,
     /// Takes the rows in the place of the outbox.
     printer: Option<Printer>,
@@ -64,6 +64,8 @@ pub struct LiveSession {
     flush_at_ms: AtomicU64,
     progress: Mutex<Progress>,
     before: Figures,
+    /// What the runs before this one have done.
+    done_before: Option<ArtifactFooter>,
     so_far: Mutex<SoFar>,
     pending: Mutex<Pending>,
 }
@@ -72,11 +74,10 @@ pub struct LiveSession {
 /// the collection's own threads may wait for it.
 #[derive(Debug)]
 struct Pending {
-    rows: Vec<Row>,
+    rows: Batch,
     /// Rows that are printed and were not handed over.
     text: Vec<u8>,
-    bytes: usize,
-    cursor: Option<Cursor>,
+    at: Option<Arc<dyn Checkpoint>>,
     next_seq: u64,
     next_blob: u32,
     /// Something of this run is durable.
@@ -100,7 +101,8 @@ impl Pending {
 /// What there is to tell, for whoever asks. Never held while anything waits.
 #[derive(Debug)]
 struct SoFar {
-    files: FilesFooter,
+    /// How far this run is; before its first checkpoint, as far as those before it.
+    at: Option<Arc<dyn Checkpoint>>,
     rows: u64,
     profiles: Vec<ProfileFooter>,
 }
@@ -114,7 +116,6 @@ impl LiveSession {
         limits: Limits,
         is_polite: bool,
     ) -> Self {
-        let footer = collection.cursor.as_ref().map(|c| c.footer.clone()).unwrap_or_default();
         let mut before = collection.figures;
         before.resumed += u32::from(collection.is_running);
         let rows = before.rows;
@@ -140,16 +141,16 @@ impl LiveSession {
             is_uploading: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
             meter: Meter::default(),
-            bytes: AtomicU64::new(footer.bytes_read),
+            bytes: AtomicU64::new(0),
             flush_at_ms: AtomicU64::new(u64::MAX),
             progress: Mutex::default(),
             before,
-            so_far: Mutex::new(SoFar { files: footer, rows, profiles }),
+            done_before: None,
+            so_far: Mutex::new(SoFar { at: None, rows, profiles }),
             pending: Mutex::new(Pending {
-                rows: Vec::new(),
+                rows: Batch::default(),
                 text: Vec::new(),
-                bytes: 0,
-                cursor: None,
+                at: None,
                 next_seq: collection.next_seq,
                 next_blob: collection.next_blob,
                 has_begun: false,
@@ -157,6 +158,13 @@ impl LiveSession {
                 is_over: false,
             }),
         }
+    }
+
+    /// Goes on from what the runs before this one have done.
+    #[must_use]
+    pub fn with_done_before(self, footer: Option<ArtifactFooter>) -> Self {
+        let bytes = footer.as_ref().map_or(0, |footer| footer.counters.bytes);
+        Self { done_before: footer, bytes: AtomicU64::new(bytes), ..self }
     }
 
     /// Hands the rows to a receiver in this process, in the place of chunks to the outbox.
@@ -246,11 +254,10 @@ impl LiveSession {
     }
 
     /// Returns the figures of now as a footer.
-    pub fn footer(&self, files: Option<FilesFooter>) -> Footer {
+    pub fn footer(&self, artifact: Option<ArtifactFooter>) -> Footer {
         let figures = self.figures();
         Footer {
-            files,
-            profile: None,
+            artifact,
             profiles: figures.profiles,
             started: self.started,
             ended: muster_protocol::clock::Timestamp::default(),
@@ -263,9 +270,11 @@ impl LiveSession {
         }
     }
 
-    /// Returns the figures of the files up to the last cursor.
-    pub fn files_so_far(&self) -> FilesFooter {
-        lock(&self.so_far).files.clone()
+    /// Returns the artifact's footer up to the last checkpoint; none of a profile.
+    pub fn artifact_so_far(&self) -> Option<ArtifactFooter> {
+        let at = lock(&self.so_far).at.clone();
+        // What cannot be encoded fails loudly when it is to become durable.
+        at.and_then(|at| at.footer().ok()).or_else(|| self.done_before.clone())
     }
 
     /// Commits what is pending so that a later run goes on from here.
@@ -355,8 +364,8 @@ impl LiveSession {
     /// Takes rows, and the figures that include them, in among what is pending.
     fn take(
         &self,
-        rows: Vec<Row>,
-        footer: &FilesFooter,
+        rows: Batch,
+        at: &Arc<dyn Checkpoint>,
         pending: &mut Pending,
     ) -> Result<(), Stop> {
         if rows.len() > self.rows_left() {
@@ -365,12 +374,11 @@ impl LiveSession {
         }
         let mut so_far = lock(&self.so_far);
         so_far.rows = so_far.rows.saturating_add(rows.len() as u64);
-        so_far.files.clone_from(footer);
+        so_far.at = Some(Arc::clone(at));
         drop(so_far);
-        pending.bytes += rows.iter().map(row_bytes).sum::<usize>();
         match &self.printer {
             Some(printer) => self.print(printer, &rows, &mut pending.text)?,
-            None => pending.rows.extend(rows),
+            None => pending.rows.append(rows),
         }
         Ok(())
     }
@@ -412,7 +420,7 @@ impl Leave for LiveSession {
 }
 
 impl Session for LiveSession {
-    fn resume(&self) -> Option<Cursor> {
+    fn resume(&self) -> Option<Vec<u8>> {
         self.resume.clone()
     }
 
@@ -482,16 +490,14 @@ impl Session for LiveSession {
         usize::try_from(max.saturating_sub(lock(&self.so_far).rows)).unwrap_or(usize::MAX)
     }
 
-    fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop> {
+    fn rows(&self, rows: Batch, at: Arc<dyn Checkpoint>) -> Result<(), Stop> {
         let must_stop = self.on_time().and_then(|()| self.room());
         let mut pending = lock(&self.pending);
         pending.may_go_on()?;
-        self.take(rows, &cursor.footer, &mut pending)?;
-        pending.cursor = Some(cursor);
+        self.take(rows, &at, &mut pending)?;
+        pending.at = Some(at);
         must_stop?;
-        let is_full = pending.bytes >= limits::ROW_CHUNK_BYTES_MAX
-            || pending.rows.len() >= limits::ROW_CHUNK_ROWS_MAX;
-        if is_full || self.is_flush_due() {
+        if pending.rows.is_chunk() || self.is_flush_due() {
             return self.flush(&mut pending, None);
         }
         let age = if pending.has_begun {
@@ -503,11 +509,11 @@ impl Session for LiveSession {
         Ok(())
     }
 
-    fn last_rows(&self, rows: Vec<Row>, footer: FilesFooter) -> Result<(), Stop> {
+    fn last_rows(&self, rows: Batch, at: Arc<dyn Checkpoint>) -> Result<(), Stop> {
         let mut pending = lock(&self.pending);
         pending.may_go_on()?;
         pending.is_ending = true;
-        self.take(rows, &footer, &mut pending)
+        self.take(rows, &at, &mut pending)
     }
 
     fn blobs(&self, blobs: Vec<Captured>) -> Result<(), Stop> {

@@ -4,6 +4,7 @@
 //! The session alone enforces limits, cancels, accounts CPU and makes results durable, so a collector
 //! holds no limit code and is tested by plain calls with a session that only remembers.
 
+pub mod batch;
 pub mod bucket;
 pub mod cache;
 pub mod fake;
@@ -17,13 +18,16 @@ mod sys;
 mod ticks;
 pub mod upload;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muster_profiler::Captured;
+use muster_protocol::artifact::ioc::{IocList, SplitIocList};
 use muster_protocol::ids::RequestId;
-use muster_protocol::request::ioc::{IocList, SplitIocList};
-use muster_protocol::result::{FilesFooter, Row};
+use muster_protocol::result::ArtifactFooter;
+use muster_protocol::wire::WireError;
 
+use self::batch::Batch;
 use self::cache::Cache;
 use self::upload::{Content, Read, Sent};
 
@@ -55,16 +59,14 @@ pub enum Stop {
     Journal(String),
 }
 
-/// Where a file collection goes on: everything up to and with `after`, in walk order, is accounted for in
-/// `footer` and in the rows that were emitted before it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// Index of the root.
-    pub root: u32,
-    /// The last path that is done, whole, byte for byte.
-    pub after: Vec<u8>,
-    /// The figures up to there.
-    pub footer: FilesFooter,
+/// How far a collection is. Only its collector knows what is in it; it becomes bytes when it becomes durable.
+pub trait Checkpoint: Send + Sync + std::fmt::Debug {
+    /// Returns where another run goes on: everything up to there is in the footer, and in the rows that were emitted
+    /// before it.
+    fn cursor(&self) -> Result<Vec<u8>, WireError>;
+
+    /// Returns the figures up to there.
+    fn footer(&self) -> Result<ArtifactFooter, WireError>;
 }
 
 /// What a collector is doing now, for telemetry.
@@ -253,8 +255,8 @@ impl Drop for ThreadScope<'_> {
 
 /// What a collector may do. Shared by all threads of one collection.
 pub trait Session: Sync {
-    /// Returns where an earlier run of this attempt stopped, `None` at the first.
-    fn resume(&self) -> Option<Cursor>;
+    /// Returns the cursor at which an earlier run of this attempt stopped, `None` at the first.
+    fn resume(&self) -> Option<Vec<u8>>;
 
     /// Enters the calling thread into the collection. Every thread of a collector begins with it; a thread that was
     /// entered before stays entered as long as the first scope.
@@ -291,14 +293,15 @@ pub trait Session: Sync {
     /// Returns how many more rows the request allows.
     fn rows_left(&self) -> usize;
 
-    /// Emits rows in walk order together with the cursor that includes them; from one thread at a time.
+    /// Emits rows in order together with the checkpoint that includes them; from one thread at a time.
     /// Waits when the outbox is full. When the collection must stop, takes them all the same, and then fails: what was
     /// found until then counts.
-    fn rows(&self, rows: Vec<Row>, cursor: Cursor) -> Result<(), Stop>;
+    fn rows(&self, rows: Batch, at: Arc<dyn Checkpoint>) -> Result<(), Stop>;
 
-    /// Emits rows from behind the last cursor, with the figures of all that was done, at the end of a collection that
-    /// had to stop: they become durable with its final status, and no run goes on from there. Once, and last.
-    fn last_rows(&self, rows: Vec<Row>, footer: FilesFooter) -> Result<(), Stop>;
+    /// Emits rows from behind the last cursor, with the figures of all that was done: they become durable with the final
+    /// status, and no run goes on from there. Once, and last: at the end of a collection that had to stop, or of one that
+    /// cannot go on in its midst and begins again after the agent has died.
+    fn last_rows(&self, rows: Batch, at: Arc<dyn Checkpoint>) -> Result<(), Stop>;
 
     /// Emits blobs whole, all of them or none; their footers go into the final status. Works also when
     /// the collection must stop: what was sampled until then counts.

@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use muster_protocol::result::Row;
+use muster_protocol::artifact::RowRef;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
@@ -18,7 +18,7 @@ const ROW_BYTES: usize = 2 << 10;
 const PIECES_MAX: usize = 2;
 
 /// How a row becomes text.
-pub type Format = fn(&Row, &mut Vec<u8>) -> io::Result<()>;
+pub type Format = fn(&RowRef<'_>, &mut Vec<u8>) -> io::Result<()>;
 
 /// The end at which rows go in.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub fn printer(format: Format) -> (Printer, Printed) {
 
 impl Printer {
     /// Appends a row to `text`.
-    pub(super) fn put(&self, row: &Row, text: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn put(&self, row: &RowRef<'_>, text: &mut Vec<u8>) -> io::Result<()> {
         if text.capacity() == 0 {
             *text = lock(&self.spare).pop().unwrap_or_default();
             text.reserve(PIECE_BYTES);

@@ -2,12 +2,14 @@
 //!
 //! * [`ids`], [`clock`], [`limits`], [`hex`]: names, time, bounds.
 //! * [`topology`]: the broker's objects as data.
+//! * [`artifact`]: what can be collected: arguments, rows and their schemas, footers.
 //! * [`request`]: what an operator asks: signed, targeted, decoded strictly.
 //! * [`result`]: what agents answer: statuses, rows, blobs, telemetry.
 //! * [`wire`]: the one door to MessagePack and zstd.
 //! * [`address`]: hosts and ports as people write them.
 
 pub mod address;
+pub mod artifact;
 pub mod clock;
 pub mod hex;
 pub mod ids;

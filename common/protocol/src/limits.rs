@@ -385,6 +385,10 @@ limits! {
     RESULT_NAME_BYTES_MAX: usize = 512, "an agent cuts the name; what comes longer goes to results.dead";
     /// Length of a path in a status or sample.
     RESULT_PATH_BYTES_MAX: usize = 4_096, "an agent cuts the path; what comes longer goes to results.dead";
+    /// The footer of an artifact, in a final status.
+    FOOTER_BYTES_MAX: usize = 524_288, "an agent cuts its maps; what comes longer goes to results.dead";
+    /// A cursor of a collection, in the agent's journal.
+    CURSOR_BYTES_MAX: usize = 4_194_304, "the collection fails";
     /// Collections that one sample names, waiting and running.
     TELEMETRY_COLLECTIONS_MAX: usize = 96, "the sample goes to results.dead";
     /// A row chunk as it travels, after compression.

@@ -4,9 +4,10 @@
 //! requests need beyond this (`deny_unknown_fields`) stands on their types.
 
 use std::io::{self, Read};
+use std::marker::PhantomData;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use crate::limits::WIRE_DEPTH_MAX;
 
@@ -40,13 +41,22 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, WireError> {
 
 /// Decodes exactly one value from at most `cap` bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], cap: usize) -> Result<T, WireError> {
+    decode_with(PhantomData::<T>, bytes, cap)
+}
+
+/// Decodes exactly one value from at most `cap` bytes, by what `seed` knows of it.
+pub fn decode_with<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    bytes: &[u8],
+    cap: usize,
+) -> Result<S::Value, WireError> {
     if bytes.len() > cap {
         return Err(WireError::TooBig { bytes: bytes.len(), cap });
     }
     let mut rest = bytes;
     let mut decoder = rmp_serde::Deserializer::new(&mut rest);
     decoder.set_max_depth(WIRE_DEPTH_MAX);
-    let value = T::deserialize(&mut decoder).map_err(malformed)?;
+    let value = seed.deserialize(&mut decoder).map_err(malformed)?;
     drop(decoder);
     if rest.is_empty() { Ok(value) } else { Err(WireError::Trailing(rest.len())) }
 }

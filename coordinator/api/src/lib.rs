@@ -9,13 +9,13 @@ pub mod address;
 mod agents;
 mod doctor;
 pub mod duration;
-mod files;
 mod hunts;
 pub mod moment;
 #[cfg(test)]
 mod openapi;
 mod profiles;
 pub mod quantile;
+mod rows;
 mod telemetry;
 mod time;
 pub mod tls;
@@ -27,12 +27,12 @@ pub use agents::{
     QuarantineAgent,
 };
 pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
-pub use files::{FileRow, WhoHas};
 pub use hunts::{
     CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
     States,
 };
 pub use profiles::{By, ProfileAgentView, ProfileKindView, ProfileView, SymbolsView};
+pub use rows::{ArtifactView, ColumnView, Found, RowView, WhoHas};
 pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};
 pub use time::Time;
 

@@ -15,9 +15,9 @@ use utoipa::openapi::{
 };
 
 use super::{
-    AgentView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents, EnrolledAgents,
-    ErrorBody, FileRow, FleetView, Health, HuntFile, HuntView, Launched, ListPiece, ProfileView,
-    QuarantineAgent, SymbolsView, TelemetryView, WhoHas,
+    AgentView, ArtifactView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents,
+    EnrolledAgents, ErrorBody, FleetView, Health, HuntFile, HuntView, Launched, ListPiece,
+    ProfileView, QuarantineAgent, RowView, SymbolsView, TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -112,6 +112,11 @@ const ENDPOINTS: &[Endpoint] = &[
         Some(SEALED),
         Answer::One("ListPiece"),
     ),
+    get(
+        "/api/v1/artifacts",
+        "What a hunt can collect, with the columns of its rows.",
+        Answer::List("ArtifactView"),
+    ),
     get("/api/v1/hunts", "All hunts, the latest first.", Answer::List("HuntView")),
     get("/api/v1/hunts/{id}", "One hunt.", Answer::One("HuntView")),
     get(
@@ -119,7 +124,7 @@ const ENDPOINTS: &[Endpoint] = &[
         "What became of a hunt on each agent.",
         Answer::List("CollectionView"),
     ),
-    get("/api/v1/hunts/{id}/results", "The rows of a hunt.", Answer::Lines("FileRow")),
+    get("/api/v1/hunts/{id}/results", "The rows of a hunt.", Answer::Lines("RowView")),
     get(
         "/api/v1/hunts/{id}/files",
         "The files that matched and whose content was sent.",
@@ -202,7 +207,7 @@ const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         query: &[("hash", "A digest in hexadecimal; may be repeated.")],
-        ..get("/api/v1/who-has", "Which agents hold a file.", Answer::One("WhoHas"))
+        ..get("/api/v1/who-has", "Which agents hold a file, or run it.", Answer::One("WhoHas"))
     },
     get("/api/v1/doctor", "What is wrong, and what to do.", Answer::One("Doctor")),
     get("/api/v1/audit", "What operators did, the latest first.", Answer::List("AuditView")),
@@ -212,6 +217,7 @@ const ENDPOINTS: &[Endpoint] = &[
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(
     AgentView,
+    ArtifactView,
     QuarantineAgent,
     AuditView,
     CollectionView,
@@ -220,7 +226,6 @@ const ENDPOINTS: &[Endpoint] = &[
     EnrolAgents,
     EnrolledAgents,
     ErrorBody,
-    FileRow,
     FleetView,
     Health,
     HuntFile,
@@ -228,6 +233,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Launched,
     ListPiece,
     ProfileView,
+    RowView,
     SymbolsView,
     TelemetryView,
     WhoHas

@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use muster_api::duration::{duration_ms, scaled};
 use muster_api::moment::time;
+use muster_protocol::artifact::file_hash::select::MODE_BITS;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::limits;
 use muster_protocol::request::profile::ProfileKind;
-use muster_protocol::request::select::MODE_BITS;
 
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
 pub fn size(text: &str) -> Result<u64, String> {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError
 use std::thread;
 use std::time::{Duration, Instant};
 
-use muster_api::{FileRow, HuntView, ProfileView};
+use muster_api::{HuntView, ProfileView, RowView};
 use serde::Deserialize;
 
 use self::standing::Watch;
@@ -16,8 +16,8 @@ use super::client::{Client, Event};
 use super::failure::{Exit, Failure};
 use crate::output::Document;
 use crate::output::document::Line;
-use crate::output::files::FileRows;
 use crate::output::progress::Progress;
+use crate::output::rows::RowWriter;
 
 /// How long a coordinator may be away before a watcher gives up.
 const AWAY: Duration = Duration::from_mins(1);
@@ -41,7 +41,7 @@ enum Tick<V> {
     Standing(V),
     Ended(V),
     /// A row of the hunt.
-    Row(Line<FileRow>),
+    Row(Line<RowView>),
     /// No row follows.
     RowsEnded,
     Broken(Failure),
@@ -71,7 +71,7 @@ pub(super) fn watch_rows(
     context: &Context,
     id: &str,
     wait_s: Option<u32>,
-    rows: &mut FileRows,
+    rows: &mut RowWriter,
 ) -> Result<Watched<HuntView>, Failure> {
     let events = format!("/api/v1/hunts/{id}/events");
     let stored = format!("/api/v1/hunts/{id}/results?follow=true");
@@ -92,7 +92,7 @@ fn wait<V: Watch>(
     path: String,
     news: News,
     wait_s: Option<u32>,
-    rows: Option<(String, &mut FileRows)>,
+    rows: Option<(String, &mut RowWriter)>,
 ) -> Result<Watched<V>, Failure> {
     let (send, ticks) = mpsc::sync_channel(TICKS_WAITING_MAX);
     // The threads live as long as the process: they block in a read, the last one waits for a signal.
@@ -121,7 +121,7 @@ fn until_the_end<V: Watch>(
     ticks: &Receiver<Tick<V>>,
     deadline: Option<Instant>,
     progress: &mut Progress,
-    mut rows: Option<&mut FileRows>,
+    mut rows: Option<&mut RowWriter>,
 ) -> Result<Watched<V>, Failure> {
     let (mut ended, mut has_rows) = (None, rows.is_some());
     loop {
@@ -151,7 +151,7 @@ fn until_the_end<V: Watch>(
 fn next<V>(
     ticks: &Receiver<Tick<V>>,
     deadline: Option<Instant>,
-    rows: Option<&mut FileRows>,
+    rows: Option<&mut RowWriter>,
 ) -> Result<Option<Tick<V>>, Failure> {
     let broken = || Failure::bug("watching broke off", "both watchers are gone");
     match ticks.try_recv() {
@@ -189,7 +189,7 @@ fn follow_rows<V>(client: &Client, path: &str, ticks: &SyncSender<Tick<V>>) {
     let mut came: HashMap<String, u64> = HashMap::new();
     patiently(ticks, |away_since| {
         let mut again: HashMap<String, u64> = HashMap::new();
-        let mut lines = client.lines::<FileRow>(path)?;
+        let mut lines = client.lines::<RowView>(path)?;
         while let Some(line) = lines.next()? {
             *away_since = None;
             let Ok(Of { agent }) = serde_json::from_slice(line.json()) else { continue };

@@ -1,8 +1,8 @@
 //! `muster who-has`: which agents hold a file with one of these digests.
 
-use muster_api::{FileRow, WhoHas};
+use muster_api::{RowView, WhoHas};
+use muster_protocol::artifact::HashKind;
 use muster_protocol::hex;
-use muster_protocol::request::hunt::HashKind;
 
 use super::Context;
 use super::args::WhoHas as Flags;
@@ -13,17 +13,18 @@ use crate::output::{Column, Document, Show};
 /// Digests of one question.
 const PART: usize = 64;
 
-const COLUMNS: &[Column<FileRow>] = &[
+const COLUMNS: &[Column<RowView>] = &[
     Column::new("agent", "agent", Show::Text, |row| (&row.agent).into()),
     Column::new("host", "host", Show::Text, |row| (&row.host).into()),
     Column::new("hunt", "hunt", Show::Text, |row| (&row.hunt).into()),
-    Column::new("size", "size", Show::Bytes, |row| row.size.into()),
-    Column::new("sha256", "sha256", Show::Text, |row| row.sha256.as_deref().into()),
-    Column::new("sha512", "sha512", Show::Text, |row| row.sha512.as_deref().into()),
-    Column::new("blake3", "blake3", Show::Text, |row| row.blake3.as_deref().into()),
-    Column::new("sha1", "sha1", Show::Text, |row| row.sha1.as_deref().into()),
-    Column::new("md5", "md5", Show::Text, |row| row.md5.as_deref().into()),
-    Column::new("path", "path", Show::Text, |row| (&row.path).into()),
+    Column::new("artifact", "artifact", Show::Text, |row| (&row.artifact).into()),
+    Column::new("size", "size", Show::Bytes, |row| row.number("size").into()),
+    Column::new("sha256", "sha256", Show::Text, |row| row.text("sha256").into()),
+    Column::new("sha512", "sha512", Show::Text, |row| row.text("sha512").into()),
+    Column::new("blake3", "blake3", Show::Text, |row| row.text("blake3").into()),
+    Column::new("sha1", "sha1", Show::Text, |row| row.text("sha1").into()),
+    Column::new("md5", "md5", Show::Text, |row| row.text("md5").into()),
+    Column::new("path", "path", Show::Text, |row| where_it_is(row).into()),
 ];
 
 pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
@@ -37,7 +38,7 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
         let answer: WhoHas = client.get(&format!("/api/v1/who-has?{}", query.join("&")))?;
         rows.extend(answer.rows);
     }
-    let is_used = |column: &&Column<FileRow>| is_used(&rows, column);
+    let is_used = |column: &&Column<RowView>| is_used(&rows, column);
     let shown: Vec<_> = COLUMNS.iter().filter(is_used).copied().collect();
     let rows = Document::of_all(rows)?;
     context.out.list(&shown, &rows)?;
@@ -48,8 +49,13 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Returns the column that a table of the artifact ends with: the path of a file, or of the file that a process runs.
+fn where_it_is(row: &RowView) -> Option<&str> {
+    row.text(row.schema()?.table.last()?)
+}
+
 /// Returns whether a column is shown: digests that no row has are left out.
-fn is_used(rows: &[FileRow], column: &Column<FileRow>) -> bool {
+fn is_used(rows: &[RowView], column: &Column<RowView>) -> bool {
     HashKind::ALL.iter().all(|kind| kind.as_str() != column.name())
         || rows.iter().any(|row| !column.is_empty(row))
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use muster_protocol::artifact::{HashKind, Rows};
 use muster_protocol::hex;
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::Kind;
-use muster_protocol::request::hunt::HashKind;
 
 use crate::store::{Reader, StoreError};
-use muster_api::{FileRow, WhoHas};
+use muster_api::{Found, WhoHas};
 
 /// Digests of one question.
 const HASHES_MAX: usize = 10_000;
@@ -58,7 +58,7 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
             let host = run.host().unwrap_or(host);
             let hunt = request.id.to_string();
             scan.agents.insert(agent.clone());
-            reader.rows(&request.id, agent, id, |rows| Ok(scan.look(&hunt, agent, host, &rows)))?;
+            reader.rows(&request.id, agent, id, |rows| scan.look(&hunt, agent, host, &rows))?;
             if scan.found.truncated {
                 return Ok(scan.end());
             }
@@ -94,23 +94,25 @@ impl Scan {
         hunt: &str,
         agent: &AgentId,
         host: &str,
-        rows: &[muster_protocol::result::Row],
-    ) -> bool {
+        rows: &Rows,
+    ) -> Result<bool, StoreError> {
         self.found.scanned_rows += rows.len() as u64;
-        for row in rows {
-            let mut digests = row.digests.iter().map(|(_, digest)| digest);
-            let Some(hit) = digests.find(|digest| self.wanted.contains(digest.as_slice())) else {
+        for row in rows.iter() {
+            let mut digests = row.digests().map(|(_, digest)| digest);
+            let Some(hit) = digests.find(|digest| self.wanted.contains(*digest)) else {
                 continue;
             };
             if self.found.rows.len() >= ROWS_MAX {
                 self.found.truncated = true;
-                return false;
+                return Ok(false);
             }
-            self.absent.remove(hit.as_slice());
-            let row = FileRow::new(hunt.to_owned(), agent.to_string(), host.to_owned(), row);
+            self.absent.remove(hit);
+            let found = Found { hunt, agent: agent.as_str(), host, ..Found::default() };
+            let row =
+                found.view(&row, &[]).map_err(|error| StoreError::Broken(error.to_string()))?;
             self.found.rows.push(row);
         }
-        true
+        Ok(true)
     }
 
     fn end(mut self) -> WhoHas {

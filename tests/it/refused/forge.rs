@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::Signer;
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{FleetId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey, signed_bytes};
 use muster_protocol::request::trust::{Certificate, Grant};
 use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
@@ -216,16 +218,12 @@ impl Forge {
 }
 
 fn hunt(root: &Path) -> Args {
-    Args::HuntStart(HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.to_owned(),
-        file_hash: FileHash {
+    Args::HuntStart(
+        HuntStart::files(&FileHash {
             roots: vec![ByteBuf::from(root.as_os_str().as_encoded_bytes())],
             hashes: vec![HashKind::Sha256],
             ..FileHash::default()
-        },
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    })
+        })
+        .unwrap(),
+    )
 }

@@ -1,6 +1,8 @@
 //! Every attack that is known, one function each. An attack sends a bounded burst; the test repeats them all.
 
 use crate::raw_amqp::{Properties, entry, long, nested};
+use muster_protocol::artifact::Rows;
+use muster_protocol::artifact::file_hash::SCHEMA;
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::JournalId;
 use muster_protocol::limits::RESULT_BYTES_MAX;
@@ -167,7 +169,7 @@ fn many_runs(attacker: &mut Attacker) {
 
 /// A chunk's payload of no rows.
 fn no_rows() -> Vec<u8> {
-    muster_protocol::result::rows::pack(&[]).expect("no rows")
+    Rows::new(&SCHEMA, 0).pack().expect("no rows")
 }
 
 fn nonsense_rows(attacker: &mut Attacker) {

@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use agent::collectors::file_hash;
 use agent::session::fake::FakeSession;
-use muster_protocol::request::hunt::{FileHash, HashKind};
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
 use serde_bytes::ByteBuf;
 
 fn main() -> anyhow::Result<()> {

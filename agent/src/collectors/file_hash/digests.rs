@@ -1,8 +1,8 @@
 //! The digests that a request names, as `muster_digests` computes them.
 
 use muster_digests::{Algorithm, Hasher};
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::Digests;
+use muster_protocol::artifact::Digests;
+use muster_protocol::artifact::HashKind;
 
 /// Returns what computes each digest that is asked for.
 pub(crate) fn algorithms(hashes: &[HashKind]) -> Vec<Algorithm> {

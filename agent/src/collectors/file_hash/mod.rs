@@ -20,6 +20,7 @@
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
 //! carry the path as it was asked for; links below a root are rows and are not followed.
 
+mod cursor;
 mod descriptors;
 mod digests;
 mod entry;
@@ -35,9 +36,13 @@ mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use muster_protocol::request::hunt::FileHash;
-use muster_protocol::result::FilesFooter;
+use muster_protocol::artifact::Artifact;
+use muster_protocol::artifact::file_hash::{self, FileHash, FilesFooter};
+use muster_protocol::limits::REQUEST_BYTES_MAX;
+use muster_protocol::result::ArtifactFooter;
+use muster_protocol::wire::{self, WireError};
 
+use self::cursor::Cursor;
 use self::descriptors::Descriptors;
 use self::reorder::{ReorderBuffer, keep_time};
 use self::scan::hard_links::HardLinks;
@@ -47,15 +52,53 @@ pub use self::spec::access::{Folders, lexical};
 pub use self::spec::resolve::{Real, exists, real};
 use self::upload::Uploads;
 use self::walk::Walker;
-use super::CollectError;
-use crate::session::Session;
+use super::{CollectError, Collected, Collector, Machine, Opens};
+use crate::session::{Checkpoint, Session};
 
 /// Threads of one collection.
 const WORKERS_MAX: usize = 8;
 
-/// Returns the roots below which nothing was looked at, and why; `None` when there is no such root.
-pub fn no_root(footer: &FilesFooter) -> Option<String> {
-    stats::no_root(footer)
+/// The collector of `file_hash`.
+#[derive(Debug)]
+pub struct Files;
+
+impl Collector for Files {
+    fn artifact(&self) -> &'static dyn Artifact {
+        &file_hash::Files
+    }
+
+    fn opens(&self, args: &[u8]) -> Result<Opens, WireError> {
+        let spec = decode(args)?;
+        Ok(Opens {
+            roots: spec.roots,
+            all_file_systems: spec.all_file_systems,
+            anywhere: false,
+            upload: spec.upload.map(|upload| *upload),
+        })
+    }
+
+    fn so_far(&self, cursor: Option<&[u8]>) -> Result<ArtifactFooter, WireError> {
+        cursor.map_or_else(|| Ok(Cursor::default()), Cursor::read)?.footer()
+    }
+
+    fn collect(
+        &self,
+        args: &[u8],
+        machine: &Machine,
+        session: &dyn Session,
+    ) -> Result<Collected, CollectError> {
+        let spec = decode(args).map_err(|error| {
+            CollectError::failed(CollectError::BAD_ARGUMENTS, error.to_string())
+        })?;
+        let footer = collect(&spec, &machine.folders, session)?;
+        // An operator who mistyped a root must not read "finished, nothing found".
+        let failure = stats::no_root(&footer).map(|reason| (CollectError::NO_ROOT, reason));
+        Ok(Collected { footer: Some(footer.sealed()?), failure })
+    }
+}
+
+fn decode(args: &[u8]) -> Result<FileHash, WireError> {
+    wire::decode(args, REQUEST_BYTES_MAX)
 }
 
 /// Walks and hashes what `spec` selects and the machine's `folders` allow. The calling thread is one of the workers.
@@ -84,7 +127,7 @@ fn collect_within(
     workers: usize,
 ) -> Result<FilesFooter, CollectError> {
     let plan = Plan::new(spec, session)?.within(folders);
-    let cursor = session.resume();
+    let cursor = session.resume().map(|cursor| Cursor::read(&cursor)).transpose()?;
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
     let uploads = Uploads::new(spec.upload.as_deref().copied(), Arc::clone(&plan.access));

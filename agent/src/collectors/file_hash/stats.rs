@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use muster_protocol::artifact::file_hash::{FileStatus, FilesFooter};
 use muster_protocol::limits::{RESULT_ENTRIES_MAX, RESULT_NAME_BYTES_MAX};
 use muster_protocol::result::bounds::{MORE, cut_path, cut_text};
-use muster_protocol::result::{FileStatus, FilesFooter};
 use serde_bytes::ByteBuf;
 
 use crate::collectors::file_hash::entry::{Found, Outcome, Verdict, skip};

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::Upload;
+use muster_protocol::artifact::file_hash::{FileStatus, FilesFooter, Row};
 use muster_protocol::limits::BLOBS_MAX;
-use muster_protocol::request::hunt::{HashKind, Upload};
-use muster_protocol::result::{FileStatus, FilesFooter, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{self, Errno};

@@ -1,7 +1,7 @@
 //! Lists of hashes that come in parts before their hunt.
 
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::request::ioc::{IocList, IocPartRef, SplitIocList};
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::result::rows::sha256;
 use rusqlite::Connection;
 
@@ -17,12 +17,12 @@ impl Runner for Counting {
         _core: &Core,
         task: &Task,
         session: &dyn Session,
-    ) -> Result<Option<FilesFooter>, CollectError> {
-        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(None) };
-        let lists = session.list(&hunt.file_hash.list);
+    ) -> Result<Collected, CollectError> {
+        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(Collected::default()) };
+        let lists = session.list(&hunt.asked().unwrap().list);
         let lists = lists.map_err(|why| CollectError::failed(CollectError::LIST_DAMAGED, why))?;
         let seen = lists.iter().map(|list| list.count() as u64).sum();
-        Ok(Some(FilesFooter { seen, ..FilesFooter::default() }))
+        Ok(collected(seen))
     }
 }
 
@@ -48,10 +48,13 @@ fn sealed(fleet: &Fleet, parts: u8) -> (Vec<Sealed>, Sealed) {
 }
 
 fn named_by(list: SplitIocList) -> Args {
-    let Args::HuntStart(mut start) = hunt("/x") else { unreachable!() };
-    start.file_hash.hashes = vec![HashKind::Sha256];
-    start.file_hash.list = Box::new(list);
-    Args::HuntStart(start)
+    let spec = FileHash {
+        roots: vec![ByteBuf::from("/x")],
+        hashes: vec![HashKind::Sha256],
+        list: Box::new(list),
+        ..FileHash::default()
+    };
+    Args::HuntStart(HuntStart::files(&spec).unwrap())
 }
 
 fn words(core: &Core) -> Vec<(State, String)> {
@@ -86,7 +89,7 @@ fn a_hunt_waits_for_its_list_across_a_restart_and_takes_the_parts_away() {
     let told = statuses(&core);
     let last = told.last().unwrap();
     assert_eq!((last.state, last.code.as_str()), (State::Finished, ""));
-    assert_eq!(last.footer.as_ref().unwrap().files.as_ref().unwrap().seen, 3);
+    assert_eq!(last.footer.as_ref().unwrap().artifact.as_ref().unwrap().counters.entries, 3);
     assert!(ids.iter().all(|id| core.journal.part(*id).unwrap().is_none()));
 }
 

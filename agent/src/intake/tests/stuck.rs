@@ -3,7 +3,27 @@
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
+use muster_protocol::result::ArtifactFooter;
+use muster_protocol::wire::WireError;
+
 use super::*;
+use crate::session::Checkpoint;
+use crate::session::batch::Batch;
+
+/// A checkpoint at the beginning.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Checkpoint for Nowhere {
+    fn cursor(&self) -> Result<Vec<u8>, WireError> {
+        Ok(Vec::new())
+    }
+
+    fn footer(&self) -> Result<ArtifactFooter, WireError> {
+        FilesFooter::default().sealed()
+    }
+}
 
 /// Below `/stuck`, waits for a gate and hears nothing else; what is elsewhere is done at once.
 #[derive(Debug, Default)]
@@ -17,24 +37,19 @@ impl Runner for Kernel {
         _core: &Core,
         task: &Task,
         session: &dyn Session,
-    ) -> Result<Option<FilesFooter>, CollectError> {
-        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(None) };
-        if hunt.file_hash.roots[0].as_slice() == b"/stuck" {
+    ) -> Result<Collected, CollectError> {
+        let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(Collected::default()) };
+        if hunt.file_hash().unwrap().roots[0].as_slice() == b"/stuck" {
             let _scope = session.enter_thread();
             session.take_in_hand(b"/stuck/file");
             let (is_open, moved) = &*self.gate;
             let gate = moved.wait_while(is_open.lock().unwrap(), |is_open| !*is_open);
             drop(gate.unwrap());
             // What it has found meanwhile comes to nothing.
-            let rows = vec![muster_protocol::result::Row::bare(
-                b"/stuck/a".to_vec(),
-                muster_protocol::result::FileKind::Regular,
-                muster_protocol::result::FileStatus::Ok,
-                0,
-            )];
-            session.rows(rows, crate::session::Cursor::default())?;
+            let row = Row::bare(b"/stuck/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
+            session.rows(Batch::of([row]), Arc::new(Nowhere))?;
         }
-        Ok(Some(FilesFooter::default()))
+        Ok(collected(0))
     }
 }
 

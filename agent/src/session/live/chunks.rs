@@ -4,15 +4,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use muster_profiler::Captured;
+use muster_protocol::artifact::Rows;
 use muster_protocol::limits;
-use muster_protocol::result::rows::{pack, sha256};
-use muster_protocol::result::{BlobChunk, FILE_BLOB, Row, RowChunk, Status};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{BlobChunk, FILE_BLOB, RowChunk, Status};
+use muster_protocol::wire::WireError;
 use serde_bytes::ByteBuf;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use super::{LiveSession, Pending, Stop, Wait, lock};
 use crate::journal::{JournalError, Step};
+use crate::session::batch::Batch;
 use crate::session::printer::Printer;
 use crate::session::upload::Content;
 
@@ -40,6 +43,7 @@ impl LiveSession {
             return Ok(());
         }
         let chunks = self.row_chunks(pending)?;
+        let cursor = pending.at.as_ref().map(|at| at.cursor()).transpose().map_err(broken)?;
         let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
         let next_seq = pending.next_seq.saturating_add(count);
         if next_seq > limits::SEQ_MAX && last.is_none() {
@@ -49,7 +53,7 @@ impl LiveSession {
         let figures = self.figures();
         let step = Step {
             rows: &chunks,
-            cursor: pending.cursor.as_ref(),
+            cursor: cursor.as_deref(),
             figures: Some(&figures),
             last: last.as_ref(),
             ..Step::default()
@@ -58,8 +62,7 @@ impl LiveSession {
         pending.next_seq = next_seq;
         pending.has_begun = true;
         pending.rows.clear();
-        pending.bytes = 0;
-        pending.cursor = None;
+        pending.at = None;
         Ok(())
     }
 
@@ -67,11 +70,11 @@ impl LiveSession {
     pub(super) fn print(
         &self,
         printer: &Printer,
-        rows: &[Row],
+        rows: &Batch,
         text: &mut Vec<u8>,
     ) -> Result<(), Stop> {
-        for row in rows {
-            printer.put(row, text).map_err(|error| Stop::Journal(error.to_string()))?;
+        for row in rows.chunks().iter().flat_map(Rows::iter) {
+            printer.put(&row, text).map_err(|error| Stop::Journal(error.to_string()))?;
             if Printer::is_piece(text) {
                 self.hand_over(printer, text)?;
             }
@@ -95,33 +98,25 @@ impl LiveSession {
         is_taken.then_some(()).ok_or_else(gone)
     }
 
-    /// Cuts the pending rows into chunks. All of them go into one transaction, for only the last row of a
-    /// batch has a cursor: a cut in between would send rows twice after a kill.
+    /// Packs the pending rows. All chunks go into one transaction, for only the last row of a batch has a cursor: a cut in
+    /// between would send rows twice after a kill.
     fn row_chunks(&self, pending: &Pending) -> Result<Vec<RowChunk>, Stop> {
-        let mut chunks = Vec::new();
-        let mut rest = pending.rows.as_slice();
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = rest.iter().take(limits::ROW_CHUNK_ROWS_MAX).take_while(|row| {
-                let is_first = bytes == 0;
-                bytes += row_bytes(row);
-                is_first || bytes <= limits::ROW_CHUNK_BYTES_MAX
-            });
-            let (rows, after) = rest.split_at(fits.count());
-            rest = after;
-            let body = pack(rows).map_err(|error| Stop::Journal(error.to_string()))?;
-            let ahead = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
-            chunks.push(RowChunk {
+        let chunk = |(seq, rows): (u64, &Rows)| {
+            let body = rows.pack().map_err(broken)?;
+            let schema = rows.schema();
+            Ok(RowChunk {
                 agent: self.agent.clone(),
                 request: self.request,
                 attempt: self.attempt(),
-                seq: pending.next_seq.saturating_add(ahead),
+                seq,
+                artifact: schema.artifact.to_owned(),
+                schema: schema.version,
                 rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
                 sha256: sha256(&body),
                 body: ByteBuf::from(body),
-            });
-        }
-        Ok(chunks)
+            })
+        };
+        (pending.next_seq..).zip(pending.rows.chunks()).map(chunk).collect()
     }
 
     /// Makes a piece of a file durable. With the first the blob's number is taken: what a kill cuts short is begun again
@@ -210,8 +205,7 @@ impl LiveSession {
     }
 }
 
-/// About what a row takes before compression.
-pub(super) fn row_bytes(row: &Row) -> usize {
-    let digests: usize = row.digests.iter().map(|(_, digest)| digest.len()).sum();
-    100 + row.path.len() + row.link_target.as_ref().map_or(0, Vec::len) + digests
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn broken(error: WireError) -> Stop {
+    Stop::Journal(error.to_string())
 }

@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
 
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::request::Sealed;
 use muster_protocol::request::profile::ProfileKind;
-use muster_protocol::result::rows::{sha256, unpack};
-use muster_protocol::result::{BlobChunk, FILE_BLOB, FileKind, FileStatus, RowChunk, State};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{BlobChunk, FILE_BLOB, RowChunk, State};
 use muster_protocol::wire;
+use muster_protocol::wire::WireError;
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -32,15 +34,28 @@ fn again(journal: &Arc<Journal>, id: RequestId, limits: Limits) -> LiveSession {
     LiveSession::new(Arc::clone(journal), agent, collection, limits, false)
 }
 
-fn batch(first: usize, count: usize, name_bytes: usize) -> (Vec<Row>, Cursor) {
+/// A checkpoint that is a number.
+#[derive(Debug)]
+struct Upto(u64);
+
+impl Checkpoint for Upto {
+    fn cursor(&self) -> Result<Vec<u8>, WireError> {
+        wire::encode(&self.0)
+    }
+
+    fn footer(&self) -> Result<ArtifactFooter, WireError> {
+        FilesFooter { seen: self.0, ..FilesFooter::default() }.sealed()
+    }
+}
+
+fn rows(first: usize, count: usize, name_bytes: usize) -> Vec<Row> {
     let path = |n: usize| [format!("/{n:08}/").into_bytes(), vec![b'x'; name_bytes]].concat();
-    let rows: Vec<_> = (first..first + count)
-        .map(|n| Row::bare(path(n), FileKind::Regular, FileStatus::Ok, 0))
-        .collect();
-    let after = path(first + count - 1);
-    let seen = (first + count) as u64;
-    let footer = FilesFooter { seen, ..FilesFooter::default() };
-    (rows, Cursor { root: 0, after, footer })
+    let row = |n| Row::bare(path(n), FileKind::Regular, FileStatus::Ok, 0);
+    (first..first + count).map(row).collect()
+}
+
+fn batch(first: usize, count: usize, name_bytes: usize) -> (Batch, Arc<Upto>) {
+    (Batch::of(rows(first, count, name_bytes)), Arc::new(Upto((first + count) as u64)))
 }
 
 fn chunks(journal: &Journal) -> Vec<RowChunk> {
@@ -83,11 +98,11 @@ fn captured(bytes: &[u8]) -> Captured {
 fn a_batch_over_the_cut_is_several_chunks_with_one_seq_space() {
     let journal = Arc::new(Journal::in_memory().unwrap());
     let session = session(&journal, Limits::default());
-    let (rows, cursor) = batch(0, 400, 1_000);
-    session.rows(rows.clone(), cursor).unwrap();
+    let (first, cursor) = batch(0, 400, 1_000);
+    session.rows(first, cursor).unwrap();
     session.blobs(vec![captured(&[1; 300_000]), captured(b"pprof")]).unwrap();
     let (more, cursor) = batch(400, 1, 10);
-    session.rows(more.clone(), cursor).unwrap();
+    session.rows(more, cursor).unwrap();
     session.finish(status(&session)).unwrap();
     let mut taken = BTreeSet::new();
     let mut seqs = Vec::new();
@@ -97,7 +112,7 @@ fn a_batch_over_the_cut_is_several_chunks_with_one_seq_space() {
         if message.kind == "rows.chunk" {
             let chunk: RowChunk = wire::decode(&message.body, limits::RESULT_BYTES_MAX).unwrap();
             assert!(message.body.len() < limits::RESULT_BYTES_MAX);
-            seen.extend(unpack(&chunk.body, chunk.rows).unwrap());
+            seen.extend(chunk.unpack().unwrap().records::<Row>());
             seqs.push(chunk.seq);
         } else {
             let chunk: BlobChunk = wire::decode(&message.body, limits::RESULT_BYTES_MAX).unwrap();
@@ -106,7 +121,7 @@ fn a_batch_over_the_cut_is_several_chunks_with_one_seq_space() {
     }
     assert_eq!(seqs, (0..seqs.len() as u64).collect::<Vec<_>>());
     assert!(seqs.len() >= 5, "{seqs:?}");
-    assert_eq!(seen, [rows, more].concat());
+    assert_eq!(seen, [rows(0, 400, 1_000), rows(400, 1, 10)].concat());
     let last = journal.outbox_next(false, &BTreeSet::new()).unwrap().unwrap();
     let last: Status = wire::decode(&last.body, 100_000).unwrap();
     assert_eq!(last.chunks, Some(seqs.len() as u64));
@@ -122,7 +137,7 @@ fn after_a_kill_the_cursor_and_the_chunks_agree() {
     let (rows, _) = batch(300, 3, 10);
     first.rows(rows, batch(300, 3, 10).1).unwrap();
     let second = again(&journal, first.request, Limits::default());
-    assert_eq!(second.resume(), Some(cursor));
+    assert_eq!(second.resume(), Some(cursor.cursor().unwrap()));
     let sent: u32 = chunks(&journal).iter().map(|chunk| chunk.rows).sum();
     assert_eq!(sent, 300);
     let (rows, cursor) = batch(300, 3, 10);

@@ -3,130 +3,116 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::ioc::{IocList, SplitIocList};
-use super::select::Select;
-
-/// The only artifact of this version.
-pub const FILE_HASH: &str = "file_hash";
+use crate::artifact::file_hash::{FILE_HASH, FileHash};
+use crate::artifact::{self, Artifact, Asked};
+use crate::limits;
+use crate::wire::{self, WireError};
 
 /// Asks many agents for one artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Carried")]
 pub struct HuntStart {
     /// Always 0: the revision that a control must exceed.
     pub revision: u64,
-    /// The artifact: [`FILE_HASH`].
+    /// What to collect: the name of an artifact.
     pub artifact: String,
-    /// What to walk and hash.
-    pub file_hash: FileHash,
+    /// The version of the artifact's schema that the answer is to be written in.
+    pub schema: u32,
+    /// Named MessagePack of the artifact's own arguments.
+    pub args: ByteBuf,
     /// Agents begin at a moment of their own within so many seconds.
     pub spread_s: u32,
     /// Seconds between progress statuses; 0 for none (progress then rides on telemetry).
     pub progress_s: u32,
     /// An agent whose part makes no progress for so many seconds profiles it and sends that by itself; 0 for never.
-    /// Absent on the wire then, so that older agents take the request.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub on_stall_s: u32,
 }
 
-/// A digest that `file_hash` can compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HashKind {
-    /// 16 bytes.
-    Md5,
-    /// 20 bytes.
-    Sha1,
-    /// 32 bytes.
-    Sha256,
-    /// 64 bytes.
-    Sha512,
-    /// 32 bytes, as SHA-256.
-    Blake3,
-}
-
-impl HashKind {
-    /// Every digest, in the order of the output columns.
-    pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512, Self::Blake3];
-
-    /// Returns the field name in every output.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Md5 => "md5",
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-            Self::Sha512 => "sha512",
-            Self::Blake3 => "blake3",
-        }
+impl HuntStart {
+    /// Makes a start of an artifact's present version, with nothing but its arguments.
+    pub fn new<T: Serialize>(artifact: &dyn Artifact, args: &T) -> Result<Self, WireError> {
+        let schema = artifact.schema();
+        Ok(Self {
+            revision: 0,
+            artifact: schema.artifact.to_owned(),
+            schema: schema.version,
+            args: ByteBuf::from(wire::encode(args)?),
+            spread_s: 0,
+            progress_s: 0,
+            on_stall_s: 0,
+        })
     }
 
-    /// Returns the bytes of one digest.
-    pub const fn bytes(self) -> usize {
-        match self {
-            Self::Md5 => 16,
-            Self::Sha1 => 20,
-            Self::Sha256 | Self::Blake3 => 32,
-            Self::Sha512 => 64,
+    /// Makes a start of `file_hash`.
+    pub fn files(spec: &FileHash) -> Result<Self, WireError> {
+        Self::new(&artifact::file_hash::Files, spec)
+    }
+
+    /// Returns the artifact.
+    pub fn known(&self) -> Result<&'static dyn Artifact, String> {
+        artifact::find(&self.artifact).ok_or_else(|| {
+            let known = artifact::ALL.map(|artifact| artifact.schema().artifact).join(", ");
+            let name: String = self.artifact.chars().take(40).collect();
+            format!("unknown artifact {name:?}; known are {known}")
+        })
+    }
+
+    /// Returns what others than the collector ask of the arguments.
+    pub fn asked(&self) -> Result<Asked, WireError> {
+        self.known().map_err(WireError::Malformed)?.asked(&self.args)
+    }
+
+    /// Decodes the arguments of `file_hash`.
+    pub fn file_hash(&self) -> Result<FileHash, WireError> {
+        if self.artifact != FILE_HASH {
+            return Err(WireError::Malformed(format!("a hunt of {:?}", self.artifact)));
         }
+        wire::decode(&self.args, limits::REQUEST_BYTES_MAX)
+    }
+
+    /// Checks the bounds; the error names what is out of them.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let artifact = self.known()?;
+        let known = artifact.schema().version;
+        if self.schema == 0 || self.schema > known {
+            return Err(format!("version {} of {}, not 1 to {known}", self.schema, self.artifact));
+        }
+        artifact.check(&self.args)
     }
 }
 
-/// How much of the files that match may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A start on the wire. Before artifacts had versions it carried the arguments of `file_hash` as a field of its own:
+/// such hunts are on record.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Upload {
-    /// Size of one file; what is bigger is not sent.
-    pub max_file_bytes: u64,
-    /// Bytes of one collection; what does not fit any more is not sent.
-    pub max_bytes: u64,
+struct Carried {
+    revision: u64,
+    artifact: String,
+    schema: Option<u32>,
+    args: Option<ByteBuf>,
+    file_hash: Option<FileHash>,
+    spread_s: u32,
+    progress_s: u32,
+    #[serde(default)]
+    on_stall_s: u32,
 }
 
-/// What to walk, what to select, what to compute.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
-pub struct FileHash {
-    /// Absolute paths, as bytes: a name need not be UTF-8.
-    pub roots: Vec<ByteBuf>,
-    /// Patterns of which one must match (none given: all match); see [`super::pattern`].
-    pub include: Vec<String>,
-    /// Patterns of which none may match; a folder that matches is not entered.
-    pub exclude: Vec<String>,
-    /// Levels below a root; 0 is the root itself.
-    pub max_depth: Option<u32>,
-    /// Smallest file, in bytes.
-    pub min_size: Option<u64>,
-    /// Largest file, in bytes.
-    pub max_size: Option<u64>,
-    /// Digests to compute, in one read. Empty: a listing.
-    pub hashes: Vec<HashKind>,
-    /// Stay on the file system of each root (`st_dev`).
-    pub one_file_system: bool,
-    /// Enter network and pseudo file systems, too.
-    pub all_file_systems: bool,
-    /// Only files of which a digest is in one of these come back, and whatever could not be judged; none given: every
-    /// file does. Absent on the wire where there is none, so that older agents take the request.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ioc: Vec<IocList>,
-    /// A list that is too long to be carried and travels before the hunt, in parts; then `ioc` is empty.
-    #[serde(default, skip_serializing_if = "SplitIocList::is_none")]
-    pub list: Box<SplitIocList>,
-    /// Have the files that are in the list sent as well, within these bounds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upload: Option<Box<Upload>>,
-    /// Conditions on kind, times, owner, group and mode. Not on the wire where there are none, so that agents of
-    /// before they existed take such a hunt.
-    #[serde(default, skip_serializing_if = "Select::is_open")]
-    pub select: Box<Select>,
-    /// Follow symbolic links below a root, too.
-    #[serde(default, skip_serializing_if = "is_off")]
-    pub follow: bool,
-    /// Read every file, also those that an agent has hashed before and that have not changed since.
-    #[serde(default, skip_serializing_if = "is_off")]
-    pub fresh: bool,
-    /// Patterns match ASCII letters of either case. Absent on the wire where it is off, as all that joined later.
-    #[serde(default, skip_serializing_if = "is_off")]
-    pub ignore_case: bool,
+impl TryFrom<Carried> for HuntStart {
+    type Error = String;
+
+    fn try_from(start: Carried) -> Result<Self, String> {
+        let Carried { revision, artifact, spread_s, progress_s, on_stall_s, .. } = start;
+        let (schema, args) = match (start.schema, start.args, start.file_hash) {
+            (Some(schema), Some(args), None) => (schema, args),
+            (None, None, Some(spec)) if artifact == FILE_HASH => {
+                let args = wire::encode(&spec).map_err(|error| error.to_string())?;
+                (1, ByteBuf::from(args))
+            }
+            _ => return Err("a start has `schema` and `args`, and nothing else".to_owned()),
+        };
+        Ok(Self { revision, artifact, schema, args, spread_s, progress_s, on_stall_s })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -134,7 +120,48 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_off(flag: &bool) -> bool {
-    !flag
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A start as it was before artifacts had versions.
+    #[derive(Serialize)]
+    struct Before<'a> {
+        revision: u64,
+        artifact: &'a str,
+        file_hash: FileHash,
+        spread_s: u32,
+        progress_s: u32,
+    }
+
+    fn read<T: Serialize>(start: &T) -> Result<HuntStart, WireError> {
+        wire::decode(&wire::encode(start)?, limits::REQUEST_BYTES_MAX)
+    }
+
+    #[test]
+    fn a_start_from_before_artifacts_had_versions_is_read() {
+        let spec = FileHash { roots: vec![ByteBuf::from("/a")], ..FileHash::default() };
+        let before = |artifact| {
+            let file_hash = spec.clone();
+            read(&Before { revision: 0, artifact, file_hash, spread_s: 7, progress_s: 2 })
+        };
+        let start = before(FILE_HASH).unwrap();
+        let wanted = HuntStart::files(&spec).unwrap();
+        assert_eq!(start, HuntStart { spread_s: 7, progress_s: 2, ..wanted });
+        assert_eq!(start.file_hash().unwrap(), spec);
+        before("registry").unwrap_err();
+    }
+
+    #[test]
+    fn a_start_has_its_arguments_once() {
+        #[derive(Serialize)]
+        struct Both {
+            #[serde(flatten)]
+            start: HuntStart,
+            file_hash: FileHash,
+        }
+        let start = HuntStart::files(&FileHash::default()).unwrap();
+        assert_eq!(read(&start).unwrap(), start);
+        read(&Both { start, file_hash: FileHash::default() }).unwrap_err();
+    }
 }

@@ -7,10 +7,7 @@
 mod bundle;
 mod check;
 pub mod hunt;
-pub mod ioc;
-pub mod pattern;
 pub mod profile;
-pub mod select;
 pub mod sign;
 pub mod target;
 pub mod trust;
@@ -20,10 +17,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::artifact::ioc::IocList;
 use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
 pub use bundle::Bundle;
-pub use check::patterns;
 pub use target::Target;
 
 /// What a request asks for. The closed list of this version.
@@ -136,7 +133,7 @@ pub enum Args {
     /// `hunt.start`
     HuntStart(hunt::HuntStart),
     /// `list.part`
-    ListPart(ioc::IocList),
+    ListPart(IocList),
     /// `hunt.cancel`
     HuntCancel(Control),
     /// `profile.start`

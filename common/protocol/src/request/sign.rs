@@ -10,6 +10,7 @@ use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 
+use super::hunt::HuntStart;
 use super::trust::{Certificate, Grant};
 use super::{Args, Body, Kind, Limits, Sealed, Target};
 use crate::clock::Timestamp;
@@ -306,7 +307,14 @@ fn strict<T: DeserializeOwned>(bytes: &[u8], cap: usize) -> Result<T, Refusal> {
 fn decode_args(kind: Kind, bytes: &[u8]) -> Result<Args, Refusal> {
     let cap = limits::REQUEST_BYTES_MAX;
     Ok(match kind {
-        Kind::HuntStart => Args::HuntStart(strict(bytes, cap)?),
+        Kind::HuntStart => {
+            let start: HuntStart = strict(bytes, cap)?;
+            if let Ok(artifact) = start.known() {
+                let decoded = artifact.asked(&start.args);
+                decoded.map_err(|error| Refusal::Malformed(error.to_string()))?;
+            }
+            Args::HuntStart(start)
+        }
         Kind::ListPart => Args::ListPart(strict(bytes, cap)?),
         Kind::HuntCancel => Args::HuntCancel(strict(bytes, cap)?),
         Kind::ProfileStart => Args::ProfileStart(strict(bytes, cap)?),

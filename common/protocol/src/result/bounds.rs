@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
-use super::status::{FilesFooter, Footer, ProfileFooter, Spent, Status};
+use super::status::{ArtifactFooter, Footer, ProfileFooter, Spent, Status};
 use super::telemetry::Telemetry;
+use crate::artifact;
 use crate::limits;
 
 /// Stands for the entries of a map that are not named.
@@ -51,9 +52,9 @@ impl Bounded for Status {
 
 impl Bounded for Footer {
     fn cut(&mut self) -> bool {
-        let mut is_cut = self.files.as_mut().is_some_and(Bounded::cut);
+        let mut is_cut = self.artifact.as_mut().is_some_and(Bounded::cut);
         is_cut |= cut_list(&mut self.profiles, limits::RESULT_ENTRIES_MAX);
-        for profile in self.profile.iter_mut().chain(&mut self.profiles) {
+        for profile in &mut self.profiles {
             is_cut |= profile.cut();
         }
         is_cut | self.spent.cut()
@@ -66,20 +67,21 @@ impl Bounded for Spent {
     }
 }
 
-impl Bounded for FilesFooter {
+/// What is over a bound in the footer of an artifact that is known is cut; of another one, it is left out.
+impl Bounded for ArtifactFooter {
     fn cut(&mut self) -> bool {
-        let mut is_cut = cut_words(&mut self.roots_failed);
-        for counts in [
-            &mut self.filtered,
-            &mut self.skipped,
-            &mut self.failed,
-            &mut self.unjudged,
-            &mut self.mounts_skipped,
-            &mut self.not_uploaded,
-        ] {
-            is_cut |= cut_counts(counts);
+        let is_cut = cut_text(&mut self.artifact, limits::RESULT_NAME_BYTES_MAX);
+        let known = artifact::find(&self.artifact);
+        let fits = self.body.len() <= limits::FOOTER_BYTES_MAX;
+        match known.map(|artifact| artifact.cut(&self.body)) {
+            Some(Ok(None)) => return is_cut,
+            Some(Ok(Some(body))) => self.body = ByteBuf::from(body),
+            // A newer agent knows an artifact that this program does not.
+            None if fits => return is_cut,
+            // Nobody can read it.
+            Some(Err(_)) | None => self.body = ByteBuf::from([EMPTY_MAP]),
         }
-        is_cut | cut_path(&mut self.slowest_path)
+        true
     }
 }
 
@@ -91,6 +93,8 @@ impl Bounded for ProfileFooter {
 }
 
 const SHA256_BYTES: usize = 32;
+/// A MessagePack map without members: every footer is read from it, with all figures 0.
+const EMPTY_MAP: u8 = 0x80;
 
 /// Cuts a text to `most` bytes, at a character.
 pub fn cut_text(text: &mut String, most: usize) -> bool {
@@ -132,7 +136,7 @@ fn cut_list<T>(list: &mut Vec<T>, most: usize) -> bool {
 }
 
 /// Cuts the names of a map of counts, and sums the counts that it has no room for.
-fn cut_counts(counts: &mut BTreeMap<String, u64>) -> bool {
+pub(crate) fn cut_counts(counts: &mut BTreeMap<String, u64>) -> bool {
     if fits(counts) {
         return false;
     }
@@ -149,7 +153,7 @@ fn cut_counts(counts: &mut BTreeMap<String, u64>) -> bool {
 }
 
 /// Cuts names and values of a map of words, and counts the entries that it has no room for.
-fn cut_words(words: &mut BTreeMap<String, String>) -> bool {
+pub(crate) fn cut_words(words: &mut BTreeMap<String, String>) -> bool {
     let is_short = |word: &String| word.len() <= limits::RESULT_NAME_BYTES_MAX;
     if fits(words) && words.values().all(is_short) {
         return false;

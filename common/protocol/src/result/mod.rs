@@ -11,6 +11,6 @@ pub mod telemetry;
 
 pub use blob::{BlobChunk, FILE_BLOB};
 pub use bounds::Bounded;
-pub use rows::{Digest, Digests, FileKind, FileStatus, Row, RowChunk};
-pub use status::{FilesFooter, Footer, ProfileFooter, Spent, State, Status};
+pub use rows::{RowChunk, RowsError};
+pub use status::{ArtifactFooter, Counters, Footer, ProfileFooter, Spent, State, Status};
 pub use telemetry::{CollectionSample, Instance, Telemetry};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::artifact::{self, Figures};
 use crate::clock::Timestamp;
 use crate::ids::{AgentId, Attempt, InstanceId, MachineId, RequestId};
 
@@ -86,12 +87,10 @@ pub struct Status {
 
 /// What a collection did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, from = "Carried")]
 pub struct Footer {
-    /// Of `file_hash`.
-    pub files: Option<FilesFooter>,
-    /// Of a profile's one kind, as version 1 wrote it; see [`Footer::profiles`].
-    pub profile: Option<ProfileFooter>,
+    /// Of the artifact of a hunt.
+    pub artifact: Option<ArtifactFooter>,
     /// Of each kind of a profile.
     pub profiles: Vec<ProfileFooter>,
     /// When the collection first began, by the agent's clock.
@@ -152,77 +151,83 @@ impl Spent {
     }
 }
 
-impl Footer {
-    /// Returns the figures of each kind of a profile, whichever version wrote them.
-    pub fn profiles(&self) -> impl Iterator<Item = &ProfileFooter> {
-        self.profile.iter().chain(&self.profiles)
+/// What the collector of an artifact did: figures that every artifact has, and its own footer, which passes as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactFooter {
+    /// Which artifact it is of.
+    pub artifact: String,
+    /// The version of its schema.
+    pub schema: u32,
+    /// What every artifact counts.
+    pub counters: Counters,
+    /// Named MessagePack of the artifact's own footer.
+    pub body: ByteBuf,
+}
+
+/// What the collector of any artifact counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Entries met: files and folders, or processes.
+    pub entries: u64,
+    /// Files whose digests are known.
+    pub hashed: u64,
+    /// Entries that could not be read.
+    pub errors: u64,
+    /// Bytes read.
+    pub bytes: u64,
+}
+
+impl ArtifactFooter {
+    /// Returns its figures; of a newer schema only those that every artifact has.
+    pub fn figures(&self) -> Figures {
+        let known = artifact::find(&self.artifact);
+        let read = known.and_then(|artifact| artifact.figures(&self.body).ok());
+        read.unwrap_or_else(|| Figures {
+            seen: self.counters.entries,
+            hashed: self.counters.hashed,
+            bytes_read: self.counters.bytes,
+            ..Figures::default()
+        })
     }
 }
 
-/// What `file_hash` saw. Every entry is counted once: [`FilesFooter::accounted`] equals `seen`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A footer on the wire, in whichever form an agent has written it: before artifacts were types, that of `file_hash` was
+/// a field of its own, and a profile had one kind.
+#[derive(Deserialize)]
 #[serde(default)]
-pub struct FilesFooter {
-    /// Entries met: each root, and each name found in a folder that was entered. What lies in a folder that
-    /// was not entered is not met; a root below another root is met once, as a root.
-    pub seen: u64,
-    /// Regular files that were read and whose digests were computed (`ok`, `changed`, `cache_mismatch`); a further name of
-    /// a file counts again. Each is a row, but for those that are `unmatched`.
-    pub hashed: u64,
-    /// Regular files whose digests come from the cache (`cached`). Each is a row, but for those that are `unmatched`.
-    pub cached: u64,
-    /// Of `hashed` and `cached`: those of which a digest is in the hunt's list.
-    pub matched: u64,
-    /// Of `hashed` and `cached`: those that were judged by the hunt's list, are not in it, and are no rows.
-    pub unmatched: u64,
-    /// Folders that were entered (or would have been, but for `max_depth`) and, in a listing, every row of
-    /// status `ok`.
-    pub listed: u64,
-    /// Entries that the operator's own filter left out, by reason: `include`, `exclude`, `kind`, `size`, `mtime`,
-    /// `ctime`, `btime`, `owner`, `group`, `mode`, `file_system`. They are no rows.
-    pub filtered: BTreeMap<String, u64>,
-    /// Rows of what policy left out, by status: `skipped_kind` (links, pipes, sockets, devices), `skipped_fs`.
-    pub skipped: BTreeMap<String, u64>,
-    /// Rows of what could not be read, by status: `denied`, `denied_by_policy`, `vanished`, `io_error`.
-    pub failed: BTreeMap<String, u64>,
-    /// Roots below which nothing was looked at, lossily, each with the status of its row: it does not exist, cannot
-    /// be read, is a link, lies on a file system that is not entered.
-    pub roots_failed: BTreeMap<String, String>,
-    /// Rows that a condition could not be held against, by the condition: `btime` where the file system knows no
-    /// birth. They count above as well.
-    pub unjudged: BTreeMap<String, u64>,
-    /// File systems that were not entered, by policy or for `one_file_system`: mount point, a blank, type. At most 64,
-    /// the others under `more` ([`super::bounds`]).
-    pub mounts_skipped: BTreeMap<String, u64>,
-    /// Files that matched and whose content was sent, or had been sent for another name of it.
-    pub uploaded: u64,
-    /// Bytes that were sent of them.
-    pub upload_bytes: u64,
-    /// Files that matched, were to be sent and were not, by reason: `file_too_big`, `no_room` (the bytes of the
-    /// collection are used up), `empty`, `changed`, `denied`, `denied_by_policy`, `vanished`, `io_error`.
-    pub not_uploaded: BTreeMap<String, u64>,
-    /// File bytes behind the digests of the rows; a further name of a file counts again.
-    pub bytes_hashed: u64,
-    /// File bytes really read, repeats after a restart included.
-    pub bytes_read: u64,
-    /// The path that took longest.
-    pub slowest_path: ByteBuf,
-    /// How long it took.
-    pub slowest_ms: u64,
+#[derive(Default)]
+struct Carried {
+    artifact: Option<ArtifactFooter>,
+    files: Option<artifact::file_hash::FilesFooter>,
+    profile: Option<ProfileFooter>,
+    profiles: Vec<ProfileFooter>,
+    started: Timestamp,
+    ended: Timestamp,
+    cpu_user_ms: u64,
+    cpu_system_ms: u64,
+    throttled_ms: u64,
+    rows: u64,
+    resumed: u32,
+    spent: Spent,
 }
 
-impl FilesFooter {
-    /// Returns the sum of all that an entry can become: hashed, cached, listed, filtered, skipped, failed.
-    pub fn accounted(&self) -> u64 {
-        let sum = |counts: &BTreeMap<String, u64>| {
-            counts.values().fold(0_u64, |sum, count| sum.saturating_add(*count))
-        };
-        self.hashed
-            .saturating_add(self.cached)
-            .saturating_add(self.listed)
-            .saturating_add(sum(&self.filtered))
-            .saturating_add(sum(&self.skipped))
-            .saturating_add(sum(&self.failed))
+impl From<Carried> for Footer {
+    fn from(footer: Carried) -> Self {
+        // What was decoded can be encoded.
+        let files = || footer.files.and_then(|files| files.sealed().ok());
+        Self {
+            artifact: footer.artifact.or_else(files),
+            profiles: footer.profile.into_iter().chain(footer.profiles).collect(),
+            started: footer.started,
+            ended: footer.ended,
+            cpu_user_ms: footer.cpu_user_ms,
+            cpu_system_ms: footer.cpu_system_ms,
+            throttled_ms: footer.throttled_ms,
+            rows: footer.rows,
+            resumed: footer.resumed,
+            spent: footer.spent,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The flags that select by what the kernel says of an entry.
 
 use clap::{Args, ValueEnum};
-use muster_protocol::result::FileKind;
+use muster_protocol::artifact::file_hash::FileKind;
 
 use crate::parse::{self, ModeTest, When};
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
-    AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, FileRow, HuntFile, HuntView,
-    Launched, ListPiece, ProfileView, SymbolsView, TelemetryView, WhoHas,
+    AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, HuntFile, HuntView, Launched,
+    ListPiece, ProfileView, RowView, SymbolsView, TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -52,13 +52,13 @@ answers! {
     Diff: "diff",
     Doctor: "report",
     EnrolledAgents: "enrolment",
-    FileRow: "row",
     HuntFile: "file",
     HuntView: "hunt",
     Launched: "launch",
     Lines: "list of lines",
     ListPiece: "piece of a list",
     ProfileView: "profile",
+    RowView: "row",
     SymbolsView: "symbol file",
     TelemetryView: "sample",
     Top: "top",

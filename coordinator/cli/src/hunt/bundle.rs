@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use muster_api::Launched;
-use muster_protocol::request::ioc::{IocPartRef, SplitIocList};
+use muster_protocol::artifact::ioc::{IocPartRef, SplitIocList};
 use muster_protocol::request::{Args, Bundle, Limits, Target, sign as request};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
@@ -19,7 +19,7 @@ use crate::sign::{self, Ask};
 
 /// Signs a hunt, after the parts of its list.
 pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
-    let Plan { mut ask, list } = plan;
+    let Plan { mut ask, list, .. } = plan;
     let (mut parts, mut whole) = (Vec::new(), Vec::new());
     if let Some(list) = list {
         let mut named = SplitIocList { count: list.count, ..SplitIocList::default() };
@@ -45,7 +45,10 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
             whole.push(ByteBuf::from(bytes));
         }
         if let Args::HuntStart(start) = &mut ask.args {
-            *start.file_hash.list = named;
+            let artifact = start.known().map_err(|e| Failure::bug("cannot name the list", e))?;
+            let args = artifact.with_list(&start.args, named);
+            let args = args.map_err(|error| Failure::bug("cannot name the list", error))?;
+            start.args = ByteBuf::from(args);
         }
     }
     Ok(Bundle { start: sign::seal(operator, ask)?, parts, whole })

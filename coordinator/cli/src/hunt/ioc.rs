@@ -8,10 +8,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::ioc::{IocList, PART_WIDTH, WIDTH_MIN};
 use muster_protocol::hex;
 use muster_protocol::limits;
-use muster_protocol::request::hunt::{HashKind, HuntStart};
-use muster_protocol::request::ioc::{IocList, PART_WIDTH, WIDTH_MIN};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::{Bundle, Kind, sign};
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
@@ -244,7 +245,8 @@ pub(super) fn weigh(
     }
     let start: HuntStart =
         wire::decode(&body.args, limits::REQUEST_BYTES_MAX).map_err(|error| foreign(&error))?;
-    if start.file_hash.ioc.is_empty() && start.file_hash.list.is_none() {
+    let asked = start.asked().map_err(|error| foreign(&error))?;
+    if asked.ioc.is_empty() && asked.list.is_none() {
         return Ok(());
     }
     let agents = agents::matching(client, &body.target)?.len() as u64;

@@ -15,7 +15,7 @@ pub(super) use self::show::agents_coverage;
 
 use std::path::PathBuf;
 
-use muster_api::{FileRow, HuntView, Launched};
+use muster_api::{HuntView, Launched, RowView};
 use muster_protocol::request::{Args, Sealed};
 
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
@@ -24,7 +24,7 @@ use super::failure::{Exit, Failure};
 use super::place::Place;
 use super::watch::{self, Watched};
 use super::{Context, control, private};
-use crate::output::files::FileRows;
+use crate::output::rows::RowWriter;
 use crate::output::{Column, Document, Format, Show, units};
 
 const LAUNCHED: &[Column<Launched>] = &[
@@ -118,6 +118,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
         Place::Stdout => None,
     };
     let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
+    let artifact = plan.artifact;
     let bundle = bundle::seal(&context.settings.operator()?, plan)?;
     ioc::weigh(context, &client, &bundle, flags.yes)?;
     let hunt =
@@ -132,8 +133,8 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     context.out.note(&format!("hunt {id}: meant for {}", agents(launched.view.targeted)));
     note_waiting(context, &launched.view);
     let mut rows = match file {
-        Some(file) => FileRows::to_file(rows_format(context, true), file),
-        None => FileRows::to_stdout(&context.out),
+        Some(file) => RowWriter::to_file(rows_format(context, true), artifact, file),
+        None => RowWriter::to_stdout(&context.out, artifact),
     };
     let watched = watch::watch_rows(context, &id, context.left(flags.wait), &mut rows)?;
     let written = rows.finish()?;
@@ -190,11 +191,14 @@ fn seal(context: &Context, flags: &Seal) -> Result<Exit, Failure> {
 
 fn results(context: &Context, flags: &Results) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let id = find(&client, &flags.hunt)?.id;
+    let found = find(&client, &flags.hunt)?;
+    let (id, artifact) = (found.id, found.hunt.view.artifact.as_str());
     let place = flags.out.as_deref().map_or(Place::Stdout, Place::typed);
     let rows = match &place {
-        Place::File(path) => FileRows::to_file(rows_format(context, true), private::create(path)?),
-        Place::Stdout => FileRows::to_stdout(&context.out),
+        Place::File(path) => {
+            RowWriter::to_file(rows_format(context, true), artifact, private::create(path)?)
+        }
+        Place::Stdout => RowWriter::to_stdout(&context.out, artifact),
     };
     let count = stream(&client, &id, rows, flags.limit)?;
     if let Place::File(path) = &place {
@@ -211,10 +215,10 @@ fn rows_format(context: &Context, is_file: bool) -> Format {
 fn stream(
     client: &Client,
     id: &str,
-    mut rows: FileRows,
+    mut rows: RowWriter,
     limit: Option<u64>,
 ) -> Result<u64, Failure> {
-    let mut lines = client.lines::<FileRow>(&format!("/api/v1/hunts/{id}/results"))?;
+    let mut lines = client.lines::<RowView>(&format!("/api/v1/hunts/{id}/results"))?;
     let mut left = limit.unwrap_or(u64::MAX);
     while left > 0 {
         let Some(line) = lines.next()? else { break };

@@ -1,10 +1,12 @@
 //! From what was typed to what is asked of whom.
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::{FILE_HASH, FileHash, Upload, patterns};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart, Upload};
-use muster_protocol::request::{Args, Limits, Target, patterns};
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::{Args, Limits, Target};
 use serde_bytes::ByteBuf;
 
 use super::ioc::{Hashes, LongList};
@@ -23,6 +25,8 @@ const PROGRESS_S: u32 = 2;
 /// A hunt that is to be signed.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// What its rows are of.
+    pub(super) artifact: &'static str,
     pub(super) ask: Ask,
     /// Its list of hashes, where that is too long to go along.
     pub(super) list: Option<LongList>,
@@ -34,7 +38,7 @@ pub(super) fn offline(draft: &Draft, out: Out) -> Result<Plan, Failure> {
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
     let (spec, list) = file_hash(draft, out)?;
-    Ok(Plan { ask: ask(draft, spec, target(&draft.which, &ids)?, 0), list })
+    Ok(Plan { artifact: FILE_HASH, ask: ask(draft, &spec, target(&draft.which, &ids)?, 0)?, list })
 }
 
 /// Plans with a coordinator: agents may be named by the beginnings of their ids.
@@ -49,7 +53,11 @@ pub(super) fn online(
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.asked_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
-    Ok(Plan { ask: ask(draft, spec, target, if is_few { PROGRESS_S } else { 0 }), list })
+    Ok(Plan {
+        artifact: FILE_HASH,
+        ask: ask(draft, &spec, target, if is_few { PROGRESS_S } else { 0 })?,
+        list,
+    })
 }
 
 fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
@@ -63,21 +71,21 @@ fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
     Ok(target)
 }
 
-fn ask(draft: &Draft, file_hash: FileHash, target: Target, progress_s: u32) -> Ask {
+fn ask(draft: &Draft, spec: &FileHash, target: Target, progress_s: u32) -> Result<Ask, Failure> {
+    let start =
+        HuntStart::files(spec).map_err(|error| Failure::bug("cannot encode the request", error))?;
     let start = HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.to_owned(),
-        file_hash,
         spread_s: draft.bounds.spread.unwrap_or(0),
         progress_s,
         on_stall_s: draft.bounds.on_stall.unwrap_or(0),
+        ..start
     };
-    Ask {
+    Ok(Ask {
         args: Args::HuntStart(start),
         target,
         limits: limits(&draft.bounds),
         valid_ms: draft.which.expires,
-    }
+    })
 }
 
 fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<LongList>), Failure> {
@@ -194,7 +202,7 @@ fn limits(bounds: &Bounds) -> Limits {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use muster_protocol::result::FileKind;
+    use muster_protocol::artifact::file_hash::FileKind;
 
     use super::*;
     use crate::args::hunt::Hunt;
@@ -238,7 +246,7 @@ mod tests {
             "2h",
         ])
         .unwrap();
-        let spec = &start(&ask).file_hash;
+        let spec = &start(&ask).file_hash().unwrap();
         assert_eq!(spec.roots.len(), 2);
         assert_eq!(spec.max_size, Some(10_000_000));
         assert_eq!(spec.hashes, [HashKind::Md5, HashKind::Sha256]);
@@ -257,14 +265,14 @@ mod tests {
             let flags = ["--root", "/a", "--ioc", list.as_str()];
             planned(&flags.iter().chain(more).copied().collect::<Vec<_>>())
         };
-        let spec = start(&with(&[]).unwrap()).file_hash.clone();
+        let spec = start(&with(&[]).unwrap()).file_hash().unwrap();
         assert_eq!(spec.hashes, [HashKind::Md5, HashKind::Sha1]);
         assert_eq!(spec.ioc.iter().map(|list| list.kind).collect::<Vec<_>>(), spec.hashes);
-        let more = start(&with(&["--hash", "sha256"]).unwrap()).file_hash.hashes.clone();
+        let more = start(&with(&["--hash", "sha256"]).unwrap()).file_hash().unwrap().hashes;
         assert_eq!(more, [HashKind::Md5, HashKind::Sha1, HashKind::Sha256]);
         assert_eq!(with(&["--hash", "none"]).unwrap_err().exit, crate::failure::Exit::Usage);
         assert_eq!(
-            start(&planned(&["--root", "/a"]).unwrap()).file_hash.hashes,
+            start(&planned(&["--root", "/a"]).unwrap()).file_hash().unwrap().hashes,
             [HashKind::Sha256]
         );
     }
@@ -290,7 +298,7 @@ mod tests {
             "--fresh",
         ])
         .unwrap();
-        let spec = &start(&ask).file_hash;
+        let spec = &start(&ask).file_hash().unwrap();
         let now = i128::from(Clock::system().now().0) * 1_000_000;
         let from = spec.select.mtime.from_ns.unwrap();
         let age_s = (now - from) / 1_000_000_000;
@@ -301,7 +309,7 @@ mod tests {
         assert_eq!((spec.select.mode.any, spec.select.mode.all), (0o6000, 1));
         assert!(spec.follow && spec.fresh);
         let plain = planned(&["--root", "/a"]).unwrap();
-        let plain = &start(&plain).file_hash;
+        let plain = &start(&plain).file_hash().unwrap();
         assert!(plain.select.is_open() && !plain.fresh, "nothing by default");
     }
 
@@ -332,7 +340,8 @@ mod tests {
         }
         assert!(
             start(&planned(&["--root", "/a", "--hash", "none"]).unwrap())
-                .file_hash
+                .file_hash()
+                .unwrap()
                 .hashes
                 .is_empty()
         );

@@ -1,7 +1,7 @@
 //! From the flags that select to conditions: relative times become moments here, when the request is signed.
 
+use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
 use muster_protocol::clock::Timestamp;
-use muster_protocol::request::select::{ModeBits, Select, Window};
 
 use crate::args::select::Selection;
 use crate::failure::Failure;

@@ -11,7 +11,7 @@ mod tests;
 
 use std::io::{self, BufRead};
 
-use muster_protocol::request::hunt::HashKind;
+use muster_protocol::artifact::HashKind;
 
 use self::name::Name;
 use self::source::Lines;

@@ -1,6 +1,6 @@
 //! What hashes and columns are called: `SHA-256`, `md5_hash`, `FileHash-SHA1`, `imphash`, `Indicator`.
 
-use muster_protocol::request::hunt::HashKind;
+use muster_protocol::artifact::HashKind;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

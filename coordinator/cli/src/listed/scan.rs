@@ -1,7 +1,7 @@
 //! Hashes in a text without columns: words, what they are, and what stands before them.
 
+use muster_protocol::artifact::HashKind;
 use muster_protocol::hex;
-use muster_protocol::request::hunt::HashKind;
 
 use super::{Digest, Name, Unclear, kind_by_length};
 

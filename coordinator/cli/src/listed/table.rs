@@ -1,6 +1,6 @@
 //! Lists with a header: columns by their names.
 
-use muster_protocol::request::hunt::HashKind;
+use muster_protocol::artifact::HashKind;
 
 use super::scan::{self, Word};
 use super::{Digest, Name, Unclear};

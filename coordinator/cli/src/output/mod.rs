@@ -7,9 +7,9 @@ pub mod cell;
 pub mod csv;
 pub mod curve;
 pub mod document;
-pub mod files;
 pub mod listing;
 pub mod progress;
+pub mod rows;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};

@@ -1,6 +1,6 @@
 //! Whole documents of the API, for a server that answers every question with the same bytes.
 
-use muster_api::{AgentView, Doctor, FileRow, HuntView, ProfileView, WhoHas};
+use muster_api::{AgentView, Doctor, HuntView, ProfileView, RowView, WhoHas};
 use serde_json::{Map, Value, json};
 
 /// Returns an agent with `text` in every field that an endpoint or an operator chose.
@@ -15,8 +15,8 @@ pub(crate) fn agent(id: &str, name: &str, state: &str, text: &str) -> Value {
 
 /// Returns a row of the hunt `0199`.
 pub(crate) fn row(path: &str, text: &str) -> Value {
-    decodes::<FileRow>(json!({
-        "hunt": "0199", "agent": text, "host": text, "path": path, "kind": text, "status": text, "errno": 0,
+    decodes::<RowView>(json!({
+        "artifact": "file_hash", "hunt": "0199", "agent": text, "host": text, "path": path, "kind": text, "status": text, "errno": 0,
         "size": 5, "mtime": text, "ctime": text, "btime": null, "atime": text, "mode": 420, "uid": 0, "gid": 0,
         "nlink": 1, "dev": 1, "ino": 1, "sha256": "ab",
     }))
@@ -25,7 +25,7 @@ pub(crate) fn row(path: &str, text: &str) -> Value {
 /// Returns the hunt `0199`.
 pub(crate) fn hunt(text: &str) -> Value {
     decodes::<HuntView>(json!({
-        "id": "0199", "artifact": text, "operator": text, "target": text, "roots": [text], "hashes": [text],
+        "id": "0199", "artifact": "file_hash", "operator": text, "target": text, "roots": [text], "hashes": [text],
         "ioc": 0, "issued": "2026-01-02T03:04:05.000Z", "expires": "2026-01-02T03:04:05.000Z",
         "route": "broadcast", "published": true, "cancelled": false, "targeted": 0, "states": states(),
         "progress": {
@@ -88,7 +88,7 @@ pub(crate) fn everything(text: &str) -> Value {
         // What they hold in common is the same in all but this.
         json!({"id": "0199", "hunt": "0199"}),
     ]);
-    let all = decodes::<HuntView>(decodes::<ProfileView>(decodes::<FileRow>(all)));
+    let all = decodes::<HuntView>(decodes::<ProfileView>(decodes::<RowView>(all)));
     decodes::<AgentView>(decodes::<Doctor>(decodes::<WhoHas>(all)))
 }
 

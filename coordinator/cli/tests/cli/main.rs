@@ -250,8 +250,8 @@ fn a_sealed_request_opens_with_the_trust_of_its_fleet() {
     let request: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
     let opened = trust.open(&request, Clock::system().now()).unwrap();
     let Args::HuntStart(hunt) = opened.args else { panic!("not a hunt") };
-    assert_eq!(hunt.file_hash.roots[0].as_slice(), b"/srv/\xff");
-    assert_eq!(hunt.file_hash.max_size, Some(10_000_000));
+    assert_eq!(hunt.file_hash().unwrap().roots[0].as_slice(), b"/srv/\xff");
+    assert_eq!(hunt.file_hash().unwrap().max_size, Some(10_000_000));
     assert_eq!(opened.operator, "operator");
 
     let other = Trust { root: [7; 32], ..trust };

@@ -10,19 +10,19 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use muster_protocol::artifact::ioc::{self, IocList};
+use muster_protocol::artifact::{HashKind, RowRef};
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::limits::RESULTS_LOOK_MS;
-use muster_protocol::request::ioc::IocList;
-use muster_protocol::result::Row;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::hunts::whole;
 use crate::core::Core;
-use crate::hunts::view::{RequestSnapshot, sha256_of};
+use crate::hunts::view::RequestSnapshot;
 use crate::store::{DataDir, Reader, StoreError};
-use muster_api::FileRow;
+use muster_api::Found;
 
 /// Chunks of rows that wait for a slow client.
 const WAITING_MAX: usize = 8;
@@ -200,17 +200,23 @@ impl<'a> Shape<'a> {
         Self { hunt, agent, host, whole, ioc, is_clone: whole.is_clone(agent) }
     }
 
-    fn lines<'r>(&self, rows: impl Iterator<Item = &'r Row>) -> Result<Vec<u8>, StoreError> {
+    fn lines<'r>(&self, rows: impl Iterator<Item = RowRef<'r>>) -> Result<Vec<u8>, StoreError> {
         let uploaded = self.whole.uploaded(self.agent);
         let mut text = Vec::new();
         for row in rows {
-            let (hunt, agent) = (self.hunt.to_owned(), self.agent.to_string());
-            let mut shown =
-                FileRow::new(hunt, agent, self.host.to_owned(), row).judged(row, self.ioc);
-            let is_here = sha256_of(row).is_some_and(|digest| uploaded.contains(digest));
-            shown.clone = self.is_clone.then_some(true);
-            shown.uploaded = (is_here && shown.matched.is_some()).then_some(true);
-            serde_json::to_writer(&mut text, &shown)
+            // Whatever the agent made of the list.
+            let matched: Vec<_> = ioc::matches(self.ioc, row.digests()).collect();
+            let is_here =
+                row.digest(HashKind::Sha256).is_some_and(|sha256| uploaded.contains(sha256));
+            let found = Found {
+                hunt: self.hunt,
+                agent: self.agent.as_str(),
+                host: self.host,
+                is_clone: self.is_clone,
+                is_uploaded: is_here && !matched.is_empty(),
+            };
+            found
+                .write(&row, &matched, &mut text)
                 .map_err(|error| StoreError::Broken(error.to_string()))?;
             text.push(b'\n');
         }

@@ -45,6 +45,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/agents/{id}/release", post(agents::release))
         .route("/requests", post(hunts::request))
         .route("/lists", post(hunts::list_piece))
+        .route("/artifacts", get(system::artifacts))
         .route("/hunts", get(hunts::list))
         .route("/hunts/{id}", get(hunts::show))
         .route("/hunts/{id}/agents", get(hunts::agents))

@@ -16,7 +16,7 @@ use crate::doctor::Seen;
 use crate::roster;
 use crate::store::{Reader, StoreError};
 use crate::who_has::{WhoHasError, who_has as find_holders};
-use muster_api::{AgentState, AuditView, Doctor, FleetView, Health, WhoHas};
+use muster_api::{AgentState, ArtifactView, AuditView, Doctor, FleetView, Health, WhoHas};
 
 /// Lines of the audit log that one answer holds.
 const AUDIT_LINES: u32 = 1_000;
@@ -114,6 +114,11 @@ pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse,
 /// `GET /openapi.json`
 pub async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], muster_api::OPENAPI)
+}
+
+/// `GET /artifacts`
+pub async fn artifacts() -> Json<Vec<ArtifactView>> {
+    Json(ArtifactView::all())
 }
 
 /// `GET /who-has?hash=…`, repeatable.

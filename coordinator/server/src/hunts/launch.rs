@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_broker::PublishError;
+use muster_protocol::artifact::ioc::SplitIocList;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::sign::Opened;
@@ -20,7 +21,7 @@ use crate::live::publish_locks::PublishLock;
 use crate::roster;
 use crate::store::lists::named;
 use crate::store::{
-    Audit, DataDir, Reader, Request, StoredAgent, StoredRequest, Write, WriteOutcome,
+    Audit, DataDir, Reader, Request, StoreError, StoredAgent, StoredRequest, Write, WriteOutcome,
 };
 use muster_api::{Launched, Route};
 
@@ -132,15 +133,13 @@ fn plan(
         Some((_, start)) => (start.route, reader.expected(&start.id)?),
         None => way(reader, &body.target, &body.id, &opened.args)?,
     };
-    if let Args::HuntStart(start) = &opened.args {
-        lists::check(reader, place, &body, start)?;
-    }
+    let list = match &opened.args {
+        Args::HuntStart(start) => start.asked().map_err(StoreError::from)?.list,
+        _ => SplitIocList::default(),
+    };
+    lists::check(reader, place, &body, &list)?;
     let revokes = match &opened.args {
         Args::TrustRevoke(revoke) => revoke.keys.clone(),
-        _ => Vec::new(),
-    };
-    let names = match &opened.args {
-        Args::HuntStart(start) => named(&start.file_hash.list),
         _ => Vec::new(),
     };
     Ok(Request {
@@ -155,7 +154,7 @@ fn plan(
         about: about.map(|(control, start)| (start.id, control.revision)),
         expected,
         revokes,
-        names,
+        names: named(&list),
     })
 }
 

@@ -14,10 +14,10 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
+use muster_protocol::artifact::ioc::{self, IocList, IocPartRef, SplitIocList};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::{HTTP_BODY_BYTES_MAX, REQUEST_BYTES_MAX};
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::{self, IocList, IocPartRef, SplitIocList};
 use muster_protocol::request::{Body, Kind, sign};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
@@ -63,9 +63,8 @@ pub fn check(
     reader: &Reader,
     place: &DataDir,
     body: &Body,
-    start: &HuntStart,
+    list: &SplitIocList,
 ) -> Result<(), LaunchError> {
-    let list = &start.file_hash.list;
     let refused = LaunchError::IncompleteList;
     for part in &list.parts {
         let known = reader.request(&part.id)?;
@@ -137,5 +136,5 @@ pub fn missing_parts(reader: &Reader, request: &StoredRequest) -> Result<Missing
 fn parts(request: &StoredRequest) -> Result<Vec<IocPartRef>, StoreError> {
     let body = sign::body_of(&request.sealed).map_err(|e| StoreError::Broken(e.to_string()))?;
     let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
-    Ok(start.file_hash.list.parts)
+    Ok(start.asked()?.list.parts)
 }

@@ -8,8 +8,6 @@ mod hunt;
 mod identity;
 mod profile;
 
-pub use files::sha256_of;
-
 use std::collections::BTreeMap;
 
 use muster_protocol::clock::Timestamp;
@@ -121,9 +119,9 @@ impl RequestSnapshot {
     fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
         let blobs = self.blobs_of(agent, run);
         let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB).count() as u64;
-        let mut profiles = said.profiles().filter(|kind| !kind.blob_sha256.is_empty());
+        let mut profiles = said.profiles.iter().filter(|kind| !kind.blob_sha256.is_empty());
         let is_there = |sha256: &[u8]| blobs.iter().any(|blob| blob.sha256 == sha256);
-        files >= said.files.as_ref().map_or(0, |said| said.uploaded)
+        files >= said.artifact.as_ref().map_or(0, |said| said.figures().uploaded)
             && profiles.all(|kind| is_there(&kind.blob_sha256))
     }
 

@@ -5,7 +5,9 @@ use muster_protocol::limits;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::{Kind, sign};
 use muster_protocol::result::bounds::cut_text;
-use muster_protocol::result::{BlobChunk, Bounded, FILE_BLOB, RowChunk, Status, Telemetry, rows};
+use muster_protocol::result::{
+    BlobChunk, Bounded, FILE_BLOB, RowChunk, RowsError, Status, Telemetry, rows,
+};
 use muster_protocol::topology::{Class, RoutingKey};
 use muster_protocol::wire;
 use serde::Serialize;
@@ -140,9 +142,11 @@ fn rows_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
     if rows::sha256(&chunk.body) != chunk.sha256 {
         return reject("sha256_differs");
     }
-    // Decoded once to check it; stored packed.
-    if rows::unpack(&chunk.body, chunk.rows).is_err() {
-        return reject("malformed_rows");
+    // Decoded once to check it; stored packed. What only a newer coordinator can read is kept for it.
+    match chunk.unpack() {
+        Ok(_) => {}
+        Err(RowsError::Newer { .. }) if is_named(&chunk) => {}
+        Err(_) => return reject("malformed_rows"),
     }
     Ok(Write::Chunk(Chunk {
         body: encode(&chunk)?,
@@ -210,8 +214,15 @@ fn is_asked_for(chunk: &BlobChunk, reader: &Reader) -> Result<bool, StoreError> 
     let start = body.filter(|body| body.kind == Kind::HuntStart);
     let start = start
         .and_then(|body| wire::decode::<HuntStart>(&body.args, limits::REQUEST_BYTES_MAX).ok());
-    let asked = start.and_then(|start| start.file_hash.upload);
-    Ok(asked.is_some_and(|asked| chunk.total <= asked.max_file_bytes))
+    let asked = start.and_then(|start| start.asked().ok());
+    let most = asked.and_then(|asked| asked.max_upload_bytes);
+    Ok(most.is_some_and(|most| chunk.total <= most))
+}
+
+/// Returns whether a chunk names its artifact as one may be named.
+fn is_named(chunk: &RowChunk) -> bool {
+    let count = usize::try_from(chunk.rows).unwrap_or(usize::MAX);
+    chunk.artifact.len() <= limits::RESULT_NAME_BYTES_MAX && count <= limits::ROW_CHUNK_ROWS_MAX
 }
 
 #[cfg(test)]

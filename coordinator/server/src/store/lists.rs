@@ -3,11 +3,11 @@
 //! A part's bytes are kept until nobody can need them any more: agents take it no longer, or the broker has confirmed it
 //! and every hunt that names it is over. The record stays, so that the same part a second time is known.
 
+use muster_protocol::artifact::ioc::SplitIocList;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, LIST_GC_PARTS_MAX, REQUEST_BYTES_MAX};
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::SplitIocList;
 use muster_protocol::request::{Kind, Sealed, sign};
 use muster_protocol::wire;
 use rusqlite::{Connection, Row, params};
@@ -130,7 +130,7 @@ fn named_by(row: &Row<'_>) -> Result<(RequestId, SplitIocList), StoreError> {
         wire::decode(row.get_ref(1)?.as_blob().map_err(broken)?, REQUEST_BYTES_MAX * 2)?;
     let body = sign::body_of(&sealed).map_err(broken)?;
     let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
-    Ok((request_id(row, 0)?, *start.file_hash.list))
+    Ok((request_id(row, 0)?, start.asked()?.list))
 }
 
 #[cfg(test)]

@@ -91,6 +91,12 @@ impl From<muster_protocol::wire::WireError> for StoreError {
     }
 }
 
+impl From<muster_protocol::result::RowsError> for StoreError {
+    fn from(error: muster_protocol::result::RowsError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
 /// Where the store lies.
 #[derive(Debug, Clone)]
 pub struct DataDir {

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use muster_protocol::artifact::Rows;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::limits::CONFLICTS_MAX;
-use muster_protocol::result::{Row as FileRow, RowChunk, Status, rows};
+use muster_protocol::result::{RowChunk, Status};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::attempts::{self, Entry, Run};
@@ -201,7 +202,7 @@ impl Reader {
         request: &RequestId,
         agent: &AgentId,
         run: &Attempt,
-        visit: impl FnMut(Vec<FileRow>) -> Result<bool, StoreError>,
+        visit: impl FnMut(Rows) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         self.rows_between(request, agent, run, 0..u64::MAX, visit)
     }
@@ -213,7 +214,7 @@ impl Reader {
         agent: &AgentId,
         run: &Attempt,
         seq: Range<u64>,
-        visit: impl FnMut(Vec<FileRow>) -> Result<bool, StoreError>,
+        visit: impl FnMut(Rows) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let sql = "SELECT agent, origin, journal, seq, body FROM chunk
              WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
@@ -229,7 +230,7 @@ impl Reader {
         ];
         let read = |row: &Row<'_>| {
             let chunk: RowChunk = decode(row, 4)?;
-            Ok(rows::unpack(&chunk.body, chunk.rows)?)
+            Ok(chunk.unpack()?)
         };
         self.each(query, key, read, visit)
     }

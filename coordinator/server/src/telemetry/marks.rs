@@ -65,7 +65,7 @@ fn word(kind: &str) -> Option<&'static str> {
 fn of_status(kind: &str, status: &Status, offset: i64) -> Option<MarkView> {
     let footer = status.footer.clone().unwrap_or_default();
     // All kinds of a profile have one window.
-    let window = footer.profiles().next().map(|one| (one.window_start, one.window_end));
+    let window = footer.profiles.first().map(|one| (one.window_start, one.window_end));
     let said = |at: Timestamp| (at != Timestamp::default()).then_some(at);
     let (started, ended) = match window {
         Some((start, end)) => (said(start), said(end)),
@@ -84,7 +84,7 @@ fn of_status(kind: &str, status: &Status, offset: i64) -> Option<MarkView> {
         started: started.plus_ms(offset).into(),
         ended: ended.map(|at| at.plus_ms(offset).into()),
         cpu_ms: footer.cpu_user_ms.saturating_add(footer.cpu_system_ms),
-        read_bytes: footer.files.map_or(0, |files| files.bytes_read),
+        read_bytes: footer.artifact.map_or(0, |artifact| artifact.counters.bytes),
     })
 }
 

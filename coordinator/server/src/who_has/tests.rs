@@ -1,9 +1,9 @@
+use muster_protocol::artifact::file_hash::{FILE_HASH, FileKind, FileStatus, Row};
+use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{Attempt, JournalId, RequestId};
 use muster_protocol::request::Sealed;
-use muster_protocol::result::{
-    Digest, Digests, FileKind, FileStatus, Row, RowChunk, State, Status, rows,
-};
+use muster_protocol::result::{RowChunk, State, Status, rows};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -26,13 +26,15 @@ fn attempt(journal: u8) -> Attempt {
 
 fn chunk(agent: &str, journal: u8, seq: u64, files: &[Row]) -> Write {
     let (agent, request) = (AgentId::new(agent).unwrap(), RequestId::from_bytes(HUNT));
-    let body = rows::pack(files).unwrap();
+    let body = Rows::of(files.to_vec()).pack().unwrap();
     let sha256 = rows::sha256(&body);
     let message = RowChunk {
         agent: agent.clone(),
         request,
         attempt: attempt(journal),
         seq,
+        artifact: FILE_HASH.to_owned(),
+        schema: 1,
         rows: u32::try_from(files.len()).unwrap(),
         sha256: sha256.clone(),
         body: ByteBuf::from(body),
@@ -112,7 +114,8 @@ fn hits_are_found_by_any_digest_and_what_is_nowhere_is_named() {
     let writes = vec![hunt(), chunk("a-1", 1, 0, &files), chunk("a-2", 1, 0, &files[1..])];
     let (md5, nowhere) = ("AB".repeat(16), "ee".repeat(32));
     let found = ask(writes, &[&md5, &nowhere]).unwrap();
-    let hits: Vec<_> = found.rows.iter().map(|row| (&*row.agent, &*row.path)).collect();
+    let hits: Vec<_> =
+        found.rows.iter().map(|row| (&*row.agent, row.text("path").unwrap())).collect();
     assert_eq!(hits, [("a-1", "/bad")]);
     assert_eq!(found.absent, [nowhere]);
     assert_eq!((found.scanned_rows, found.scanned_agents, found.truncated), (3, 2, false));
@@ -128,7 +131,7 @@ fn only_the_run_that_counts_is_read() {
         finished("a-1", 2, 20, 1),
     ];
     let found = ask(writes, &[&"07".repeat(32)]).unwrap();
-    let paths: Vec<_> = found.rows.iter().map(|row| &*row.path).collect();
+    let paths: Vec<_> = found.rows.iter().map(|row| row.text("path").unwrap()).collect();
     assert_eq!(paths, ["/first"]);
 }
 

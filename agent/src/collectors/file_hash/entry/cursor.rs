@@ -5,8 +5,8 @@
 //! could not be entered: those cursors end with a `/`, as no path of an entry does. Without the mark a folder
 //! that was unreadable would be a row again at each resume, and one that has *become* unreadable would be none.
 
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::paths::{below, components};
-use crate::session::Cursor;
 
 /// The place in the walk that a cursor names.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What the kernel says of an entry, as a row.
 
-use muster_protocol::result::{FileKind, FileStatus, Row};
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::{Errno, retry_on_intr};

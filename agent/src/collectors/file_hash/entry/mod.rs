@@ -7,7 +7,7 @@ pub(crate) mod skip;
 
 use std::sync::Arc;
 
-use muster_protocol::result::{FileKind, FileStatus, Row};
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 
 use crate::collectors::file_hash::entry::cursor::put_done_with;

@@ -1,7 +1,7 @@
 //! The boxes that rows travel in, used again: what one thread allocates and another frees takes the allocator's slow way,
 //! which is three hundred instructions for each row.
 
-use muster_protocol::result::Row;
+use muster_protocol::artifact::file_hash::Row;
 
 use crate::collectors::file_hash::entry::Found;
 
@@ -45,7 +45,7 @@ impl Boxes {
 
 #[cfg(test)]
 mod tests {
-    use muster_protocol::result::{FileKind, FileStatus};
+    use muster_protocol::artifact::file_hash::{FileKind, FileStatus};
 
     use super::*;
     use crate::collectors::file_hash::entry::Verdict;

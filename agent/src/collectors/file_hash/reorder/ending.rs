@@ -11,6 +11,7 @@ use crate::collectors::CollectError;
 use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::reorder::When;
 use crate::collectors::file_hash::reorder::outcome_buffer::Parcel;
+use crate::session::batch::Batch;
 use crate::session::{Progress, Session, Stop};
 
 /// What workers hold back is looked for so often: rows are durable within a second of being known.
@@ -84,14 +85,15 @@ impl ReorderBuffer {
             return;
         }
         let ready = state.take_finished(session.rows_left());
-        let mut footer = state.cursor.footer.clone();
+        let mut cursor = state.cursor.clone();
         drop(state);
+        let footer = &mut cursor.footer;
         // What stops it is known already: it is why this is the end.
-        drop(self.upload(&ready, &mut footer, session));
-        let progress: Progress = self.progress(&footer, Vec::new());
+        drop(self.upload(&ready, footer, session));
+        let progress: Progress = self.progress(footer, Vec::new());
         footer.bytes_read = progress.bytes;
         session.progress(progress);
-        drop(session.last_rows(ready.rows, footer));
+        drop(session.last_rows(Batch::of(ready.rows), Arc::new(cursor)));
     }
 }
 

@@ -11,21 +11,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_protocol::result::FilesFooter;
+use muster_protocol::artifact::file_hash::FilesFooter;
 use rustix::fd::OwnedFd;
 
 use self::ending::Over;
 pub(crate) use self::ending::keep_time;
 use self::state::{Ready, State};
 use crate::collectors::CollectError;
-use crate::collectors::file_hash::entry::{Batch, Outcome};
+use crate::collectors::file_hash::cursor::Cursor;
+use crate::collectors::file_hash::entry::{self, Outcome};
 use crate::collectors::file_hash::reorder::boxes::Boxes;
 use crate::collectors::file_hash::reorder::outcome_buffer::Parcel;
 use crate::collectors::file_hash::scan::pipelined::{PipelinedRead, ReadRequest};
 use crate::collectors::file_hash::scan::stream::Stream;
 use crate::collectors::file_hash::stats;
 use crate::collectors::file_hash::upload::{self, Uploads};
-use crate::session::{Cursor, Progress, Session, Stop};
+use crate::session::batch::Batch;
+use crate::session::{Progress, Session, Stop};
 
 /// Big files that are open and wait for a worker.
 const BIG_MAX: usize = 16;
@@ -101,7 +103,7 @@ impl ReorderBuffer {
     }
 
     /// Makes room for a batch; to be called in walk order.
-    pub(crate) fn open(&self, batch: &Batch) {
+    pub(crate) fn open(&self, batch: &entry::Batch) {
         self.lock().open(batch);
     }
 
@@ -245,7 +247,11 @@ impl ReorderBuffer {
             let uploaded = self.upload(&ready, &mut cursor.footer, session);
             let footer = cursor.footer.clone();
             let is_sent = uploaded != Err(Stop::Shutdown);
-            let emitted = if is_sent { session.rows(ready.rows, cursor) } else { Ok(()) };
+            let emitted = if is_sent {
+                session.rows(Batch::of(ready.rows), Arc::new(cursor))
+            } else {
+                Ok(())
+            };
             state = self.lock();
             state.is_emitting = false;
             // A file that was not sent is sent by the run that goes on from the cursor before it.

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use muster_protocol::result::Row;
+use muster_protocol::artifact::file_hash::Row;
 
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::cursor::done_with;
 use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Verdict};
 use crate::collectors::file_hash::reorder::Place;
@@ -17,7 +18,6 @@ use crate::collectors::file_hash::reorder::boxes::Boxes;
 use crate::collectors::file_hash::scan::pipelined::PipelinedRead;
 use crate::collectors::file_hash::scan::stream::Stream;
 use crate::collectors::file_hash::stats;
-use crate::session::Cursor;
 
 /// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
 /// the oldest in hand gets no processor for a while.

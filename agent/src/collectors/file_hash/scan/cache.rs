@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
+use muster_protocol::artifact::Digests;
+use muster_protocol::artifact::file_hash::{FileStatus, Row};
 use muster_protocol::limits;
-use muster_protocol::result::{Digests, FileStatus, Row};
 use rustix::fs::{Statx, fstatfs};
 
 use crate::collectors::file_hash::entry::meta;

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::{FileStatus, Row};
+use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::limits;
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::{Digest, Digests, FileStatus, Row};
 
 use crate::collectors::file_hash::entry::Found;
 use crate::collectors::file_hash::entry::meta;

@@ -1,6 +1,7 @@
 //! One entry: looked at, and opened if it is to be read.
 
-use muster_protocol::result::{Digests, FileKind, FileStatus, Row};
+use muster_protocol::artifact::Digests;
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};

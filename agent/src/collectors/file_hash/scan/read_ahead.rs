@@ -77,7 +77,7 @@ impl Prefetch {
 mod tests {
     use std::fs::File;
 
-    use muster_protocol::result::{FileKind, Row};
+    use muster_protocol::artifact::file_hash::{FileKind, Row};
     use rustix::io::Errno;
 
     use super::*;

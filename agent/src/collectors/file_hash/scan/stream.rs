@@ -3,7 +3,8 @@
 use std::io::IoSliceMut;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use muster_protocol::result::{Digests, FileStatus, Row};
+use muster_protocol::artifact::Digests;
+use muster_protocol::artifact::file_hash::{FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_protocol::result::Digests;
+use muster_protocol::artifact::Digests;
 use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;

@@ -4,10 +4,10 @@
 
 use std::io::Read;
 
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::FileKind;
+use muster_protocol::artifact::file_hash::select::{ModeBits, Window};
 use muster_protocol::limits;
-use muster_protocol::request::hunt::FileHash;
-use muster_protocol::request::select::{ModeBits, Window};
-use muster_protocol::result::FileKind;
 use rustix::fs::Statx;
 
 use crate::collectors::CollectError;

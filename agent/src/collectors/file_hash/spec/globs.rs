@@ -1,6 +1,6 @@
 //! Which entries the operator wants: patterns over bytes, never over lossy text.
 //!
-//! What a pattern means is [`muster_protocol::request::pattern`]'s to say; the sets are made here.
+//! What a pattern means is [`muster_protocol::artifact::file_hash::pattern`]'s to say; the sets are made here.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use globset::{GlobSet, GlobSetBuilder};
-use muster_protocol::request::hunt::FileHash;
-use muster_protocol::request::pattern::{self, Over, Pattern};
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::pattern::{self, Over, Pattern};
 
 use crate::collectors::CollectError;
 

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use muster_digests::Algorithm;
-use muster_protocol::request::hunt::{FileHash, HashKind};
-use muster_protocol::request::ioc::{self, IocList};
-use muster_protocol::result::{FileStatus, Row};
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::{FileStatus, Row};
+use muster_protocol::artifact::ioc::{self, IocList};
 
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::digests;
@@ -98,7 +99,8 @@ impl Plan {
         if self.ioc.is_empty() || !row.status.has_digests() {
             return Verdict::None;
         }
-        if ioc::matches(&self.ioc, &row.digests).next().is_some() {
+        let digests = row.digests.iter().map(|(kind, digest)| (*kind, digest.as_slice()));
+        if ioc::matches(&self.ioc, digests).next().is_some() {
             return Verdict::Matched;
         }
         let is_judged = matches!(row.status, FileStatus::Ok | FileStatus::Cached);

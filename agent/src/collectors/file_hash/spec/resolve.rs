@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use muster_protocol::result::FileKind;
+use muster_protocol::artifact::file_hash::FileKind;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use muster_protocol::request::hunt::Upload;
+use muster_protocol::artifact::file_hash::Upload;
 
 use super::*;
 use crate::collectors::file_hash::collect_within;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
-use crate::session::Cursor;
+use crate::collectors::file_hash::tests::{seen, stored};
 use crate::session::upload::Sent;
 
 /// A folder that may be collected from, and one that may not.
@@ -63,11 +64,11 @@ fn a_root_that_became_a_link_into_a_denied_folder_is_not_read() {
         let allow = at.folders.allow.clone().filter(|_| !denies_only);
         let folders = Folders { allow, ..at.folders.clone() };
         let footer = collect_within(&roots(&[&a, &b.join("sub")]), &folders, &session, 1).unwrap();
-        let rows = session.seen().rows;
+        let rows = seen(&session).rows;
         assert_eq!(names(&at.open, &rows), [ok("a/file"), refused("b/sub")]);
         assert!(rows[1].digests.is_empty() && rows[1].ino == 0, "nothing but its name");
         assert_eq!(footer.failed.get("denied_by_policy"), Some(&1));
-        let reason = crate::collectors::file_hash::no_root(&footer).unwrap();
+        let reason = crate::collectors::file_hash::stats::no_root(&footer).unwrap();
         assert!(reason.contains("is against this machine's policy"), "{reason}");
     }
 }
@@ -80,7 +81,7 @@ fn a_root_that_is_a_file_is_held_against_the_rules_too() {
     let session = FakeSession::new()
         .meanwhile_at(&path(&a.join("file")), 0, move || replace(&swapped, &secret));
     collect_within(&roots(&[&a, &file]), &at.folders, &session, 1).unwrap();
-    assert_eq!(names(&at.open, &session.seen().rows), [ok("a/file"), refused("b/sub/file")]);
+    assert_eq!(names(&at.open, &seen(&session).rows), [ok("a/file"), refused("b/sub/file")]);
 }
 
 #[test]
@@ -92,9 +93,9 @@ fn a_resumed_hunt_holds_its_root_against_the_rules_again() {
     let cursor = Cursor { after: path(&b.join("sub/file/")), ..Cursor::default() };
     replace(&b, &at.secret);
     write(&at.secret, "sub/later", b"secret");
-    let session = FakeSession::new().resuming(Some(cursor));
+    let session = FakeSession::new().resuming(Some(stored(&cursor)));
     let footer = collect_within(&spec, &at.folders, &session, 1).unwrap();
-    assert_eq!(names(&at.open, &session.seen().rows), [refused("b/sub")]);
+    assert_eq!(names(&at.open, &seen(&session).rows), [refused("b/sub")]);
     assert_eq!(footer.hashed, 0);
 }
 
@@ -124,7 +125,7 @@ fn a_followed_link_leads_only_where_the_rules_allow() {
             ok("to-open/sub/file"),
             outside,
         ];
-        assert_eq!(names(&a, &session.seen().rows), wanted);
+        assert_eq!(names(&a, &seen(&session).rows), wanted);
         fs::remove_file(a.join("to-outside")).unwrap();
     }
 }
@@ -142,7 +143,7 @@ fn a_folder_that_is_renamed_while_it_is_walked_stays_under_the_rules() {
         .meanwhile_at(&path(&a.join("file")), 0, move || fs::rename(&from, &to).unwrap());
     let spec = roots(&[&a, &b]);
     collect_within(&spec, &at.folders, &session, 1).unwrap();
-    let rows = names(&b, &session.seen().rows[1..]);
+    let rows = names(&b, &seen(&session).rows[1..]);
     assert!(rows.contains(&refused("moved")), "{rows:?}");
     assert!(rows.iter().all(|(name, _)| !name.starts_with("moved/")), "{rows:?}");
     // An open folder into a denied one.
@@ -151,7 +152,7 @@ fn a_folder_that_is_renamed_while_it_is_walked_stays_under_the_rules() {
     let session = FakeSession::new()
         .meanwhile_at(&path(&b.join("00")), 0, move || fs::rename(&from, &to).unwrap());
     collect_within(&roots(&[&b]), &at.folders, &session, 1).unwrap();
-    let rows = names(&b, &session.seen().rows);
+    let rows = names(&b, &seen(&session).rows);
     assert_eq!((&rows[0], &rows[11]), (&ok("00"), &refused("11")), "{rows:?}");
 }
 
@@ -167,7 +168,7 @@ fn a_hard_link_to_a_denied_file_is_not_read() {
         }
         let session = FakeSession::new();
         let footer = collect_within(&spec, &folders, &session, 2).unwrap();
-        assert!(names(&at.open, &session.seen().rows).contains(&refused("a/link")));
+        assert!(names(&at.open, &seen(&session).rows).contains(&refused("a/link")));
         assert_eq!(footer.failed.get("denied_by_policy"), Some(&1));
     }
 }
@@ -186,7 +187,7 @@ fn a_file_that_a_rule_names_is_not_read_whatever_its_inode() {
         });
     let spec = FileHash { follow: true, ..roots(&[&at.open.join("a")]) };
     collect_within(&spec, &folders, &session, 1).unwrap();
-    let rows = names(&at.open, &session.seen().rows);
+    let rows = names(&at.open, &seen(&session).rows);
     assert!(rows.contains(&refused("a/link/sub/file")), "{rows:?}");
 }
 
@@ -205,5 +206,5 @@ fn a_file_that_was_moved_into_a_denied_folder_is_not_sent() {
     let footer = collect_within(&spec, &at.folders, &session, 1).unwrap();
     assert_eq!((footer.matched, footer.uploaded), (1, 0));
     assert_eq!(footer.not_uploaded.get("denied_by_policy"), Some(&1));
-    assert!(session.seen().uploads.iter().all(|(sent, _)| *sent != Sent::Whole));
+    assert!(seen(&session).uploads.iter().all(|(sent, _)| *sent != Sent::Whole));
 }

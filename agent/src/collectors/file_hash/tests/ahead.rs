@@ -8,13 +8,14 @@ use std::thread;
 use rustix::io::Errno;
 
 use super::*;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{Batch, Outcome};
 use crate::collectors::file_hash::reorder::{Next, ReorderBuffer};
 use crate::collectors::file_hash::scan::pipelined::{Got, PipelinedRead, ReadRequest};
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::tests::seen;
 use crate::collectors::file_hash::upload::Uploads;
-use crate::session::Cursor;
 
 /// Has a file read ahead by another thread; gives what comes of it to `consume` until that wants no more. Returns
 /// where the file's position is then.
@@ -132,7 +133,7 @@ fn a_big_file_alone_has_its_digests_whoever_reads_it() {
             let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
             let footer =
                 crate::collectors::file_hash::collect_on(&spec, &session, workers).unwrap();
-            let rows = session.seen().rows;
+            let rows = seen(&session).rows;
             assert_eq!(rows[0].digests[0], sha256(&content), "{workers} workers");
             assert_eq!((rows[0].status, footer.bytes_read), (FileStatus::Ok, 45_000_000));
         }

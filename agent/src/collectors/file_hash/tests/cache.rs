@@ -8,13 +8,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::collectors::file_hash::collect_on;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
+use crate::collectors::file_hash::tests::seen;
 use crate::session::fake_cache::FakeCache;
 
 /// Runs with a cache; returns the rows and the figures.
 fn run_with(spec: &FileHash, cache: &Arc<FakeCache>, workers: usize) -> (Vec<Row>, FilesFooter) {
     let session = FakeSession::new().with_cache(cache);
     let footer = collect_on(spec, &session, workers).unwrap();
-    let rows = session.seen().rows;
+    let rows = seen(&session).rows;
     assert_eq!(footer.seen, footer.accounted());
     (rows, footer)
 }
@@ -34,7 +35,7 @@ fn a_file_that_is_known_is_not_even_opened() {
     assert_eq!((footer.hashed, footer.cached, cache.known(), cache.asked()), (4, 0, 4, 0));
     let session = FakeSession::new().with_cache(&cache);
     let footer = collect_on(&spec, &session, 2).unwrap();
-    let seen = session.seen();
+    let seen = seen(&session);
     assert_eq!(statuses(&seen.rows), [FileStatus::Cached; 4]);
     assert_eq!((footer.hashed, footer.cached, footer.bytes_read), (0, 4, 0));
     assert_eq!((seen.files, seen.bytes), (0, 0), "no limit of files or bytes is touched");

@@ -6,6 +6,7 @@ use rustix::fs::{Advice, fadvise};
 
 use super::*;
 use crate::collectors::file_hash::scan::page_cache::cached_pages;
+use crate::collectors::file_hash::tests::seen;
 
 fn open(path: &Path) -> OwnedFd {
     fs::File::open(path).unwrap().into()
@@ -42,7 +43,7 @@ fn cold_files_have_their_digests_and_leave_memory_as_it_was() {
         let footer =
             crate::collectors::file_hash::collect_on(&spec(folder.path()), &session, workers)
                 .unwrap();
-        let rows = session.seen().rows;
+        let rows = seen(&session).rows;
         assert_eq!((rows.len(), footer.hashed), (300, 300));
         for (row, (path, content)) in rows.iter().zip(&files) {
             assert_eq!(row.path, path.as_os_str().as_bytes(), "in walk order");
@@ -50,7 +51,7 @@ fn cold_files_have_their_digests_and_leave_memory_as_it_was() {
             assert_eq!(row.digests[0], sha256(content), "{path:?}");
         }
         let bytes: usize = files.iter().map(|(_, content)| content.len()).sum();
-        assert_eq!((footer.bytes_read, session.seen().bytes), (bytes as u64, bytes as u64));
+        assert_eq!((footer.bytes_read, seen(&session).bytes), (bytes as u64, bytes as u64));
         for (path, _) in forgotten {
             assert_eq!(cached_pages(&open(path), 0, 0), Some(0), "{path:?} is in memory now");
         }

@@ -5,28 +5,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use muster_protocol::artifact::file_hash::Upload;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::limits::RESULT_BYTES_MAX;
 use muster_protocol::request::Limits;
-use muster_protocol::request::hunt::Upload;
-use muster_protocol::result::rows::unpack;
 use muster_protocol::result::{RowChunk, State, Status};
 use muster_protocol::wire;
 
 use super::*;
 use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{Batch, Outcome};
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::tests::files_so_far;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::collectors::file_hash::tests::limits::session;
+use crate::collectors::file_hash::tests::{seen, unpack};
 use crate::collectors::file_hash::upload::Uploads;
 use crate::journal::Journal;
+use crate::session::Session;
 use crate::session::live::LiveSession;
-use crate::session::{Cursor, Session};
 
 /// Size of each file.
 const BYTES: u64 = 100_000;
@@ -79,7 +81,7 @@ fn run_until(
     session.finish(final_status(&journal)).unwrap();
     let (rows, blobs) = stored(&journal);
     assert_eq!(rows.len() as u64, session.footer(None).rows);
-    Ended { result, rows, blobs, files: session.files_so_far() }
+    Ended { result, rows, blobs, files: files_so_far(&session) }
 }
 
 fn final_status(journal: &Journal) -> Status {
@@ -111,7 +113,7 @@ fn stored(journal: &Journal) -> (Vec<Row>, usize) {
         taken.insert(message.key);
         if message.kind == "rows.chunk" {
             let chunk: RowChunk = wire::decode(&message.body, RESULT_BYTES_MAX).unwrap();
-            rows.extend(unpack(&chunk.body, chunk.rows).unwrap());
+            rows.extend(unpack(&chunk));
         } else {
             blobs += 1;
         }
@@ -202,7 +204,7 @@ fn whatever_stops_it_what_was_found_is_handed_on() {
     for stop in stops {
         let limits = Limits { max_mbps: Some(1), ..Limits::default() };
         let ended = run_until(&spec, limits, 2, |_, session| {
-            (session.files_so_far().unmatched > 2).then(|| stop.clone())
+            (files_so_far(&session).unmatched > 2).then(|| stop.clone())
         });
         assert_eq!(stopped(&ended), stop);
         check_figures(&ended);
@@ -266,15 +268,15 @@ fn what_lies_behind_an_entry_that_is_not_finished_is_handed_on_once() {
     with_a_gap(Stop::Cancelled, |window, session| {
         window.hand_on(session);
         window.hand_on(session);
-        let seen = session.seen();
-        let (rows, footer) = seen.last.unwrap();
+        let found = seen(session);
+        let (rows, footer) = found.last.unwrap();
         let paths: Vec<_> = rows.iter().map(|row| row.path.as_slice()).collect();
         assert_eq!(paths, [b"/01", b"/02", b"/10", b"/11", b"/12"]);
-        assert_eq!((footer.seen, seen.rows.len()), (5, 0));
+        assert_eq!((footer.seen, found.rows.len()), (5, 0));
         let late = Row::bare(b"/00".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
         window.put([(Place { batch: 0, index: 0 }, Outcome::row(late))], 0);
         window.emit(session).unwrap();
-        assert_eq!(session.seen().rows.len(), 0, "what comes late is dropped");
+        assert_eq!(seen(&session).rows.len(), 0, "what comes late is dropped");
     });
 }
 
@@ -282,7 +284,7 @@ fn what_lies_behind_an_entry_that_is_not_finished_is_handed_on_once() {
 fn what_another_run_goes_on_from_has_no_gap() {
     with_a_gap(Stop::Shutdown, |window, session| {
         window.hand_on(session);
-        assert!(session.seen().last.is_none() && session.seen().rows.is_empty());
+        assert!(seen(&session).last.is_none() && seen(&session).rows.is_empty());
     });
 }
 
@@ -291,7 +293,7 @@ fn a_worker_that_does_not_come_back_withholds_nothing() {
     with_a_gap(Stop::Cancelled, |window, session| {
         // No worker says that it has ended.
         crate::collectors::file_hash::keep_time(window, session);
-        assert_eq!(session.seen().last.unwrap().0.len(), 5);
+        assert_eq!(seen(&session).last.unwrap().0.len(), 5);
     });
 }
 
@@ -304,7 +306,7 @@ fn a_run_that_is_suspended_under_a_rate_goes_on_where_it_was() {
     let first = session(&journal, Limits { max_mbps: Some(2), ..Limits::default() });
     std::thread::scope(|scope| {
         let running = scope.spawn(|| collect_on(&spec, &first, 2));
-        while first.files_so_far().unmatched == 0 {
+        while files_so_far(&first).unmatched == 0 {
             std::thread::park_timeout(Duration::from_millis(2));
         }
         first.halt(Stop::Shutdown);

@@ -3,8 +3,8 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
-use muster_protocol::request::hunt::FileHash;
-use muster_protocol::result::{FileKind, FileStatus, Row};
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use tempfile::TempDir;
 
 use crate::collectors::file_hash::tests::names;

@@ -5,15 +5,17 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use md5::Md5;
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
+use muster_protocol::artifact::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::ids::RequestId;
-use muster_protocol::request::hunt::{FileHash, HashKind};
-use muster_protocol::request::ioc::{IocList, IocPartRef, SplitIocList};
-use muster_protocol::result::{FileKind, FileStatus, Row};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Verdict};
 use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
 use crate::collectors::file_hash::spec::Plan;
@@ -22,11 +24,11 @@ use crate::collectors::file_hash::tests::collect;
 use crate::collectors::file_hash::tests::names;
 use crate::collectors::file_hash::tests::resume::as_nobody;
 use crate::collectors::file_hash::tests::run;
+use crate::collectors::file_hash::tests::seen;
 use crate::collectors::file_hash::tests::sha256;
 use crate::collectors::file_hash::tests::spec;
 use crate::collectors::file_hash::tests::write;
 use crate::collectors::file_hash::upload::Uploads;
-use crate::session::Cursor;
 use crate::session::fake::FakeSession;
 
 /// Returns a list of the SHA-256 of some contents.
@@ -125,7 +127,7 @@ fn the_cursor_stands_behind_a_file_whose_row_does_not_leave() {
     ];
     window.put(outcomes, 0);
     window.emit(&session).unwrap();
-    let seen = session.seen();
+    let seen = seen(&session);
     assert_eq!(seen.rows.iter().map(|row| row.path.as_slice()).collect::<Vec<_>>(), [b"/r/a"]);
     let (_, cursor) = seen.cursors.last().unwrap();
     assert_eq!((cursor.after.as_slice(), cursor.footer.seen), (&b"/r/b/"[..], 2));
@@ -144,13 +146,13 @@ fn a_list_that_came_in_parts_judges_as_one_that_was_carried() {
     let spec = FileHash { list: Box::new(named), ..spec(folder.path()) };
     let session = FakeSession::new().with_list(vec![list]);
     let footer = collect(&spec, &session).unwrap();
-    assert_eq!(names(folder.path(), &session.seen().rows), [("07".to_owned(), FileStatus::Ok)]);
+    assert_eq!(names(folder.path(), &seen(&session).rows), [("07".to_owned(), FileStatus::Ok)]);
     assert_eq!((footer.matched, footer.unmatched), (1, 49));
     // Never without its list, and never against one that nothing is compared with.
     let md5 = IocList::new(HashKind::Md5, 8, [[1; 16].as_slice()]);
     for session in [FakeSession::new(), FakeSession::new().with_list(vec![md5])] {
         let failed = collect(&spec, &session).unwrap_err();
         assert!(matches!(failed, CollectError::Failed { code: "list_damaged", .. }), "{failed:?}");
-        assert!(session.seen().rows.is_empty());
+        assert!(seen(&session).rows.is_empty());
     }
 }

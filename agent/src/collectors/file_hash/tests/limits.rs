@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use muster_protocol::artifact::Value;
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
-use muster_protocol::request::hunt::FileHash;
 use muster_protocol::request::{Limits, Sealed};
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::tests::files_so_far;
 use crate::collectors::file_hash::tests::run;
 use crate::collectors::file_hash::tests::spec;
 use crate::collectors::file_hash::tests::write;
@@ -109,7 +111,8 @@ proptest! {
         if let Some(pause_ms) = rows_taken_ms {
             // Rows are long, so that the small tree makes many pieces.
             let (printer, mut printed) = printer(|row, text| {
-                text.extend_from_slice(&row.path);
+                let Value::Bytes(path) = row.get("path") else { panic!("no path") };
+                text.extend_from_slice(path);
                 text.resize(text.len() + 10_000, b' ');
                 text.push(b'\n');
                 Ok(())
@@ -128,7 +131,7 @@ proptest! {
         let stop_after = stop_after_ms.map(Duration::from_millis);
         let ended = limited(&spec, &session, workers, stop_after);
         let is_suspended = session.suspend();
-        let (emitted, files) = (session.footer(None).rows, session.files_so_far());
+        let (emitted, files) = (session.footer(None).rows, files_so_far(&session));
         drop(session);
         let may_stop = limits.timeout_s.is_some()
             || limits.max_rows.is_some()

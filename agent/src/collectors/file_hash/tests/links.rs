@@ -14,6 +14,7 @@ use crate::collectors::file_hash::reorder::Place;
 use crate::collectors::file_hash::scan::hard_links::{Claim, HardLinks};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
+use crate::collectors::file_hash::tests::seen;
 
 /// Makes a file with these names; returns how long it is.
 fn with_names(root: &Path, names: &[&str], content: &[u8]) -> u64 {
@@ -37,7 +38,7 @@ fn a_file_is_read_once_and_a_row_under_each_of_its_names() {
     for workers in [1, 2, 5] {
         let session = FakeSession::new();
         let footer = collect_on(&spec(root), &session, workers).unwrap();
-        let rows = session.seen().rows;
+        let rows = seen(&session).rows;
         let paths: BTreeSet<_> = rows.iter().map(|row| row.path.clone()).collect();
         assert_eq!((rows.len(), paths.len(), footer.hashed), (10, 10, 10));
         for row in &rows {
@@ -52,7 +53,7 @@ fn a_file_is_read_once_and_a_row_under_each_of_its_names() {
         }
         assert_eq!(footer.bytes_read, size, "each content once, {workers} workers");
         let behind: u64 = rows.iter().map(|row| row.size).sum();
-        assert_eq!((footer.bytes_hashed, session.seen().files), (behind, 10));
+        assert_eq!((footer.bytes_hashed, seen(&session).files), (behind, 10));
     }
 }
 
@@ -65,8 +66,8 @@ fn what_the_table_does_not_hold_is_read_under_each_name() {
     }
     let session = FakeSession::new();
     let footer = collect_on(&spec(folder.path()), &session, 1).unwrap();
-    assert_eq!(session.seen().rows.len(), 40);
-    assert!(session.seen().rows.iter().all(|row| row.status == FileStatus::Ok));
+    assert_eq!(seen(&session).rows.len(), 40);
+    assert!(seen(&session).rows.iter().all(|row| row.status == FileStatus::Ok));
     // Eight of the twenty were known when their second name came.
     assert_eq!(footer.bytes_read, 320);
 }

@@ -8,8 +8,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use muster_protocol::request::hunt::FileHash;
-use muster_protocol::result::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Uid;
@@ -18,14 +18,16 @@ use tempfile::TempDir;
 
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::cursor::done_with;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::collectors::file_hash::tests::names;
 use crate::collectors::file_hash::tests::run;
 use crate::collectors::file_hash::tests::spec;
 use crate::collectors::file_hash::tests::write;
+use crate::collectors::file_hash::tests::{seen, stored};
+use crate::session::Stop;
 use crate::session::fake::FakeSession;
-use crate::session::{Cursor, Stop};
 
 /// What must be the same however often a run was interrupted.
 fn lasting(footer: &FilesFooter) -> FilesFooter {
@@ -36,13 +38,13 @@ fn lasting(footer: &FilesFooter) -> FilesFooter {
 /// and the next run begins from the last cursor.
 fn run_interrupted(spec: &FileHash, stops: &[u64]) -> (Vec<Row>, FilesFooter, usize) {
     let mut rows = Vec::new();
-    let mut cursor: Option<Cursor> = None;
+    let mut cursor: Option<Vec<u8>> = None;
     let mut resumed = 0;
     for stop in stops.iter().copied().chain([u64::MAX]) {
         let session = FakeSession::new().resuming(cursor.clone()).cancelling_at(stop);
         resumed += usize::from(cursor.is_some());
         let ended = collect_on(spec, &session, 2);
-        rows.extend(session.seen().rows);
+        rows.extend(seen(&session).rows);
         cursor = session.last_cursor().or(cursor);
         match ended {
             Ok(footer) => return (rows, footer, resumed),
@@ -158,9 +160,9 @@ fn run_from(
     spec: &FileHash,
     cursor: Option<&Cursor>,
 ) -> (Vec<Row>, Vec<(usize, Cursor)>, FilesFooter) {
-    let session = FakeSession::new().resuming(cursor.cloned());
+    let session = FakeSession::new().resuming(cursor.map(stored));
     let footer = as_nobody(|| collect_on(spec, &session, 1)).unwrap();
-    let seen = session.seen();
+    let seen = seen(&session);
     (seen.rows, seen.cursors, footer)
 }
 

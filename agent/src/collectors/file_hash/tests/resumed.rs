@@ -8,8 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::collectors::file_hash::collect_on;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
-use crate::session::Cursor;
+use crate::collectors::file_hash::tests::{seen, stored};
 use crate::session::fake_cache::FakeCache;
 
 /// What is known when a run begins.
@@ -36,10 +37,10 @@ fn run_interrupted(
     let mut rows = Vec::new();
     let mut cursor: Option<Cursor> = None;
     for (stop, at) in stops {
-        let session = FakeSession::new().with_cache(cache).resuming(cursor.clone());
+        let session = FakeSession::new().with_cache(cache).resuming(cursor.as_ref().map(stored));
         let session = session.cancelling_at(*stop);
         let ended = collect_on(spec, &session, 2);
-        let seen = session.seen();
+        let seen = seen(&session);
         if ended.is_ok() || seen.cursors.is_empty() {
             continue;
         }
@@ -48,9 +49,9 @@ fn run_interrupted(
         cursor = Some(durable.clone());
         RESUMED.fetch_add(1, Ordering::Relaxed);
     }
-    let session = FakeSession::new().with_cache(cache).resuming(cursor);
+    let session = FakeSession::new().with_cache(cache).resuming(cursor.as_ref().map(stored));
     let footer = collect_on(spec, &session, 2).unwrap();
-    rows.extend(session.seen().rows);
+    rows.extend(seen(&session).rows);
     (rows, footer)
 }
 

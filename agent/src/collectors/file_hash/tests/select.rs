@@ -8,9 +8,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use muster_protocol::request::hunt::FileHash;
-use muster_protocol::request::select::{ModeBits, Select, Window};
-use muster_protocol::result::{FileKind, FileStatus};
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;

@@ -5,14 +5,15 @@ use std::fs::File;
 use rustix::fd::OwnedFd;
 
 use super::*;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
 use crate::collectors::file_hash::reorder::{self, Next, Place, ReorderBuffer};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::stream::{Stream, ToRead};
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::stats::Rules;
+use crate::collectors::file_hash::tests::seen;
 use crate::collectors::file_hash::upload::Uploads;
-use crate::session::Cursor;
 use muster_digests::Hasher;
 
 /// Sizes around a block, a buffer, a spending and the size from which any worker may take a file.
@@ -43,7 +44,7 @@ fn digests_are_those_of_each_file_whatever_its_company() {
         let session = FakeSession::new();
         let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
         let footer = crate::collectors::file_hash::collect_on(&spec, &session, workers).unwrap();
-        let found = session.seen().rows.into_iter().map(|row| (row.path, row.size, row.digests));
+        let found = seen(&session).rows.into_iter().map(|row| (row.path, row.size, row.digests));
         assert!(found.eq(wanted.iter().cloned()), "{workers} workers");
         assert_eq!(footer.bytes_read, wanted.iter().map(|(_, size, _)| size).sum::<u64>());
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use muster_protocol::request::hunt::Upload;
+use muster_protocol::artifact::file_hash::Upload;
 
 use super::*;
 use crate::collectors::file_hash::spec::access::Access;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
+use crate::collectors::file_hash::tests::seen;
 use crate::collectors::file_hash::upload::Uploads;
 use crate::session::upload::Sent;
 
@@ -33,16 +34,16 @@ fn each_content_is_sent_once_before_its_row_and_the_bounds_hold() {
     let spec = FileHash { ioc: vec![list], upload: Some(Box::new(ASKED)), ..spec(folder.path()) };
     let session = FakeSession::new();
     let footer = collect(&spec, &session).unwrap();
-    let seen = session.seen();
-    assert_eq!(seen.uploads, [(Sent::Whole, one), (Sent::Whole, two)]);
+    let found = seen(&session);
+    assert_eq!(found.uploads, [(Sent::Whole, one), (Sent::Whole, two)]);
     assert_eq!((footer.matched, footer.uploaded, footer.upload_bytes), (6, 3, 600_000));
     let not = reasons(&[("no_room", 1), ("file_too_big", 1), ("empty", 1)]);
     assert_eq!(footer.not_uploaded, not);
-    assert_eq!(seen.rows.len(), 6, "each match is a row all the same");
+    assert_eq!(found.rows.len(), 6, "each match is a row all the same");
     // Nothing leaves that was not asked for.
     let session = FakeSession::new();
     collect(&FileHash { upload: None, ..spec }, &session).unwrap();
-    assert!(session.seen().uploads.is_empty());
+    assert!(seen(&session).uploads.is_empty());
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn a_hunt_that_goes_on_sends_what_its_cursor_has_not_passed() {
         let resumed = FakeSession::new().resuming(first.last_cursor());
         let footer = if cut { collect(&spec, &resumed).unwrap() } else { break };
         let whole =
-            |session: &FakeSession| session.seen().uploads.into_iter().map(|(_, bytes)| bytes);
+            |session: &FakeSession| seen(&session).uploads.into_iter().map(|(_, bytes)| bytes);
         let sent: std::collections::BTreeSet<_> = whole(&first).chain(whole(&resumed)).collect();
         assert_eq!(sent.len(), 19, "cut at check {check}");
         assert_eq!((footer.uploaded, footer.upload_bytes), (19, 19_000), "cut at check {check}");
@@ -93,5 +94,5 @@ fn what_is_not_what_matched_is_not_sent_and_its_row_says_nothing_else() {
         symlink("/etc/passwd", path).unwrap();
     };
     assert_eq!(becomes("d", &to_a_link), word("io_error"));
-    assert!(session.seen().uploads.is_empty(), "not a byte has left");
+    assert!(seen(&session).uploads.is_empty(), "not a byte has left");
 }

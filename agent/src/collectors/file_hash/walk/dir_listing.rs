@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use muster_protocol::result::FileKind;
+use muster_protocol::artifact::file_hash::FileKind;
 use rustix::fd::OwnedFd;
 use rustix::fs::RawDir;
 use rustix::io::Errno;

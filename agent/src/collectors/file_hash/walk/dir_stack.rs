@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use muster_protocol::result::FileKind;
+use muster_protocol::artifact::file_hash::FileKind;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};

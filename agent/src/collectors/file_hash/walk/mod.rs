@@ -8,13 +8,14 @@ pub(crate) mod symlinks;
 
 use std::sync::Arc;
 
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use muster_protocol::limits;
-use muster_protocol::result::{FileKind, FileStatus, Row};
 use rustix::fd::OwnedFd;
 use rustix::fs::Statx;
 use rustix::io::Errno;
 
 use crate::collectors::CollectError;
+use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::descriptors::is_starved;
 use crate::collectors::file_hash::entry::cursor::{Past, Resume, done_with};
 use crate::collectors::file_hash::entry::meta;
@@ -29,7 +30,7 @@ use crate::collectors::file_hash::walk::dir_listing::{Buffer, DirListing};
 use crate::collectors::file_hash::walk::dir_stack::{
     DirStack, Listed, Lost, Opened, RealPathPrefix, open_folder, open_unmounted,
 };
-use crate::session::{Cursor, Session, Stop, Wait, blocking};
+use crate::session::{Session, Stop, Wait, blocking};
 
 /// Walks all roots.
 #[derive(Debug)]

@@ -7,8 +7,8 @@
 use std::ffi::CString;
 use std::sync::Arc;
 
+use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use muster_protocol::limits;
-use muster_protocol::result::{FileKind, FileStatus, Row};
 use rustix::fs::{self, Statx};
 use rustix::io::{Errno, retry_on_intr};
 

@@ -1,7 +1,8 @@
-use super::super::hunt::{FileHash, HashKind, HuntStart};
 use super::super::trust::Revoke;
 use super::super::{Control, profile};
 use super::*;
+use crate::artifact::HashKind;
+use crate::artifact::file_hash::FileHash;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const DAY: i64 = 86_400_000;
@@ -39,19 +40,20 @@ fn fleet() -> Fleet {
     Fleet { root, operator, certificate, trust }
 }
 
+fn spec() -> FileHash {
+    FileHash {
+        roots: vec![ByteBuf::from("/usr")],
+        hashes: vec![HashKind::Sha256],
+        ..FileHash::default()
+    }
+}
+
+fn start() -> HuntStart {
+    HuntStart { progress_s: 2, ..HuntStart::files(&spec()).unwrap() }
+}
+
 fn hunt() -> Args {
-    Args::HuntStart(HuntStart {
-        revision: 0,
-        artifact: "file_hash".into(),
-        file_hash: FileHash {
-            roots: vec![ByteBuf::from("/usr")],
-            hashes: vec![HashKind::Sha256],
-            ..FileHash::default()
-        },
-        spread_s: 0,
-        progress_s: 2,
-        on_stall_s: 0,
-    })
+    Args::HuntStart(start())
 }
 
 fn draft() -> Draft {
@@ -248,25 +250,31 @@ fn what_does_not_decode_strictly() {
     let huge = vec![0; limits::REQUEST_BYTES_MAX + 1];
     refused(&fleet, &seal_bytes(&fleet, &id, huge), "too_big");
 
-    let Args::HuntStart(args) = hunt() else { panic!() };
-    let newer = Newer { args: serde_json::to_value(args).unwrap(), max_planets: 1 };
-    let newer = wire::encode(&newer).unwrap();
-    refused(&fleet, &reseal(&fleet, |body| body.args = ByteBuf::from(newer)), "malformed");
+    let newer = |args| ByteBuf::from(wire::encode(&Newer { args, max_planets: 1 }).unwrap());
+    let newer_start = newer(serde_json::to_value(start()).unwrap());
+    refused(&fleet, &reseal(&fleet, |body| body.args = newer_start), "malformed");
+    let newer_spec = newer(serde_json::to_value(spec()).unwrap());
+    let start = HuntStart { args: newer_spec, ..start() };
+    refused(&fleet, &sealed(&fleet, &Args::HuntStart(start)), "malformed");
 }
 
 #[test]
 fn bounds_that_hold_for_every_agent() {
     let fleet = fleet();
-    let with = |change: &dyn Fn(&mut HuntStart)| {
-        let Args::HuntStart(mut args) = hunt() else { panic!() };
-        change(&mut args);
-        sealed(&fleet, &Args::HuntStart(args))
+    let other = HuntStart { artifact: "registry".into(), ..start() };
+    refused(&fleet, &sealed(&fleet, &Args::HuntStart(other)), "out_of_bounds");
+    for schema in [0, 2] {
+        let newer = HuntStart { schema, ..start() };
+        refused(&fleet, &sealed(&fleet, &Args::HuntStart(newer)), "out_of_bounds");
+    }
+    let with = |change: &dyn Fn(&mut FileHash)| {
+        let mut spec = spec();
+        change(&mut spec);
+        sealed(&fleet, &Args::HuntStart(HuntStart::files(&spec).unwrap()))
     };
-    refused(&fleet, &with(&|hunt| hunt.artifact = "registry".into()), "out_of_bounds");
-    refused(&fleet, &with(&|hunt| hunt.file_hash.roots.clear()), "out_of_bounds");
-    refused(&fleet, &with(&|hunt| hunt.file_hash.roots[0] = ByteBuf::from("usr")), "out_of_bounds");
-    let many = |hunt: &mut HuntStart| hunt.file_hash.include = vec!["*".into(); 300];
-    refused(&fleet, &with(&many), "out_of_bounds");
+    refused(&fleet, &with(&|spec| spec.roots.clear()), "out_of_bounds");
+    refused(&fleet, &with(&|spec| spec.roots[0] = ByteBuf::from("usr")), "out_of_bounds");
+    refused(&fleet, &with(&|spec| spec.include = vec!["*".into(); 300]), "out_of_bounds");
     refused(&fleet, &reseal(&fleet, |body| body.target.expr = "all and".into()), "out_of_bounds");
     let profile = |seconds, hertz| {
         let kinds = vec![profile::ProfileKind::Cpu];

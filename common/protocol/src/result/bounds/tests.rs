@@ -1,8 +1,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::artifact::file_hash::FilesFooter;
 use crate::ids::{JournalId, RequestId};
-use crate::result::{CollectionSample, State};
+use crate::result::{CollectionSample, Counters, State};
 use crate::wire;
 
 fn journal() -> JournalId {
@@ -78,7 +79,7 @@ fn full_status() -> Status {
     };
     let text = || "x".repeat(limits::TEXT_BYTES_MAX);
     let footer = Footer {
-        files: Some(files),
+        artifact: Some(files.sealed().unwrap()),
         profiles: vec![profile; limits::RESULT_ENTRIES_MAX],
         spent: Spent { waits_ms: counts(), ..Spent::default() },
         ..Footer::default()
@@ -123,24 +124,35 @@ fn every_part_of_a_status_is_cut_to_its_bound() {
     fn footer(said: &mut Status) -> &mut Footer {
         said.footer.as_mut().unwrap()
     }
-    fn files(said: &mut Status) -> &mut FilesFooter {
-        footer(said).files.as_mut().unwrap()
+    fn artifact(said: &mut Status) -> &mut ArtifactFooter {
+        footer(said).artifact.as_mut().unwrap()
+    }
+    fn files(said: &mut Status, change: fn(&mut FilesFooter)) {
+        let mut files: FilesFooter = wire::decode(&artifact(said).body, usize::MAX).unwrap();
+        change(&mut files);
+        *artifact(said) = files.sealed().unwrap();
     }
     fn add(counts: &mut BTreeMap<String, u64>) {
         counts.insert("y".into(), 1);
     }
-    let grow: [fn(&mut Status); 13] = [
+    let grow: [fn(&mut Status); 16] = [
         |said| said.code.push('x'),
         |said| said.reason.push('x'),
         |said| add(&mut footer(said).spent.waits_ms),
-        |said| add(&mut files(said).filtered),
-        |said| add(&mut files(said).skipped),
-        |said| add(&mut files(said).failed),
-        |said| add(&mut files(said).unjudged),
-        |said| add(&mut files(said).not_uploaded),
-        |said| add(&mut files(said).mounts_skipped),
-        |said| drop(files(said).roots_failed.insert("y".into(), String::new())),
-        |said| files(said).slowest_path.push(b'y'),
+        |said| files(said, |files| add(&mut files.filtered)),
+        |said| files(said, |files| add(&mut files.skipped)),
+        |said| files(said, |files| add(&mut files.failed)),
+        |said| files(said, |files| add(&mut files.unjudged)),
+        |said| files(said, |files| add(&mut files.not_uploaded)),
+        |said| files(said, |files| add(&mut files.mounts_skipped)),
+        |said| files(said, |files| drop(files.roots_failed.insert("y".into(), String::new()))),
+        |said| files(said, |files| files.slowest_path.push(b'y')),
+        |said| artifact(said).body = ByteBuf::from("no footer"),
+        |said| {
+            artifact(said).artifact = "registry".into();
+            artifact(said).body = vec![0; limits::FOOTER_BYTES_MAX + 1].into();
+        },
+        |said| artifact(said).artifact = "x".repeat(limits::RESULT_NAME_BYTES_MAX + 1),
         |said| footer(said).profiles.push(ProfileFooter::default()),
         |said| footer(said).profiles[0].blob_sha256.push(1),
     ];
@@ -150,6 +162,43 @@ fn every_part_of_a_status_is_cut_to_its_bound() {
         assert!(said.cut(), "{n}");
         assert!(!said.cut(), "{n}: once is enough");
     }
+}
+
+#[test]
+fn the_footer_of_an_artifact_that_is_not_known_passes() {
+    let body = ByteBuf::from("anything");
+    let counters = Counters { entries: 7, hashed: 2, errors: 1, bytes: 9 };
+    let newer = ArtifactFooter { artifact: "registry".into(), schema: 1, counters, body };
+    let mut said = status(Footer { artifact: Some(newer.clone()), ..Footer::default() });
+    assert!(!said.cut());
+    assert_eq!(said.footer.unwrap().artifact, Some(newer.clone()));
+    assert_eq!((newer.figures().seen, newer.figures().bytes_read), (7, 9));
+}
+
+#[test]
+fn the_footer_of_an_agent_from_before_artifacts_were_types_is_read() {
+    #[derive(serde::Serialize)]
+    struct Before {
+        files: FilesFooter,
+        profile: ProfileFooter,
+        rows: u64,
+    }
+    let files = FilesFooter {
+        seen: 3,
+        hashed: 2,
+        failed: counts(1, 1),
+        bytes_read: 5,
+        ..FilesFooter::default()
+    };
+    let profile = ProfileFooter { kind: "cpu".into(), ..ProfileFooter::default() };
+    let before =
+        wire::encode(&Before { files: files.clone(), profile: profile.clone(), rows: 4 }).unwrap();
+    let footer: Footer = wire::decode(&before, usize::MAX).unwrap();
+    assert_eq!(footer.artifact, Some(files.sealed().unwrap()));
+    assert_eq!((footer.profiles.as_slice(), footer.rows), ([profile].as_slice(), 4));
+    let artifact = footer.artifact.unwrap();
+    assert_eq!(artifact.counters, Counters { entries: 3, hashed: 2, errors: 2, bytes: 5 });
+    assert_eq!(artifact.figures(), files.into());
 }
 
 #[test]

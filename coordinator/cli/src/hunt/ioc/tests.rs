@@ -154,7 +154,7 @@ fn the_parts_of_a_list_are_the_list() {
         for piece in pieces {
             assert!(piece.digests.len() <= limits::IOC_BYTES_MAX);
             piece.check(PART_WIDTH).unwrap();
-            muster_protocol::request::ioc::join(&mut joined, piece.clone()).unwrap();
+            muster_protocol::artifact::ioc::join(&mut joined, piece.clone()).unwrap();
         }
         let expected: Vec<_> = hashes
             .of

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use muster_protocol::artifact::{HashKind, Value};
 use muster_protocol::ids::AgentId;
-use muster_protocol::request::hunt::HashKind;
-use muster_protocol::result::{FILE_BLOB, Row};
+use muster_protocol::result::FILE_BLOB;
 
 use super::RequestSnapshot;
 use crate::state::Collection;
@@ -49,11 +49,13 @@ impl RequestSnapshot {
                 continue;
             }
             reader.rows(&self.request.id, &agent, &run, |rows| {
-                for row in rows {
-                    let Some(sha256) = sha256_of(&row) else { continue };
+                for row in rows.iter() {
+                    let Some(sha256) = row.digest(HashKind::Sha256) else { continue };
                     let file = files.get_mut(&(agent.clone(), sha256.to_vec()));
-                    if let Some(file) = file.filter(|file| file.paths.len() < PATHS_MAX) {
-                        file.paths.push(String::from_utf8_lossy(&row.path).into_owned());
+                    if let Some(file) = file.filter(|file| file.paths.len() < PATHS_MAX)
+                        && let Value::Bytes(path) = row.get("path")
+                    {
+                        file.paths.push(String::from_utf8_lossy(path).into_owned());
                     }
                 }
                 Ok(true)
@@ -61,10 +63,4 @@ impl RequestSnapshot {
         }
         Ok(files.into_values().collect())
     }
-}
-
-/// Returns the SHA-256 of a row, where it has one.
-pub fn sha256_of(row: &Row) -> Option<&[u8]> {
-    let digest = row.digests.iter().find(|(kind, _)| *kind == HashKind::Sha256);
-    digest.map(|(_, digest)| digest.as_slice())
 }

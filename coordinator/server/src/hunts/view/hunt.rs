@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::ioc::IocList;
-use muster_protocol::result::{CollectionSample, FilesFooter, Footer};
+use muster_protocol::result::{ArtifactFooter, CollectionSample, Footer};
 
 use super::{RequestSnapshot, exit_code};
 use crate::hunts::lists;
@@ -19,6 +19,7 @@ impl RequestSnapshot {
     /// Shows the hunt.
     pub fn hunt(&self) -> Result<HuntView, StoreError> {
         let args: HuntStart = self.args()?;
+        let asked = args.asked()?;
         let states = self.states();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(HuntView {
@@ -26,10 +27,10 @@ impl RequestSnapshot {
             artifact: args.artifact,
             operator: self.request.operator.clone(),
             target: self.request.target.clone(),
-            roots: args.file_hash.roots.iter().map(|root| text(root)).collect(),
-            hashes: args.file_hash.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
-            ioc: match args.file_hash.list.count {
-                0 => args.file_hash.ioc.iter().map(|list| list.count() as u64).sum(),
+            roots: asked.roots.iter().map(|root| text(root)).collect(),
+            hashes: asked.hashes.iter().map(|hash| hash.as_str().to_owned()).collect(),
+            ioc: match asked.list.count {
+                0 => asked.ioc.iter().map(|list| list.count() as u64).sum(),
                 count => count,
             },
             issued: self.request.issued.into(),
@@ -93,8 +94,8 @@ impl RequestSnapshot {
 
     /// Returns the list of hashes of the hunt, as it was signed: whole digests, where there was room for them.
     pub fn ioc(&self, place: &DataDir) -> Result<Vec<IocList>, StoreError> {
-        let spec = self.args::<HuntStart>()?.file_hash;
-        if spec.list.is_none() { Ok(spec.ioc) } else { lists::whole(place, &spec.list) }
+        let asked = self.args::<HuntStart>()?.asked()?;
+        if asked.list.is_none() { Ok(asked.ioc) } else { lists::whole(place, &asked.list) }
     }
 
     /// Shows every agent's part.
@@ -107,13 +108,13 @@ impl RequestSnapshot {
         let (code, reason) = self.why(agent, part);
         let footer = run.and_then(|(_, run)| run.footer()).cloned().unwrap_or_default();
         let spent = shown(&footer);
-        let files = footer.files.unwrap_or_default();
+        let files = footer.artifact.as_ref().map(ArtifactFooter::figures).unwrap_or_default();
         let is_live = run.is_none_or(|(_, run)| run.last.is_none());
         let sample = self.sample(agent).filter(|_| is_live);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         let volume = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)));
         let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
-        let path = sample.map_or(&files.slowest_path, |sample| &sample.path);
+        let path = sample.map_or(files.slowest_path.as_slice(), |sample| &sample.path);
         CollectionView {
             hunt: self.request.id.to_string(),
             agent: agent.to_string(),
@@ -189,15 +190,16 @@ struct Done {
 impl Done {
     fn new(footer: Option<&Footer>, sample: Option<&CollectionSample>) -> Self {
         let mut done = footer.map_or_else(Self::default, |footer| {
-            let files = footer.files.as_ref();
-            let figure = |of: fn(&FilesFooter) -> u64| files.map_or(0, of);
+            let counters =
+                footer.artifact.as_ref().map(|footer| footer.counters).unwrap_or_default();
+            let figures = footer.artifact.as_ref().map(ArtifactFooter::figures).unwrap_or_default();
             Self {
-                seen: figure(|files| files.seen),
-                hashed: figure(|files| files.hashed),
-                cached: figure(|files| files.cached),
-                matched: figure(|files| files.matched),
-                errors: figure(|files| total(&files.failed)),
-                bytes: figure(|files| files.bytes_read),
+                seen: figures.seen.max(counters.entries),
+                hashed: figures.hashed.max(counters.hashed.saturating_sub(figures.cached)),
+                cached: figures.cached,
+                matched: figures.matched,
+                errors: total(&figures.failed).max(counters.errors),
+                bytes: figures.bytes_read.max(counters.bytes),
                 cpu_ms: footer.cpu_user_ms.saturating_add(footer.cpu_system_ms),
                 throttled_ms: footer.throttled_ms,
             }

@@ -73,7 +73,7 @@ impl RequestSnapshot {
             .filter(|_| is_told)
             .map(|(_, footer)| footer.cpu_user_ms.saturating_add(footer.cpu_system_ms));
         let kinds = footer.into_iter().flat_map(|(id, footer)| {
-            footer.profiles().map(move |kind| self.profile_kind(agent, id, kind))
+            footer.profiles.iter().map(move |kind| self.profile_kind(agent, id, kind))
         });
         let profiles: Vec<_> = kinds.collect();
         let cpu = profiles.iter().find(|one| one.kind == ProfileKind::Cpu.as_str());

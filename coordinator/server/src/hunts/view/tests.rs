@@ -1,9 +1,11 @@
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::FilesFooter;
 use muster_protocol::ids::{FleetId, JournalId, KeyId, RequestId};
 use muster_protocol::limits::FINISHING_MS_MAX;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::target::Target;
 use muster_protocol::request::{Kind, Limits, Sealed};
-use muster_protocol::result::{FilesFooter, Footer, ProfileFooter, State, Status};
+use muster_protocol::result::{Footer, ProfileFooter, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -101,7 +103,10 @@ fn phase(whole: &RequestSnapshot) -> Phase {
 #[test]
 fn a_hunt_is_finishing_until_its_files_are_put_together() {
     let files = FilesFooter { uploaded: 2, ..FilesFooter::default() };
-    let mut whole = ended(State::Finished, Footer { files: Some(files), ..Footer::default() });
+    let mut whole = ended(
+        State::Finished,
+        Footer { artifact: Some(files.sealed().unwrap()), ..Footer::default() },
+    );
     assert_eq!(phase(&whole), Phase::Finishing);
     put(&mut whole, blob(FILE_BLOB, [1; 32]));
     put(&mut whole, blob("profile.cpu", [2; 32]));
@@ -135,16 +140,10 @@ fn a_profile_is_finishing_until_each_of_its_kinds_is_put_together() {
 #[test]
 fn a_running_hunt_shows_what_its_agents_have_reported_so_far() {
     let files = FilesFooter { seen: 70, hashed: 60, bytes_read: 5_000, ..FilesFooter::default() };
-    let footer = Footer { files: Some(files), cpu_user_ms: 9, ..Footer::default() };
+    let footer =
+        Footer { artifact: Some(files.sealed().unwrap()), cpu_user_ms: 9, ..Footer::default() };
     let mut whole = ended(State::Progress, footer);
-    let start = HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.to_owned(),
-        file_hash: FileHash::default(),
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    };
+    let start = HuntStart::files(&FileHash::default()).unwrap();
     whole.body.args = ByteBuf::from(muster_protocol::wire::encode(&start).unwrap());
     let progress = whole.hunt().unwrap().progress;
     assert_eq!((progress.seen, progress.files, progress.bytes), (70, 60, 5_000));

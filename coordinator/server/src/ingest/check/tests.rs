@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 
+use muster_protocol::artifact::Rows;
+use muster_protocol::artifact::file_hash::{
+    FILE_HASH, FileHash, FileKind, FileStatus, FilesFooter, Row, Upload,
+};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{FleetId, JournalId};
-use muster_protocol::request::hunt::{FileHash, Upload};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::{Args, Limits, Target};
-use muster_protocol::result::rows::{pack, sha256};
-use muster_protocol::result::{FileKind, FileStatus, FilesFooter, Footer, Row, State};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{Footer, State};
 use serde_bytes::ByteBuf;
 
 use super::*;
@@ -70,12 +73,14 @@ fn reader_of(sealed: muster_protocol::request::Sealed) -> (tempfile::TempDir, Re
 
 fn chunk() -> RowChunk {
     let row = Row::bare(b"/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-    let body = pack(&[row]).unwrap();
+    let body = Rows::of([row]).pack().unwrap();
     RowChunk {
         agent: agent(),
         request: request(),
         attempt: attempt(),
         seq: 0,
+        artifact: FILE_HASH.to_owned(),
+        schema: 1,
         rows: 1,
         sha256: sha256(&body),
         body: ByteBuf::from(body),
@@ -228,7 +233,7 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
             // Only the text is cut instead.
             reason: "é".repeat(limits::TEXT_BYTES_MAX),
             chunks: Some(0),
-            footer: Some(Footer { files: Some(files), ..Footer::default() }),
+            footer: Some(Footer { artifact: Some(files.sealed().unwrap()), ..Footer::default() }),
             host: String::new(),
             machine: None,
             instance: None,
@@ -361,14 +366,8 @@ fn a_file_comes_only_where_the_signed_hunt_asks_for_it() {
 
 /// Seals a hunt; nobody looks at the signature any more.
 fn sealed(upload: Option<Upload>) -> muster_protocol::request::Sealed {
-    let start = HuntStart {
-        revision: 0,
-        artifact: "file_hash".into(),
-        file_hash: FileHash { upload: upload.map(Box::new), ..FileHash::default() },
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    };
+    let spec = FileHash { upload: upload.map(Box::new), ..FileHash::default() };
+    let start = HuntStart::files(&spec).unwrap();
     let key = SigningKey::from_seed(&[3; 32]);
     let draft = Draft {
         fleet: FleetId::new(),

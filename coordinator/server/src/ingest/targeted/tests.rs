@@ -1,6 +1,7 @@
+use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{FleetId, JournalId};
-use muster_protocol::request::hunt::{FileHash, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::{Args, Limits, Sealed, Target};
 use muster_protocol::result::Telemetry;
@@ -28,14 +29,7 @@ fn sealed(target: Target, args: &Args) -> (RequestId, Sealed) {
 }
 
 fn hunt(target: Target) -> (RequestId, Sealed) {
-    let start = HuntStart {
-        revision: 0,
-        artifact: "file_hash".into(),
-        file_hash: FileHash::default(),
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    };
+    let start = HuntStart::files(&FileHash::default()).unwrap();
     sealed(target, &Args::HuntStart(start))
 }
 

@@ -1,15 +1,17 @@
 use std::path::Path;
 
+use muster_protocol::artifact::Rows;
+use muster_protocol::artifact::file_hash::{
+    FILE_HASH, FileHash, FileKind, FileStatus, Row as FileRow,
+};
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HuntStart};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::{Args, Limits, Sealed, Target};
-use muster_protocol::result::rows::{pack, sha256};
-use muster_protocol::result::{
-    FileKind, FileStatus, Footer, Row as FileRow, RowChunk, State, Status,
-};
+use muster_protocol::result::rows::sha256;
+use muster_protocol::result::{Footer, RowChunk, State, Status};
 use muster_protocol::wire;
 use rusqlite::params;
 use serde_bytes::ByteBuf;
@@ -40,14 +42,9 @@ fn attempt() -> Attempt {
 }
 
 fn sealed() -> Sealed {
-    let start = HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.into(),
-        file_hash: FileHash { roots: vec![ByteBuf::from("/")], ..FileHash::default() },
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    };
+    let start =
+        HuntStart::files(&FileHash { roots: vec![ByteBuf::from("/")], ..FileHash::default() })
+            .unwrap();
     let key = SigningKey::from_seed(&[3; 32]);
     let draft = Draft {
         fleet: FleetId::from_bytes([4; 16]),
@@ -96,12 +93,14 @@ fn status(n: u8, state: State) -> Status {
 
 fn chunk(n: u8) -> Chunk {
     let row = FileRow::bare(b"/found".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-    let body = pack(&[row]).unwrap();
+    let body = Rows::of([row]).pack().unwrap();
     let message = RowChunk {
         agent: agent(n),
         request: hunt(),
         attempt: attempt(),
         seq: 0,
+        artifact: FILE_HASH.to_owned(),
+        schema: 1,
         rows: 1,
         sha256: sha256(&body),
         body: ByteBuf::from(body),
@@ -202,7 +201,7 @@ fn shown(reader: &Reader) -> Shown {
     whole.files(reader).unwrap();
     let mut rows = 0;
     for (agent, _, run) in whole.counting() {
-        let visit = |found: Vec<FileRow>| {
+        let visit = |found: Rows| {
             rows += found.len();
             Ok(true)
         };

@@ -1,9 +1,11 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
+use muster_protocol::artifact::HashKind;
+use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::ids::{FleetId, RequestId};
-use muster_protocol::request::hunt::{FILE_HASH, FileHash, HashKind, HuntStart};
-use muster_protocol::request::ioc::{IocList, IocPartRef, SplitIocList};
+use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::{Args, Body, Limits, Sealed, Target};
 use serde_bytes::ByteBuf;
@@ -61,7 +63,7 @@ impl Store {
             about: None,
             expected: Vec::new(),
             revokes: Vec::new(),
-            names: named(&hunt.file_hash.list),
+            names: named(&hunt.asked().unwrap().list),
         };
         let writer = Writer::start(&self.place).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -76,14 +78,7 @@ fn hunt(pieces: &[&Vec<u8>]) -> (HuntStart, Body, Sealed) {
     let part = IocPartRef { id: RequestId::from_bytes([8; 16]), sha256: ByteBuf::from([8; 32]) };
     let list = SplitIocList { count: 1, parts: vec![part], whole };
     let file_hash = FileHash { list: Box::new(list), ..FileHash::default() };
-    let start = HuntStart {
-        revision: 0,
-        artifact: FILE_HASH.to_owned(),
-        file_hash,
-        spread_s: 0,
-        progress_s: 0,
-        on_stall_s: 0,
-    };
+    let start = HuntStart::files(&file_hash).unwrap();
     let draft = Draft {
         fleet: FleetId::from_bytes([3; 16]),
         target: Target::all(),
@@ -111,7 +106,7 @@ fn a_piece_that_no_hunt_names_goes_after_a_day_and_one_that_is_named_never() {
     }
     assert_eq!(store.tidy(), 1);
     assert_eq!([&mine, &shared, &nobodys].map(|piece| store.is_here(piece)), [true, true, false]);
-    assert_eq!(whole(&store.place, &first.file_hash.list).unwrap()[0].count(), 2);
+    assert_eq!(whole(&store.place, &first.asked().unwrap().list).unwrap()[0].count(), 2);
 }
 
 #[test]
@@ -122,9 +117,9 @@ fn a_piece_that_is_given_again_or_asked_for_by_a_launch_stays_another_day() {
         store.age(piece, DAY * 2);
     }
     assert_eq!(store.piece(1), again);
-    let (mut start, body, _) = hunt(&[&asked]);
-    start.file_hash.list.parts.clear();
-    check(&store.place.reader().unwrap(), &store.place, &body, &start).unwrap();
+    let (start, body, _) = hunt(&[&asked]);
+    let list = SplitIocList { parts: Vec::new(), ..start.asked().unwrap().list };
+    check(&store.place.reader().unwrap(), &store.place, &body, &list).unwrap();
     assert_eq!(store.tidy(), 0, "its hunt is about to be recorded");
     assert!(store.is_here(&again) && store.is_here(&asked));
 }

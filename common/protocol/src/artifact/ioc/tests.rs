@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::artifact::Digest;
 
 fn kind() -> impl Strategy<Value = HashKind> {
     prop::sample::select(HashKind::ALL.to_vec())
@@ -127,7 +128,10 @@ fn a_list_is_named_by_whole_digests_and_by_no_more_than_there_may_be() {
 fn a_digest_matches_in_its_own_kind_only() {
     let (same, other) = (Digest::from_elem(3, 32), Digest::from_elem(4, 32));
     let lists = [IocList::new(HashKind::Sha256, 32, [same.as_slice()])];
-    let found = |digests: &[(HashKind, Digest)]| matches(&lists, digests).collect::<Vec<_>>();
+    let found = |digests: &[(HashKind, Digest)]| {
+        let digests = digests.iter().map(|(kind, digest)| (*kind, digest.as_slice()));
+        matches(&lists, digests).collect::<Vec<_>>()
+    };
     let blake3 = (HashKind::Blake3, same.clone());
     assert_eq!(found(&[(HashKind::Sha256, same), blake3.clone()]), [HashKind::Sha256]);
     assert!(found(&[(HashKind::Sha256, other), blake3]).is_empty());

@@ -8,10 +8,9 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::hunt::HashKind;
+use super::HashKind;
 use crate::ids::RequestId;
 use crate::limits;
-use crate::result::Digest;
 
 /// Bytes that a digest of a list has at least: whatever the algorithm, nobody makes a file for given 128 bits.
 pub const WIDTH_MIN: usize = 16;
@@ -48,7 +47,7 @@ impl SplitIocList {
         self.parts.is_empty()
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let bound = |what: &str, count: usize, max: usize| {
             if count <= max { Ok(()) } else { Err(format!("{count} {what}, {max} are allowed")) }
         };
@@ -173,16 +172,16 @@ pub fn join(lists: &mut Vec<IocList>, piece: IocList) -> Result<(), String> {
 /// Returns the kinds whose digest of a file is in the lists.
 pub fn matches<'a>(
     lists: &'a [IocList],
-    digests: &'a [(HashKind, Digest)],
+    digests: impl Iterator<Item = (HashKind, &'a [u8])> + 'a,
 ) -> impl Iterator<Item = HashKind> + 'a {
     let is_listed = |kind: HashKind, digest: &[u8]| {
         lists.iter().any(|list| list.kind == kind && list.contains(digest))
     };
-    digests.iter().filter(move |(kind, digest)| is_listed(*kind, digest)).map(|(kind, _)| *kind)
+    digests.filter(move |(kind, digest)| is_listed(*kind, digest)).map(|(kind, _)| kind)
 }
 
 /// Checks the lists of a hunt that computes `hashes`.
-pub(super) fn check(lists: &[IocList], hashes: &[HashKind]) -> Result<(), String> {
+pub(crate) fn check(lists: &[IocList], hashes: &[HashKind]) -> Result<(), String> {
     let bytes: usize = lists.iter().map(|list| list.digests.len()).sum();
     if bytes > limits::IOC_BYTES_MAX {
         return Err(format!("a list of {bytes} bytes, {} are allowed", limits::IOC_BYTES_MAX));

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::artifact::{Digest, Digests, HashKind, Rows};
 
 /// What the kernel can say: 64 bits of seconds, and of most files what fits 64 bits of nanoseconds.
 fn ns() -> impl Strategy<Value = i128> {
@@ -38,15 +39,19 @@ prop_compose! {
 proptest! {
     #[test]
     fn what_is_packed_comes_back(rows in prop::collection::vec(row(), 0..40)) {
-        let body = pack(&rows).unwrap();
         let count = u32::try_from(rows.len()).unwrap();
-        prop_assert_eq!(unpack(&body, count).unwrap(), rows);
-        prop_assert!(unpack(&body, count + 1).is_err());
+        let (front, back) = rows.split_at(rows.len() / 2);
+        let mut packed = Rows::of(front.to_vec());
+        packed.append(Rows::of(back.to_vec()));
+        let body = packed.pack().unwrap();
+        let unpacked = Rows::unpack(&SCHEMA, &body, count).unwrap();
+        prop_assert_eq!(unpacked.records::<Row>(), rows);
+        prop_assert!(Rows::unpack(&SCHEMA, &body, count + 1).is_err());
     }
 
     #[test]
     fn no_bytes_crash_it(bytes in prop::collection::vec(any::<u8>(), 0..400), count in any::<u32>()) {
-        let _refused = unpack(&bytes, count);
-        let _refused = unpack(&wire::compress(&bytes).unwrap(), count);
+        let _refused = Rows::unpack(&SCHEMA, &bytes, count);
+        let _refused = Rows::unpack(&SCHEMA, &wire::compress(&bytes).unwrap(), count);
     }
 }

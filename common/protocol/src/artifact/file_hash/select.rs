@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::file_hash::FileKind;
 use crate::limits;
-use crate::result::FileKind;
 
 mod far;
 

@@ -1,0 +1,74 @@
+//! `file_hash`: files below some folders, with digests.
+//!
+//! * [`FileHash`]: the arguments, with [`pattern`]s and conditions ([`select`]).
+//! * [`Row`]: one file. [`FilesFooter`]: what was done, in figures.
+
+mod args;
+mod check;
+mod footer;
+pub mod pattern;
+mod row;
+pub mod select;
+
+pub use self::args::{FileHash, Upload};
+pub use self::check::patterns;
+pub use self::footer::FilesFooter;
+pub use self::row::{FileKind, FileStatus, Row, SCHEMA};
+use super::ioc::SplitIocList;
+use super::{Artifact, Asked, Figures, Schema};
+use crate::limits::{FOOTER_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::result::Bounded;
+use crate::wire::{self, WireError};
+
+/// The name of the artifact.
+pub const FILE_HASH: &str = "file_hash";
+
+/// The artifact.
+#[derive(Debug)]
+pub struct Files;
+
+impl Artifact for Files {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn check(&self, args: &[u8]) -> Result<(), String> {
+        check::check(&decode(args).map_err(|error| error.to_string())?)
+    }
+
+    fn asked(&self, args: &[u8]) -> Result<Asked, WireError> {
+        let spec = decode(args)?;
+        Ok(Asked {
+            roots: spec.roots,
+            hashes: spec.hashes,
+            ioc: spec.ioc,
+            list: *spec.list,
+            max_upload_bytes: spec.upload.map(|upload| upload.max_file_bytes),
+        })
+    }
+
+    fn with_list(&self, args: &[u8], list: SplitIocList) -> Result<Vec<u8>, WireError> {
+        wire::encode(&FileHash { list: Box::new(list), ..decode(args)? })
+    }
+
+    fn figures(&self, footer: &[u8]) -> Result<Figures, WireError> {
+        Ok(wire::decode::<FilesFooter>(footer, FOOTER_BYTES_MAX)?.into())
+    }
+
+    fn footer_json(&self, footer: &[u8]) -> Result<serde_json::Value, WireError> {
+        let footer: FilesFooter = wire::decode(footer, FOOTER_BYTES_MAX)?;
+        serde_json::to_value(footer).map_err(|error| WireError::Encode(error.to_string()))
+    }
+
+    fn cut(&self, footer: &[u8]) -> Result<Option<Vec<u8>>, WireError> {
+        let mut footer: FilesFooter = wire::decode(footer, FOOTER_BYTES_MAX)?;
+        if footer.cut() { wire::encode(&footer).map(Some) } else { Ok(None) }
+    }
+}
+
+fn decode(args: &[u8]) -> Result<FileHash, WireError> {
+    wire::decode(args, REQUEST_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod row_tests;
