@@ -170,7 +170,7 @@ impl Core {
     }
 
     fn is_cancelled(&self, task: &Task) -> Result<bool, JournalError> {
-        Ok(self.journal.revision(task.body.id, task.class())?.is_some())
+        self.journal.is_cancelled(task.body.id)
     }
 
     /// Notes that a run begins, and makes it.

@@ -31,6 +31,12 @@ pub async fn doctor(config: &Config, mut report: impl FnMut(Finding)) {
         let rule = rule.display();
         report(Finding::Note(format!("{key} in policy.toml names {rule}, which does not exist")));
     }
+    for word in config.policy.unknown_words() {
+        let note = format!(
+            "capabilities in policy.toml has {word:?}, which this agent does not know: it allows nothing"
+        );
+        report(Finding::Note(note));
+    }
     report(identity(config));
     for finding in state(config) {
         report(finding);

@@ -19,7 +19,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
 use muster_protocol::request::sign::{Opened, Refusal};
-use muster_protocol::request::{Args, Control, Sealed};
+use muster_protocol::request::{Args, Body, Control, Sealed, Verb};
 use muster_protocol::result::State;
 use tracing::{info, warn};
 
@@ -27,7 +27,7 @@ use crate::admission::Cancelled;
 use crate::core::{Core, lock};
 use crate::journal::{Intake, JournalError};
 use crate::session::Stop;
-use crate::task::{HUNT, PROFILE, Task};
+use crate::task::Task;
 
 /// Refusals that are answered in a minute; beyond it they are only counted and logged.
 pub const REFUSALS_PER_MINUTE_MAX: u64 = 60;
@@ -52,7 +52,7 @@ enum Effect {
     Start(Box<Task>),
     /// A hunt may have waited for it.
     Part,
-    Cancel(RequestId, &'static str),
+    Cancel(RequestId),
     Revoke,
 }
 
@@ -109,8 +109,7 @@ impl Core {
         info!(request = %id, kind = %body.kind, operator, "request accepted");
         intake.seen = Some(id);
         match &args {
-            Args::HuntCancel(control) => return self.control(intake, id, control, HUNT),
-            Args::ProfileCancel(control) => return self.control(intake, id, control, PROFILE),
+            Args::Control(control) => return self.control(intake, &body, control),
             Args::TrustRevoke(revoke) => {
                 intake.revoke.clone_from(&revoke.keys);
                 return Ok(Effect::Revoke);
@@ -141,7 +140,7 @@ impl Core {
             return Ok(Effect::Part);
         }
         let Some(task) = Task::new(body, args) else { return Ok(Effect::Nothing) };
-        if self.journal.revision(id, task.class())?.is_some() {
+        if self.journal.is_cancelled(id)? {
             let reason = "cancelled before it came";
             intake.status = Some(self.status(id, State::Cancelled, "cancelled", reason));
             return Ok(Effect::Nothing);
@@ -158,19 +157,29 @@ impl Core {
     fn control(
         &self,
         intake: &mut Intake<'_>,
-        id: RequestId,
+        body: &Body,
         control: &Control,
-        class: &'static str,
     ) -> Result<Effect, JournalError> {
-        let known = self.journal.revision(control.request, class)?;
+        let id = body.id;
+        let Some(verb) = control.known() else {
+            // Never taken for a verb that is known; who is not meant need not say so.
+            if body.target.matches(&self.facts, &id).unwrap_or(false) {
+                let reason = format!("newer than this agent: it cannot {:?}", control.verb);
+                intake.status = Some(self.status(id, State::Declined, "unknown_verb", reason));
+            }
+            return Ok(Effect::Nothing);
+        };
+        let known = self.journal.revision(control.about)?;
         if known.is_some_and(|known| control.revision <= known) || control.revision == 0 {
             let reason =
                 format!("revision {} is not above {}", control.revision, known.unwrap_or(0));
             intake.status = Some(self.status(id, State::Declined, "lower_revision", reason));
             return Ok(Effect::Nothing);
         }
-        intake.control = Some((control.request, class, control.revision));
-        Ok(Effect::Cancel(control.request, class))
+        intake.control = Some((control.about, verb, control.revision));
+        Ok(match verb {
+            Verb::Cancel => Effect::Cancel(control.about),
+        })
     }
 
     fn refuse(
@@ -216,7 +225,7 @@ impl Core {
                 lock(&self.admission).queue(task.body.id, task.lane(), not_before, false);
                 self.wake.notify_one();
             }
-            Effect::Cancel(request, class) => self.cancel(request, class)?,
+            Effect::Cancel(request) => self.cancel(request)?,
             Effect::Revoke => {
                 let revoked = self.journal.revoked()?;
                 lock(&self.trust).revoked = revoked;
@@ -226,13 +235,9 @@ impl Core {
     }
 
     /// Cancels a collection that waits or runs; also called for what was cancelled just before a kill.
-    pub(crate) fn cancel(&self, request: RequestId, class: &str) -> Result<(), JournalError> {
-        // A profile's cancel is no way to end a hunt: the two are granted apart.
+    pub(crate) fn cancel(&self, request: RequestId) -> Result<(), JournalError> {
         let Some(collection) = self.journal.collection(request)? else { return Ok(()) };
         let Ok(task) = Task::of_journal(&collection.sealed) else { return Ok(()) };
-        if task.class() != class {
-            return Ok(());
-        }
         let met = lock(&self.admission).cancel(request);
         match met {
             Cancelled::Running => {

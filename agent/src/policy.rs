@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use muster_protocol::artifact::file_hash::Upload;
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::{Args, Body, Kind, Limits};
+use muster_protocol::request::{Args, Body, Capability, Limits};
 use serde::Deserialize;
 
 pub use self::check::Fault;
@@ -26,8 +26,9 @@ use crate::collectors::{self, Machine};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Kinds that are carried out; none given: all.
-    pub kinds: Option<Vec<Kind>>,
+    /// What is carried out, in words of which one that is not known allows nothing; none given: all.
+    #[serde(alias = "kinds")]
+    pub capabilities: Option<Vec<String>>,
     /// Folders that may be collected from; none given: all.
     pub allow_roots: Option<Vec<PathBuf>>,
     /// Folders that may not, whatever `allow_roots` says.
@@ -55,20 +56,16 @@ pub struct Policy {
 impl Policy {
     /// Returns the limits to run under, or why the request is declined.
     pub fn allow(&self, body: &Body, args: &Args) -> Result<Limits, String> {
-        if let Some(kinds) = &self.kinds
-            && !kinds.contains(&needed(body.kind))
-        {
-            return Err(format!("this machine's policy does not allow {}", body.kind));
+        let needed = body.kind.needs();
+        if !self.grants(needed) {
+            return Err(format!("this machine's policy does not allow `{needed}`"));
         }
         match args {
             Args::HuntStart(hunt) => self.hunt(hunt)?,
             Args::ProfileStart(profile) => {
                 clamp("profile seconds", Some(profile.seconds), self.max_profile_seconds)?;
             }
-            Args::ListPart(_)
-            | Args::HuntCancel(_)
-            | Args::ProfileCancel(_)
-            | Args::TrustRevoke(_) => {}
+            Args::ListPart(_) | Args::Control(_) | Args::TrustRevoke(_) => {}
         }
         let asked = &body.limits;
         Ok(Limits {
@@ -84,9 +81,18 @@ impl Policy {
 
     /// Returns whether a profile of so many seconds may be taken, also one that was not asked for by itself.
     pub fn allows_profile(&self, seconds: u32) -> bool {
-        let is_allowed =
-            self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&Kind::ProfileStart));
-        is_allowed && self.max_profile_seconds.is_none_or(|most| seconds <= most)
+        self.grants(Capability::Profile)
+            && self.max_profile_seconds.is_none_or(|most| seconds <= most)
+    }
+
+    fn grants(&self, capability: Capability) -> bool {
+        self.capabilities.as_ref().is_none_or(|words| capability.is_in(words))
+    }
+
+    /// Returns words that allow nothing, because this agent does not know them.
+    pub fn unknown_words(&self) -> impl Iterator<Item = &str> {
+        let words = self.capabilities.iter().flatten().map(String::as_str);
+        words.filter(|word| Capability::parse(word).is_none())
     }
 
     /// Returns what a collector may see of this machine.
@@ -152,11 +158,6 @@ impl Policy {
     }
 }
 
-/// Returns the kind that must be allowed: whoever allows hunts allows their lists.
-fn needed(kind: Kind) -> Kind {
-    if kind == Kind::ListPart { Kind::HuntStart } else { kind }
-}
-
 /// Returns a rule's folder by its text, and as it is once links are resolved.
 fn both(rule: &Path) -> Vec<PathBuf> {
     std::iter::once(lexical(rule)).chain(real(rule)).collect()
@@ -205,9 +206,13 @@ mod tests {
     #[test]
     fn what_may_be_profiled_holds_for_stalls_too() {
         assert!(Policy::default().allows_profile(5));
-        let kinds = |kinds: &[Kind]| Policy { kinds: Some(kinds.to_vec()), ..Policy::default() };
-        assert!(kinds(&[Kind::HuntStart, Kind::ProfileStart]).allows_profile(5));
-        assert!(!kinds(&[Kind::HuntStart]).allows_profile(5));
+        let words = |words: &str| toml::from_str::<Policy>(words).unwrap();
+        assert!(words("capabilities = [\"hunt\", \"profile\"]").allows_profile(5));
+        assert!(words("kinds = [\"hunt.start\", \"profile.start\"]").allows_profile(5));
+        assert!(!words("capabilities = [\"hunt\"]").allows_profile(5));
+        let newer = words("capabilities = [\"hunt\", \"explode\"]");
+        assert!(newer.grants(Capability::Hunt) && !newer.allows_profile(5));
+        assert_eq!(newer.unknown_words().collect::<Vec<_>>(), ["explode"]);
         let short = Policy { max_profile_seconds: Some(4), ..Policy::default() };
         assert!(short.allows_profile(4) && !short.allows_profile(5));
     }

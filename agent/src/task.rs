@@ -38,10 +38,7 @@ impl Task {
         let work = match args {
             Args::HuntStart(hunt) => Work::Hunt(hunt),
             Args::ProfileStart(profile) => Work::Profile(profile),
-            Args::ListPart(_)
-            | Args::HuntCancel(_)
-            | Args::ProfileCancel(_)
-            | Args::TrustRevoke(_) => return None,
+            Args::ListPart(_) | Args::Control(_) | Args::TrustRevoke(_) => return None,
         };
         Self::of(body, work).ok()
     }
@@ -91,14 +88,6 @@ impl Task {
         }
     }
 
-    /// Returns the word under which its controls are kept.
-    pub fn class(&self) -> &'static str {
-        match self.work {
-            Work::Hunt(_) => HUNT,
-            Work::Profile(_) => PROFILE,
-        }
-    }
-
     /// Returns the moment from which this agent may begin: the same after a restart, another one on each agent.
     pub fn not_before(&self, agent: &AgentId) -> Timestamp {
         let Work::Hunt(hunt) = &self.work else { return self.body.issued };
@@ -118,11 +107,6 @@ impl Task {
         }
     }
 }
-
-/// The class of controls of hunts.
-pub const HUNT: &str = "hunt";
-/// The class of controls of profiles.
-pub const PROFILE: &str = "profile";
 
 fn place(request: RequestId, agent: &AgentId) -> u64 {
     let digest = Sha256::new().chain_update(request.as_bytes()).chain_update(agent.as_str());

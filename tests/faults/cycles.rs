@@ -16,7 +16,7 @@ use agent::policy::Policy;
 use muster_profiler::{
     Allocator, Capture, ProcessReport, RawProfile, Sampler, Scope, Window, decode, encode,
 };
-use muster_protocol::artifact::{RowRef, Value};
+use muster_protocol::artifact::{self, RowRef};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, JournalId};
 use muster_protocol::limits::PROFILE_HEAP_SAMPLE_BYTES;
@@ -78,7 +78,7 @@ fn hunt(once: &Once, tree: &Path) {
         cache: None,
     };
     let format = |row: &RowRef<'_>, text: &mut Vec<u8>| {
-        text.extend((row.get("kind") == Value::Word("file")).then_some(b'.'));
+        text.extend((row.get("kind") == artifact::Value::Word("file")).then_some(b'.'));
         Ok(())
     };
     let (mut files, never) = (Vec::new(), std::future::pending());

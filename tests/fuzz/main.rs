@@ -29,7 +29,9 @@ use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::sign::{Draft, SigningKey, Trust};
 use muster_protocol::request::target::Facts;
 use muster_protocol::request::trust::{Grant, Revoke};
-use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
+use muster_protocol::request::{
+    Args, Body, Capability, Control, Kind, Limits, Sealed, Target, Verb,
+};
 use muster_protocol::result::{RowChunk, Status, Telemetry};
 use muster_protocol::wire;
 use muster_server::profiles::profile::Profile;
@@ -85,11 +87,11 @@ fn every_args() -> Vec<Args> {
         })
     };
     let plain = FileHash { roots: vec![ByteBuf::from("/")], ..FileHash::default() };
-    let control = Control { request: RequestId::from_bytes([9; 16]), revision: 3 };
+    let control = Control::new(RequestId::from_bytes([9; 16]), Verb::Cancel, 3);
     vec![
         hunt(file_hash),
         hunt(plain),
-        Args::HuntCancel(control.clone()),
+        Args::Control(Control { args: Some(ByteBuf::from([0x80])), ..control.clone() }),
         Args::ProfileStart(ProfileStart {
             revision: 0,
             during: None,
@@ -97,7 +99,7 @@ fn every_args() -> Vec<Args> {
             seconds: 30,
             hertz: 99,
         }),
-        Args::ProfileCancel(control),
+        Args::Control(control),
         Args::ListPart(IocList::new(
             HashKind::Sha1,
             20,
@@ -110,9 +112,8 @@ fn every_args() -> Vec<Args> {
 fn kind(args: &Args) -> Kind {
     match args {
         Args::HuntStart(_) => Kind::HuntStart,
-        Args::HuntCancel(_) => Kind::HuntCancel,
+        Args::Control(_) => Kind::Control,
         Args::ProfileStart(_) => Kind::ProfileStart,
-        Args::ProfileCancel(_) => Kind::ProfileCancel,
         Args::TrustRevoke(_) => Kind::TrustRevoke,
         Args::ListPart(_) => Kind::ListPart,
     }
@@ -133,7 +134,7 @@ impl Opener {
             fleet,
             key: ByteBuf::from(operator.public()),
             name: "ada".into(),
-            kinds: Kind::ALL.to_vec(),
+            capabilities: Capability::ALL.map(|it| it.as_str().to_owned()).to_vec(),
             issued: NOW.plus_ms(-1),
             not_after: NOW.plus_ms(86_400_000),
         };

@@ -166,7 +166,7 @@ fn hunt() -> Request {
         target: "all".into(),
         route: muster_api::Route::Broadcast,
         sealed: key.seal(&body, None).unwrap(),
-        about: None,
+        control: None,
         expected: vec![agent()],
         revokes: vec![],
         names: vec![],

@@ -14,7 +14,7 @@ use muster_protocol::ids::{AgentId, FleetId, RequestId};
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::Grant;
-use muster_protocol::request::{Args, Control, Kind, Limits, Sealed, Target};
+use muster_protocol::request::{Args, Capability, Control, Limits, Sealed, Target, Verb};
 use muster_protocol::result::{RowChunk, State, Status};
 use muster_protocol::topology::{Class, REQUESTS, directed_queue};
 use muster_protocol::wire;
@@ -77,7 +77,7 @@ impl Stage {
                 fleet: self.fleet,
                 key: ByteBuf::from(self.operator.public()),
                 name: "kim".to_owned(),
-                kinds: Kind::ALL.to_vec(),
+                capabilities: Capability::ALL.map(|it| it.as_str().to_owned()).to_vec(),
                 issued: now,
                 not_after: now.plus_ms(86_400_000),
             })
@@ -204,7 +204,7 @@ fn a_cancel_on_the_stream_is_read_before_its_hunt_could_start() {
         let folder = tempfile::tempdir().unwrap();
         let sealed = stage.hunt(folder.path());
         let request: RequestId = sealed.id.parse().unwrap();
-        let cancel = stage.seal(&Args::HuntCancel(Control { request, revision: 1 }));
+        let cancel = stage.seal(&Args::Control(Control::new(request, Verb::Cancel, 1)));
         stage.publish(&sealed, REQUESTS).await;
         stage.publish(&cancel, REQUESTS).await;
         let mut statuses = stage.statuses().await;
@@ -221,7 +221,7 @@ fn a_cancel_that_comes_before_its_start_wins_also_when_both_come_again_after_a_r
         let folder = tempfile::tempdir().unwrap();
         let sealed = stage.hunt(folder.path());
         let request: RequestId = sealed.id.parse().unwrap();
-        let cancel = stage.seal(&Args::HuntCancel(Control { request, revision: 1 }));
+        let cancel = stage.seal(&Args::Control(Control::new(request, Verb::Cancel, 1)));
         let mut statuses = stage.statuses().await;
         // The agent has taken the cancel, and nothing else, when it ends: another hunt behind it has come through.
         let other = stage.hunt(folder.path());

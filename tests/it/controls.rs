@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::RequestId;
 use muster_protocol::request::sign::Draft;
-use muster_protocol::request::{Args, Control, Limits, Target};
+use muster_protocol::request::{Args, Control, Limits, Target, Verb};
 use muster_protocol::wire;
 use serde_json::{Value, json};
 use tests::eventually::eventually;
@@ -52,7 +52,7 @@ fn a_cancel_goes_the_way_of_its_start_whatever_its_target_says() {
     let hunt = text(&fleet.json(&launch)["id"]);
     let request: RequestId = hunt.parse().expect("an id");
     // For all, though the hunt is for one: it must not wake the whole fleet.
-    let (code, said) = send(&fleet, "c", &Args::HuntCancel(Control { request, revision: 7 }));
+    let (code, said) = send(&fleet, "c", &Args::Control(Control::new(request, Verb::Cancel, 7)));
     assert_eq!(code, Some(0), "{said}");
     let queue = format!("requests.{away}");
     eventually("start and cancel wait in the agent's own queue", LONG, || {
@@ -60,7 +60,7 @@ fn a_cancel_goes_the_way_of_its_start_whatever_its_target_says() {
         if (own, all) == (2, 0) { Ok(()) } else { Err(format!("{own} of its own, {all} for all")) }
     });
     // The revision is taken; a higher one is not.
-    let (code, said) = send(&fleet, "d", &Args::HuntCancel(Control { request, revision: 7 }));
+    let (code, said) = send(&fleet, "d", &Args::Control(Control::new(request, Verb::Cancel, 7)));
     assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("another control was faster"), "{said}");
     fleet.muster_ok(["hunt", "cancel", &hunt]);
@@ -75,15 +75,15 @@ fn a_cancel_of_what_nobody_launched_is_refused() {
     let fleet = Fleet::start(1);
     let launched = fleet.json(&["hunt", "launch", "--root", "/etc", "--target", "all"]);
     let hunt: RequestId = text(&launched["id"]).parse().expect("an id");
-    let nobody = Control { request: RequestId::new(), revision: 7 };
-    let (code, said) = send(&fleet, "a", &Args::HuntCancel(nobody.clone()));
+    let nobody = Control::new(RequestId::new(), Verb::Cancel, 7);
+    let (code, said) = send(&fleet, "a", &Args::Control(nobody.clone()));
     assert_eq!(code, Some(64), "{said}");
-    assert!(said.contains(&format!("no hunt \"{}\"", nobody.request)), "{said}");
-    // A profile's cancel is no way to end a hunt.
-    let (code, said) =
-        send(&fleet, "b", &Args::ProfileCancel(Control { request: hunt, revision: 7 }));
+    assert!(said.contains(&format!("no hunt or profile \"{}\"", nobody.about)), "{said}");
+    // A verb of tomorrow is not taken for a cancel.
+    let newer = Control { verb: "explode".into(), ..Control::new(hunt, Verb::Cancel, 7) };
+    let (code, said) = send(&fleet, "b", &Args::Control(newer));
     assert_eq!(code, Some(64), "{said}");
-    assert!(said.contains("no profile"), "{said}");
+    assert!(said.contains("knows no control \"explode\""), "{said}");
 }
 
 #[test]

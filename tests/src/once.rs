@@ -18,7 +18,7 @@ use muster_protocol::ids::FleetId;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::Grant;
-use muster_protocol::request::{Args, Kind, Limits, Sealed, Target};
+use muster_protocol::request::{Args, Capability, Limits, Sealed, Target};
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
 use serde_json::Value;
@@ -139,7 +139,7 @@ impl Once {
             fleet: self.fleet,
             key: ByteBuf::from(self.operator.public()),
             name: "test".to_owned(),
-            kinds: Kind::ALL.to_vec(),
+            capabilities: Capability::ALL.map(|it| it.as_str().to_owned()).to_vec(),
             issued: now,
             not_after: now.plus_ms(3_600_000),
         });

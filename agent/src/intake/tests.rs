@@ -9,7 +9,7 @@ use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::{Certificate, Grant, Revoke};
-use muster_protocol::request::{Kind, Limits, Target};
+use muster_protocol::request::{Capability, Limits, Target};
 use muster_protocol::result::Status;
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
@@ -109,8 +109,8 @@ impl Fleet {
 
     fn cancel(&self, of: &Sealed, revision: u64) -> Sealed {
         let request = of.id.parse().unwrap();
-        let control = Control { request, revision };
-        self.seal(&Args::HuntCancel(control), Target::all(), 3_600_000)
+        let control = Control::new(request, Verb::Cancel, revision);
+        self.seal(&Args::Control(control), Target::all(), 3_600_000)
     }
 }
 
@@ -119,7 +119,7 @@ fn certificate(fleet: FleetId, root: &SigningKey, key: &SigningKey, clock: &Cloc
         fleet,
         key: ByteBuf::from(key.public()),
         name: "kim".to_owned(),
-        kinds: Kind::ALL.to_vec(),
+        capabilities: Capability::ALL.map(|it| it.as_str().to_owned()).to_vec(),
         issued: clock.now(),
         not_after: clock.now().plus_ms(86_400_000),
     })
@@ -310,7 +310,7 @@ fn a_cancel_before_its_start_cancels_it_also_after_a_restart() {
 }
 
 #[test]
-fn a_lower_revision_and_a_profiles_cancel_do_nothing_to_a_hunt() {
+fn a_lower_revision_does_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Fleet::new();
     let core = fleet.agent(folder.path(), Policy::default());
@@ -318,15 +318,30 @@ fn a_lower_revision_and_a_profiles_cancel_do_nothing_to_a_hunt() {
     core.take(&fleet.cancel(&sealed, 0), STREAM).unwrap();
     assert_eq!(codes(&core), ["lower_revision"]);
     core.take(&sealed, STREAM).unwrap();
-    let control = Control { request: sealed.id.parse().unwrap(), revision: 9 };
-    let of_profile = fleet.seal(&Args::ProfileCancel(control), Target::all(), 1_000);
-    core.take(&of_profile, STREAM).unwrap();
     assert_eq!(core.journal.owed().unwrap(), 1);
     core.take(&fleet.cancel(&sealed, 2), STREAM).unwrap();
     assert_eq!(statuses(&core)[0].state, State::Cancelled);
     assert_eq!(core.journal.owed().unwrap(), 0);
     core.take(&fleet.cancel(&sealed, 1), STREAM).unwrap();
     assert_eq!(codes(&core), ["lower_revision"]);
+}
+
+#[test]
+fn a_verb_that_is_not_known_is_declined_by_those_that_are_meant_and_cancels_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new();
+    let core = fleet.agent(folder.path(), Policy::default());
+    let sealed = fleet.hunt("/x");
+    core.take(&sealed, STREAM).unwrap();
+    let about = sealed.id.parse().unwrap();
+    let control = Control { verb: "explode".into(), ..Control::new(about, Verb::Cancel, 9) };
+    let control = |target| fleet.seal(&Args::Control(control.clone()), target, 3_600_000);
+    core.take(&control(Target::agents(&[AgentId::new("web-2").unwrap()])), STREAM).unwrap();
+    assert!(statuses(&core).is_empty());
+    core.take(&control(Target::all()), STREAM).unwrap();
+    assert_eq!(codes(&core), ["unknown_verb"]);
+    assert_eq!(core.journal.owed().unwrap(), 1, "the hunt is as it was");
+    assert_eq!(core.journal.revision(about).unwrap(), None, "and so are its revisions");
 }
 
 #[test]

@@ -6,9 +6,9 @@ use muster_protocol::artifact::ioc::IocPartRef;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{KeyId, RequestId};
 use muster_protocol::limits;
-use muster_protocol::request::Sealed;
+use muster_protocol::request::{Sealed, Verb};
 use muster_protocol::result::Status;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::outbox::{Entry, encode};
 use super::{Journal, JournalError, get_meta, parts, set_meta, to_sql};
@@ -41,8 +41,8 @@ pub struct Intake<'a> {
     pub names: Vec<IocPartRef>,
     /// A part of a list, for a hunt that is to come: its arguments as they were signed, and until when it may be named.
     pub part: Option<(RequestId, Vec<u8>, Timestamp)>,
-    /// A control: about which request, `hunt` or `profile`, revision.
-    pub control: Option<(RequestId, &'static str, u64)>,
+    /// A control: about which request, what is to become of it, revision.
+    pub control: Option<(RequestId, Verb, u64)>,
     /// Keys that are never trusted again.
     pub revoke: Vec<KeyId>,
     /// What the coordinator is told.
@@ -87,11 +87,10 @@ impl Journal {
             if let Some((id, body, not_after)) = &intake.part {
                 parts::keep(tx, *id, body, *not_after)?;
             }
-            if let Some((request, class, revision)) = intake.control {
+            if let Some((request, verb, revision)) = intake.control {
                 tx.execute(
-                    "INSERT INTO controls (request, class, revision, at) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (request, class) DO UPDATE SET revision = max(revision, excluded.revision), at = excluded.at",
-                    params![request.as_bytes(), class, to_sql(revision), now.0],
+                    "INSERT OR IGNORE INTO controls (request, revision, verb, at) VALUES (?1, ?2, ?3, ?4)",
+                    params![request.as_bytes(), to_sql(revision), verb.as_str(), now.0],
                 )?;
             }
             for key in &intake.revoke {
@@ -136,19 +135,19 @@ impl Journal {
     }
 
     /// Returns the highest revision of the controls of a request.
-    pub fn revision(
-        &self,
-        request: RequestId,
-        class: &'static str,
-    ) -> Result<Option<u64>, JournalError> {
+    pub fn revision(&self, request: RequestId) -> Result<Option<u64>, JournalError> {
         self.read(|db| {
-            db.query_row(
-                "SELECT revision FROM controls WHERE request = ?1 AND class = ?2",
-                params![request.as_bytes(), class],
-                |row| row.get::<_, i64>(0),
-            )
-            .optional()
-            .map(|revision| revision.map(i64::unsigned_abs))
+            let sql = "SELECT max(revision) FROM controls WHERE request = ?1";
+            let highest = db.query_row(sql, [request.as_bytes()], |row| row.get(0));
+            highest.map(|revision: Option<i64>| revision.map(i64::unsigned_abs))
+        })
+    }
+
+    /// Returns whether a control cancels a request.
+    pub fn is_cancelled(&self, request: RequestId) -> Result<bool, JournalError> {
+        self.read(|db| {
+            let sql = "SELECT 1 FROM controls WHERE request = ?1 AND verb = ?2";
+            db.prepare_cached(sql)?.exists(params![request.as_bytes(), Verb::Cancel.as_str()])
         })
     }
 

@@ -34,7 +34,7 @@ use origin::Origin;
 pub use outbox::Outgoing;
 
 /// The version of the tables; another one is refused rather than guessed at.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -43,13 +43,23 @@ CREATE TABLE seen (id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX seen_at ON seen (at);
 CREATE TABLE refused (id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE directed (n INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE);
-CREATE TABLE controls (request BLOB NOT NULL, class TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY (request, class)) WITHOUT ROWID;
 CREATE TABLE collections (n INTEGER PRIMARY KEY AUTOINCREMENT, request BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, body BLOB NOT NULL,
   directed INTEGER NOT NULL, running INTEGER NOT NULL DEFAULT 0, started INTEGER NOT NULL DEFAULT 0, next_seq INTEGER NOT NULL DEFAULT 0,
   next_blob INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, cursor BLOB, figures BLOB);
 CREATE TABLE outbox (key INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, routing_key TEXT NOT NULL, kind TEXT NOT NULL,
   body BLOB NOT NULL);
+";
+
+/// Every control that was accepted, with its verb.
+const CONTROLS: &str = "
+CREATE TABLE controls (request BLOB NOT NULL, revision INTEGER NOT NULL, verb TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (request, revision)) WITHOUT ROWID;
+";
+
+/// Gives the controls of an older version, all of which were cancels, their verb.
+const FROM_CLASSES: &str = "
+INSERT OR IGNORE INTO controls SELECT request, revision, 'cancel', at FROM controls_by_class;
+DROP TABLE controls_by_class;
 ";
 
 /// A journal that cannot be used.
@@ -173,9 +183,11 @@ impl Journal {
         db.pragma_update(None, "cache_size", -512)?;
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let rename = "ALTER TABLE controls RENAME TO controls_by_class;";
         match version {
-            0 => tx.execute_batch(&[SCHEMA, parts::TABLES].concat())?,
-            1 => tx.execute_batch(parts::TABLES)?,
+            0 => tx.execute_batch(&[SCHEMA, parts::TABLES, CONTROLS].concat())?,
+            1 => tx.execute_batch(&[parts::TABLES, rename, CONTROLS, FROM_CLASSES].concat())?,
+            2 => tx.execute_batch(&[rename, CONTROLS, FROM_CLASSES].concat())?,
             SCHEMA_VERSION => {}
             other => return Err(JournalError::Version(other)),
         }

@@ -346,13 +346,48 @@ fn tables_of_the_first_version_are_taken_over() {
     let (id, request) = (journal.id(), start(&journal));
     drop(journal);
     let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
-    db.execute_batch("DROP TABLE parts; DROP TABLE part_uses; PRAGMA user_version = 1").unwrap();
+    db.execute_batch("DROP TABLE parts; DROP TABLE part_uses").unwrap();
+    as_of_version_2(&db, request, 1);
     drop(db);
     let journal = Journal::open(folder.path(), "m", None).unwrap();
     assert_eq!((journal.id(), journal.owed().unwrap()), (id, 1));
     assert!(journal.is_seen(request).unwrap());
+    assert!(journal.is_cancelled(request).unwrap());
     let part = part(&journal, 10, 5);
     assert_eq!(journal.part(part).unwrap(), Some(vec![1; 10]));
+}
+
+/// Makes the table of controls one of version 2, with a cancel of a request in it.
+fn as_of_version_2(db: &Connection, request: muster_protocol::ids::RequestId, version: i64) {
+    db.execute_batch(
+        "DROP TABLE controls;
+         CREATE TABLE controls (request BLOB NOT NULL, class TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+           PRIMARY KEY (request, class)) WITHOUT ROWID",
+    )
+    .unwrap();
+    let sql = "INSERT INTO controls VALUES (?1, ?2, ?3, 0)";
+    for class in ["hunt", "profile"] {
+        db.execute(sql, params![request.as_bytes(), class, 7]).unwrap();
+    }
+    db.pragma_update(None, "user_version", version).unwrap();
+}
+
+#[test]
+fn controls_of_version_2_were_cancels() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    let (cancelled, other) = (start(&journal), start(&journal));
+    drop(journal);
+    let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    as_of_version_2(&db, cancelled, 2);
+    drop(db);
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    assert!(journal.is_cancelled(cancelled).unwrap() && !journal.is_cancelled(other).unwrap());
+    assert_eq!(journal.revision(cancelled).unwrap(), Some(7));
+    // Every control is kept, with its verb.
+    let control = Some((cancelled, muster_protocol::request::Verb::Cancel, 9));
+    journal.take(&Intake { control, ..Intake::default() }, Timestamp(1)).unwrap();
+    assert_eq!(journal.revision(cancelled).unwrap(), Some(9));
 }
 
 /// Takes a part of so many bytes that may be named until then.

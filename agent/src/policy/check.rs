@@ -74,7 +74,7 @@ impl Policy {
             };
             if value == 0 {
                 let instead =
-                    "write 1 or more; what is not to be done at all is left out of `kinds`";
+                    "write 1 or more; what is not to be done at all is left out of `capabilities`";
                 return fault("nothing could be done within it".to_owned(), instead);
             }
             if value > max {
@@ -233,7 +233,7 @@ mod tests {
             let fault = policy.check().unwrap_err();
             assert!(text.starts_with(fault.key), "{text}: {fault}");
         }
-        for text in ["max_upload_bytes = 0", "kinds = []", "allow_roots = []"] {
+        for text in ["max_upload_bytes = 0", "capabilities = []", "allow_roots = []"] {
             toml::from_str::<Policy>(text).unwrap().check().unwrap();
         }
     }

@@ -12,7 +12,7 @@ use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::Grant;
-use muster_protocol::request::{Args, Kind, Limits, Sealed, Target};
+use muster_protocol::request::{Args, Capability, Limits, Sealed, Target};
 use muster_protocol::result::{BlobChunk, Status};
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
@@ -52,7 +52,7 @@ fn seal(fleet: FleetId, root: &SigningKey, args: &Args) -> Sealed {
         fleet,
         key: ByteBuf::from(operator.public()),
         name: "kim".to_owned(),
-        kinds: Kind::ALL.to_vec(),
+        capabilities: Capability::ALL.map(|it| it.as_str().to_owned()).to_vec(),
         issued: now,
         not_after: now.plus_ms(86_400_000),
     };

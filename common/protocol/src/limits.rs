@@ -385,6 +385,8 @@ limits! {
     RESULT_NAME_BYTES_MAX: usize = 512, "an agent cuts the name; what comes longer goes to results.dead";
     /// Length of a path in a status or sample.
     RESULT_PATH_BYTES_MAX: usize = 4_096, "an agent cuts the path; what comes longer goes to results.dead";
+    /// Arguments of a control.
+    CONTROL_ARGS_BYTES_MAX: usize = 65_536, "the control is refused";
     /// The footer of an artifact, in a final status.
     FOOTER_BYTES_MAX: usize = 524_288, "an agent cuts its maps; what comes longer goes to results.dead";
     /// A cursor of a collection, in the agent's journal.

@@ -3,7 +3,7 @@
 use muster_api::{HuntView, Launched, ProfileView, Route};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, RequestId};
-use muster_protocol::request::{Args, Control, Limits, Target};
+use muster_protocol::request::{Args, Control, Limits, Target, Verb};
 
 use super::Context;
 use super::client::Client;
@@ -36,7 +36,7 @@ pub(super) fn send<'a>(
     context: &Context,
     client: &Client,
     subject: impl Into<Subject<'a>>,
-    args: fn(Control) -> Args,
+    verb: Verb,
 ) -> Result<Document<Launched>, Failure> {
     let subject = subject.into();
     let request: RequestId =
@@ -44,7 +44,7 @@ pub(super) fn send<'a>(
     // Milliseconds since 1970 grow from control to control, and exceed the start's 0.
     let revision = u64::try_from(Clock::system().now().0).unwrap_or(1);
     let ask = Ask {
-        args: args(Control { request, revision }),
+        args: Args::Control(Control::new(request, verb, revision)),
         target: target(&subject),
         limits: Limits::default(),
         valid_ms: sign::CONTROL_VALID_MS,

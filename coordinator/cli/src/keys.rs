@@ -8,7 +8,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::hex;
 use muster_protocol::ids::FleetId;
 use muster_protocol::limits;
-use muster_protocol::request::Kind;
+use muster_protocol::request::Capability;
 use muster_protocol::request::sign::SigningKey;
 use muster_protocol::request::trust::{Certificate, Grant};
 use muster_protocol::wire;
@@ -85,14 +85,13 @@ impl Root {
     /// Makes an operator with a new key that may ask for everything but revocations, for a year.
     pub(super) fn operator(&self, name: &str, now: Timestamp) -> Result<Operator, Failure> {
         let key = SigningKey::generate().map_err(|e| Failure::bug("cannot make a key", e))?;
-        // A part of a list comes with the right to begin hunts: agents that know no lists must still read the certificate.
-        let is_granted = |kind: &Kind| !matches!(kind, Kind::TrustRevoke | Kind::ListPart);
-        let kinds = Kind::ALL.into_iter().filter(is_granted).collect();
+        let granted = Capability::ALL.into_iter().filter(|it| *it != Capability::Revoke);
+        let capabilities = granted.map(|capability| capability.as_str().to_owned()).collect();
         let grant = Grant {
             fleet: self.fleet,
             key: ByteBuf::from(key.public()),
             name: name.to_owned(),
-            kinds,
+            capabilities,
             issued: now,
             not_after: now.plus_ms(CERTIFICATE_MS),
         };

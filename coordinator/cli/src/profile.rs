@@ -12,7 +12,7 @@ mod views;
 use muster_api::{By, Launched, ProfileAgentView, ProfileKindView, ProfileView};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
-use muster_protocol::request::{Args, Limits, Target};
+use muster_protocol::request::{Args, Limits, Target, Verb};
 
 use super::args::profile::{Blob, Profile, Take};
 use super::client::Client;
@@ -210,7 +210,7 @@ fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
 fn cancel(context: &Context, profile: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let (id, profile) = find(&client, profile)?;
-    let answer = control::send(context, &client, &profile.view, Args::ProfileCancel)?;
+    let answer = control::send(context, &client, &profile.view, Verb::Cancel)?;
     hunt::print_cancelled(context, &answer, &format!("muster profile show {id}"))
 }
 

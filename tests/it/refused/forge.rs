@@ -11,7 +11,7 @@ use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey, signed_bytes};
 use muster_protocol::request::trust::{Certificate, Grant};
-use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target};
+use muster_protocol::request::{Args, Body, Control, Kind, Limits, Sealed, Target, Verb};
 use serde_bytes::ByteBuf;
 use tests::fleet::Fleet;
 
@@ -19,6 +19,9 @@ use crate::keys::{Keys, keys};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
+
+/// Everything that a key may be granted.
+const ALL: &[&str] = &["hunt", "profile", "stop", "label", "revoke"];
 
 /// The fleet's own keys, as its operator has them, and those of a stranger.
 pub(super) struct Forge {
@@ -85,11 +88,11 @@ impl Forge {
     }
 
     /// Lets `by` certify a key.
-    fn certify(&self, by: &SigningKey, key: &SigningKey, kinds: &[Kind]) -> Certificate {
+    fn certify(&self, by: &SigningKey, key: &SigningKey, words: &[&str]) -> Certificate {
         let (issued, not_after) = (Self::now(), Self::now().plus_ms(DAY));
         let (key, name) = (ByteBuf::from(key.public()), "mallory".to_owned());
-        let grant =
-            Grant { fleet: self.fleet, key, name, kinds: kinds.to_vec(), issued, not_after };
+        let capabilities = words.iter().map(|word| (*word).to_owned()).collect();
+        let grant = Grant { fleet: self.fleet, key, name, capabilities, issued, not_after };
         by.certify(&grant).expect("a certificate")
     }
 
@@ -111,12 +114,12 @@ impl Forge {
     }
 
     pub(super) fn certified_by_itself(&self) -> Sealed {
-        let own = self.certify(&self.stranger, &self.stranger, &Kind::ALL);
+        let own = self.certify(&self.stranger, &self.stranger, ALL);
         self.by(&self.stranger, Some(&own))
     }
 
     pub(super) fn kind_not_granted(&self) -> Sealed {
-        let profiles = self.certify(&self.root, &self.stranger, &[Kind::ProfileStart]);
+        let profiles = self.certify(&self.root, &self.stranger, &["profile", "explode"]);
         self.by(&self.stranger, Some(&profiles))
     }
 
@@ -125,7 +128,7 @@ impl Forge {
     }
 
     pub(super) fn revoked_key(&self) -> Sealed {
-        let certificate = self.certify(&self.root, &self.revoked, &Kind::ALL);
+        let certificate = self.certify(&self.root, &self.revoked, ALL);
         self.by(&self.revoked, Some(&certificate))
     }
 
@@ -164,7 +167,7 @@ impl Forge {
     /// Cancels a hunt with a revision.
     pub(super) fn cancel(&self, hunt: &str, revision: u64) -> Sealed {
         let request = hunt.parse().expect("an id");
-        self.seal(&self.body(&Args::HuntCancel(Control { request, revision }), |_| {}))
+        self.seal(&self.body(&Args::Control(Control::new(request, Verb::Cancel, revision)), |_| {}))
     }
 
     pub(super) fn unknown_field(&self) -> Sealed {

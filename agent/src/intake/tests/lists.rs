@@ -141,7 +141,7 @@ fn a_part_is_only_what_the_hunt_names() {
 fn a_part_for_others_is_not_kept_and_needs_no_kind_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Fleet::new();
-    let policy = Policy { kinds: Some(vec![Kind::HuntStart]), ..Policy::default() };
+    let policy = Policy { capabilities: Some(vec!["hunt".into()]), ..Policy::default() };
     let core = fleet.agent(folder.path(), policy);
     let piece = Args::ListPart(IocList::new(HashKind::Md5, 8, [[1; 16].as_slice()]));
     let others = Target::agents(&[AgentId::new("web-2").unwrap()]);

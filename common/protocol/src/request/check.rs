@@ -30,6 +30,7 @@ pub(super) fn bounds(body: &Body, args: &Args) -> Result<(), String> {
             Ok(())
         }
         Args::ListPart(part) => part.check(ioc::PART_WIDTH),
-        Args::HuntCancel(_) | Args::ProfileCancel(_) | Args::TrustRevoke(_) => Ok(()),
+        Args::Control(control) => control.check(),
+        Args::TrustRevoke(_) => Ok(()),
     }
 }

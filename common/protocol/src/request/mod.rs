@@ -6,6 +6,7 @@
 
 mod bundle;
 mod check;
+pub mod control;
 pub mod hunt;
 pub mod profile;
 pub mod sign;
@@ -21,7 +22,9 @@ use crate::artifact::ioc::IocList;
 use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
 pub use bundle::Bundle;
+pub use control::{Control, Verb};
 pub use target::Target;
+pub use trust::Capability;
 
 /// What a request asks for. The closed list of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,15 +35,12 @@ pub enum Kind {
     /// Some of the hashes of a list that a later hunt names. Whoever may begin a hunt may send it.
     #[serde(rename = "list.part")]
     ListPart,
-    /// End a hunt before its time.
-    #[serde(rename = "hunt.cancel")]
-    HuntCancel,
     /// Begin a profile.
     #[serde(rename = "profile.start")]
     ProfileStart,
-    /// End a profile before its time; what was sampled is delivered.
-    #[serde(rename = "profile.cancel")]
-    ProfileCancel,
+    /// Something about an earlier request. Cancels were kinds of their own once, and are on record.
+    #[serde(rename = "control", alias = "hunt.cancel", alias = "profile.cancel")]
+    Control,
     /// Never trust these keys again. Signed by the fleet root itself.
     #[serde(rename = "trust.revoke")]
     TrustRevoke,
@@ -48,30 +48,36 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::HuntStart,
-        Self::ListPart,
-        Self::HuntCancel,
-        Self::ProfileStart,
-        Self::ProfileCancel,
-        Self::TrustRevoke,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::HuntStart, Self::ListPart, Self::ProfileStart, Self::Control, Self::TrustRevoke];
 
     /// Returns the word that travels in the `type` property.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HuntStart => "hunt.start",
             Self::ListPart => "list.part",
-            Self::HuntCancel => "hunt.cancel",
             Self::ProfileStart => "profile.start",
-            Self::ProfileCancel => "profile.cancel",
+            Self::Control => "control",
             Self::TrustRevoke => "trust.revoke",
         }
     }
 
     /// Reads the word; `None` for a kind that this version does not know.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+        match word {
+            "hunt.cancel" | "profile.cancel" => Some(Self::Control),
+            word => Self::ALL.into_iter().find(|kind| kind.as_str() == word),
+        }
+    }
+
+    /// Returns what a key must be granted to ask for it.
+    pub const fn needs(self) -> Capability {
+        match self {
+            Self::HuntStart | Self::ListPart => Capability::Hunt,
+            Self::ProfileStart => Capability::Profile,
+            Self::Control => Capability::Stop,
+            Self::TrustRevoke => Capability::Revoke,
+        }
     }
 }
 
@@ -134,24 +140,12 @@ pub enum Args {
     HuntStart(hunt::HuntStart),
     /// `list.part`
     ListPart(IocList),
-    /// `hunt.cancel`
-    HuntCancel(Control),
     /// `profile.start`
     ProfileStart(profile::ProfileStart),
-    /// `profile.cancel`
-    ProfileCancel(Control),
+    /// `control`
+    Control(Control),
     /// `trust.revoke`
     TrustRevoke(trust::Revoke),
-}
-
-/// A control record: something about an earlier request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Control {
-    /// The request that it is about.
-    pub request: RequestId,
-    /// Grows with each control of one request; agents apply only a higher one than they have seen.
-    pub revision: u64,
 }
 
 /// A request as it travels and as `hunt seal` writes it: the signed bytes, exactly.

@@ -49,7 +49,7 @@ pub enum Refusal {
     #[error("key {0} was revoked")]
     RevokedKey(KeyId),
     /// The key may not ask for this.
-    #[error("key {key} may not ask for {kind}")]
+    #[error("key {key} may not ask for {kind}: its certificate does not grant `{}`", .kind.needs())]
     KindNotAllowed {
         /// The key.
         key: KeyId,
@@ -262,8 +262,7 @@ impl Trust {
         }
         let public = grant.key.as_slice().try_into().map_err(|_| bad("its key is not 32 bytes"))?;
         // Revocation is the root's alone, whatever a grant says.
-        let granted = if kind == Kind::ListPart { Kind::HuntStart } else { kind };
-        let allowed = kind != Kind::TrustRevoke && grant.kinds.contains(&granted);
+        let allowed = kind != Kind::TrustRevoke && kind.needs().is_in(&grant.capabilities);
         Ok((public, grant.name, allowed))
     }
 }
@@ -316,9 +315,8 @@ fn decode_args(kind: Kind, bytes: &[u8]) -> Result<Args, Refusal> {
             Args::HuntStart(start)
         }
         Kind::ListPart => Args::ListPart(strict(bytes, cap)?),
-        Kind::HuntCancel => Args::HuntCancel(strict(bytes, cap)?),
         Kind::ProfileStart => Args::ProfileStart(strict(bytes, cap)?),
-        Kind::ProfileCancel => Args::ProfileCancel(strict(bytes, cap)?),
+        Kind::Control => Args::Control(strict(bytes, cap)?),
         Kind::TrustRevoke => Args::TrustRevoke(strict(bytes, cap)?),
     })
 }
@@ -344,9 +342,8 @@ impl Draft {
         let (kind, bytes) = match args {
             Args::HuntStart(args) => (Kind::HuntStart, wire::encode(args)?),
             Args::ListPart(args) => (Kind::ListPart, wire::encode(args)?),
-            Args::HuntCancel(args) => (Kind::HuntCancel, wire::encode(args)?),
             Args::ProfileStart(args) => (Kind::ProfileStart, wire::encode(args)?),
-            Args::ProfileCancel(args) => (Kind::ProfileCancel, wire::encode(args)?),
+            Args::Control(args) => (Kind::Control, wire::encode(args)?),
             Args::TrustRevoke(args) => (Kind::TrustRevoke, wire::encode(args)?),
         };
         Ok(Body {

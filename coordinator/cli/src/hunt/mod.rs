@@ -16,7 +16,7 @@ pub(super) use self::show::agents_coverage;
 use std::path::PathBuf;
 
 use muster_api::{HuntView, Launched, RowView};
-use muster_protocol::request::{Args, Sealed};
+use muster_protocol::request::{Sealed, Verb};
 
 use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
 use super::client::Client;
@@ -231,7 +231,7 @@ fn stream(
 fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let found = find(&client, hunt)?;
-    let answer = control::send(context, &client, &found.hunt.view, Args::HuntCancel)?;
+    let answer = control::send(context, &client, &found.hunt.view, Verb::Cancel)?;
     let next = format!("muster hunt watch {}", found.id);
     print_cancelled(context, &answer, &next)
 }

@@ -6,7 +6,7 @@ use muster_api::{AgentState, AgentView, ProfileView};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
 use muster_protocol::request::profile::ProfileStart;
-use muster_protocol::request::{Args, Limits, Target};
+use muster_protocol::request::{Args, Limits, Target, Verb};
 
 use super::id_part;
 use crate::args::hunt::Probed;
@@ -71,7 +71,7 @@ impl Probes {
     /// Takes the request back: its hunt was not launched.
     pub(super) fn cancel(&self, context: &Context, client: &Client) {
         let view = client.get::<ProfileView>(&format!("/api/v1/profiles/{}", self.id));
-        let sent = view.and_then(|view| control::send(context, client, &view, Args::ProfileCancel));
+        let sent = view.and_then(|view| control::send(context, client, &view, Verb::Cancel));
         if let Err(failure) = sent {
             context.out.failure(&failure);
         }

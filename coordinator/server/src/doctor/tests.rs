@@ -231,7 +231,7 @@ fn dead_letters_and_unpublished_requests_are_counted() {
                 sig: body.clone(),
                 cert: body,
             },
-            about: None,
+            control: None,
             expected: vec![],
             revokes: vec![],
             names: vec![],

@@ -108,8 +108,13 @@ impl From<LaunchError> for ApiError {
                 let next = "it is sent as soon as there is room; see muster broker status";
                 Self::again("the agent's queue is full", why, next)
             }
-            LaunchError::NoSuchStart { noun, id } => {
-                Self::missing(noun, &id.to_string(), &format!("muster {noun} list"))
+            LaunchError::NoSuchStart(id) => {
+                let next = "muster hunt list; muster profile list";
+                Self::missing("hunt or profile", &id.to_string(), next)
+            }
+            LaunchError::UnknownVerb(_) => {
+                let next = "update the coordinator, then try again";
+                Self::usage("the control is not known here", cause, next)
             }
             LaunchError::Target(why) => {
                 Self::usage("the target does not parse", why, "muster hunt launch --help")

@@ -22,13 +22,11 @@ pub enum LaunchError {
     #[error("{0}")]
     QueueFull(String),
     /// A control is about a request that is not on record.
-    #[error("no {noun} has the id {id}")]
-    NoSuchStart {
-        /// `hunt` or `profile`.
-        noun: &'static str,
-        /// The id that it names.
-        id: RequestId,
-    },
+    #[error("no hunt or profile has the id {0}")]
+    NoSuchStart(RequestId),
+    /// A control says something that this version does not know.
+    #[error("newer than this coordinator: it knows no control {0:?}")]
+    UnknownVerb(String),
     /// The target's expression cannot be evaluated.
     #[error("{0}")]
     Target(String),

@@ -121,16 +121,16 @@ fn plan(
     sealed: Sealed,
 ) -> Result<Request, LaunchError> {
     let body = opened.body;
-    let about = match &opened.args {
-        Args::HuntCancel(control) => Some((control, begun(reader, control, Kind::HuntStart)?)),
-        Args::ProfileCancel(control) => {
-            Some((control, begun(reader, control, Kind::ProfileStart)?))
-        }
+    let control = match &opened.args {
+        Args::Control(control) => Some(control),
         _ => None,
     };
-    let (route, expected) = match &about {
+    let (route, expected) = match control {
         // A control goes where its start went: to the same agents, by the same way, behind it.
-        Some((_, start)) => (start.route, reader.expected(&start.id)?),
+        Some(control) => {
+            let start = begun(reader, control)?;
+            (start.route, reader.expected(&start.id)?)
+        }
         None => way(reader, &body.target, &body.id, &opened.args)?,
     };
     let list = match &opened.args {
@@ -151,7 +151,7 @@ fn plan(
         target: body.target.expr,
         route,
         sealed,
-        about: about.map(|(control, start)| (start.id, control.revision)),
+        control: control.cloned(),
         expected,
         revokes,
         names: named(&list),
@@ -159,12 +159,14 @@ fn plan(
 }
 
 /// Returns the start that a control is about.
-fn begun(reader: &Reader, control: &Control, kind: Kind) -> Result<StoredRequest, LaunchError> {
-    let start = reader.request(&control.request)?;
-    start.filter(|start| start.kind == kind.as_str()).ok_or_else(|| {
-        let noun = if kind == Kind::ProfileStart { "profile" } else { "hunt" };
-        LaunchError::NoSuchStart { noun, id: control.request }
-    })
+fn begun(reader: &Reader, control: &Control) -> Result<StoredRequest, LaunchError> {
+    if control.known().is_none() {
+        return Err(LaunchError::UnknownVerb(control.verb.clone()));
+    }
+    let starts = [Kind::HuntStart.as_str(), Kind::ProfileStart.as_str()];
+    let start = reader.request(&control.about)?;
+    let start = start.filter(|start| starts.contains(&start.kind.as_str()));
+    start.ok_or(LaunchError::NoSuchStart(control.about))
 }
 
 /// Chooses the way of a request that is no control.
@@ -223,11 +225,13 @@ async fn record(
         operator: opened.operator.clone(),
         action: "request",
         subject: request.id.to_string(),
-        detail: format!("{} to {}", request.kind, request.target),
+        detail: format!("{} to {}", request.what(), request.target),
     };
     let write = Write::Request(Box::new(request.clone()), line);
     if core.writer.write(write).await? == WriteOutcome::Superseded {
-        let (about, revision) = request.about.unwrap_or((request.id, 0));
+        let control = request.control.as_ref();
+        let (about, revision) =
+            control.map_or((request.id, 0), |control| (control.about, control.revision));
         return Err(LaunchError::Superseded { about, revision });
     }
     core.revoke(&request.revokes);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use muster_profiler::{Capture, Captured, Scope, capture};
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::limits::{BLOB_CHUNK_BYTES_MAX, RESULT_BYTES_MAX};
-use muster_protocol::request::Args;
 use muster_protocol::request::profile::ProfileStart;
 use muster_protocol::request::sign::Opened;
+use muster_protocol::request::{Args, Verb};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::result::{BlobChunk, Footer, State, Status};
 use muster_protocol::wire::{self, WireError};
@@ -59,12 +59,11 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
             decline(core, request, reason.to_owned());
         }
         // What has ended is not held any more, and stays as it ended.
-        Args::ProfileCancel(control) => {
-            if let Some(cancel) = held(core).get(&control.request) {
-                cancel.cancel();
-            }
-        }
-        Args::HuntCancel(_) | Args::TrustRevoke(_) | Args::ListPart(_) => {}
+        Args::Control(control) => match (control.known(), held(core).get(&control.about)) {
+            (Some(Verb::Cancel), Some(cancel)) => cancel.cancel(),
+            (Some(Verb::Cancel), None) | (None, _) => {}
+        },
+        Args::TrustRevoke(_) | Args::ListPart(_) => {}
     }
 }
 

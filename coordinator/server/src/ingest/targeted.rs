@@ -130,17 +130,17 @@ fn is_meant(reader: &Reader, request: &RequestId, agent: &AgentId) -> Result<boo
     if matches_target(reader, &body, agent)? {
         return Ok(true);
     }
-    // A cancel is also for those whom its start is for, though a sample of its own id may say otherwise.
-    if !matches!(body.kind, Kind::HuntCancel | Kind::ProfileCancel) {
+    // A control is also for those whom its start is for, though a sample of its own id may say otherwise.
+    if body.kind != Kind::Control {
         return Ok(false);
     }
     let Ok(control) = wire::decode::<Control>(&body.args, REQUEST_BYTES_MAX) else {
         return Ok(false);
     };
-    if reader.is_expected(&control.request, agent)? {
+    if reader.is_expected(&control.about, agent)? {
         return Ok(true);
     }
-    let Some(start) = reader.request(&control.request)? else { return Ok(false) };
+    let Some(start) = reader.request(&control.about)? else { return Ok(false) };
     let Ok(body) = sign::body_of(&start.sealed) else { return Ok(false) };
     matches_target(reader, &body, agent)
 }

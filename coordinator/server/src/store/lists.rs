@@ -30,7 +30,7 @@ WITH open AS MATERIALIZED (
     SELECT id FROM request WHERE not_after >= ?1
     AND id IN (SELECT hunt FROM list_named JOIN list_part ON list_part.id = what)
     AND NOT (is_published AND (
-        EXISTS (SELECT 1 FROM request AS control WHERE control.about = request.id AND control.kind = 'hunt.cancel')
+        EXISTS (SELECT 1 FROM request AS control WHERE control.about = request.id AND control.verb = 'cancel')
         OR NOT EXISTS (
             SELECT 1 FROM expected WHERE expected.request = request.id
             AND NOT EXISTS (SELECT 1 FROM status WHERE status.request = expected.request

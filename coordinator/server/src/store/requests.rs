@@ -5,7 +5,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::hex;
 use muster_protocol::ids::{AgentId, KeyId, RequestId};
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
-use muster_protocol::request::{Kind, Sealed};
+use muster_protocol::request::{Control, Kind, Sealed};
 use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -34,14 +34,24 @@ pub struct Request {
     pub route: Route,
     /// The exact signed bytes.
     pub sealed: Sealed,
-    /// The request that a control is about, and its revision.
-    pub about: Option<(RequestId, u64)>,
+    /// What a control says.
+    pub control: Option<Control>,
     /// Whom to expect.
     pub expected: Vec<AgentId>,
     /// Keys that it takes trust from.
     pub revokes: Vec<KeyId>,
     /// What it names of its list of hashes ([`lists::named`]).
     pub names: Vec<Vec<u8>>,
+}
+
+impl Request {
+    /// Returns what it asks for, for people: its kind, or a control's verb and what it is about.
+    pub fn what(&self) -> String {
+        self.control.as_ref().map_or_else(
+            || self.kind.clone(),
+            |control| format!("{} of {}", control.verb, control.about),
+        )
+    }
 }
 
 /// A request on record.
@@ -139,7 +149,7 @@ impl Reader {
     /// Returns the highest revision of the controls of a request, and whether one of them cancels it.
     pub fn controls(&self, about: &RequestId) -> Result<(u64, bool), StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT coalesce(max(revision), 0), coalesce(max(kind LIKE '%.cancel'), 0) FROM request WHERE about = ?1",
+            "SELECT coalesce(max(revision), 0), coalesce(max(verb = 'cancel'), 0) FROM request WHERE about = ?1",
         )?;
         let (revision, is_cancelled): (i64, bool) =
             select.query_row([about.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -195,7 +205,7 @@ impl Reader {
     pub fn lives(&self, kind: &str) -> Result<Vec<(RequestId, Timestamp, bool)>, StoreError> {
         // Only columns before the signed bytes: SQLite would have to read through those to what comes after.
         let sql = "SELECT id, not_after, id IN
-             (SELECT about FROM request WHERE about IS NOT NULL AND kind LIKE '%.cancel')
+             (SELECT about FROM request WHERE about IS NOT NULL AND verb = 'cancel')
              FROM request WHERE kind = ?1";
         self.all(of_request(sql, Reads::Some), [kind], |row| {
             Ok((request_id(row, 0)?, Timestamp(row.get(1)?), row.get(2)?))
@@ -266,14 +276,14 @@ pub(super) fn insert_request(
     audit: &Audit,
     now: Timestamp,
 ) -> Result<WriteOutcome, StoreError> {
-    let (about, revision) = request.about.unzip();
+    let control = request.control.as_ref();
     let known = tx
         .prepare_cached("SELECT 1 FROM request WHERE id = ?1")?
         .exists([request.id.as_bytes()])?;
     if known {
         return Ok(WriteOutcome::Duplicate);
     }
-    if let Some((about, revision)) = &request.about {
+    if let Some(Control { about, revision, .. }) = control {
         let held: Option<i64> = tx
             .prepare_cached("SELECT max(revision) FROM request WHERE about = ?1")?
             .query_row([about.as_bytes()], |row| row.get(0))?;
@@ -282,7 +292,7 @@ pub(super) fn insert_request(
         }
     }
     tx.prepare_cached(
-        "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, NULL, ?9, ?10)",
+        "INSERT INTO request VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, NULL, ?9, ?10, ?11)",
     )?
     .execute(params![
         request.id.as_bytes(),
@@ -293,8 +303,9 @@ pub(super) fn insert_request(
         request.target,
         stored_route(request.route),
         wire::encode(&request.sealed)?,
-        about.as_ref().map(RequestId::as_bytes),
-        revision.map(signed),
+        control.map(|control| control.about.as_bytes()),
+        control.map(|control| signed(control.revision)),
+        control.map(|control| control.verb.as_str()),
     ])?;
     let mut insert =
         tx.prepare_cached("INSERT OR IGNORE INTO expected (request, agent) VALUES (?1, ?2)")?;

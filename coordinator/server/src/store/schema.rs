@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine};
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -20,7 +20,9 @@ CREATE TABLE heard (
 CREATE TABLE request (
     id BLOB PRIMARY KEY, kind TEXT NOT NULL, operator TEXT NOT NULL, issued INTEGER NOT NULL,
     not_after INTEGER NOT NULL, target TEXT NOT NULL, route INTEGER NOT NULL, sealed BLOB NOT NULL,
-    is_published INTEGER NOT NULL, stream_offset INTEGER, about BLOB, revision INTEGER
+    is_published INTEGER NOT NULL, stream_offset INTEGER, about BLOB, revision INTEGER,
+    -- What a control says is to become of what it is about.
+    verb TEXT
 );
 CREATE INDEX request_by_about ON request (about);
 CREATE INDEX request_by_offset ON request (stream_offset) WHERE stream_offset IS NOT NULL;
@@ -90,6 +92,12 @@ DELETE FROM heard WHERE rowid IN (
     ) WHERE place > 8);
 ";
 
+/// Every control was a cancel, and a kind of its own.
+const FROM_5: &str = "
+ALTER TABLE request ADD COLUMN verb TEXT;
+UPDATE request SET verb = 'cancel' WHERE kind LIKE '%.cancel';
+";
+
 /// Makes a connection durable and the tables present.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // Must stand before the first table: it cannot be changed afterwards without rewriting the file.
@@ -109,9 +117,10 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     .concat();
     let missing = match version {
         0 => [TABLES, curves::TABLES, lists::TABLES, of_5].concat(),
-        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL].concat(),
-        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL].concat(),
-        4 => [FROM_4, of_5, attempts::FILL].concat(),
+        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL, FROM_5].concat(),
+        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL, FROM_5].concat(),
+        4 => [FROM_4, of_5, attempts::FILL, FROM_5].concat(),
+        5 => FROM_5.to_owned(),
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
@@ -120,7 +129,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     if matches!(version, 2 | 3) {
         lists::fill(&transaction)?;
     }
-    if version > 0 {
+    if matches!(version, 2..=4) {
         pieces::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

@@ -1,6 +1,6 @@
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
-use muster_protocol::request::Sealed;
+use muster_protocol::request::{Control, Sealed, Verb};
 
 use super::*;
 
@@ -76,7 +76,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
         DROP TABLE attempt; DROP TABLE usage; ALTER TABLE status DROP COLUMN received;
         DROP TABLE instances;
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
-        DROP TABLE quarantine; DROP TABLE held;
+        DROP TABLE quarantine; DROP TABLE held; ALTER TABLE request DROP COLUMN verb;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
@@ -123,7 +123,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
     let old = "
         DROP TABLE attempt; DROP TABLE usage; DROP TABLE instances;
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
-        DROP TABLE quarantine; DROP TABLE held;
+        DROP TABLE quarantine; DROP TABLE held; ALTER TABLE request DROP COLUMN verb;
         INSERT INTO dead VALUES ('rows', 'malformed', 7, 0);
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
@@ -155,6 +155,41 @@ fn tables_of_version_4_are_brought_up_to_date() {
     // What was counted before is counted on.
     assert_eq!(reader.dead().unwrap()[0].2, 9);
     assert_eq!(reader.dead_agents(5).unwrap(), [("a-1".to_owned(), 2)]);
+}
+
+#[test]
+fn a_control_of_version_5_was_a_cancel() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
+    runtime().block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        writer.write(request(1)).await.unwrap();
+        writer.write(control(2, 5)).await.unwrap();
+    });
+    let old = "UPDATE request SET kind = 'hunt.cancel' WHERE kind = 'control';
+        ALTER TABLE request DROP COLUMN verb; PRAGMA user_version = 5;";
+    place.connect().unwrap().execute_batch(old).unwrap();
+    let reader = DataDir::prepare(folder.path()).unwrap().reader().unwrap();
+    let about = RequestId::from_bytes([1; 16]);
+    assert_eq!(reader.controls(&about).unwrap(), (5, true));
+    assert_eq!(reader.lives("hunt.start").unwrap(), [(about, Timestamp(0), true)]);
+}
+
+#[test]
+fn a_verb_that_is_no_cancel_cancels_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
+    let about = RequestId::from_bytes([1; 16]);
+    runtime().block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        writer.write(request(1)).await.unwrap();
+        let paused = Control { verb: "pause".into(), ..Control::new(about, Verb::Cancel, 5) };
+        let paused = Request { kind: "control".into(), control: Some(paused), ..record(2) };
+        writer.write(Write::Request(Box::new(paused), Audit::default())).await.unwrap();
+    });
+    let reader = place.reader().unwrap();
+    assert_eq!(reader.controls(&about).unwrap(), (5, false));
+    assert_eq!(reader.lives("hunt.start").unwrap(), [(about, Timestamp(0), false)]);
 }
 
 #[test]
@@ -205,7 +240,7 @@ fn record(n: u8) -> Request {
             sig: empty.clone(),
             cert: empty,
         },
-        about: None,
+        control: None,
         expected: vec![AgentId::new("a-1").unwrap()],
         revokes: vec![],
         names: vec![],
@@ -213,9 +248,9 @@ fn record(n: u8) -> Request {
 }
 
 fn control(n: u8, revision: u64) -> Write {
-    let about = Some((RequestId::from_bytes([1; 16]), revision));
+    let control = Some(Control::new(RequestId::from_bytes([1; 16]), Verb::Cancel, revision));
     let audit = Audit { action: "request", ..Audit::default() };
-    Write::Request(Box::new(Request { kind: "hunt.cancel".into(), about, ..record(n) }), audit)
+    Write::Request(Box::new(Request { kind: "control".into(), control, ..record(n) }), audit)
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn hunt() -> Write {
             sig: empty.clone(),
             cert: empty,
         },
-        about: None,
+        control: None,
         expected: vec![],
         revokes: vec![],
         names: vec![],

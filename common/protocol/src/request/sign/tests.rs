@@ -1,5 +1,5 @@
 use super::super::trust::Revoke;
-use super::super::{Control, profile};
+use super::super::{Capability, Control, Verb, profile};
 use super::*;
 use crate::artifact::HashKind;
 use crate::artifact::file_hash::FileHash;
@@ -27,7 +27,7 @@ fn grant(key: &SigningKey) -> Grant {
         fleet: fleet_id(),
         key: ByteBuf::from(key.public()),
         name: "ada".into(),
-        kinds: Kind::ALL.to_vec(),
+        capabilities: Capability::ALL.map(|it| it.as_str().to_owned()).to_vec(),
         issued: NOW.plus_ms(-DAY),
         not_after: NOW.plus_ms(DAY),
     }
@@ -195,7 +195,7 @@ fn revoked_keys_and_who_may_revoke() {
 #[test]
 fn a_certificate_grants_only_its_kinds() {
     let mut fleet = fleet();
-    let only = Grant { kinds: vec![Kind::ProfileStart], ..grant(&fleet.operator) };
+    let only = Grant { capabilities: vec!["profile".into()], ..grant(&fleet.operator) };
     fleet.certificate = fleet.root.certify(&only).unwrap();
     refused(&fleet, &sealed(&fleet, &hunt()), "kind_not_allowed");
     let profile = profile::ProfileStart {
@@ -292,6 +292,6 @@ fn bounds_that_hold_for_every_agent() {
     refused(&fleet, &profile(0, 99), "out_of_bounds");
     refused(&fleet, &profile(100_000, 99), "out_of_bounds");
     refused(&fleet, &profile(10, 5000), "out_of_bounds");
-    let cancel = Args::HuntCancel(Control { request: RequestId::new(), revision: 1 });
+    let cancel = Args::Control(Control::new(RequestId::new(), Verb::Cancel, 1));
     assert!(fleet.trust.open(&sealed(&fleet, &cancel), NOW).is_ok());
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::SILENT_MS_MAX;
-use muster_protocol::request::Sealed;
+use muster_protocol::request::{Control, Sealed, Verb};
 use muster_protocol::result::{CollectionSample, Telemetry};
 use serde_bytes::ByteBuf;
 
@@ -51,7 +51,7 @@ fn request(kind: &str, id: RequestId, not_after: Timestamp, about: Option<Reques
             sig: body.clone(),
             cert: body,
         },
-        about: about.map(|about| (about, 1)),
+        control: about.map(|about| Control::new(about, Verb::Cancel, 1)),
         expected: vec![],
         revokes: vec![],
         names: vec![],

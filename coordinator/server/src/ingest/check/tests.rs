@@ -43,7 +43,7 @@ fn known(id: RequestId, expected: Vec<AgentId>) -> Request {
             sig: ByteBuf::new(),
             cert: ByteBuf::new(),
         },
-        about: None,
+        control: None,
         expected,
         revokes: vec![],
         names: vec![],

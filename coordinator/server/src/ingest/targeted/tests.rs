@@ -3,7 +3,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{FleetId, JournalId};
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey};
-use muster_protocol::request::{Args, Limits, Sealed, Target};
+use muster_protocol::request::{Args, Limits, Sealed, Target, Verb};
 use muster_protocol::result::Telemetry;
 
 use super::*;
@@ -43,7 +43,7 @@ fn request((id, sealed): &(RequestId, Sealed), expected: Vec<AgentId>) -> Write 
         target: String::new(),
         route: muster_api::Route::Broadcast,
         sealed: sealed.clone(),
-        about: None,
+        control: None,
         expected,
         revokes: vec![],
         names: vec![],
@@ -132,8 +132,8 @@ fn a_sample_of_the_fleet_leaves_the_others_out() {
     let start = hunt(expr("all"));
     scene.write(request(&start, vec![]));
     let cancel = |of| {
-        let control = Control { request: of, revision: 1 };
-        sealed(expr("id:web-2-cd34"), &Args::HuntCancel(control))
+        let control = Control::new(of, Verb::Cancel, 1);
+        sealed(expr("id:web-2-cd34"), &Args::Control(control))
     };
     let (of_start, of_sampled) = (cancel(start.0), cancel(sampled.0));
     scene.write(request(&of_start, vec![]));

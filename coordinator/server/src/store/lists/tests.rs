@@ -1,6 +1,7 @@
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, JournalId};
 use muster_protocol::limits::CLOCK_SKEW_MS_MAX;
+use muster_protocol::request::{Control, Verb};
 use muster_protocol::result::{State, Status};
 
 use super::*;
@@ -54,7 +55,7 @@ impl Store {
                 sig: empty(),
                 cert: empty(),
             },
-            about: None,
+            control: None,
             expected: Vec::new(),
             revokes: Vec::new(),
             names: Vec::new(),
@@ -79,7 +80,9 @@ impl Store {
     }
 
     fn cancel(&self, hunt: u8) {
-        self.record(hunt + 100, "hunt.cancel", |control| control.about = Some((id(hunt), 1)));
+        self.record(hunt + 100, "control", |record| {
+            record.control = Some(Control::new(id(hunt), Verb::Cancel, 1));
+        });
     }
 
     fn says(&self, hunt: u8, state: State) {

@@ -67,7 +67,7 @@ fn request() -> Request {
         target: "all".into(),
         route: muster_api::Route::Broadcast,
         sealed: sealed(),
-        about: None,
+        control: None,
         expected: vec![agent(1), agent(2)],
         revokes: vec![],
         names: vec![],
@@ -385,7 +385,7 @@ fn poisons() -> Vec<Poison> {
             shown: SOUND,
             ..bad(
                 "INSERT INTO request SELECT x'01', kind, operator, issued, not_after, target, route, sealed,
-                 is_published, NULL, NULL, NULL FROM request WHERE id = ?2 AND ?1 IS NOT NULL",
+                 is_published, NULL, NULL, NULL, NULL FROM request WHERE id = ?2 AND ?1 IS NOT NULL",
                 &[(Table::Request, "")],
             )
         },
@@ -393,7 +393,7 @@ fn poisons() -> Vec<Poison> {
             shown: Shown { lives: 2, ..SOUND },
             ..bad(
                 "INSERT INTO request SELECT x'01010101010101010101010101010101', kind, operator, issued,
-                 not_after, target, route, ?1, is_published, NULL, NULL, NULL FROM request WHERE id = ?2",
+                 not_after, target, route, ?1, is_published, NULL, NULL, NULL, NULL FROM request WHERE id = ?2",
                 &[(Table::Request, "")],
             )
         },
@@ -402,7 +402,7 @@ fn poisons() -> Vec<Poison> {
             ..bad(
                 "INSERT INTO request SELECT x'01010101010101010101010101010101', kind, operator, issued,
                  not_after, target, route, x'85a46b696e64a0a26964a0a4626f6479c400a3736967c400a463657274c400',
-                 is_published, NULL, NULL, NULL FROM request WHERE id = ?2 AND ?1 IS NOT NULL",
+                 is_published, NULL, NULL, NULL, NULL FROM request WHERE id = ?2 AND ?1 IS NOT NULL",
                 &[(Table::Request, "")],
             )
         },

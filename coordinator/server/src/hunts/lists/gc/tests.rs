@@ -60,7 +60,7 @@ impl Store {
             target: "all".into(),
             route: muster_api::Route::Broadcast,
             sealed,
-            about: None,
+            control: None,
             expected: Vec::new(),
             revokes: Vec::new(),
             names: named(&hunt.asked().unwrap().list),
@@ -146,7 +146,7 @@ fn a_store_of_version_3_knows_what_its_hunts_name() {
         DROP TABLE list_part; DROP TABLE list_named; DROP TABLE instances;
         DROP TABLE attempt; DROP TABLE usage;
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
-        DROP TABLE quarantine; DROP TABLE held;
+        DROP TABLE quarantine; DROP TABLE held; ALTER TABLE request DROP COLUMN verb;
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
         PRAGMA user_version = 3;";
