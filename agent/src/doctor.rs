@@ -33,7 +33,7 @@ pub async fn doctor(config: &Config, mut report: impl FnMut(Finding)) {
     }
     for word in config.policy.unknown_words() {
         let note = format!(
-            "capabilities in policy.toml has {word:?}, which this agent does not know: it allows nothing"
+            "policy.toml allows {word:?}, which this agent does not know: that allows nothing"
         );
         report(Finding::Note(note));
     }

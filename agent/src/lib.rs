@@ -3,9 +3,9 @@
 //! * [`run()`]: one agent, from its [`config`] to its end; no globals, a process may hold many.
 //! * `reader` → [`intake`]: a delivery is verified, journalled, acked, and only then acted upon.
 //! * [`journal`]: what the agent owes, on disk. [`policy`]: what its machine allows. [`identity`]: who it is.
-//! * [`hash_cache`]: digests of files that were hashed before.
+//! * [`files`]: files as every collector meets them. [`hash_cache`]: digests of those that were hashed before.
 //! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
-//! * [`session`]: the only way out of a collector; [`collectors`]: `file_hash` and `profile`.
+//! * [`session`]: the only way out of a collector; [`collectors`]: one an artifact, and `profile`.
 //! * `outbox`, [`telemetry`]: what leaves, confirmed; what the agent says of itself.
 //! * [`doctor`]: what keeps an agent from starting or from being heard.
 //! * `memory`: what the process keeps of what it no longer uses.
@@ -20,6 +20,7 @@ pub mod config;
 pub mod core;
 mod dispatch;
 pub mod doctor;
+pub mod files;
 pub mod hash_cache;
 pub mod identity;
 pub mod intake;

@@ -19,8 +19,8 @@ use muster_protocol::request::{Args, Body, Capability, Limits};
 use serde::Deserialize;
 
 pub use self::check::Fault;
-use crate::collectors::file_hash::{self, Folders, Real, lexical};
 use crate::collectors::{self, Machine};
+use crate::files::{Folders, Real, lexical, real as resolved};
 
 /// `policy.toml`. Everything is optional; an empty file allows what the fleet's keys may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Policy {
     /// What is carried out, in words of which one that is not known allows nothing; none given: all.
     #[serde(alias = "kinds")]
     pub capabilities: Option<Vec<String>>,
+    /// Artifacts that may be collected; none given: all, but those that open files anywhere only where no folder is
+    /// named below.
+    pub artifacts: Option<Vec<String>>,
     /// Folders that may be collected from; none given: all.
     pub allow_roots: Option<Vec<PathBuf>>,
     /// Folders that may not, whatever `allow_roots` says.
@@ -89,10 +92,12 @@ impl Policy {
         self.capabilities.as_ref().is_none_or(|words| capability.is_in(words))
     }
 
-    /// Returns words that allow nothing, because this agent does not know them.
+    /// Returns capabilities and artifacts that allow nothing, because this agent does not know them.
     pub fn unknown_words(&self) -> impl Iterator<Item = &str> {
         let words = self.capabilities.iter().flatten().map(String::as_str);
-        words.filter(|word| Capability::parse(word).is_none())
+        let artifacts = self.artifacts.iter().flatten().map(String::as_str);
+        let words = words.filter(|word| Capability::parse(word).is_none());
+        words.chain(artifacts.filter(|name| collectors::find(name).is_none()))
     }
 
     /// Returns what a collector may see of this machine.
@@ -106,9 +111,22 @@ impl Policy {
         let unknown = || format!("this agent cannot collect {}", hunt.artifact);
         let collector = collectors::find(&hunt.artifact).ok_or_else(unknown)?;
         let opens = collector.opens(&hunt.args).map_err(|error| error.to_string())?;
+        self.artifact(&hunt.artifact, opens.anywhere)?;
         self.upload(opens.upload.as_ref())?;
         let mut roots = opens.roots.iter().map(|root| Path::new(OsStr::from_bytes(root)));
         roots.try_for_each(|root| self.root(root, opens.all_file_systems))
+    }
+
+    fn artifact(&self, name: &str, opens_anywhere: bool) -> Result<(), String> {
+        let names_folders = self.allow_roots.is_some() || !self.deny_roots.is_empty();
+        match &self.artifacts {
+            Some(allowed) if allowed.iter().any(|word| word == name) => Ok(()),
+            None if !(opens_anywhere && names_folders) => Ok(()),
+            Some(_) => Err(format!("this machine's policy does not allow the artifact {name}")),
+            None => Err(format!(
+                "this machine's policy names folders, and {name} may open files anywhere: it must be among `artifacts`"
+            )),
+        }
     }
 
     /// Files leave a machine only where its owner has said so.
@@ -165,7 +183,7 @@ fn both(rule: &Path) -> Vec<PathBuf> {
 
 /// Returns a path once links are resolved; `None` when that would touch a file system that may not answer.
 fn real(path: &Path) -> Option<PathBuf> {
-    match file_hash::real(path.as_os_str().as_bytes()) {
+    match resolved(path.as_os_str().as_bytes()) {
         Real::Path(real) => Some(lexical(Path::new(OsStr::from_bytes(&real)))),
         Real::Untouched => None,
     }
@@ -215,6 +233,21 @@ mod tests {
         assert_eq!(newer.unknown_words().collect::<Vec<_>>(), ["explode"]);
         let short = Policy { max_profile_seconds: Some(4), ..Policy::default() };
         assert!(short.allows_profile(4) && !short.allows_profile(5));
+    }
+
+    #[test]
+    fn what_opens_files_anywhere_is_named_where_folders_are() {
+        let policy = |text| toml::from_str::<Policy>(text).unwrap();
+        let artifact = |text, name, anywhere| policy(text).artifact(name, anywhere);
+        artifact("", "x", true).unwrap();
+        artifact("allow_roots = [\"/srv\"]", "x", false).unwrap();
+        artifact("artifacts = [\"x\"]\ndeny_roots = [\"/srv\"]", "x", true).unwrap();
+        for folders in ["allow_roots = [\"/srv\"]", "allow_roots = []", "deny_roots = [\"/srv\"]"] {
+            assert!(artifact(folders, "x", true).unwrap_err().contains("`artifacts`"));
+        }
+        artifact("artifacts = []", "x", false).unwrap_err();
+        artifact("artifacts = [\"y\"]", "x", false).unwrap_err();
+        assert_eq!(policy("artifacts = [\"y\"]").unknown_words().collect::<Vec<_>>(), ["y"]);
     }
 
     #[test]

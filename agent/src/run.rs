@@ -120,7 +120,7 @@ fn assemble(config: &Config) -> Result<Core, AgentError> {
         warn!(key, rule = ?rule, "a rule of policy.toml names a folder that does not exist");
     }
     for word in config.policy.unknown_words() {
-        warn!(word, "policy.toml allows a capability that this agent does not know");
+        warn!(word, "policy.toml allows something that this agent does not know");
     }
     let parts = Parts {
         agent: config.agent.clone(),

@@ -10,13 +10,14 @@ pub mod profile;
 
 use std::fmt;
 
-use muster_protocol::artifact::Artifact;
 use muster_protocol::artifact::file_hash::Upload;
+use muster_protocol::artifact::ioc::{IocList, SplitIocList};
+use muster_protocol::artifact::{Artifact, HashKind};
 use muster_protocol::result::ArtifactFooter;
 use muster_protocol::wire::WireError;
 use serde_bytes::ByteBuf;
 
-use self::file_hash::Folders;
+use crate::files::Folders;
 use crate::session::{Session, Stop};
 
 /// Every collector of an artifact.
@@ -111,6 +112,26 @@ impl CollectError {
     /// Makes a failure.
     pub fn failed(code: &'static str, reason: impl Into<String>) -> Self {
         Self::Failed { code, reason: reason.into() }
+    }
+}
+
+/// Returns the list of hashes of a hunt that computes `hashes`: carried, or named and come before it.
+fn lists(
+    carried: &[IocList],
+    named: &SplitIocList,
+    hashes: &[HashKind],
+    session: &dyn Session,
+) -> Result<Vec<IocList>, CollectError> {
+    if named.is_none() {
+        return Ok(carried.to_vec());
+    }
+    let damaged = |why: String| CollectError::failed(CollectError::LIST_DAMAGED, why);
+    let lists = session.list(named).map_err(damaged)?;
+    match lists.iter().find(|list| !hashes.contains(&list.kind)) {
+        Some(list) => {
+            Err(damaged(format!("a list of {}, which is not computed", list.kind.as_str())))
+        }
+        None => Ok(lists),
     }
 }
 

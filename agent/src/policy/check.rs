@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use muster_protocol::limits;
 
 use super::Policy;
-use crate::collectors::file_hash;
+use crate::files;
 
 /// A rule that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,7 @@ impl Policy {
 
     /// Returns the rules of which the folder does not exist (yet): legal, and maybe a mistyped name.
     pub fn absent(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.rules()
-            .filter(|(_, rule)| file_hash::exists(rule.as_os_str().as_bytes()) == Some(false))
+        self.rules().filter(|(_, rule)| files::exists(rule.as_os_str().as_bytes()) == Some(false))
     }
 
     fn rules(&self) -> impl Iterator<Item = (&'static str, &Path)> {
@@ -119,7 +118,7 @@ fn check_folder(key: &'static str, rule: &Path) -> Result<(), Fault> {
     }
     let mut names = bytes.split(|byte| *byte == b'/');
     if names.any(|name| matches!(name, b"." | b"..")) {
-        let plain = shown(&file_hash::lexical(rule));
+        let plain = shown(&files::lexical(rule));
         return fault("it has `.` or `..` in it", format!("write the folder itself: {plain}"));
     }
     if let Some(above) = above_pattern(rule) {
@@ -137,7 +136,7 @@ fn above_pattern(rule: &Path) -> Option<PathBuf> {
         rule.iter().position(is_sign)
     };
     let at = has(b"*?").or_else(|| {
-        has(b"[{").filter(|_| file_hash::exists(rule.as_os_str().as_bytes()) == Some(false))
+        has(b"[{").filter(|_| files::exists(rule.as_os_str().as_bytes()) == Some(false))
     })?;
     Some(rule.iter().take(at).collect())
 }

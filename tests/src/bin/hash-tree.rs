@@ -17,6 +17,6 @@ fn main() -> anyhow::Result<()> {
     let roots: Vec<ByteBuf> = roots.map(|root| ByteBuf::from(root.into_vec())).collect();
     let spec = FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() };
     let session = FakeSession::new().counting_only();
-    let footer = file_hash::collect(&spec, &file_hash::Folders::default(), &session)?;
+    let footer = file_hash::collect(&spec, &agent::files::Folders::default(), &session)?;
     Ok(writeln!(io::stdout(), "{footer:?}")?)
 }

@@ -8,7 +8,7 @@
 //!   cache knows not at all.
 //! * [`reorder`]: rows leave in walk order with their cursor. [`stats`]: what the footer counts. [`upload`]: files that
 //!   match, before their rows.
-//! * [`digests`]: what is computed. [`paths`]: paths as bytes. [`descriptors`]: what happens when there are none left.
+//! * [`descriptors`]: what happens when there are none left.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
@@ -22,9 +22,7 @@
 
 mod cursor;
 mod descriptors;
-mod digests;
 mod entry;
-mod paths;
 mod reorder;
 mod scan;
 mod spec;
@@ -48,11 +46,10 @@ use self::reorder::{ReorderBuffer, keep_time};
 use self::scan::hard_links::HardLinks;
 use self::scan::worker::{Shared, work};
 use self::spec::Plan;
-pub use self::spec::access::{Folders, lexical};
-pub use self::spec::resolve::{Real, exists, real};
 use self::upload::Uploads;
 use self::walk::Walker;
 use super::{CollectError, Collected, Collector, Machine, Opens};
+use crate::files::Folders;
 use crate::session::{Checkpoint, Session};
 
 /// Threads of one collection.

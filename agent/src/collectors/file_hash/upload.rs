@@ -19,7 +19,8 @@ use rustix::io::{self, Errno};
 
 use crate::collectors::file_hash::descriptors::is_starved;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::spec::access::Access;
+use crate::files::access::Access;
+use crate::files::statx;
 use crate::session::upload::{Content, Sent};
 use crate::session::{Session, Stop, Wait, blocking};
 
@@ -144,9 +145,9 @@ fn reopen(row: &Row) -> Result<Option<(OwnedFd, Statx)>, Errno> {
         Err(Errno::PERM) => fs::open(path, flags, Mode::empty())?,
         opened => opened?,
     };
-    let now = meta::of_open(&file)?;
-    let is_same = (meta::dev(&now), now.stx_ino) == (row.dev, row.ino)
-        && meta::nanoseconds(&now.stx_mtime) == row.mtime_ns
-        && meta::nanoseconds(&now.stx_ctime) == row.ctime_ns;
+    let now = statx::of_open(&file)?;
+    let is_same = (statx::dev(&now), now.stx_ino) == (row.dev, row.ino)
+        && statx::nanoseconds(&now.stx_mtime) == row.mtime_ns
+        && statx::nanoseconds(&now.stx_ctime) == row.ctime_ns;
     Ok(is_same.then_some((file, now)))
 }

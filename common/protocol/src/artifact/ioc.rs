@@ -47,7 +47,7 @@ impl SplitIocList {
         self.parts.is_empty()
     }
 
-    pub(crate) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let bound = |what: &str, count: usize, max: usize| {
             if count <= max { Ok(()) } else { Err(format!("{count} {what}, {max} are allowed")) }
         };
@@ -180,8 +180,22 @@ pub fn matches<'a>(
     digests.filter(move |(kind, digest)| is_listed(*kind, digest)).map(|(kind, _)| kind)
 }
 
+/// Checks what a hunt that computes `hashes` says of its list: it carries it, or names it.
+pub(super) fn check_carried(
+    lists: &[IocList],
+    named: &SplitIocList,
+    hashes: &[HashKind],
+) -> Result<(), String> {
+    check(lists, hashes)?;
+    named.check()?;
+    if !named.is_none() && (!lists.is_empty() || hashes.is_empty()) {
+        return Err("a list in parts, and another one or no digest to compare".to_owned());
+    }
+    Ok(())
+}
+
 /// Checks the lists of a hunt that computes `hashes`.
-pub(crate) fn check(lists: &[IocList], hashes: &[HashKind]) -> Result<(), String> {
+fn check(lists: &[IocList], hashes: &[HashKind]) -> Result<(), String> {
     let bytes: usize = lists.iter().map(|list| list.digests.len()).sum();
     if bytes > limits::IOC_BYTES_MAX {
         return Err(format!("a list of {bytes} bytes, {} are allowed", limits::IOC_BYTES_MAX));

@@ -7,6 +7,7 @@
 //! * [`schema`], [`rows`], [`json`]: rows as columns, on the wire, and for people.
 //! * [`ioc`]: the list of hashes that a hunt of any artifact may carry.
 
+mod code;
 mod digest;
 pub mod file_hash;
 pub mod ioc;

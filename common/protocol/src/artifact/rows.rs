@@ -290,12 +290,33 @@ impl<'a> RowRef<'a> {
         self.digests().map(|(kind, digest)| (kind, Digest::from_slice(digest))).collect()
     }
 
-    /// Returns the number behind a word.
-    pub fn code(&self, name: &str) -> Option<u8> {
+    /// Returns a word as a value of its closed list.
+    pub fn word<T: TryFrom<u8>>(&self, name: &str) -> Option<T> {
         match self.rows.values.get(self.schema().place(name)?)? {
-            Values::Words(values) => values.get(self.at).copied(),
+            Values::Words(values) => T::try_from(*values.get(self.at)?).ok(),
             _ => None,
         }
+    }
+
+    /// Returns a number; 0 where there is none.
+    pub fn u64(&self, name: &str) -> u64 {
+        if let Value::Unsigned(number) = self.get(name) { number } else { 0 }
+    }
+
+    /// Returns a number; 0 where there is none.
+    pub fn u32(&self, name: &str) -> u32 {
+        u32::try_from(self.u64(name)).unwrap_or_default()
+    }
+
+    /// Returns a number with a sign; 0 where there is none.
+    pub fn i32(&self, name: &str) -> i32 {
+        let Value::Signed(number) = self.get(name) else { return 0 };
+        i32::try_from(number).unwrap_or_default()
+    }
+
+    /// Returns bytes.
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        if let Value::Bytes(bytes) = self.get(name) { Some(bytes.to_vec()) } else { None }
     }
 }
 

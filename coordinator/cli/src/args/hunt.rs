@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
+use muster_protocol::artifact;
+use muster_protocol::artifact::file_hash::FILE_HASH;
 
 use super::select::Selection;
 use crate::parse;
@@ -84,6 +87,9 @@ pub struct Which {
 #[command(next_help_heading = "What to collect")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
 pub struct What {
+    /// The artifact: files below the roots.
+    #[arg(long, value_name = "NAME", default_value = FILE_HASH, value_parser = artifacts())]
+    pub artifact: String,
     /// A folder or file to walk, absolute; may be repeated.
     #[arg(long = "root", value_name = "PATH")]
     pub roots: Vec<OsString>,
@@ -139,6 +145,11 @@ pub struct What {
     /// Which file systems to enter.
     #[arg(long, value_enum, default_value = "local")]
     pub fs: FileSystems,
+}
+
+/// Takes the name of an artifact.
+fn artifacts() -> PossibleValuesParser {
+    PossibleValuesParser::new(artifact::ALL.map(|artifact| artifact.schema().artifact))
 }
 
 /// A digest, or none.

@@ -118,7 +118,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
         Place::Stdout => None,
     };
     let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
-    let artifact = plan.artifact;
+    let artifact = plan.artifact.clone();
     let bundle = bundle::seal(&context.settings.operator()?, plan)?;
     ioc::weigh(context, &client, &bundle, flags.yes)?;
     let hunt =
@@ -133,8 +133,8 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     context.out.note(&format!("hunt {id}: meant for {}", agents(launched.view.targeted)));
     note_waiting(context, &launched.view);
     let mut rows = match file {
-        Some(file) => RowWriter::to_file(rows_format(context, true), artifact, file),
-        None => RowWriter::to_stdout(&context.out, artifact),
+        Some(file) => RowWriter::to_file(rows_format(context, true), &artifact, file),
+        None => RowWriter::to_stdout(&context.out, &artifact),
     };
     let watched = watch::watch_rows(context, &id, context.left(flags.wait), &mut rows)?;
     let written = rows.finish()?;

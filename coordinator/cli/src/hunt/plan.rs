@@ -1,22 +1,22 @@
 //! From what was typed to what is asked of whom.
 
-use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::{FILE_HASH, FileHash, Upload, patterns};
-use muster_protocol::clock::Clock;
+mod file_hash;
+
+use muster_protocol::artifact::file_hash::FILE_HASH;
+use muster_protocol::artifact::ioc::IocList;
+use muster_protocol::artifact::{Artifact, HashKind};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::{Args, Limits, Target};
-use serde_bytes::ByteBuf;
+use serde::Serialize;
 
 use super::ioc::{Hashes, LongList};
-use super::select::select;
 use crate::agents;
-use crate::args::hunt::{Bounds, Draft, FileSystems, Hash, What, Which};
+use crate::args::hunt::{Bounds, Draft, Hash, What, Which};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::output::{Out, escape};
-use crate::parse;
+use crate::output::Out;
 use crate::sign::{Ask, check_target};
 
 /// Seconds between progress statuses of a hunt that somebody watches on few agents.
@@ -26,7 +26,7 @@ const PROGRESS_S: u32 = 2;
 #[derive(Debug)]
 pub(super) struct Plan {
     /// What its rows are of.
-    pub(super) artifact: &'static str,
+    pub(super) artifact: String,
     pub(super) ask: Ask,
     /// Its list of hashes, where that is too long to go along.
     pub(super) list: Option<LongList>,
@@ -37,8 +37,8 @@ pub(super) fn offline(draft: &Draft, out: Out) -> Result<Plan, Failure> {
     let exact = |id: &String| AgentId::new(id);
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
-    let (spec, list) = file_hash(draft, out)?;
-    Ok(Plan { artifact: FILE_HASH, ask: ask(draft, &spec, target(&draft.which, &ids)?, 0)?, list })
+    let (start, list) = start(draft, out)?;
+    Ok(plan(draft, start, list, target(&draft.which, &ids)?, 0))
 }
 
 /// Plans with a coordinator: agents may be named by the beginnings of their ids.
@@ -49,15 +49,11 @@ pub(super) fn online(
     is_watched: bool,
 ) -> Result<Plan, Failure> {
     // What is wrong with the command line is said before anything is fetched.
-    let (spec, list) = file_hash(draft, out)?;
+    let (start, list) = start(draft, out)?;
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.asked_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
-    Ok(Plan {
-        artifact: FILE_HASH,
-        ask: ask(draft, &spec, target, if is_few { PROGRESS_S } else { 0 })?,
-        list,
-    })
+    Ok(plan(draft, start, list, target, if is_few { PROGRESS_S } else { 0 }))
 }
 
 fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
@@ -71,85 +67,51 @@ fn target(which: &Which, ids: &[AgentId]) -> Result<Target, Failure> {
     Ok(target)
 }
 
-fn ask(draft: &Draft, spec: &FileHash, target: Target, progress_s: u32) -> Result<Ask, Failure> {
-    let start =
-        HuntStart::files(spec).map_err(|error| Failure::bug("cannot encode the request", error))?;
+fn plan(
+    draft: &Draft,
+    start: HuntStart,
+    list: Option<LongList>,
+    target: Target,
+    progress_s: u32,
+) -> Plan {
+    let artifact = start.artifact.clone();
     let start = HuntStart {
         spread_s: draft.bounds.spread.unwrap_or(0),
         progress_s,
         on_stall_s: draft.bounds.on_stall.unwrap_or(0),
         ..start
     };
-    Ok(Ask {
+    let ask = Ask {
         args: Args::HuntStart(start),
         target,
         limits: limits(&draft.bounds),
         valid_ms: draft.which.expires,
-    })
+    };
+    Plan { artifact, ask, list }
 }
 
-fn file_hash(draft: &Draft, out: Out) -> Result<(FileHash, Option<LongList>), Failure> {
-    let what = &draft.what;
-    if what.roots.is_empty() {
-        let cause = "a hunt walks at least one folder";
-        return Err(Failure::usage("no --root", cause, "muster hunt run --root /usr/bin"));
+/// Makes the start of the artifact that is asked for, and its list of hashes where that is too long to go along.
+fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongList>), Failure> {
+    match draft.what.artifact.as_str() {
+        FILE_HASH => file_hash::start(draft, out),
+        other => Err(Failure::bug("no such artifact", other)),
     }
-    let root = |path| {
-        parse::root(path).map(ByteBuf::from).map_err(|why| {
-            Failure::usage(
-                "--root must be an absolute path",
-                why,
-                "muster hunt run --root /srv/www",
-            )
-        })
-    };
-    if what.min_size.zip(what.max_size).is_some_and(|(min, max)| min > max) {
-        let cause = "--min-size is above --max-size";
-        return Err(Failure::usage("no file can match", cause, "exchange the two"));
-    }
+}
+
+/// Encodes the arguments of an artifact.
+fn encoded<T: Serialize>(artifact: &dyn Artifact, args: &T) -> Result<HuntStart, Failure> {
+    HuntStart::new(artifact, args).map_err(|error| Failure::bug("cannot encode the request", error))
+}
+
+/// Reads the list of hashes: what goes along, and what is too long for that.
+fn listed(what: &What, out: Out) -> Result<(Hashes, Vec<IocList>, Option<LongList>), Failure> {
     let listed = Hashes::read(&what.ioc, what.ioc_skip_bad)?;
     let (ioc, list) = match listed.pack() {
         Some(ioc) => (ioc, None),
         None => (Vec::new(), Some(listed.part())),
     };
     listed.note(out, &ioc);
-    let spec = FileHash {
-        roots: what.roots.iter().map(root).collect::<Result<_, _>>()?,
-        include: what.include.clone(),
-        exclude: what.exclude.clone(),
-        max_depth: what.max_depth,
-        min_size: what.min_size,
-        max_size: what.max_size,
-        hashes: hashes(what, &listed)?,
-        one_file_system: what.one_file_system,
-        all_file_systems: what.fs == FileSystems::All,
-        ioc,
-        // Named once the parts are signed.
-        list: Box::default(),
-        upload: what.upload_matches.then(|| {
-            let (max_file_bytes, max_bytes) = (what.upload_max_file, what.upload_max);
-            Box::new(Upload { max_file_bytes, max_bytes })
-        }),
-        select: Box::new(select(&draft.selection, Clock::system().now())?),
-        follow: what.follow,
-        fresh: what.fresh,
-        ignore_case: what.ignore_case,
-    };
-    check_patterns(&spec)?;
-    Ok((spec, list))
-}
-
-/// Refuses a pattern that can match nothing, and marks where it goes wrong.
-fn check_patterns(spec: &FileHash) -> Result<(), Failure> {
-    let Err(error) = patterns(spec) else { return Ok(()) };
-    let flag = if spec.include.contains(&error.text) { "--include" } else { "--exclude" };
-    let what = format!("{flag} can match nothing, at character {}", error.character());
-    let shown = escape::text(&error.text);
-    let before = escape::text(error.text.get(..error.at).unwrap_or_default());
-    let column = before.chars().count();
-    let cause = format!("{shown}\n{:column$}^ {}", "", error.why);
-    let next = "*.php (a name), a/*.php (below the root), ./a (in the root), /root/a/*.php (a whole path); \\[ is the sign itself";
-    Err(Failure::usage(what, cause, next))
+    Ok((listed, ioc, list))
 }
 
 /// Returns the digests in the order of the output columns, each once.
@@ -203,6 +165,7 @@ fn limits(bounds: &Bounds) -> Limits {
 mod tests {
     use clap::Parser;
     use muster_protocol::artifact::file_hash::FileKind;
+    use muster_protocol::clock::Clock;
 
     use super::*;
     use crate::args::hunt::Hunt;

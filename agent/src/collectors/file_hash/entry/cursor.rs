@@ -6,7 +6,7 @@
 //! that was unreadable would be a row again at each resume, and one that has *become* unreadable would be none.
 
 use crate::collectors::file_hash::cursor::Cursor;
-use crate::collectors::file_hash::paths::{below, components};
+use crate::files::paths::{below, components};
 
 /// The place in the walk that a cursor names.
 #[derive(Debug)]

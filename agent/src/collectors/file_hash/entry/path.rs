@@ -1,6 +1,6 @@
 //! Where an entry is: its path as rows have it, and what its folder calls it.
 
-use crate::collectors::file_hash::paths::join;
+use crate::files::paths::join;
 
 /// A path and a name, mostly in one piece of memory: the name is its end.
 #[derive(Debug, Clone)]

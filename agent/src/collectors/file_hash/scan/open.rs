@@ -12,6 +12,7 @@ use crate::collectors::file_hash::entry::skip;
 use crate::collectors::file_hash::entry::{Found, Leaf, Outcome};
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::spec::Plan;
+use crate::files::statx;
 use crate::session::{Session, Stop, Wait, blocking};
 
 /// A file that is open and not read yet.
@@ -87,7 +88,7 @@ impl<'a> Examiner<'a> {
         }
         session.check()?;
         session.take_in_hand(leaf.named.path());
-        let looked = blocking(session, Wait::Open, || meta::of_name(folder, leaf.named.name()));
+        let looked = blocking(session, Wait::Open, || statx::of_name(folder, leaf.named.name()));
         let stat = match looked {
             Err(errno) if is_starved(errno) => return Err(Unlooked::Starved(Box::new(leaf))),
             Err(errno) => {
@@ -102,7 +103,7 @@ impl<'a> Examiner<'a> {
         if let Some(reason) = self.filtered(&leaf, &stat) {
             return Ok(Looked::Done(Outcome::Filtered(reason)));
         }
-        if self.plan.is_listing() || meta::kind_of(&stat) != FileKind::Regular {
+        if self.plan.is_listing() || statx::kind_of(&stat) != FileKind::Regular {
             return Ok(Looked::Done(Outcome::row(self.unread(folder, leaf, &stat))));
         }
         Ok(if self.can_ask { Looked::Ask(leaf, Box::new(stat)) } else { Looked::Read(leaf) })
@@ -118,17 +119,17 @@ impl<'a> Examiner<'a> {
     ) -> Opened {
         session.take_in_hand(leaf.named.path());
         let opened = open_file(folder, leaf.named.name());
-        let opened = opened.and_then(|file| Ok((meta::of_open(&file)?, file)));
+        let opened = opened.and_then(|file| Ok((statx::of_open(&file)?, file)));
         delivery.lap.ends(session, Wait::Open);
         let (before, file) = match opened {
             Ok(opened) => opened,
             Err(errno) if is_starved(errno) => return Opened::Starved(leaf),
             Err(errno) => {
-                let stat = meta::of_name(folder, leaf.named.name()).ok();
+                let stat = statx::of_name(folder, leaf.named.name()).ok();
                 return match stat {
                     Some(stat)
                         if matches!(errno, Errno::LOOP | Errno::NXIO)
-                            && meta::kind_of(&stat) != FileKind::Regular =>
+                            && statx::kind_of(&stat) != FileKind::Regular =>
                     {
                         done(self.unread(folder, leaf, &stat))
                     }
@@ -144,7 +145,7 @@ impl<'a> Examiner<'a> {
         if let Some(reason) = self.filtered(&leaf, &before) {
             return Opened::Done(Outcome::Filtered(reason));
         }
-        if meta::kind_of(&before) != FileKind::Regular {
+        if statx::kind_of(&before) != FileKind::Regular {
             return done(self.unread(folder, leaf, &before));
         }
         let row = meta::row(leaf.named.into_path(), &before, FileStatus::Ok);
@@ -152,7 +153,7 @@ impl<'a> Examiner<'a> {
     }
 
     fn filtered(&self, leaf: &Leaf, stat: &Statx) -> Option<&'static str> {
-        if leaf.dev.is_some_and(|dev| dev != meta::dev(stat)) {
+        if leaf.dev.is_some_and(|dev| dev != statx::dev(stat)) {
             return Some(skip::FILE_SYSTEM);
         }
         self.plan.select.refuses(stat)
@@ -160,7 +161,7 @@ impl<'a> Examiner<'a> {
 
     /// Makes the row of an entry that is not read.
     fn unread(&self, folder: &OwnedFd, leaf: Leaf, stat: &Statx) -> Row {
-        let kind = meta::kind_of(stat);
+        let kind = statx::kind_of(stat);
         let named = leaf.named;
         if kind == FileKind::Directory && !self.plan.is_listing() {
             return meta::failed(named.into_path(), kind, Some(stat), Errno::ISDIR);

@@ -10,12 +10,13 @@ use rustix::io::Errno;
 use crate::collectors::file_hash::entry::Outcome;
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
-use crate::collectors::file_hash::scan::cache::{self, CacheLookup};
+use crate::collectors::file_hash::scan::cache;
 use crate::collectors::file_hash::scan::hard_links::{Claim, HardLinks};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::small::{BufferedFile, LOOK_AT};
 use crate::collectors::file_hash::scan::stream::{BUFFER_BYTES, Done, Step, Stream, ToRead};
 use crate::collectors::file_hash::spec::Plan;
+use crate::files::known::CacheLookup;
 use crate::session::{Session, Stop};
 use muster_digests::{self, Hasher};
 
@@ -43,7 +44,7 @@ impl<'a> Reader<'a> {
     ) -> Self {
         let width = muster_digests::width(&plan.algorithms).max(1);
         let buffers = std::iter::repeat_with(|| vec![0; BUFFER_BYTES]).take(width).collect();
-        let recall = CacheLookup::new(plan, session);
+        let recall = CacheLookup::new(&plan.hashes, session);
         Self {
             plan,
             window,
@@ -207,7 +208,7 @@ impl<'a> Reader<'a> {
         problem: Option<Errno>,
         delivery: &mut OutcomeBuffer<'_>,
     ) {
-        let is_kept = self.recall.takes(stream.open());
+        let is_kept = cache::takes(&mut self.recall, stream.open());
         let done = stream.end(problem);
         delivery.lap.restart();
         self.settle(done, is_kept, delivery);
@@ -218,7 +219,7 @@ impl<'a> Reader<'a> {
         let Done { place, mut found, is_first, expected, id, began_ns, elapsed_ms } = done;
         let is_news = cache::compare(&mut found.row, expected.as_ref());
         if is_kept && is_news {
-            self.recall.keep(id, began_ns, &found.row);
+            cache::keep(&mut self.recall, id, began_ns, &found.row);
         }
         let others = if is_first { self.links.finish(id, &found.row) } else { Vec::new() };
         delivery.add(place, Outcome::judged(|row| self.plan.judge(row), found, elapsed_ms));

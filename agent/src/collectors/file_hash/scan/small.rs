@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
+use crate::collectors::file_hash::scan::cache;
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::page_cache::Pages;
 use crate::collectors::file_hash::scan::reader::Reader;
@@ -106,7 +107,7 @@ impl Reader<'_> {
         delivery: &mut OutcomeBuffer<'_>,
     ) {
         delivery.count_bytes(bytes as u64);
-        let is_kept = self.recall.takes(&file.open);
+        let is_kept = cache::takes(&mut self.recall, &file.open);
         let ToRead { place, open, is_first } = file;
         let Open { file, mut found, expected } = open;
         let id = meta::file_id_of(&found.row);
@@ -132,7 +133,7 @@ impl Reader<'_> {
             let bytes = buffer.get(..held.bytes)?;
             row.status.has_digests().then_some((bytes, &mut row.digests))
         });
-        crate::collectors::file_hash::digests::of_whole(&self.plan.algorithms, whole);
+        crate::files::digests::of_whole(&self.plan.algorithms, whole);
         let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
         let share = delivery.lap.restart() / count;
         let mut passed = Ok(());

@@ -9,12 +9,13 @@ use rustix::fd::OwnedFd;
 use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};
 
-use crate::collectors::file_hash::digests;
 use crate::collectors::file_hash::entry::Found;
 use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::page_cache::Pages;
+use crate::files::digests;
+use crate::files::statx;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
 use muster_digests::Hasher;
 
@@ -222,7 +223,7 @@ impl Stream {
         window.pass_time(&found.row.path, session)?;
         if self.size == 0 {
             // It claims to be empty and is not: a file of /proc, or one that has just begun to grow.
-            self.size = meta::of_open(file).map_or(0, |now| now.stx_size);
+            self.size = statx::of_open(file).map_or(0, |now| now.stx_size);
         }
         if self.size > 0 && self.got > self.size.saturating_add(SPEND_BYTES) {
             return Ok(Step::End);
@@ -271,8 +272,8 @@ pub(crate) fn read_cached(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Er
 pub(crate) fn status_after(row: &Row, file: &OwnedFd) -> Result<FileStatus, Errno> {
     let after = io::retry_on_intr(|| fs::fstat(file))?;
     let is_same = u64::try_from(after.st_size) == Ok(row.size)
-        && meta::since_1970(after.st_mtime, after.st_mtime_nsec) == row.mtime_ns
-        && meta::since_1970(after.st_ctime, after.st_ctime_nsec) == row.ctime_ns;
+        && statx::since_1970(after.st_mtime, after.st_mtime_nsec) == row.mtime_ns
+        && statx::since_1970(after.st_ctime, after.st_ctime_nsec) == row.ctime_ns;
     Ok(if is_same { FileStatus::Ok } else { FileStatus::Changed })
 }
 

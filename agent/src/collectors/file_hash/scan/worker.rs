@@ -14,7 +14,7 @@ use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::entry::{Batch, Item, Leaf, Outcome};
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::reorder::{Next, Place, ReorderBuffer};
-use crate::collectors::file_hash::scan::cache::{self, Answer};
+use crate::collectors::file_hash::scan::cache;
 use crate::collectors::file_hash::scan::hard_links::HardLinks;
 use crate::collectors::file_hash::scan::open::{Examiner, Looked, Opened, Unlooked};
 use crate::collectors::file_hash::scan::read_ahead::Prefetch;
@@ -22,6 +22,8 @@ use crate::collectors::file_hash::scan::reader::Reader;
 use crate::collectors::file_hash::scan::stream::ToRead;
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::walk::{Pulled, Walker};
+use crate::files::known::Answer;
+use crate::files::statx;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
 
 /// Before a longer wait for a limit a worker reads what it was allowed to, and delivers what it has.
@@ -234,7 +236,7 @@ impl<'a, 'p> Worker<'a, 'p> {
         if asked.is_empty() {
             return Ok(());
         }
-        let ids: Vec<_> = asked.iter().map(|(.., stat)| meta::file_id(stat)).collect();
+        let ids: Vec<_> = asked.iter().map(|(.., stat)| statx::file_id(stat)).collect();
         let answers = self.reader.recall.find(&ids);
         // What was looked up costs no file and no bytes, but time.
         self.pay(Cost::default())?;

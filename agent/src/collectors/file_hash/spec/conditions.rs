@@ -11,8 +11,8 @@ use muster_protocol::limits;
 use rustix::fs::Statx;
 
 use crate::collectors::CollectError;
-use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::entry::skip;
+use crate::files::statx;
 
 /// The conditions, names of accounts turned into numbers.
 #[derive(Debug)]
@@ -61,16 +61,16 @@ impl Select {
         if self.is_open {
             return None;
         }
-        let kind = meta::kind_of(stat);
+        let kind = statx::kind_of(stat);
         let is_sized = kind == FileKind::Regular;
         let size = self.min_size..=self.max_size;
         let is_born_in = |ns| self.btime.contains(ns);
         let conditions = [
             (skip::KIND, self.kinds.is_empty() || self.kinds.contains(&kind)),
             (skip::SIZE, !is_sized || size.contains(&stat.stx_size)),
-            (skip::MTIME, self.mtime.contains(meta::nanoseconds(&stat.stx_mtime))),
-            (skip::CTIME, self.ctime.contains(meta::nanoseconds(&stat.stx_ctime))),
-            (skip::BTIME, meta::birth_ns(stat).is_none_or(is_born_in)),
+            (skip::MTIME, self.mtime.contains(statx::nanoseconds(&stat.stx_mtime))),
+            (skip::CTIME, self.ctime.contains(statx::nanoseconds(&stat.stx_ctime))),
+            (skip::BTIME, statx::birth_ns(stat).is_none_or(is_born_in)),
             (skip::OWNER, self.owners.is_empty() || self.owners.contains(&stat.stx_uid)),
             (skip::GROUP, self.groups.is_empty() || self.groups.contains(&stat.stx_gid)),
             (skip::MODE, self.is_mode(kind, u32::from(stat.stx_mode))),

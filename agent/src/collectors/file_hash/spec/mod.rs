@@ -1,10 +1,7 @@
 //! The arguments, made ready: roots in order, patterns compiled, mounts read.
 
-pub(crate) mod access;
 pub(crate) mod conditions;
 pub(crate) mod globs;
-pub(crate) mod mounts;
-pub(crate) mod resolve;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,14 +12,14 @@ use muster_protocol::artifact::file_hash::FileHash;
 use muster_protocol::artifact::file_hash::{FileStatus, Row};
 use muster_protocol::artifact::ioc::{self, IocList};
 
-use crate::collectors::CollectError;
-use crate::collectors::file_hash::digests;
 use crate::collectors::file_hash::entry::Verdict;
-use crate::collectors::file_hash::paths::{below, components, join};
-use crate::collectors::file_hash::spec::access::{Access, Folders};
 use crate::collectors::file_hash::spec::conditions::Select;
 use crate::collectors::file_hash::spec::globs::Filter;
-use crate::collectors::file_hash::spec::mounts::Mounts;
+use crate::collectors::{CollectError, lists};
+use crate::files::access::{Access, Folders};
+use crate::files::digests;
+use crate::files::mounts::Mounts;
+use crate::files::paths::{below, components, join};
 use crate::session::Session;
 
 /// What to do, the same for every thread.
@@ -80,7 +77,7 @@ impl Plan {
             fresh: spec.fresh,
             mounts,
             access: Arc::default(),
-            ioc: lists(spec, session)?,
+            ioc: lists(&spec.ioc, &spec.list, &spec.hashes, session)?,
         })
     }
 
@@ -113,21 +110,6 @@ impl Plan {
             roots.iter().any(|outer| outer.as_slice() != inner && below(outer, inner).is_some())
         };
         roots.iter().filter(|root| is_below(root)).cloned().collect()
-    }
-}
-
-/// Returns the hunt's list of hashes, whichever way it came.
-fn lists(spec: &FileHash, session: &dyn Session) -> Result<Vec<IocList>, CollectError> {
-    if spec.list.is_none() {
-        return Ok(spec.ioc.clone());
-    }
-    let damaged = |why: String| CollectError::failed(CollectError::LIST_DAMAGED, why);
-    let lists = session.list(&spec.list).map_err(damaged)?;
-    match lists.iter().find(|list| !spec.hashes.contains(&list.kind)) {
-        Some(list) => {
-            Err(damaged(format!("a list of {}, which is not computed", list.kind.as_str())))
-        }
-        None => Ok(lists),
     }
 }
 

@@ -31,6 +31,7 @@ use crate::collectors::file_hash::tests::sha256;
 use crate::collectors::file_hash::tests::spec;
 use crate::collectors::file_hash::tests::write;
 use crate::collectors::file_hash::upload::Uploads;
+use crate::files::statx;
 use crate::session::fake::FakeSession;
 
 #[test]
@@ -146,7 +147,7 @@ fn rows_of_changed(
     for (index, (name, change)) in CHANGES.iter().enumerate() {
         let path = write(root, name, b"content");
         let file = OwnedFd::from(File::open(&path).unwrap());
-        let stat = meta::of_open(&file).unwrap();
+        let stat = statx::of_open(&file).unwrap();
         let row = meta::row(name.as_bytes().to_vec(), &stat, FileStatus::Ok);
         let open = Open { file, found: Box::new(Found::free(row)), expected: None };
         // Some file systems tell times that lie a tick of the kernel apart, and none within.

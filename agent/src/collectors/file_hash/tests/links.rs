@@ -15,6 +15,7 @@ use crate::collectors::file_hash::scan::hard_links::{Claim, HardLinks};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::collectors::file_hash::tests::seen;
+use crate::files::statx;
 
 /// Makes a file with these names; returns how long it is.
 fn with_names(root: &Path, names: &[&str], content: &[u8]) -> u64 {
@@ -93,7 +94,7 @@ fn what_happens_to_the_first_name_happens_to_those_that_wait() {
     }
     let open = |name: &str| {
         let file = OwnedFd::from(File::open(folder.path().join(name)).unwrap());
-        let stat = meta::of_open(&file).unwrap();
+        let stat = statx::of_open(&file).unwrap();
         let row = meta::row(name.as_bytes().to_vec(), &stat, FileStatus::Ok);
         Open { file, found: Box::new(Found::free(row)), expected: None }
     };

@@ -7,10 +7,10 @@ use std::os::unix::fs::symlink;
 use muster_protocol::artifact::file_hash::Upload;
 
 use super::*;
-use crate::collectors::file_hash::spec::access::Access;
 use crate::collectors::file_hash::tests::ioc::sha256_of;
 use crate::collectors::file_hash::tests::seen;
 use crate::collectors::file_hash::upload::Uploads;
+use crate::files::access::Access;
 use crate::session::upload::Sent;
 
 const ASKED: Upload = Upload { max_file_bytes: 400_000, max_bytes: 700_000 };

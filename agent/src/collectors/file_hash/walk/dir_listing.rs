@@ -7,7 +7,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::RawDir;
 use rustix::io::Errno;
 
-use crate::collectors::file_hash::entry::meta;
+use crate::files::statx;
 use crate::session::{Session, Stop, Wait, blocking};
 
 /// Bytes that one `getdents64` may return.
@@ -80,7 +80,7 @@ impl DirListing {
             }
             let start = names.bytes.len();
             names.bytes.extend_from_slice(name);
-            let kind = meta::kind(entry.file_type());
+            let kind = statx::kind(entry.file_type());
             names.entries.push(Entry { start, len: name.len(), kind });
         }
         let Self { bytes, entries, .. } = &mut names;

@@ -12,12 +12,12 @@ use rustix::fs::{self, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::collectors::file_hash::descriptors::is_starved;
-use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::entry::path::EntryPath;
-use crate::collectors::file_hash::paths::join;
-use crate::collectors::file_hash::spec::access::{Access, Refused};
-use crate::collectors::file_hash::spec::mounts::{Children, Mount};
 use crate::collectors::file_hash::walk::dir_listing::DirListing;
+use crate::files::access::{Access, Refused};
+use crate::files::mounts::{Children, Mount};
+use crate::files::paths::join;
+use crate::files::statx;
 
 /// Folders that keep their descriptor.
 const OPEN_FRAMES: usize = 32;
@@ -297,7 +297,7 @@ fn open_same(
     access: &Access,
 ) -> Result<OwnedFd, Lost> {
     let folder = open_folder(parent, name)?;
-    let stat = meta::of_open(&folder)?;
+    let stat = statx::of_open(&folder)?;
     if identity(&stat) != wanted {
         return Err(Errno::STALE.into());
     }
@@ -306,5 +306,5 @@ fn open_same(
 }
 
 fn identity(stat: &Statx) -> (u64, u64) {
-    (meta::dev(stat), stat.stx_ino)
+    (statx::dev(stat), stat.stx_ino)
 }

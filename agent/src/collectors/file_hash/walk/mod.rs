@@ -22,14 +22,15 @@ use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::entry::path::EntryPath;
 use crate::collectors::file_hash::entry::skip;
 use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
-use crate::collectors::file_hash::paths::{below, components};
 use crate::collectors::file_hash::spec::Plan;
-use crate::collectors::file_hash::spec::mounts::{Mount, Mounts};
-use crate::collectors::file_hash::spec::resolve::{Place, Ways};
 use crate::collectors::file_hash::walk::dir_listing::{Buffer, DirListing};
 use crate::collectors::file_hash::walk::dir_stack::{
     DirStack, Listed, Lost, Opened, RealPathPrefix, open_folder, open_unmounted,
 };
+use crate::files::mounts::{Mount, Mounts};
+use crate::files::paths::{below, components};
+use crate::files::resolve::{Place, Ways};
+use crate::files::statx;
 use crate::session::{Session, Stop, Wait, blocking};
 
 /// Walks all roots.
@@ -285,19 +286,19 @@ impl<'a> Walker<'a> {
         batch: &mut Batch,
         session: &dyn Session,
     ) -> Result<(), Stop> {
-        match meta::of_name(&entry.folder, entry.named.name()) {
-            Ok(stat) if meta::kind_of(&stat) == FileKind::Directory => {
+        match statx::of_name(&entry.folder, entry.named.name()) {
+            Ok(stat) if statx::kind_of(&stat) == FileKind::Directory => {
                 self.enter(entry, batch, session)
             }
             Ok(stat)
-                if meta::kind_of(&stat) == FileKind::Symlink
+                if statx::kind_of(&stat) == FileKind::Symlink
                     && self.plan.follow
                     && entry.level > 0 =>
             {
                 self.follow(entry, batch, session)
             }
             Ok(stat) => {
-                self.add_leaf(Entry { hint: meta::kind_of(&stat), ..entry }, batch);
+                self.add_leaf(Entry { hint: statx::kind_of(&stat), ..entry }, batch);
                 Ok(())
             }
             Err(errno) => {
@@ -339,7 +340,7 @@ impl<'a> Walker<'a> {
             } else {
                 open_folder(&entry.folder, entry.named.name())
             };
-            opened.and_then(|folder| Ok((meta::of_open(&folder)?, folder)))
+            opened.and_then(|folder| Ok((statx::of_open(&folder)?, folder)))
         });
         let (stat, folder) = match opened {
             Ok(opened) => opened,
@@ -356,7 +357,7 @@ impl<'a> Walker<'a> {
             }
             Err(errno) => {
                 // Also when an earlier run was in it: what it did not come to is lost, and must not be in silence.
-                let stat = meta::of_name(&entry.folder, entry.named.name()).ok();
+                let stat = statx::of_name(&entry.folder, entry.named.name()).ok();
                 let path = entry.named.path();
                 self.add_failed(path, FileKind::Directory, stat.as_ref(), errno, batch);
                 return Ok(());
@@ -367,8 +368,8 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         if entry.level == 0 {
-            self.root_dev = Some(meta::dev(&stat));
-        } else if self.plan.one_file_system && self.root_dev != Some(meta::dev(&stat)) {
+            self.root_dev = Some(statx::dev(&stat));
+        } else if self.plan.one_file_system && self.root_dev != Some(statx::dev(&stat)) {
             let kind = entry.mount.as_ref().map_or("subvolume", |mount| mount.kind.as_str());
             self.add_elsewhere(entry.named.path(), entry.named.path(), kind, batch);
             return Ok(());

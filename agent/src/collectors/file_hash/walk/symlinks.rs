@@ -17,10 +17,11 @@ use crate::collectors::file_hash::entry::meta;
 use crate::collectors::file_hash::entry::path::EntryPath;
 use crate::collectors::file_hash::entry::skip;
 use crate::collectors::file_hash::entry::{Batch, Outcome};
-use crate::collectors::file_hash::spec::resolve::Place;
 use crate::collectors::file_hash::walk::Entry;
 use crate::collectors::file_hash::walk::Starved;
 use crate::collectors::file_hash::walk::Walker;
+use crate::files::resolve::Place;
+use crate::files::statx;
 use crate::session::{Session, Stop};
 
 impl Walker<'_> {
@@ -53,11 +54,12 @@ impl Walker<'_> {
                     self.add_refused(entry.named.path(), FileKind::Symlink, batch);
                     return Ok(());
                 }
-                match meta::of_name(&parent, &name) {
+                match statx::of_name(&parent, &name) {
                     Ok(stat) => {
                         let named = EntryPath::shown_as(entry.named.path().to_vec(), name);
                         let place = Entry { folder: Arc::new(parent), named, ..entry.clone() };
-                        let found = Entry { hint: meta::kind_of(&stat), real: Some(real), ..place };
+                        let found =
+                            Entry { hint: statx::kind_of(&stat), real: Some(real), ..place };
                         self.take(found, &entry, &stat, batch, session)?;
                     }
                     Err(errno) => self.add_unreached(entry, errno, batch),
@@ -95,7 +97,7 @@ impl Walker<'_> {
         }
         let is_too_far = self.frames.links() >= limits::LINKS_ON_THE_WAY_MAX;
         if is_too_far || self.frames.holds(stat) {
-            match meta::of_name(&link.folder, link.named.name()) {
+            match statx::of_name(&link.folder, link.named.name()) {
                 Ok(own) => self.add_loop(link, &own, batch),
                 Err(errno) => self.add_unreached(link.clone(), errno, batch),
             }
@@ -106,7 +108,7 @@ impl Walker<'_> {
 
     /// Accounts for a link or folder that leads back to where the walk is.
     pub(crate) fn add_loop(&mut self, entry: &Entry, stat: &Statx, batch: &mut Batch) {
-        let kind = meta::kind_of(stat);
+        let kind = statx::kind_of(stat);
         let read = || fs::readlinkat(&entry.folder, entry.named.name(), Vec::new());
         let target = (kind == FileKind::Symlink).then(|| retry_on_intr(read).ok()).flatten();
         let outcome = if !self.is_included(entry.named.path(), kind == FileKind::Directory) {
@@ -126,7 +128,7 @@ impl Walker<'_> {
         if errno == Errno::NOENT {
             return self.add_leaf(entry, batch);
         }
-        let stat = meta::of_name(&entry.folder, entry.named.name()).ok();
+        let stat = statx::of_name(&entry.folder, entry.named.name()).ok();
         if let (Errno::LOOP, Some(stat)) = (errno, &stat) {
             return self.add_loop(&entry, stat, batch);
         }

@@ -41,11 +41,7 @@ pub(super) fn check(spec: &FileHash) -> Result<(), String> {
         );
     }
     patterns(spec).map_err(|error| error.to_string())?;
-    ioc::check(&spec.ioc, &spec.hashes)?;
-    spec.list.check()?;
-    if !spec.list.is_none() && (!spec.ioc.is_empty() || spec.hashes.is_empty()) {
-        return Err("a list in parts, and another one or no digest to compare".to_owned());
-    }
+    ioc::check_carried(&spec.ioc, &spec.list, &spec.hashes)?;
     if let Some(asked) = &spec.upload {
         upload(spec, asked)?;
     }

@@ -1,46 +1,9 @@
 //! One file as it was found.
 
-use serde::{Deserialize, Serialize};
-
+use crate::artifact::code::code;
 use crate::artifact::{
     Column, ColumnType, Digests, HashKind, Record, RowRef, RowWriter, Schema, Value, Words,
 };
-
-/// Makes a closed list that travels as a number and is shown as a word.
-macro_rules! code {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $value:literal $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "u8", into = "u8")]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Returns the word in every output.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-
-        impl From<$name> for u8 {
-            fn from(value: $name) -> u8 {
-                match value { $($name::$variant => $value,)* }
-            }
-        }
-
-        impl TryFrom<u8> for $name {
-            type Error = String;
-            fn try_from(value: u8) -> Result<Self, String> {
-                match value {
-                    $($value => Ok(Self::$variant),)*
-                    other => Err(format!("{other} is no {}", stringify!($name))),
-                }
-            }
-        }
-    };
-}
 
 code! {
     /// What a directory entry is.
@@ -244,44 +207,28 @@ impl Record for Row {
     }
 
     fn read(row: &RowRef<'_>) -> Self {
-        let bytes = |name| match row.get(name) {
-            Value::Bytes(bytes) => Some(bytes.to_vec()),
-            _ => None,
-        };
-        let number = |name| match row.get(name) {
-            Value::Unsigned(number) => number,
-            _ => 0,
-        };
-        let small = |name| u32::try_from(number(name)).unwrap_or_default();
         let time = |name| match row.get(name) {
             Value::Time(ns) => Some(ns),
             _ => None,
         };
         Self {
-            path: bytes("path").unwrap_or_default(),
-            kind: code(row, "kind").unwrap_or(FileKind::Unknown),
-            status: code(row, "status").unwrap_or(FileStatus::IoError),
-            errno: match row.get("errno") {
-                Value::Signed(errno) => i32::try_from(errno).unwrap_or_default(),
-                _ => 0,
-            },
-            size: number("size"),
+            path: row.bytes("path").unwrap_or_default(),
+            kind: row.word("kind").unwrap_or(FileKind::Unknown),
+            status: row.word("status").unwrap_or(FileStatus::IoError),
+            errno: row.i32("errno"),
+            size: row.u64("size"),
             mtime_ns: time("mtime").unwrap_or_default(),
             ctime_ns: time("ctime").unwrap_or_default(),
             btime_ns: time("btime"),
             atime_ns: time("atime").unwrap_or_default(),
-            mode: small("mode"),
-            uid: small("uid"),
-            gid: small("gid"),
-            nlink: number("nlink"),
-            dev: number("dev"),
-            ino: number("ino"),
-            link_target: bytes("link_target"),
+            mode: row.u32("mode"),
+            uid: row.u32("uid"),
+            gid: row.u32("gid"),
+            nlink: row.u64("nlink"),
+            dev: row.u64("dev"),
+            ino: row.u64("ino"),
+            link_target: row.bytes("link_target"),
             digests: row.own_digests(),
         }
     }
-}
-
-fn code<T: TryFrom<u8>>(row: &RowRef<'_>, name: &str) -> Option<T> {
-    T::try_from(row.code(name)?).ok()
 }

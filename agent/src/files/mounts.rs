@@ -7,7 +7,7 @@ use std::io;
 
 use rustix::fs::makedev;
 
-use crate::collectors::file_hash::paths::{below, join};
+use crate::files::paths::{below, join};
 
 /// File systems without files of their own. `devtmpfs` is not among them: it is memory like `tmpfs`, can
 /// hold ordinary files, and `/dev/shm` is below it.

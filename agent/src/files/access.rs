@@ -17,10 +17,10 @@ use muster_protocol::limits;
 use rustix::fs::{self, CWD, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::paths::{below, join};
-use crate::collectors::file_hash::spec::mounts::Mounts;
-use crate::collectors::file_hash::spec::resolve::Ways;
+use crate::files::mounts::Mounts;
+use crate::files::paths::{below, join};
+use crate::files::resolve::Ways;
+use crate::files::statx;
 
 /// Which folders may be collected from, as the policy file has them: absolute paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Resolved {
             let nearest = ways.nearest(&written);
             deny.push(written);
             let Some(nearest) = nearest else { continue };
-            let stat = nearest.found.and_then(|(folder, name)| meta::of_name(&folder, &name).ok());
+            let stat = nearest.found.and_then(|(folder, name)| statx::of_name(&folder, &name).ok());
             inodes.extend(stat.as_ref().map(identity));
             deny.push(nearest.real);
         }
@@ -202,5 +202,5 @@ fn real_path(open: impl AsFd) -> Result<Vec<u8>, Refused> {
 }
 
 fn identity(stat: &Statx) -> (u64, u64) {
-    (meta::dev(stat), stat.stx_ino)
+    (statx::dev(stat), stat.stx_ino)
 }

@@ -12,9 +12,9 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::paths::{components, join};
-use crate::collectors::file_hash::spec::mounts::Mounts;
+use crate::files::mounts::Mounts;
+use crate::files::paths::{components, join};
+use crate::files::statx;
 
 /// Symbolic links followed on one way, as the kernel bounds them.
 const LINKS_MAX: u32 = 40;
@@ -88,7 +88,7 @@ pub fn exists(path: &[u8]) -> Option<bool> {
     let mounts = Mounts::read().ok()?;
     let ways = Ways { mounts: &mounts, enter_all: false };
     let Some((folder, name)) = ways.nearest(path)?.found else { return Some(false) };
-    Some(meta::of_name(&folder, &name).is_ok())
+    Some(statx::of_name(&folder, &name).is_ok())
 }
 
 impl Ways<'_> {
@@ -223,7 +223,7 @@ impl Step {
 
 /// Returns whether a name is known to be a link; what cannot be looked at is left to whoever looks next.
 fn is_link(folder: &OwnedFd, name: &[u8]) -> bool {
-    meta::of_name(folder, name).is_ok_and(|stat| meta::kind_of(&stat) == FileKind::Symlink)
+    statx::of_name(folder, name).is_ok_and(|stat| statx::kind_of(&stat) == FileKind::Symlink)
 }
 
 fn open_step(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
