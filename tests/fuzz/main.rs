@@ -29,6 +29,7 @@ use muster_protocol::result::{
     Digest, Digests, FileKind, FileStatus, Row, RowChunk, Status, Telemetry,
 };
 use muster_protocol::wire;
+use muster_server::profiles::folding::Plumbing;
 use muster_server::profiles::profile::Profile;
 use muster_server::profiles::symbols::Symbols;
 use prost::Message;
@@ -290,10 +291,14 @@ fn show(symbols: &Symbols, bytes: &[u8]) -> Answer {
     let shown = Profile::resolve(bytes, symbols).expect("what was decoded").of_agent("a-1");
     let total = shown.total();
     for by in [By::Function, By::Line, By::File, By::Module, By::Thread, By::Hunt] {
-        let flat: i64 = shown.rows(by).iter().map(|row| row.flat).sum();
+        let flat: i64 = shown.rows(by, Plumbing::Folded).iter().map(|row| row.flat).sum();
         assert!(flat <= total, "{flat} of {total}");
     }
-    assert_eq!(shown.diff(&shown).expect("itself").rows, [], "it does not differ from itself");
+    assert_eq!(
+        shown.diff(&shown, Plumbing::Folded).expect("itself").rows,
+        [],
+        "it does not differ from itself"
+    );
     drop((shown.folded(), shown.callgrind("fuzz"), shown.lines()));
     let again = shown.to_pprof_gz().expect("a profile");
     assert!(!again.is_empty());

@@ -33,7 +33,7 @@ const AGENT: Column<Shown> = Column::new("agent", "agent", Show::Text, |one| one
 
 pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let of = Of::find(&client, &flags.blob)?;
+    let of = Of::find(&client, &flags.blob)?.with_all_frames(flags.all_frames);
     print(context, &client, &of, flags.by, flags.limit)?;
     Ok(Exit::Done)
 }
