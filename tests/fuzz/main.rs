@@ -299,6 +299,8 @@ fn show(symbols: &Symbols, bytes: &[u8]) -> Answer {
         [],
         "it does not differ from itself"
     );
+    let parts: i64 = shown.summary().iter().map(|share| share.value).sum();
+    assert!(parts <= total, "{parts} of {total}");
     drop((shown.folded(), shown.callgrind("fuzz"), shown.lines()));
     let again = shown.to_pprof_gz().expect("a profile");
     assert!(!again.is_empty());

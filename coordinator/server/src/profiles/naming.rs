@@ -81,6 +81,29 @@ fn opening(text: &str, open: char, close: char) -> Option<usize> {
     None
 }
 
+/// Returns the module of a function of a Rust path, at most three names deep: `agent::journal::outbox` of
+/// `<agent::journal::outbox::Outbox as core::ops::Drop>::drop`.
+pub(super) fn module_of(function: &str) -> &str {
+    let path = path(function);
+    let (mut end, mut names) = (0, 0);
+    let mut rest = path;
+    while names < 3 {
+        let bytes = rest.find(|char| !is_word(char)).unwrap_or(rest.len());
+        let name = rest.get(..bytes).unwrap_or_default();
+        let is_module = name.starts_with(|char: char| char.is_ascii_lowercase() || char == '_');
+        let tail = rest.get(bytes..).unwrap_or_default().strip_prefix("::");
+        let (true, Some(tail)) = (is_module, tail) else { break };
+        // What a closure follows is the function itself.
+        if names > 0 && (tail.starts_with('{') || tail.starts_with('<')) {
+            break;
+        }
+        end = path.len() - tail.len() - 2;
+        names += 1;
+        rest = tail;
+    }
+    path.get(..end).unwrap_or(path)
+}
+
 /// Returns whether a function only runs and polls what others wrote.
 pub(super) fn is_of_runtime(function: &str) -> bool {
     let path = path(function);
@@ -117,7 +140,7 @@ impl Labels {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of_runtime, last_name, package};
+    use super::{is_of_runtime, last_name, module_of, package};
 
     #[test]
     fn the_package_of_a_path() {
@@ -153,6 +176,30 @@ mod tests {
         ];
         for (function, expected) in cases {
             assert_eq!(last_name(function), expected, "{function}");
+        }
+    }
+
+    #[test]
+    fn the_module_of_a_function() {
+        let cases = [
+            ("muster_agent::journal::append", "muster_agent::journal"),
+            ("muster_agent::journal::append::{{closure}}", "muster_agent::journal"),
+            ("muster_agent::journal::append<a::b>", "muster_agent::journal"),
+            ("muster_agent::journal::Journal::append", "muster_agent::journal"),
+            (
+                "<muster_agent::journal::Journal<T> as core::ops::Drop>::drop",
+                "muster_agent::journal",
+            ),
+            (
+                "muster_agent::collectors::file_hash::scan::open::read",
+                "muster_agent::collectors::file_hash",
+            ),
+            ("agent::main", "agent"),
+            ("agent::{closure#0}", "agent"),
+            ("main", ""),
+        ];
+        for (function, expected) in cases {
+            assert_eq!(module_of(function), expected, "{function}");
         }
     }
 

@@ -5,6 +5,7 @@ mod callgrind;
 pub(in crate::profiles) mod made;
 mod merge;
 mod speedscope;
+mod summary;
 mod tree;
 mod wire;
 

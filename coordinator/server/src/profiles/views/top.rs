@@ -34,6 +34,7 @@ impl Profile {
             unit: kind.unit,
             total,
             total_samples: self.count(),
+            summary: self.summary(),
             collections: self.collections(total),
             nameless: self.nameless(total),
             rows: rows_by(by, rows),
