@@ -14,10 +14,13 @@ pub fn named_in(function: &str) -> Option<&'static str> {
     let bare = ["__GI_", "__libc_", "__"]
         .iter()
         .fold(function, |name, prefix| name.strip_prefix(prefix).unwrap_or(name));
-    let bare = bare.strip_suffix("_nocancel").unwrap_or(bare);
+    let bare = ["_nocancel", "_uninit"]
+        .iter()
+        .fold(bare, |name, suffix| name.strip_suffix(suffix).unwrap_or(name));
     let known =
         |name: &str| COMMON.iter().chain(OLD).map(|(_, known)| *known).find(|known| *known == name);
-    known(bare).or_else(|| known(bare.strip_suffix("64")?)).or_else(|| known(&format!("{bare}64")))
+    // Where there is one of 64 bits it is the one that is called.
+    known(&format!("{bare}64")).or_else(|| known(bare)).or_else(|| known(bare.strip_suffix("64")?))
 }
 
 /// What every architecture has.
@@ -139,6 +142,7 @@ mod tests {
             ("openat64", Some("openat")),
             ("__GI___openat64_nocancel", Some("openat")),
             ("pread", Some("pread64")),
+            ("getdents_uninit", Some("getdents64")),
             ("__libc_read", Some("read")),
             ("memcpy", None),
             ("malloc", None),

@@ -13,7 +13,20 @@ use crate::profiles::profile::{Profile, Sample, Step};
 
 /// Work that a word says better than the names of the crates that do it.
 const WORK: &[(&str, &[&str])] = &[
-    ("hashing", &["muster_digests", "sha2", "sha1", "md5", "blake3", "digest", "block_buffer"]),
+    (
+        "hashing",
+        &[
+            "muster_digests",
+            "digests",
+            "sha2",
+            "sha1",
+            "md5",
+            "md-5",
+            "blake3",
+            "digest",
+            "block_buffer",
+        ],
+    ),
     ("compression", &["zstd", "zstd_safe", "zstd_sys", "flate2", "miniz_oxide", "crc32fast"]),
     ("SQLite", &["rusqlite", "libsqlite3_sys"]),
     ("AMQP", &["lapin", "amq_protocol", "amq_protocol_types", "amq_protocol_tcp"]),
