@@ -12,6 +12,7 @@ use ed25519_dalek::Signer;
 use muster_api::By;
 use muster_profiler::decode::decode;
 use muster_profiler::encode::{encode, gzip};
+use muster_profiler::protos::Message;
 use muster_profiler::{Memory, Owner, RawProfile, Sample, Wait};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, FleetId, RequestId};
@@ -32,7 +33,6 @@ use muster_protocol::wire;
 use muster_server::profiles::folding::Plumbing;
 use muster_server::profiles::profile::Profile;
 use muster_server::profiles::symbols::Symbols;
-use prost::Message;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};
 
