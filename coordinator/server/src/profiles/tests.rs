@@ -2,6 +2,7 @@
 
 mod bounds;
 mod callgrind;
+mod inlined;
 pub(in crate::profiles) mod made;
 mod merge;
 mod speedscope;
