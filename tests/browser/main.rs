@@ -15,6 +15,7 @@ use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::request::profile::ProfileKind;
 use muster_server::http::profile_views::POLICY;
+use muster_server::profiles::folding::Plumbing;
 use muster_server::profiles::profile::Profile;
 use muster_server::profiles::symbols::Symbols;
 use muster_server::profiles::views::flame::Titles;
@@ -90,15 +91,17 @@ fn the_flame_graph_works_in_a_browser_and_asks_for_nothing() {
         |name: &str, svg: String| std::fs::write(folder.path().join(name), svg).expect("a file");
     let titles = Titles { title: "CPU time of web-1", subtitle: "profile 0199: 2 s at 199 hertz" };
     let real = hashing(folder.path());
-    write("real.svg", real.flame_svg(titles).expect("a picture"));
+    write("real.svg", real.flame_svg(titles, Plumbing::Folded).expect("a picture"));
     let mut before = real.clone();
     before.samples.retain(|sample| sample.labels.thread != "hash-2");
-    write("diff.svg", before.flame_diff_svg(&real, titles).expect("a picture"));
+    write("diff.svg", before.flame_diff_svg(&real, titles, Plumbing::Folded).expect("a picture"));
     let bad = "<script>window.pwned=1</script>";
     let hostile = hostile(folder.path());
     write(
         "hostile.svg",
-        hostile.flame_svg(Titles { title: bad, subtitle: bad }).expect("a picture"),
+        hostile
+            .flame_svg(Titles { title: bad, subtitle: bad }, Plumbing::Folded)
+            .expect("a picture"),
     );
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/drive.py");

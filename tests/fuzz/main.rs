@@ -12,6 +12,7 @@ use ed25519_dalek::Signer;
 use muster_api::By;
 use muster_profiler::decode::decode;
 use muster_profiler::encode::{encode, gzip};
+use muster_profiler::protos::Message;
 use muster_profiler::{Memory, Owner, RawProfile, Sample, Wait};
 use muster_protocol::artifact::HashKind;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
@@ -34,9 +35,9 @@ use muster_protocol::request::{
 };
 use muster_protocol::result::{RowChunk, Status, Telemetry};
 use muster_protocol::wire;
+use muster_server::profiles::folding::Plumbing;
 use muster_server::profiles::profile::Profile;
 use muster_server::profiles::symbols::Symbols;
-use prost::Message;
 use serde_bytes::ByteBuf;
 use tests::fuzz::{Answer, fuzz};
 
@@ -291,10 +292,16 @@ fn show(symbols: &Symbols, bytes: &[u8]) -> Answer {
     let shown = Profile::resolve(bytes, symbols).expect("what was decoded").of_agent("a-1");
     let total = shown.total();
     for by in [By::Function, By::Line, By::File, By::Module, By::Thread, By::Hunt] {
-        let flat: i64 = shown.rows(by).iter().map(|row| row.flat).sum();
+        let flat: i64 = shown.rows(by, Plumbing::Folded).iter().map(|row| row.flat).sum();
         assert!(flat <= total, "{flat} of {total}");
     }
-    assert_eq!(shown.diff(&shown).expect("itself").rows, [], "it does not differ from itself");
+    assert_eq!(
+        shown.diff(&shown, Plumbing::Folded).expect("itself").rows,
+        [],
+        "it does not differ from itself"
+    );
+    let parts: i64 = shown.summary().iter().map(|share| share.value).sum();
+    assert!(parts <= total, "{parts} of {total}");
     drop((shown.folded(), shown.callgrind("fuzz"), shown.lines()));
     let again = shown.to_pprof_gz().expect("a profile");
     assert!(!again.is_empty());

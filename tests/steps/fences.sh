@@ -25,7 +25,8 @@ fence 'lapin only in muster_broker' '\blapin(::|\s*=)' "common/broker/src/|tests
 fence 'async_rs only in muster_broker' '\basync_rs::' "common/broker/src/|$tests"
 fence 'queue names only in muster_protocol::topology' '"(requests|results)(\.[a-z]+)?"' "common/protocol/src/topology|tests/src/|$tests"
 fence 'rmp_serde only in muster_protocol::wire' '\brmp_serde::' "common/protocol/src/wire|$tests"
-fence 'pprof only in tests' '\bpprof::' "tests/src/|$tests"
+fence 'pprof only in muster_profiler' '\bpprof::' "common/profiler/src/lib\.rs:|tests/src/|$tests"
+fence 'of pprof only its messages' '\bpprof::([^p]|p[^r])' 'nothing'
 fence 'rusqlite only in the journal, the hash cache and the store' '\brusqlite::' \
   "agent/src/journal|agent/src/hash_cache|coordinator/server/src/store|tests/src/|$tests"
 fence 'rustls only in the three modules named tls' '\b(tokio_)?rustls(_native_certs)?::' \

@@ -7,9 +7,8 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use prost::Message;
 
-use crate::protos;
+use crate::protos::{self, Message};
 use muster_protocol::limits::{
     PROFILE_FRAMES_MAX, PROFILE_LABEL_BYTES_MAX, PROFILE_LOCATIONS_MAX, PROFILE_MAPPINGS_MAX,
     PROFILE_SAMPLE_BYTES_MAX, PROFILE_STACKS_MAX, PROFILE_STRINGS_MAX, PROFILE_UNPACKED_BYTES_MAX,

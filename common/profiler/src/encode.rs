@@ -5,10 +5,9 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use prost::Message;
 
 use crate::maps::{self, Mapping};
-use crate::protos;
+use crate::protos::{self, Message};
 use crate::syscalls;
 use crate::window::{Memory, RawProfile, Sample, Wait};
 use muster_protocol::request::profile::ProfileKind;

@@ -8,7 +8,7 @@
 //! * [`capture`]: several kinds over one window, as an agent and the coordinator take them.
 //! * [`documents`]: the kinds that are no stacks.
 //! * [`encode`], [`decode`]: unsymbolised pprof, out and in.
-//! * [`protos`]: the format's messages. [`maps`]: what is mapped where, with build ids.
+//! * [`protos`]: the format's messages, as the `pprof` crate has them. [`maps`]: what is mapped where, with build ids.
 //! * `sys`: signal handler, timers, ring; with `heap::sys` the only unsafe code.
 //!
 //! Nothing here resolves names: the process that is profiled sends addresses only.
@@ -20,7 +20,6 @@ pub mod documents;
 pub mod encode;
 mod heap;
 pub mod maps;
-pub mod protos;
 pub mod sampler;
 mod sys;
 pub mod syscalls;
@@ -31,6 +30,7 @@ mod window;
 pub use capture::{Capture, Captured, ProcessReport};
 pub use cost::Cost;
 pub use heap::Allocator;
+pub use pprof::protos;
 pub use sampler::{Sampler, SamplerError, Window};
 pub use tag::{Owner, Tag};
 pub use window::{Memory, RawProfile, Sample, Scope, Wait};

@@ -9,6 +9,20 @@ pub fn name(number: u32) -> Cow<'static, str> {
     known.map_or_else(|| format!("syscall-{number}").into(), |(_, name)| (*name).into())
 }
 
+/// Returns the system call that a function of the C library or of rustix is named after; `open64`, `__read_nocancel`.
+pub fn named_in(function: &str) -> Option<&'static str> {
+    let bare = ["__GI_", "__libc_", "__"]
+        .iter()
+        .fold(function, |name, prefix| name.strip_prefix(prefix).unwrap_or(name));
+    let bare = ["_nocancel", "_uninit"]
+        .iter()
+        .fold(bare, |name, suffix| name.strip_suffix(suffix).unwrap_or(name));
+    let known =
+        |name: &str| COMMON.iter().chain(OLD).map(|(_, known)| *known).find(|known| *known == name);
+    // Where there is one of 64 bits it is the one that is called.
+    known(&format!("{bare}64")).or_else(|| known(bare)).or_else(|| known(bare.strip_suffix("64")?))
+}
+
 /// What every architecture has.
 const COMMON: &[(libc::c_long, &str)] = &[
     (libc::SYS_accept, "accept"),
@@ -116,3 +130,26 @@ const OLD: &[(libc::c_long, &str)] = &[
 /// What only older architectures have.
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: &[(libc::c_long, &str)] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::named_in;
+
+    #[test]
+    fn a_function_is_named_after_a_system_call() {
+        let cases = [
+            ("openat", Some("openat")),
+            ("openat64", Some("openat")),
+            ("__GI___openat64_nocancel", Some("openat")),
+            ("pread", Some("pread64")),
+            ("getdents_uninit", Some("getdents64")),
+            ("__libc_read", Some("read")),
+            ("memcpy", None),
+            ("malloc", None),
+            ("", None),
+        ];
+        for (function, expected) in cases {
+            assert_eq!(named_in(function), expected, "{function}");
+        }
+    }
+}

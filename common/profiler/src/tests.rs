@@ -143,7 +143,7 @@ proptest::proptest! {
     fn damaged_profiles_never_panic(bytes: Vec<u8>, cut in 0_usize..4_000, flip in 0_usize..4_000) {
         assert!(decode::decode(&bytes).is_err());
         let good = sample_message();
-        let mut wire = prost::Message::encode_to_vec(&good);
+        let mut wire = super::protos::Message::encode_to_vec(&good);
         wire.truncate(cut.max(1));
         let at = flip % wire.len();
         wire[at] ^= 0x55;

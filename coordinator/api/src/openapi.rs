@@ -155,6 +155,10 @@ const ENDPOINTS: &[Endpoint] = &[
             ("by", "What top adds up: function, frame, line, file, module, thread, hunt, agent."),
             ("depth", "How many levels of a tree."),
             ("min_percent", "The smallest part of a tree that is shown."),
+            (
+                "all_frames",
+                "true: top, tree, diff and flame.svg show the frames of Rust's own library and of the async runtime, too.",
+            ),
         ],
         ..get(
             "/api/v1/profiles/{id}/{agent}/{view}",
@@ -175,6 +179,10 @@ const ENDPOINTS: &[Endpoint] = &[
             ("by", "What top adds up."),
             ("depth", "How many levels of a tree."),
             ("min_percent", "The smallest part of a tree that is shown."),
+            (
+                "all_frames",
+                "true: top, tree, diff and flame.svg show the frames of Rust's own library and of the async runtime, too.",
+            ),
         ],
         ..get(
             "/api/v1/profile-views/{view}",

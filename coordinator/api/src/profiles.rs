@@ -13,7 +13,7 @@ pub enum By {
     /// Functions, each with the line that costs most; those of Rust's own library are counted to their callers.
     #[default]
     Function,
-    /// Functions, those of Rust's own library among them.
+    /// Functions, every frame of the stacks among them.
     Frame,
     /// Lines of functions, without Rust's own library.
     Line,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Share;
+
 /// The list, and what it is a part of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Top {
@@ -14,6 +16,9 @@ pub struct Top {
     pub total: i64,
     /// How many samples that are; `null` where they are not counted.
     pub total_samples: Option<i64>,
+    /// What it was spent on, the largest part first: work, modules, crates, system calls; at most 200.
+    #[serde(default)]
+    pub summary: Vec<Share>,
     /// For whom the threads worked, the most costly first.
     pub collections: Vec<Collection>,
     /// Files whose code has no names here, the most costly first: `muster symbols add`.
@@ -139,6 +144,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::Part;
 
     #[test]
     fn rows_come_back_as_what_they_are() {
@@ -161,6 +167,11 @@ mod tests {
                 unit: "nanoseconds".to_owned(),
                 total: 2,
                 total_samples: None,
+                summary: vec![Share {
+                    part: Part::Syscall("openat".to_owned()),
+                    value: 1,
+                    percent: 50.0,
+                }],
                 collections: vec![],
                 nameless: vec![],
                 rows: rows(vec![row(key)]),

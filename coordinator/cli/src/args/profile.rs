@@ -186,6 +186,9 @@ pub struct Top {
     /// How many rows.
     #[arg(long, default_value_t = 25, value_name = "N")]
     pub limit: usize,
+    /// Show the frames of Rust's own library and of the async runtime, too.
+    #[arg(long)]
+    pub all_frames: bool,
 }
 
 /// Flags of `profile flame`.
@@ -197,6 +200,9 @@ pub struct Flame {
     /// The file to write, SVG or PNG by its ending; `-` for stdout [default: a pipe gets it, else PROFILE.svg].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Show the frames of Rust's own library and of the async runtime, too.
+    #[arg(long)]
+    pub all_frames: bool,
 }
 
 /// Flags of `profile tree`.
@@ -211,6 +217,9 @@ pub struct Tree {
     /// The smallest part of the whole that is shown.
     #[arg(long, default_value = "1%", value_name = "SHARE", value_parser = parse::share_ppm)]
     pub min: u32,
+    /// Show the frames of Rust's own library and of the async runtime, too.
+    #[arg(long)]
+    pub all_frames: bool,
 }
 
 /// Flags of `profile lines`.
@@ -249,6 +258,9 @@ pub struct Diff {
     /// How many rows.
     #[arg(long, default_value_t = 25, value_name = "N")]
     pub limit: usize,
+    /// Show the frames of Rust's own library and of the async runtime, too.
+    #[arg(long)]
+    pub all_frames: bool,
     /// Draw a flame graph in red and blue into this file instead; `-` for stdout.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -291,6 +303,9 @@ pub struct Merge {
     /// How many rows of `top`.
     #[arg(long, default_value_t = 25, value_name = "N")]
     pub limit: usize,
+    /// Show the frames of Rust's own library and of the async runtime, too.
+    #[arg(long)]
+    pub all_frames: bool,
     /// The file to write; `-` for stdout [default: a pipe gets it, else merged and the format's ending].
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -40,7 +40,8 @@ pub(super) fn diff(context: &Context, flags: &DiffFlags) -> Result<Exit, Failure
         .with("hunt", hunts.last().map(String::as_str))
         .with("hunt_before", hunts.first().map(String::as_str))
         .with("kind", flags.kind.map(ProfileKind::as_str))
-        .with("value", flags.value.as_deref());
+        .with("value", flags.value.as_deref())
+        .with_all_frames(flags.all_frames);
     if let Some((place, picture)) = drawn {
         let svg = views::svg_text(client.bytes(&of.view("flame.svg"))?)?;
         let next = "red: a larger share than before; blue: a smaller one";
@@ -92,7 +93,8 @@ pub(super) fn merge(context: &Context, flags: &Merge) -> Result<Exit, Failure> {
         .with("target", target(flags, &client)?.as_deref())
         .with("since_s", since.as_deref())
         .with("kind", flags.kind.map(ProfileKind::as_str))
-        .with("value", flags.value.as_deref());
+        .with("value", flags.value.as_deref())
+        .with_all_frames(flags.all_frames);
     let (view, ending, next) = match flags.format {
         MergeFormat::Top => {
             top::print(context, &client, &of, flags.by, flags.limit)?;
@@ -137,7 +139,8 @@ pub(super) fn tree(context: &Context, flags: &TreeFlags) -> Result<Exit, Failure
     let client = context.client()?;
     let of = Of::find(&client, &flags.blob)?
         .with("depth", Some(&flags.depth.to_string()))
-        .with("min_percent", Some(&(f64::from(flags.min) / 10_000.0).to_string()));
+        .with("min_percent", Some(&(f64::from(flags.min) / 10_000.0).to_string()))
+        .with_all_frames(flags.all_frames);
     let Document { view: tree, json } = client.get::<Document<Tree>>(&of.view("tree"))?;
     match context.out.format {
         Format::Json => context.out.json(&json)?,

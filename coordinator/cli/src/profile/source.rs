@@ -4,9 +4,11 @@
 //! and only what was found there can be read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use muster_protocol::limits::SOURCE_FILES_MAX;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::failure::{Exit, Failure};
 
@@ -30,26 +32,20 @@ impl Sources {
     pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
         let root = folder.canonicalize().map_err(|error| Failure::file("read", folder, &error))?;
         let mut sources = Self { by_name: HashMap::new() };
-        let (mut folders, mut count) = (vec![(root, 0)], 0);
-        while let Some((at, depth)) = folders.pop() {
-            let entries =
-                std::fs::read_dir(&at).map_err(|error| Failure::file("read", &at, &error))?;
-            for entry in entries {
-                let entry = entry.map_err(|error| Failure::file("read", &at, &error))?;
-                let kind = entry.file_type().map_err(|error| Failure::file("read", &at, &error))?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if kind.is_dir() && !name.starts_with('.') && name != "target" {
-                    folders.push((entry.path(), depth + 1));
-                } else if kind.is_file() {
-                    count += 1;
-                    sources.add(name, entry.path(), depth + 1);
-                }
-                if count > SOURCE_FILES_MAX {
-                    let cause = format!("it holds more than {SOURCE_FILES_MAX} files");
-                    let next = "name the folder of the sources themselves: --source DIR";
-                    return Err(Failure::new(Exit::Usage, "too large a folder", cause, next));
-                }
+        let mut count = 0;
+        for entry in WalkDir::new(root).into_iter().filter_entry(is_walked) {
+            let entry = entry.map_err(|error| unreadable(folder, error))?;
+            if !entry.file_type().is_file() {
+                continue;
             }
+            count += 1;
+            if count > SOURCE_FILES_MAX {
+                let cause = format!("it holds more than {SOURCE_FILES_MAX} files");
+                let next = "name the folder of the sources themselves: --source DIR";
+                return Err(Failure::new(Exit::Usage, "too large a folder", cause, next));
+            }
+            let (name, depth) = (entry.file_name().to_string_lossy().into_owned(), entry.depth());
+            sources.add(name, entry.into_path(), depth);
         }
         Ok(sources)
     }
@@ -96,6 +92,20 @@ impl Sources {
         let first = best.next()?;
         best.next().is_none().then_some(first)
     }
+}
+
+/// Whether a file or folder is looked at; the folder that was named always is.
+fn is_walked(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    let is_left_out = name.starts_with('.') || name == "target";
+    entry.depth() == 0 || !(entry.file_type().is_dir() && is_left_out)
+}
+
+fn unreadable(folder: &Path, error: walkdir::Error) -> Failure {
+    let path = error.path().unwrap_or(folder).to_owned();
+    // No link is followed, so there is no loop: the cause is the system's.
+    let cause = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+    Failure::file("read", &path, &cause)
 }
 
 /// Splits a path into its names, the last one first; `.` is none, and `..` fits nothing.
@@ -171,5 +181,19 @@ mod tests {
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         assert!(sources.find(&wanted).is_empty());
         assert_eq!(sources.find(&["/x/in/a.rs"]).len(), 1);
+    }
+
+    #[test]
+    fn hidden_folders_and_target_are_left_out_and_what_cannot_be_read_is_named() {
+        let folder = tree(&["m/a.rs", "m/.git/b.rs", "m/x/target/c.rs", "m/x/.d.rs", "m/x/e.rs"]);
+        let sources = Sources::of(&folder.path().join("m")).unwrap();
+        let found = sources.find(&["/m/a.rs", "/m/.git/b.rs", "/m/x/target/c.rs", "/m/x/.d.rs"]);
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), ["/m/a.rs", "/m/x/.d.rs"]);
+        // One that is named itself is walked.
+        let hidden = Sources::of(&folder.path().join("m/.git")).unwrap();
+        assert_eq!(hidden.find(&["/m/.git/b.rs"]).len(), 1);
+        let gone = folder.path().join("gone");
+        let failure = Sources::of(&gone).unwrap_err();
+        assert!(format!("{failure:?}").contains("gone"), "{failure:?}");
     }
 }

@@ -43,6 +43,11 @@ impl Of {
         self
     }
 
+    /// Has the view show every frame.
+    pub(super) fn with_all_frames(self, is_wanted: bool) -> Self {
+        self.with("all_frames", is_wanted.then_some("true"))
+    }
+
     /// Returns the path of a view.
     pub(super) fn view(&self, view: &str) -> String {
         let Self { path, query } = self;
@@ -69,7 +74,7 @@ pub(super) fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {
     let usual = || PathBuf::from(format!("{}.svg", flags.blob.profile.replace('/', "-")));
     let (place, picture) = canvas(context, flags.out.as_deref(), usual)?;
     let client = context.client()?;
-    let of = Of::find(&client, &flags.blob)?;
+    let of = Of::find(&client, &flags.blob)?.with_all_frames(flags.all_frames);
     let svg = client.bytes(&of.view("flame.svg"))?;
     place.put(context, &picture.draw(svg_text(svg)?)?, "open it in a browser")?;
     Ok(Exit::Done)

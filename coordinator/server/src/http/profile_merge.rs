@@ -50,6 +50,8 @@ pub struct Wanted {
     pub depth: Option<usize>,
     /// See [`Look`].
     pub min_percent: Option<f64>,
+    /// See [`Look`].
+    pub all_frames: bool,
 }
 
 impl Wanted {
@@ -60,6 +62,7 @@ impl Wanted {
             by: self.by,
             depth: self.depth,
             min_percent: self.min_percent,
+            all_frames: self.all_frames,
         }
     }
 }
@@ -281,13 +284,13 @@ fn differ(
     look.choose(&mut after)?;
     match view {
         "diff" => {
-            let diff = before.diff(&after).map_err(|error| {
+            let diff = before.diff(&after, look.plumbing()).map_err(|error| {
                 let next = "compare profiles of one kind: --kind cpu";
                 ApiError::usage("these profiles do not compare", error.to_string(), next)
             })?;
             Ok(Json(diff).into_response())
         }
-        "flame.svg" => draw_diff(&before, &after, heading),
+        "flame.svg" => draw_diff(&before, &after, look, heading),
         _ => Err(ApiError::missing("view", view, "with `before`: diff or flame.svg")),
     }
 }

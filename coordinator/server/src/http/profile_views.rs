@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::error::ApiError;
+use crate::profiles::folding::Plumbing;
 use crate::profiles::profile::Profile;
 use crate::profiles::views::flame::{FlameError, Titles};
 use crate::profiles::views::tree::Cut;
@@ -36,6 +37,9 @@ pub struct Look {
     /// The smallest part of a tree that is shown, in percent of the whole.
     #[serde(default)]
     pub min_percent: Option<f64>,
+    /// Whether the plumbing of Rust's own library and of the async runtime is shown.
+    #[serde(default)]
+    pub all_frames: bool,
 }
 
 impl Look {
@@ -47,6 +51,11 @@ impl Look {
         }
         let known: Vec<_> = profile.types.iter().map(|kind| kind.name.as_str()).collect();
         Err(ApiError::missing("value", value, &format!("one of {}", known.join(", "))))
+    }
+
+    /// Returns what is done about plumbing.
+    pub fn plumbing(&self) -> Plumbing {
+        if self.all_frames { Plumbing::Shown } else { Plumbing::Folded }
     }
 
     fn cut(&self) -> Cut {
@@ -89,9 +98,10 @@ impl Heading {
 pub fn draw_diff(
     before: &Profile,
     after: &Profile,
+    look: &Look,
     heading: &Heading,
 ) -> Result<Response, ApiError> {
-    picture(before.flame_diff_svg(after, heading.titles()))
+    picture(before.flame_diff_svg(after, heading.titles(), look.plumbing()))
 }
 
 fn picture(svg: Result<String, FlameError>) -> Result<Response, ApiError> {
@@ -115,13 +125,13 @@ pub fn render(
             let bytes = profile.to_pprof_gz().map_err(|error| ApiError::bug(error.to_string()))?;
             typed("application/octet-stream", bytes)
         }
-        "top" => Json(profile.top(look.by)).into_response(),
-        "tree" => Json(profile.tree(look.cut())).into_response(),
+        "top" => Json(profile.top(look.by, look.plumbing())).into_response(),
+        "tree" => Json(profile.tree(look.cut(), look.plumbing())).into_response(),
         "lines" => Json(profile.lines()).into_response(),
         "folded" => text(profile.folded()),
         "callgrind" => text(profile.callgrind(&heading.title)),
         "speedscope" => Json(profile.speedscope(&heading.title)).into_response(),
-        "flame.svg" => picture(profile.flame_svg(heading.titles()))?,
+        "flame.svg" => picture(profile.flame_svg(heading.titles(), look.plumbing()))?,
         _ => return Err(ApiError::missing("view", view, &format!("one of {VIEWS}"))),
     })
 }

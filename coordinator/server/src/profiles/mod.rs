@@ -3,10 +3,11 @@
 //! * [`symbols`]: which local file belongs to a build id.
 //! * [`module`]: one such file: from an address to functions, files and lines.
 //! * [`profile`]: a profile with names, of any kind. [`resolve`]: how it gets them.
-//!   `naming`: what its frames are a part of.
+//!   `naming`: what its frames are a part of. [`folding`]: which of them a view shows.
 //! * [`merge`]: many profiles as one. [`tree`]: the call tree of one, or of two side by side.
-//! * [`views`]: top, tree, lines, flame graph, difference, folded stacks, pprof, callgrind, speedscope.
+//! * [`views`]: top with its summary, tree, lines, flame graph, difference, folded stacks, pprof, callgrind, speedscope.
 
+pub mod folding;
 pub mod merge;
 pub mod module;
 mod naming;

@@ -22,8 +22,8 @@ const PAGE_BYTES: u64 = 4_096;
 /// One function at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Frame {
-    /// The function, without a hash; `package::function` for one that was inlined, of which line tables
-    /// tell no more; `[module+0x1234]` when nothing is known.
+    /// The function, without a hash; `package::function` for one that was inlined in a build with line
+    /// tables only, which tell no more; `[module+0x1234]` when nothing is known.
     pub function: String,
     /// Its source file; empty when unknown.
     pub file: String,

@@ -2,9 +2,11 @@
 
 mod bounds;
 mod callgrind;
-mod made;
+mod inlined;
+pub(in crate::profiles) mod made;
 mod merge;
 mod speedscope;
+mod summary;
 mod tree;
 mod wire;
 
@@ -17,6 +19,7 @@ use muster_profiler::{Sampler, Scope, encode};
 use muster_protocol::clock::Clock;
 use muster_protocol::request::profile::ProfileKind;
 
+use super::folding::Plumbing;
 use super::profile::Profile;
 use super::symbols::{Symbols, SymbolsError};
 use super::views::flame::Titles;
@@ -74,7 +77,7 @@ fn the_busy_function_is_on_top_in_every_view() {
     let folder = tempfile::tempdir().unwrap();
     let profile = resolve(&raw(), folder.path());
 
-    let top = profile.top(By::Function);
+    let top = profile.top(By::Function, Plumbing::Folded);
     let busy = busy(top.rows.all());
     let first = top.rows.all().iter().max_by_key(|row| row.flat).unwrap();
     assert_eq!(first, busy, "it costs most");
@@ -96,7 +99,7 @@ fn the_busy_function_is_on_top_in_every_view() {
     assert!(caller < stack.find("busy_in_the_coordinator").unwrap(), "root first: {stack}");
 
     let titles = Titles { title: "web-1 <x>", subtitle: "10 s" };
-    let svg = profile.flame_svg(titles).unwrap();
+    let svg = profile.flame_svg(titles, Plumbing::Folded).unwrap();
     assert!(svg.contains("busy_in_the_coordinator") && svg.contains("web-1 &lt;x&gt;"));
     assert!(svg.contains("search") && svg.contains("zoom"));
     for fetching in ["href=\"http", "src=\"", "@import", "url(http", "fetch(", "XMLHttpRequest"] {
@@ -178,8 +181,8 @@ fn what_is_not_known_is_named_by_module_and_offset() {
         let profile = resolve(&message(build_id).unwrap(), folder.path());
         assert_eq!(profile.folded(), "thread;[lib z.so+0x1234] 2\n");
         let function = Key::Function { function: "[lib z.so+0x1234]".into(), file: String::new() };
-        assert_eq!(profile.top(By::Function).rows.all()[0].key, function);
-        assert!(profile.flame_svg(Titles { title: "t", subtitle: "s" }).is_ok());
+        assert_eq!(profile.top(By::Function, Plumbing::Folded).rows.all()[0].key, function);
+        assert!(profile.flame_svg(Titles { title: "t", subtitle: "s" }, Plumbing::Folded).is_ok());
         wire::read(&unpack(&profile.to_pprof_gz().unwrap()));
     }
     assert!(Profile::resolve(b"no profile", &Symbols::new(folder.path())).is_err());
@@ -191,11 +194,11 @@ fn every_top_adds_up_to_the_whole_and_hunts_are_told_from_the_rest() {
     for by in
         [By::Function, By::Frame, By::Line, By::File, By::Module, By::Thread, By::Hunt, By::Agent]
     {
-        let top = profile.top(by);
+        let top = profile.top(by, Plumbing::Folded);
         let flat: i64 = top.rows.all().iter().map(|row| row.flat).sum();
         assert_eq!((flat, top.total), (1_000_000_000, 1_000_000_000), "{by:?}");
     }
-    let hunts = serde_json::to_value(profile.top(By::Hunt)).unwrap();
+    let hunts = serde_json::to_value(profile.top(By::Hunt, Plumbing::Folded)).unwrap();
     let hunts: Vec<_> = hunts["hunts"].as_array().unwrap().iter().collect();
     let parts: Vec<_> =
         hunts.iter().map(|row| (&row["hunt"], row["cum_percent"].as_f64())).collect();
@@ -213,7 +216,7 @@ fn every_top_adds_up_to_the_whole_and_hunts_are_told_from_the_rest() {
 fn what_rusts_own_library_spends_is_its_callers() {
     let profile = made::with_std();
     let shown = |by| {
-        let rows = profile.rows(by);
+        let rows = profile.rows(by, Plumbing::Folded);
         let name = |key: &Key| match key {
             Key::Function { function, .. } => function.clone(),
             key => panic!("{key:?}"),
@@ -248,7 +251,7 @@ fn a_debug_companion_in_the_folder_serves() {
     let found = symbols.find(&build_id).unwrap();
     assert_eq!(found, folder.path().join("symbols").join(&build_id));
     let profile = Profile::resolve(&raw(), &symbols).unwrap();
-    let top = profile.top(By::Function);
+    let top = profile.top(By::Function, Plumbing::Folded);
     assert!(busy(top.rows.all()).line.is_some(), "{top:#?}");
 
     assert_eq!(symbols.added().unwrap().len(), 1);
@@ -266,13 +269,13 @@ fn what_has_no_names_is_said_with_its_build_id() {
         (&["main@m.rs:1", "nameless@:0"], 3, "h", "w"),
         (&["main@m.rs:1", "known@k.rs:2"], 1, "h", "w"),
     ]);
-    assert!(profile.top(By::Function).nameless.is_empty());
+    assert!(profile.top(By::Function, Plumbing::Folded).nameless.is_empty());
     for frame in profile.locations.iter_mut().flat_map(|location| &mut location.frames) {
         if frame.function == "nameless" {
             frame.function = "[muster-agent+0x1a2b]".to_owned();
         }
     }
-    let nameless = profile.top(By::Thread).nameless;
+    let nameless = profile.top(By::Thread, Plumbing::Folded).nameless;
     let [file] = &nameless[..] else { panic!("{nameless:?}") };
     assert_eq!((file.module.as_str(), file.build_id.as_str()), ("muster-agent", "00112233"));
     assert!((file.percent - 75.0).abs() < 0.01, "{file:?}");
@@ -300,8 +303,12 @@ fn a_wait_is_a_call_of_the_kernel_by_the_function_that_made_it() {
             is_call && steps.any(|step| step.frame.function.contains("park_timeout"))
         });
         let waited: i64 = waits.map(|sample| profile.value(sample)).sum();
-        assert!(waited > 200_000_000, "{waited} ns: {:?}", profile.top(By::Function));
-        let top = profile.top(By::Function);
+        assert!(
+            waited > 200_000_000,
+            "{waited} ns: {:?}",
+            profile.top(By::Function, Plumbing::Folded)
+        );
+        let top = profile.top(By::Function, Plumbing::Folded);
         assert_eq!((top.kind.as_str(), top.unit.as_str()), ("wall", "nanoseconds"));
         let read = wire::read(&unpack(&profile.to_pprof_gz().unwrap()));
         assert!(read.locations.iter().all(|(_, mapping, _)| read.mappings.contains(mapping)));
@@ -337,10 +344,12 @@ fn a_leak_is_the_top_of_what_lives_and_what_comes_and_goes_of_what_was_allocated
     drop(leaked);
     let folder = tempfile::tempdir().unwrap();
     let mut profile = resolve(&raw, folder.path());
-    let top = profile.top(By::Function);
+    let top = profile.top(By::Function, Plumbing::Folded);
     assert_eq!((top.kind.as_str(), top.unit.as_str()), ("inuse_space", "bytes"));
     let first = |profile: &Profile| {
-        let Rows::Functions(rows) = profile.top(By::Function).rows else { panic!("no functions") };
+        let Rows::Functions(rows) = profile.top(By::Function, Plumbing::Folded).rows else {
+            panic!("no functions")
+        };
         let Key::Function { function, .. } = rows[0].key.clone() else { panic!("{rows:?}") };
         (function, rows[0].flat)
     };

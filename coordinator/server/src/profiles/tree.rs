@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::profile::{Profile, Sample, Step};
+use super::folding::{Folding, Plumbing};
+use super::profile::{Profile, Sample};
 
 /// Profiles that one tree can hold side by side.
 pub const SIDES: usize = 2;
@@ -48,7 +49,7 @@ pub struct Place<'a> {
 
 impl<'a> Tree<'a> {
     /// Builds the tree of one profile, or of two.
-    pub fn of(sides: &[&'a Profile]) -> Self {
+    pub fn of(sides: &[&'a Profile], plumbing: Plumbing) -> Self {
         let root = Node { parent: 0, depth: 0, frame: None, own: [0; 2], total: [0; 2], line: 0 };
         let mut growing = Growing {
             tree: Self { nodes: vec![root], leaves: Vec::new() },
@@ -56,7 +57,9 @@ impl<'a> Tree<'a> {
             lines: HashMap::new(),
         };
         for (side, profile) in sides.iter().take(SIDES).enumerate() {
-            let leaves = profile.samples.iter().map(|sample| growing.add(side, profile, sample));
+            let stacks = profile.folding(plumbing);
+            let add = |sample| growing.add((side, profile), &stacks, sample);
+            let leaves = profile.samples.iter().map(add);
             let leaves = leaves.collect();
             growing.tree.leaves.push(leaves);
         }
@@ -98,12 +101,15 @@ struct Growing<'a> {
 
 impl<'a> Growing<'a> {
     /// Adds a sample and returns the node of its leaf. Costs go to the leaf; callers get theirs at the end.
-    fn add(&mut self, side: usize, profile: &'a Profile, sample: &'a Sample) -> usize {
+    fn add(
+        &mut self,
+        (side, profile): (usize, &'a Profile),
+        stacks: &Folding<'a>,
+        sample: &'a Sample,
+    ) -> usize {
         let value = profile.value(sample);
-        let mut steps: Vec<Step<'a>> = profile.steps(sample).collect();
-        steps.reverse();
         let mut at = 0;
-        for step in steps {
+        for step in stacks.steps(sample).into_iter().rev() {
             let place = Place {
                 function: &step.frame.function,
                 file: &step.frame.file,

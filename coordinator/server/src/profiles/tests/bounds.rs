@@ -6,9 +6,8 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use muster_profiler::decode::DecodeError;
-use muster_profiler::protos;
+use muster_profiler::protos::{self, Message};
 use muster_protocol::limits::{PROFILE_FRAMES_MAX, PROFILE_LABEL_BYTES_MAX, PROFILE_STACKS_MAX};
-use prost::Message;
 
 use crate::profiles::profile::Profile;
 use crate::profiles::symbols::Symbols;

@@ -7,10 +7,10 @@ use crate::profiles::profile::{Labels, Location, Profile, Sample, ValueType};
 
 /// One sample: its stack, root first, each place as `function@file:line`, with what was inlined into it
 /// behind a `+`; its count of 10 ms; its hunt; its thread.
-pub(super) type Made<'a> = (&'a [&'a str], i64, &'a str, &'a str);
+pub(in crate::profiles) type Made<'a> = (&'a [&'a str], i64, &'a str, &'a str);
 
 /// Makes a profile of CPU time.
-pub(super) fn profile(samples: &[Made<'_>]) -> Profile {
+pub(in crate::profiles) fn profile(samples: &[Made<'_>]) -> Profile {
     let mut made = Profile {
         types: vec![ValueType::new("samples", "count"), ValueType::new("cpu", "nanoseconds")],
         shown: 1,
@@ -57,7 +57,7 @@ fn location(profile: &mut Profile, known: &mut HashMap<String, usize>, place: &s
 }
 
 /// The same profile of another process: its file is mapped elsewhere, and is of another build.
-pub(super) fn moved(mut profile: Profile, by: u64, build_id: &str) -> Profile {
+pub(in crate::profiles) fn moved(mut profile: Profile, by: u64, build_id: &str) -> Profile {
     for mapping in &mut profile.mappings {
         mapping.start += by;
         mapping.limit += by;
@@ -74,14 +74,14 @@ fn frame(text: &str) -> Frame {
 }
 
 /// A stack that ends in Rust's own library, and one of nothing else.
-pub(super) fn with_std() -> Profile {
+pub(in crate::profiles) fn with_std() -> Profile {
     let start = "std::sys::thread_start@/rustc/1f/library/std/src/thread.rs:5";
     let hash = "sha2::compress@/r/sha2.rs:9+core::from_fn@/rustc/1f/library/core/src/array.rs:3";
     profile(&[(&[start, "work@/b/work.rs:2", hash], 3, "h1", "hunt"), (&[start], 1, "", "hunt")])
 }
 
 /// A small agent: one hunt that hashes, a second that waits in the kernel, and the agent's own work.
-pub(super) fn agent() -> Profile {
+pub(in crate::profiles) fn agent() -> Profile {
     profile(&[
         (
             &[

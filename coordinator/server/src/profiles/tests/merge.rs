@@ -5,6 +5,7 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::made;
+use crate::profiles::folding::Plumbing;
 use crate::profiles::merge::{MergeError, merge};
 use crate::profiles::profile::{Profile, ValueType};
 use muster_api::By;
@@ -66,13 +67,13 @@ proptest! {
 
     #[test]
     fn a_profile_does_not_differ_from_itself(a in any_profile(), b in any_profile(), times in 1_i64..50) {
-        prop_assert_eq!(&a.diff(&a).unwrap().rows, &[]);
+        prop_assert_eq!(&a.diff(&a, Plumbing::Folded).unwrap().rows, &[]);
         // Nor from a longer window of the same.
         let mut longer = a.clone();
         longer.samples.iter_mut().for_each(|sample| sample.values.iter_mut().for_each(|v| *v *= times));
-        prop_assert_eq!(&a.diff(&longer).unwrap().rows, &[]);
-        prop_assert_eq!(&merged(&[a.clone(), longer]).diff(&a).unwrap().rows, &[]);
-        let (there, back) = (a.diff(&b).unwrap(), b.diff(&a).unwrap());
+        prop_assert_eq!(&a.diff(&longer, Plumbing::Folded).unwrap().rows, &[]);
+        prop_assert_eq!(&merged(&[a.clone(), longer]).diff(&a, Plumbing::Folded).unwrap().rows, &[]);
+        let (there, back) = (a.diff(&b, Plumbing::Folded).unwrap(), b.diff(&a, Plumbing::Folded).unwrap());
         prop_assert_eq!(there.rows.len(), back.rows.len());
         if a.total() > 0 && b.total() > 0 {
             let sum: f64 = there.rows.iter().map(|row| row.flat_delta).sum();
@@ -83,7 +84,12 @@ proptest! {
 
 fn flat(profile: &Profile, wanted: &str) -> i64 {
     let is_it = |key: &Key| matches!(key, Key::Function { function, .. } if function == wanted);
-    profile.rows(By::Function).iter().filter(|row| is_it(&row.key)).map(|row| row.flat).sum()
+    profile
+        .rows(By::Function, Plumbing::Folded)
+        .iter()
+        .filter(|row| is_it(&row.key))
+        .map(|row| row.flat)
+        .sum()
 }
 
 #[test]
@@ -96,14 +102,14 @@ fn a_diff_says_what_took_more_and_what_less() {
         (&["main@/m.rs:1", "sha256@/h.rs:9"], 5, "h", "t"),
         (&["main@/m.rs:1", "read@/r.rs:1"], 15, "h", "t"),
     ]);
-    let diff = before.diff(&after).unwrap();
+    let diff = before.diff(&after, Plumbing::Folded).unwrap();
     let rows: Vec<_> =
         diff.rows.iter().map(|row| (row.function.as_str(), row.flat_delta)).collect();
     assert_eq!(rows, [("md5", -50.0), ("read", 25.0), ("sha256", 25.0)], "main is all of both");
 
     let mut bytes = after;
     bytes.types = vec![ValueType::new("objects", "count"), ValueType::new("space", "bytes")];
-    assert!(before.diff(&bytes).is_err(), "time and memory do not compare");
+    assert!(before.diff(&bytes, Plumbing::Folded).is_err(), "time and memory do not compare");
     assert!(matches!(merge(&[before, bytes]), Err(MergeError::Types(..))));
     assert_eq!(merge(&[]), Err(MergeError::Nothing));
 }

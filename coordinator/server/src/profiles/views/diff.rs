@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use muster_protocol::limits::PROFILE_ROWS_MAX;
 
 use super::top::percent;
+use crate::profiles::folding::Plumbing;
 use crate::profiles::profile::Profile;
 use muster_api::By;
 use muster_api::views::{Change, Diff, Key, Row};
@@ -17,7 +18,7 @@ pub struct DiffError(String, String);
 
 impl Profile {
     /// Compares this profile with a later one.
-    pub fn diff(&self, after: &Self) -> Result<Diff, DiffError> {
+    pub fn diff(&self, after: &Self, plumbing: Plumbing) -> Result<Diff, DiffError> {
         let kind = self.shown_type();
         if kind != after.shown_type() {
             return Err(DiffError(kind.name, after.shown_type().name));
@@ -25,7 +26,7 @@ impl Profile {
         let totals = (self.total(), after.total());
         let mut costs: BTreeMap<Key, [(i64, i64); 2]> = BTreeMap::new();
         for (side, profile) in [self, after].into_iter().enumerate() {
-            for Row { key, flat, cum, .. } in profile.rows(By::Function) {
+            for Row { key, flat, cum, .. } in profile.rows(By::Function, plumbing) {
                 if let Some(cost) = costs.entry(key).or_default().get_mut(side) {
                     *cost = (flat, cum);
                 }

@@ -10,6 +10,7 @@ mod still;
 use std::fmt::Write;
 
 use self::data::Data;
+use crate::profiles::folding::Plumbing;
 use crate::profiles::profile::Profile;
 use crate::profiles::tree::Tree;
 use muster_api::units;
@@ -39,19 +40,28 @@ pub struct Titles<'a> {
 
 impl Profile {
     /// Draws the samples. Without samples there is a picture that says so.
-    pub fn flame_svg(&self, titles: Titles<'_>) -> Result<String, FlameError> {
-        draw(&[("", self)], titles)
+    pub fn flame_svg(&self, titles: Titles<'_>, plumbing: Plumbing) -> Result<String, FlameError> {
+        draw(&[("", self)], titles, plumbing)
     }
 
     /// Draws what changed to a later profile: red what takes a larger share there, blue a smaller one.
-    pub fn flame_diff_svg(&self, after: &Self, titles: Titles<'_>) -> Result<String, FlameError> {
-        draw(&[("before", self), ("after", after)], titles)
+    pub fn flame_diff_svg(
+        &self,
+        after: &Self,
+        titles: Titles<'_>,
+        plumbing: Plumbing,
+    ) -> Result<String, FlameError> {
+        draw(&[("before", self), ("after", after)], titles, plumbing)
     }
 }
 
-fn draw(sides: &[(&str, &Profile)], titles: Titles<'_>) -> Result<String, FlameError> {
+fn draw(
+    sides: &[(&str, &Profile)],
+    titles: Titles<'_>,
+    plumbing: Plumbing,
+) -> Result<String, FlameError> {
     let profiles: Vec<&Profile> = sides.iter().map(|(_, profile)| *profile).collect();
-    let tree = Tree::of(&profiles);
+    let tree = Tree::of(&profiles, plumbing);
     let kind = profiles.first().map(|profile| profile.shown_type());
     let unit = kind.map_or_else(String::new, |kind| kind.unit);
     let data = Data::of(&tree, sides, unit);

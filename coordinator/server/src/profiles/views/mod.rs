@@ -7,5 +7,6 @@ pub mod folded;
 pub mod lines;
 pub mod pprof;
 pub mod speedscope;
+pub mod summary;
 pub mod top;
 pub mod tree;

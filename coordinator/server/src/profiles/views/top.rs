@@ -7,6 +7,7 @@ use muster_protocol::limits::PROFILE_ROWS_MAX;
 use muster_api::By;
 use muster_api::views::{Collection, Key, Nameless, Row, Rows, Top};
 
+use crate::profiles::folding::{Folding, Plumbing};
 use crate::profiles::module::Frame;
 use crate::profiles::profile::{Profile, Sample, Step};
 
@@ -23,9 +24,9 @@ struct Cost {
 
 impl Profile {
     /// Adds up what each part cost. What a stack holds twice counts once a stack.
-    pub fn top(&self, by: By) -> Top {
+    pub fn top(&self, by: By, plumbing: Plumbing) -> Top {
         let total = self.total();
-        let mut rows = self.rows(by);
+        let mut rows = self.rows(by, plumbing);
         rows.truncate(PROFILE_ROWS_MAX);
         let kind = self.shown_type();
         Top {
@@ -33,6 +34,7 @@ impl Profile {
             unit: kind.unit,
             total,
             total_samples: self.count(),
+            summary: self.summary(),
             collections: self.collections(total),
             nameless: self.nameless(total),
             rows: rows_by(by, rows),
@@ -40,10 +42,13 @@ impl Profile {
     }
 
     /// Adds up what each part cost, without a limit; the most costly first.
-    pub fn rows(&self, by: By) -> Vec<Row> {
+    pub fn rows(&self, by: By, plumbing: Plumbing) -> Vec<Row> {
         let total = self.total();
+        // Frames are asked for by name: all of them.
+        let plumbing = if by == By::Frame { Plumbing::Shown } else { plumbing };
+        let costs = self.costs(by, plumbing);
         let mut rows: Vec<Row> =
-            self.costs(by).iter().map(|(part, cost)| row(by, part, cost, total)).collect();
+            costs.iter().map(|(part, cost)| row(by, part, cost, total)).collect();
         rows.sort_by(|a, b| {
             let order = (b.flat, b.cum).cmp(&(a.flat, a.cum));
             order.then_with(|| (&a.key, a.line).cmp(&(&b.key, b.line)))
@@ -51,12 +56,13 @@ impl Profile {
         rows
     }
 
-    fn costs(&self, by: By) -> HashMap<Part<'_>, Cost> {
+    fn costs(&self, by: By, plumbing: Plumbing) -> HashMap<Part<'_>, Cost> {
         let mut costs: HashMap<Part<'_>, Cost> = HashMap::new();
+        let stacks = self.folding(plumbing);
         for sample in &self.samples {
             let value = self.value(sample);
             let mut seen = HashSet::new();
-            for (depth, step) in self.counted(by, sample).into_iter().enumerate() {
+            for (depth, step) in counted(&stacks, plumbing, sample).into_iter().enumerate() {
                 let part = self.part(by, sample, &step);
                 if !seen.insert(part) {
                     continue;
@@ -75,14 +81,6 @@ impl Profile {
             }
         }
         costs
-    }
-
-    /// Returns the steps that costs are added up for, leaf first. What a stack spends in Rust's own library is spent by
-    /// whoever called it: the `next` of some iterator says nothing, the loop that it is in does.
-    fn counted<'a>(&'a self, by: By, sample: &'a Sample) -> Vec<Step<'a>> {
-        let steps: Vec<_> = self.steps(sample).collect();
-        let own = || steps.iter().filter(|step| !step.frame.is_of_std());
-        if by == By::Frame || own().next().is_none() { steps } else { own().copied().collect() }
     }
 
     fn part<'a>(&'a self, by: By, sample: &'a Sample, step: &Step<'a>) -> Part<'a> {
@@ -132,6 +130,17 @@ impl Profile {
         collections.sort_by_key(|collection| std::cmp::Reverse(collection.value));
         collections
     }
+}
+
+/// Returns the steps that costs are added up for, leaf first. What a stack spends in Rust's own library is its caller's:
+/// the `next` of some iterator says nothing, the loop that it is in does.
+fn counted<'a>(stacks: &Folding<'a>, plumbing: Plumbing, sample: &'a Sample) -> Vec<Step<'a>> {
+    let mut steps = stacks.steps(sample);
+    let is_own = |step: &Step<'_>| !step.frame.is_of_std();
+    if plumbing == Plumbing::Folded && steps.iter().any(is_own) {
+        steps.retain(is_own);
+    }
+    steps
 }
 
 fn row(by: By, part: &Part<'_>, cost: &Cost, total: i64) -> Row {

@@ -4,6 +4,7 @@ use muster_api::views::{self, TreeRow};
 use muster_protocol::limits::PROFILE_TREE_ROWS_MAX;
 
 use super::top::percent;
+use crate::profiles::folding::Plumbing;
 use crate::profiles::profile::Profile;
 use crate::profiles::tree::{Node, Tree};
 
@@ -18,8 +19,8 @@ pub struct Cut {
 
 impl Profile {
     /// Lays out the call tree.
-    pub fn tree(&self, cut: Cut) -> views::Tree {
-        let tree = Tree::of(&[self]);
+    pub fn tree(&self, cut: Cut, plumbing: Plumbing) -> views::Tree {
+        let tree = Tree::of(&[self], plumbing);
         let (total, children) = (tree.total(0), tree.children());
         let mut rows = Vec::new();
         let mut next: Vec<usize> = children.first().cloned().unwrap_or_default();
