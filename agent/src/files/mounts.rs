@@ -142,6 +142,11 @@ impl Mounts {
         Some((mount.dev, place))
     }
 
+    /// Returns a file system by its device number; none of what `st_dev` tells apart within one.
+    pub(crate) fn of_device(&self, dev: u64) -> Option<&Mount> {
+        self.points.values().find(|mount| mount.dev == dev)
+    }
+
     /// Returns the mount points that lie directly in the folder `path`.
     pub(crate) fn within(&self, path: &[u8]) -> Option<&Children> {
         self.children.get(path)

@@ -6,7 +6,7 @@ use muster_protocol::artifact::file_hash::FileKind;
 use crate::parse::{self, ModeTest, When};
 
 /// Which entries; every condition must hold.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Which of it (WHEN: 7d ago, 2026-11-25, 2026-11-25T10:00:00Z)")]
 pub struct Selection {
     /// Content changed at this time or later (mtime).
