@@ -32,6 +32,8 @@ pub struct Policy {
     /// Artifacts that may be collected; none given: all, but those that open files anywhere only where no folder is
     /// named below.
     pub artifacts: Option<Vec<String>>,
+    /// What the artifact `processes` shows.
+    pub processes: Shown,
     /// Folders that may be collected from; none given: all.
     pub allow_roots: Option<Vec<PathBuf>>,
     /// Folders that may not, whatever `allow_roots` says.
@@ -54,6 +56,14 @@ pub struct Policy {
     pub max_timeout_s: Option<u32>,
     /// Seconds of one profile.
     pub max_profile_seconds: Option<u32>,
+}
+
+/// What is shown of processes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shown {
+    /// Their command lines, which may have secrets in them.
+    pub cmdline: bool,
 }
 
 impl Policy {
@@ -103,7 +113,7 @@ impl Policy {
     /// Returns what a collector may see of this machine.
     pub fn machine(&self) -> Machine {
         let folders = Folders { allow: self.allow_roots.clone(), deny: self.deny_roots.clone() };
-        Machine { folders }
+        Machine { folders, shows_cmdline: self.processes.cmdline }
     }
 
     /// Asks the collector of a hunt what it will open.

@@ -29,6 +29,7 @@ mod oracle;
 mod owed;
 mod paths;
 mod poison;
+mod processes;
 mod refused;
 mod scene;
 mod stall;

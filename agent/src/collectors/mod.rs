@@ -6,6 +6,7 @@
 //! One artifact, one [`Collector`], one line in [`ALL`]: everything else asks the collector.
 
 pub mod file_hash;
+pub mod processes;
 pub mod profile;
 
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::files::Folders;
 use crate::session::{Session, Stop};
 
 /// Every collector of an artifact.
-pub const ALL: [&dyn Collector; 1] = [&file_hash::Files];
+pub const ALL: [&dyn Collector; 2] = [&file_hash::Files, &processes::Running];
 
 /// Returns the collector of an artifact.
 pub fn find(artifact: &str) -> Option<&'static dyn Collector> {
@@ -66,6 +67,8 @@ pub struct Opens {
 pub struct Machine {
     /// Folders that what it opens is held against.
     pub folders: Folders,
+    /// Command lines of processes.
+    pub shows_cmdline: bool,
 }
 
 /// How a collection has ended by itself.

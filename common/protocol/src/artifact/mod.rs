@@ -3,7 +3,7 @@
 //! Everything between a collector and a reader of its rows (session, journal, ingest, store) carries the three as bytes,
 //! beside figures that every artifact has. Who must look into them asks the [`Artifact`]: nobody else knows its types.
 //!
-//! * [`file_hash`]: files below some folders, with digests.
+//! * [`file_hash`]: files below some folders, with digests. [`processes`]: what runs, and from which file.
 //! * [`schema`], [`rows`], [`json`]: rows as columns, on the wire, and for people.
 //! * [`ioc`]: the list of hashes that a hunt of any artifact may carry.
 
@@ -13,6 +13,7 @@ pub mod file_hash;
 pub mod ioc;
 pub mod json;
 mod pack;
+pub mod processes;
 pub mod rows;
 pub mod schema;
 mod times;
@@ -31,7 +32,7 @@ pub use self::value::Value;
 use crate::wire::WireError;
 
 /// Every artifact of this version.
-pub const ALL: [&dyn Artifact; 1] = [&file_hash::Files];
+pub const ALL: [&dyn Artifact; 2] = [&file_hash::Files, &processes::Running];
 
 /// Returns an artifact by its name.
 pub fn find(name: &str) -> Option<&'static dyn Artifact> {

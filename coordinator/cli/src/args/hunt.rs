@@ -87,7 +87,7 @@ pub struct Which {
 #[command(next_help_heading = "What to collect")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
 pub struct What {
-    /// The artifact: files below the roots.
+    /// The artifact: files below the roots, or what runs (`processes`).
     #[arg(long, value_name = "NAME", default_value = FILE_HASH, value_parser = artifacts())]
     pub artifact: String,
     /// A folder or file to walk, absolute; may be repeated.

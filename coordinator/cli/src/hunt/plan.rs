@@ -1,9 +1,11 @@
 //! From what was typed to what is asked of whom.
 
 mod file_hash;
+mod processes;
 
 use muster_protocol::artifact::file_hash::FILE_HASH;
 use muster_protocol::artifact::ioc::IocList;
+use muster_protocol::artifact::processes::PROCESSES;
 use muster_protocol::artifact::{Artifact, HashKind};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
@@ -94,6 +96,7 @@ fn plan(
 fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongList>), Failure> {
     match draft.what.artifact.as_str() {
         FILE_HASH => file_hash::start(draft, out),
+        PROCESSES => processes::start(draft, out),
         other => Err(Failure::bug("no such artifact", other)),
     }
 }
