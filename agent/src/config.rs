@@ -91,7 +91,7 @@ impl Default for Tuning {
         Self {
             telemetry_ms: limits::TELEMETRY_INTERVAL_MS,
             quiet_ms: 2_000,
-            reconnect_base_ms: 10_000,
+            reconnect_base_ms: limits::RECONNECT_MS_FIRST,
         }
     }
 }
@@ -128,7 +128,7 @@ impl Config {
                 "enrol the agent again, or restore its broker.password",
             )
         })?;
-        link.backoff.base_ms = file.tuning.reconnect_base_ms;
+        link.backoff.initial_ms = file.tuning.reconnect_base_ms;
         check_labels(path, &file.labels)?;
         Ok(Self {
             agent: file.agent,

@@ -369,8 +369,24 @@ limits! {
     NEVER_HEARD_MS_MAX: i64 = 3_600_000, "`doctor` names it under `never_heard`";
     /// A collection that ended is `finishing` for so long while chunks are missing.
     FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
+    /// Longest pause before the first try to connect to the broker again.
+    RECONNECT_MS_FIRST: u64 = 10_000, "not a bound: it doubles";
     /// Instances (starts of the process) that the coordinator remembers of each agent.
     INSTANCES_MAX: usize = 8, "the one that was not heard of for longest is forgotten";
+    /// Pause before a result that the broker did not take is published again.
+    PUBLISH_RETRY_MS_FIRST: u64 = 500, "not a bound: it doubles";
+    /// The longest such pause.
+    PUBLISH_RETRY_MS_MAX: u64 = 30_000, "not a bound: the ceiling of the backoff";
+    /// Pause before an agent tries its journal again.
+    JOURNAL_RETRY_MS: u64 = 1_000, "not a bound: the pause";
+    /// Pause before the coordinator tries its store again.
+    STORE_RETRY_MS: u64 = 1_000, "not a bound: the pause";
+    /// Pause before a stream that was not found is asked for again.
+    STREAM_RETRY_MS: u64 = 1_000, "not a bound: the pause";
+    /// Pause between two looks for requests that are owed to the broker.
+    OWED_RETRY_MS: u64 = 5_000, "not a bound: the rhythm";
+    /// Pause of the command line before it asks a coordinator again.
+    COORDINATOR_RETRY_MS: u64 = 1_000, "not a bound: the pause; after a minute without an answer it gives up";
     /// Clones and journals that were set back that the coordinator remembers of each agent.
     IDENTITY_FAULTS_MAX: usize = 16, "the oldest is forgotten";
     /// A sample of an instance that has ended may arrive so long after the first one of the next.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use muster_api::{FileRow, HuntView, ProfileView};
+use muster_runtime::retry;
 use serde::Deserialize;
 
 use self::standing::Watch;
@@ -21,8 +22,6 @@ use crate::output::progress::Progress;
 
 /// How long a coordinator may be away before a watcher gives up.
 const AWAY: Duration = Duration::from_mins(1);
-/// Pause between two tries.
-const PAUSE: Duration = Duration::from_secs(1);
 /// Ticks that wait for a slow terminal or pipe; beyond it the readers wait.
 const TICKS_WAITING_MAX: usize = 1_024;
 
@@ -230,7 +229,7 @@ fn patiently<V>(
             drop(ticks.send(Tick::Broken(failure)));
             return;
         }
-        thread::park_timeout(PAUSE);
+        thread::park_timeout(retry::COORDINATOR.first());
     }
 }
 
@@ -275,7 +274,7 @@ fn asking<V: Watch>(
         if ticks.send(tick).is_err() || is_end {
             return Ok(());
         }
-        thread::park_timeout(PAUSE);
+        thread::park_timeout(retry::COORDINATOR.first());
     }
 }
 

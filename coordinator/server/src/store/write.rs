@@ -7,12 +7,12 @@
 //! other writes succeed where the cause is not known.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::{STORE_GROUP_CHUNKS_MAX, STORE_TRIES_MAX};
 use muster_protocol::result::{Status, Telemetry};
+use muster_runtime::retry::{self, Retry};
 use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
@@ -101,9 +101,6 @@ pub enum WriteOutcome {
 /// Why a write is refused: the store does not take it.
 const STORE_REFUSED: &str = "store_refused";
 
-/// Pause between two tries.
-const RETRY: Duration = Duration::from_secs(1);
-
 type Job = (Write, oneshot::Sender<WriteOutcome>);
 
 /// The way to the writer's thread. Clones share it.
@@ -173,16 +170,17 @@ fn run(
             }
         }
         let mut tries = 0;
+        let mut retry = Retry::new(retry::STORE);
         let landed = loop {
             match commit(&mut connection, &group, clock.now(), tries) {
                 Ok(Committed::All(landed)) => break landed,
                 Ok(Committed::NotYet) => {
                     tries += 1;
-                    std::thread::park_timeout(RETRY);
+                    std::thread::park_timeout(retry.pause());
                 }
                 Err(problem) => {
                     say(trouble, Some(problem.to_string()));
-                    std::thread::park_timeout(RETRY);
+                    std::thread::park_timeout(retry.pause());
                     // Nobody is left who could ever come back for the answer.
                     if inbox.is_closed() && inbox.is_empty() {
                         return;
