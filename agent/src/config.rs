@@ -10,6 +10,7 @@ use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId};
 use muster_protocol::limits;
 use muster_protocol::result::bounds::refuse_labels;
+use muster_protocol::when::ms;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -81,8 +82,11 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_field_names, reason = "units last")]
 struct Tuning {
+    #[serde(deserialize_with = "ms")]
     telemetry_ms: u64,
+    #[serde(deserialize_with = "ms")]
     quiet_ms: u64,
+    #[serde(deserialize_with = "ms")]
     reconnect_base_ms: u64,
 }
 

@@ -8,10 +8,8 @@
 pub mod address;
 mod agents;
 mod doctor;
-pub mod duration;
 mod files;
 mod hunts;
-pub mod moment;
 #[cfg(test)]
 mod openapi;
 mod profiles;
