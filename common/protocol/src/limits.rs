@@ -145,6 +145,14 @@ limits! {
     BLOBS_MAX: u32 = 100_000, "further files of a hunt are not sent: no_room; from an endpoint: the chunk goes to results.dead";
     /// Blobs that the coordinator puts together at once.
     BLOB_ASSEMBLIES_MAX: usize = 4, "the next one waits, its last chunk unacked";
+    /// Chunks of a store of before version 6 that one step looks at for pieces of blobs that are put together.
+    PIECE_SWEEP_ROWS_MAX: u64 = 2_000, "the others are the next step's";
+    /// Bytes of such pieces that one step deletes.
+    PIECE_SWEEP_BYTES_MAX: u64 = 8_388_608, "the others are the next step's";
+    /// Pause between two steps.
+    PIECE_SWEEP_PAUSE_MS: u64 = 100, "not a bound: the pause";
+    /// Pause after a step that failed.
+    PIECE_SWEEP_RETRY_MS: u64 = 60_000, "not a bound: the pause";
     /// Bytes of the files that one collection sends.
     UPLOAD_BYTES_MAX: u64 = 1_073_741_824, "the request is refused";
     /// How long files that match are still sent when their collection had to stop.

@@ -47,6 +47,8 @@ pub const OWED: Policy = Policy::fixed(limits::OWED_RETRY_MS);
 pub const HELD: Policy = Policy::fixed(limits::HELD_RETRY_MS);
 /// To take the rights of an agent in quarantine.
 pub const QUARANTINE: Policy = Policy::fixed(limits::QUARANTINE_RETRY_MS);
+/// To delete pieces of blobs that are put together.
+pub const SWEEP: Policy = Policy::fixed(limits::PIECE_SWEEP_RETRY_MS);
 /// To ask a coordinator that has gone away; also between two questions to one that is there.
 pub const COORDINATOR: Policy = Policy::fixed(limits::COORDINATOR_RETRY_MS);
 

@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod defect;
 pub mod held;
 pub mod quarantine;
+pub mod sweep;
 pub mod targeted;
 
 use std::collections::VecDeque;

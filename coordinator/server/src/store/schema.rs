@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::{StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine};
+use super::{
+    StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine, spent,
+};
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -57,6 +59,8 @@ CREATE TABLE conflict (
 CREATE TABLE blob (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
     blob INTEGER NOT NULL, kind TEXT NOT NULL, sha256 BLOB NOT NULL, bytes INTEGER NOT NULL,
+    -- What the messages of its pieces had, of those whose bytes are deleted.
+    piece_bytes INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (request, agent, origin, journal, blob)
 );
 CREATE TABLE revoked_key (id TEXT PRIMARY KEY);
@@ -90,6 +94,11 @@ DELETE FROM heard WHERE rowid IN (
     ) WHERE place > 8);
 ";
 
+/// From version 5: the pieces of a blob lay beside its file.
+const FROM_5: &str = "
+ALTER TABLE blob ADD COLUMN piece_bytes INTEGER NOT NULL DEFAULT 0;
+";
+
 /// Makes a connection durable and the tables present.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // Must stand before the first table: it cannot be changed afterwards without rewriting the file.
@@ -107,11 +116,13 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         quarantine::TABLES,
     ]
     .concat();
+    let to_6 = &[FROM_5, spent::TABLES, spent::FILL].concat();
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES, of_5].concat(),
-        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL].concat(),
-        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL].concat(),
-        4 => [FROM_4, of_5, attempts::FILL].concat(),
+        0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES].concat(),
+        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
+        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
+        4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
+        5 => to_6.clone(),
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
@@ -120,7 +131,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     if matches!(version, 2 | 3) {
         lists::fill(&transaction)?;
     }
-    if version > 0 {
+    if matches!(version, 2..=4) {
         pieces::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

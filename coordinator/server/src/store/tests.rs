@@ -77,6 +77,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
         DROP TABLE instances;
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
         DROP TABLE quarantine; DROP TABLE held;
+        DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
@@ -124,6 +125,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
         DROP TABLE attempt; DROP TABLE usage; DROP TABLE instances;
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
         DROP TABLE quarantine; DROP TABLE held;
+        DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
         INSERT INTO dead VALUES ('rows', 'malformed', 7, 0);
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);

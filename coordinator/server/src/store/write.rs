@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, trace};
 
+use super::spent::{self, Sweep};
 use super::{Audit, Chunk, DataDir, DeadCount, NewAgent, Request, Run, StoreError};
 use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
 
@@ -75,6 +76,8 @@ pub enum Write {
     Held(AgentId),
     /// An agent of which all results that were set aside have been taken back.
     Drained(AgentId),
+    /// The pieces of an older store whose blobs are durable.
+    Swept(Sweep),
     /// Curves: minutes of samples, hours of minutes; what is too old goes.
     Condense,
 }
@@ -355,6 +358,7 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome,
         }
         Write::Held(agent) => quarantine::hold(tx, agent, now)?,
         Write::Drained(agent) => quarantine::drained(tx, agent)?,
+        Write::Swept(sweep) => spent::swept(tx, sweep)?,
         Write::Condense => curves::condense(tx, now)?,
     };
     Ok(if changed == 0 { WriteOutcome::Duplicate } else { WriteOutcome::Inserted })

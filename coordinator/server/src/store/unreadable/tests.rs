@@ -352,7 +352,7 @@ fn poisons() -> Vec<Poison> {
             &[(Table::Attempt, "NO")],
         ),
         bad(
-            "INSERT INTO blob VALUES (?2, 'NO', x'00', x'00', 0, 'file', ?1, 1)",
+            "INSERT INTO blob VALUES (?2, 'NO', x'00', x'00', 0, 'file', ?1, 1, 0)",
             &[(Table::Blob, "NO")],
         ),
         bad(
