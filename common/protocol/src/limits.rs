@@ -445,8 +445,14 @@ limits! {
     SYMBOLS_FILE_BYTES_MAX: u64 = 2 << 30, "the file is refused";
     /// Size of all symbols that were added.
     SYMBOLS_BYTES_MAX: u64 = 16 << 30, "further files are refused until some are deleted from the folder `symbols`";
-    /// Time between two looks for the new rows of a hunt that a client follows.
-    RESULTS_LOOK_MS: u64 = 500, "not a bound: the rhythm";
+    /// Least time between two looks for new rows of a hunt that a client follows.
+    RESULTS_PACE_MS: u64 = 500, "commits of that time lead to one look";
+    /// Longest time between two such looks: rows come by commits, the end of a hunt may come by time alone.
+    RESULTS_LOOK_MS_MAX: u64 = 5_000, "not a bound: the rhythm";
+    /// Least time between two events of a hunt that is watched.
+    EVENTS_PACE_MS: u64 = 1_000, "commits of that time are one event";
+    /// Longest time between two looks at a hunt that is watched: an agent falls silent without a commit.
+    EVENTS_LOOK_MS_MAX: u64 = 5_000, "not a bound: the rhythm; what has not changed is no event";
     /// Readers of the store that stay open between two questions.
     STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.

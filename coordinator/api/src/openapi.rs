@@ -132,7 +132,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ),
     get(
         "/api/v1/hunts/{id}/events",
-        "The hunt again and again: `progress` each second, `done` at the end.",
+        "The hunt as it is, and again when it has changed, at most once a second: `progress`, and `done` at the end.",
         Answer::Events("HuntView"),
     ),
     get("/api/v1/profiles", "All requests for profiles.", Answer::List("ProfileView")),

@@ -28,7 +28,7 @@ use crate::output::Document;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest wait for the beginning of an answer; enrolling thousands takes a while.
 const ANSWER: Duration = Duration::from_mins(2);
-/// Longest silence within an answer. Events come every second, comments keep the line alive.
+/// Longest silence within an answer. Where nothing changes, comments keep the line alive every 15 s.
 const SILENCE: Duration = Duration::from_mins(1);
 /// Largest document.
 const DOCUMENT_BYTES_MAX: u64 = 268_435_456;

@@ -22,6 +22,8 @@ use crate::output::progress::Progress;
 
 /// How long a coordinator may be away before a watcher gives up.
 const AWAY: Duration = Duration::from_mins(1);
+/// Time between two looks at a clock that is shown.
+const REFRESH: Duration = Duration::from_secs(1);
 /// Ticks that wait for a slow terminal or pipe; beyond it the readers wait.
 const TICKS_WAITING_MAX: usize = 1_024;
 
@@ -138,7 +140,8 @@ fn until_the_end<V: Watch>(
             None if deadline.is_some_and(|at| Instant::now() >= at) => {
                 return Ok(Watched::TimedOut);
             }
-            None => {}
+            // The time that is shown goes on though nothing changes.
+            None => progress.again(),
         }
         if !has_rows && let Some(view) = ended.take() {
             return Ok(Watched::Ended(view));
@@ -162,7 +165,7 @@ fn next<V>(
         rows.flush()?;
     }
     let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-    match ticks.recv_timeout(left.min(Duration::from_hours(1))) {
+    match ticks.recv_timeout(left.min(REFRESH)) {
         Ok(tick) => Ok(Some(tick)),
         Err(RecvTimeoutError::Timeout) => Ok(None),
         Err(RecvTimeoutError::Disconnected) => Err(broken()),

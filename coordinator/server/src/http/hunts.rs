@@ -1,18 +1,14 @@
-//! `/requests` and `/hunts`: launch, list, show, watch, files.
+//! `/requests` and `/hunts`: launch, list, show, files.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::request::Kind;
-use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Caller;
@@ -21,9 +17,7 @@ use crate::hunts::view::RequestSnapshot;
 use crate::hunts::{launch, lists};
 use crate::store::{Found, StoredRequest};
 use crate::store::{Reader, StoreError};
-use muster_api::{
-    CollectionView, EVENT_DONE, EVENT_PROGRESS, HuntFile, HuntView, Launched, ListPiece,
-};
+use muster_api::{CollectionView, HuntFile, HuntView, Launched, ListPiece};
 
 /// `POST /requests`
 pub async fn request(
@@ -121,44 +115,6 @@ pub async fn agents(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<CollectionView>>, ApiError> {
     Ok(Json(whole(&core, id).await?.parts_shown()))
-}
-
-/// `GET /hunts/{id}/events`: the hunt each second, and once more when nothing is to come.
-pub async fn events(
-    State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    // The first answer is given before the stream begins, so that a wrong id is an error and not an empty stream.
-    let first = whole(&core, id).await?.hunt()?;
-    let (events, stream) = mpsc::channel::<Result<Event, Infallible>>(4);
-    let stop = core.tasks.stop_signal();
-    let watched = Arc::clone(&core);
-    core.tasks.spawn("watch", async move {
-        let mut shown = first;
-        loop {
-            let name = if shown.done { EVENT_DONE } else { EVENT_PROGRESS };
-            let Ok(event) = Event::default().event(name).json_data(&shown) else { return };
-            if events.send(Ok(event)).await.is_err() || shown.done {
-                return;
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            }
-            match whole(&watched, shown.id.clone()).await.and_then(|whole| Ok(whole.hunt()?)) {
-                Ok(next) => shown = next,
-                Err(_) => return,
-            }
-        }
-    });
-    Ok(Sse::new(receive(stream)).keep_alive(KeepAlive::default()).into_response())
-}
-
-/// Turns a channel into a stream.
-fn receive<T>(channel: mpsc::Receiver<T>) -> impl futures_lite::Stream<Item = T> {
-    futures_lite::stream::unfold(channel, |mut channel| async move {
-        channel.recv().await.map(|item| (item, channel))
-    })
 }
 
 /// `GET /hunts/{id}/files`: what matched and was sent.

@@ -269,7 +269,6 @@ impl Lane<'_> {
                 first.delivery.settle.ack().await?;
             }
         }
-        self.core.changed.notify_waiters();
         Ok(())
     }
 
@@ -290,7 +289,6 @@ impl Lane<'_> {
 async fn complete(core: &Core, chunk: Box<Chunk>, settle: Settle) -> Result<(), IngestError> {
     blobs::assemble(core, &chunk).await?;
     settle.ack().await?;
-    core.changed.notify_waiters();
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use muster_protocol::limits::{STORE_GROUP_CHUNKS_MAX, STORE_TRIES_MAX};
 use muster_protocol::result::{Status, Telemetry};
 use muster_runtime::retry::{self, Retry};
 use rusqlite::{Connection, ErrorCode, Transaction};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, trace};
 
 use super::spent::{self, Sweep};
@@ -101,6 +101,13 @@ pub enum WriteOutcome {
     Refused(&'static str),
 }
 
+impl WriteOutcome {
+    /// Returns whether the store holds something that it did not hold before.
+    const fn has_stored(self) -> bool {
+        !matches!(self, Self::Duplicate | Self::Superseded)
+    }
+}
+
 /// Why a write is refused: the store does not take it.
 const STORE_REFUSED: &str = "store_refused";
 
@@ -111,6 +118,7 @@ type Job = (Write, oneshot::Sender<WriteOutcome>);
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
     trouble: Arc<Mutex<Option<String>>>,
+    commits: watch::Receiver<u64>,
 }
 
 impl Writer {
@@ -126,10 +134,11 @@ impl Writer {
         let (jobs, inbox) = mpsc::channel(WAITING_MAX);
         let trouble = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&trouble);
+        let (committed, commits) = watch::channel(0);
         let thread = std::thread::Builder::new().name("store".into());
-        let started = thread.spawn(move || run(connection, inbox, &shared, &clock));
+        let started = thread.spawn(move || run(connection, inbox, &shared, &committed, &clock));
         started.map_err(|source| StoreError::File { path: "thread".into(), source })?;
-        Ok(Self { jobs, trouble })
+        Ok(Self { jobs, trouble, commits })
     }
 
     /// Writes and waits until it is durable; a refusal is an error.
@@ -147,6 +156,11 @@ impl Writer {
         Ok(landed)
     }
 
+    /// Returns a number that changes with each commit that stored something; it means nothing else.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
+    }
+
     /// Returns how many writes wait for their turn.
     pub fn waiting(&self) -> usize {
         self.jobs.max_capacity().saturating_sub(self.jobs.capacity())
@@ -162,6 +176,7 @@ fn run(
     mut connection: Connection,
     mut inbox: mpsc::Receiver<Job>,
     trouble: &Mutex<Option<String>>,
+    commits: &watch::Sender<u64>,
     clock: &Clock,
 ) {
     while let Some(first) = inbox.blocking_recv() {
@@ -192,6 +207,9 @@ fn run(
             }
         };
         say(trouble, None);
+        if landed.iter().any(|one| one.has_stored()) {
+            commits.send_modify(|number| *number += 1);
+        }
         for ((_, done), landed) in group.into_iter().zip(landed) {
             // The caller may have gone; what is stored is stored.
             if done.send(landed).is_err() {
