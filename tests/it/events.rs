@@ -88,3 +88,38 @@ fn events_come_with_what_changed_and_not_by_the_clock() {
     // Who comes late gets the end at once.
     assert_eq!(events(&fleet, &hunt).recv_timeout(LONG).expect("an event").0, "done");
 }
+
+#[test]
+fn lists_come_in_pages_that_make_the_whole() {
+    let fleet = Fleet::start(3);
+    let mut hunts: Vec<_> = (0..5).map(|_| launch(&fleet, "/nowhere")).collect();
+    hunts.sort();
+    hunts.reverse();
+    let page = |path: &str| -> Value {
+        let text = get(&fleet, path).into_body().read_to_string().expect("text");
+        serde_json::from_str(&text).expect("a page")
+    };
+    for (list, least) in [("/hunts", 5), ("/agents", 3), ("/audit", 6)] {
+        let (mut ids, mut after, mut lengths) = (Vec::new(), String::new(), Vec::new());
+        loop {
+            let page = page(&format!("{list}?limit=2{after}"));
+            assert!(page["total"].as_u64() >= Some(least), "{page}");
+            assert!(page["as_of"].is_string(), "{page}");
+            let items = page["items"].as_array().expect("items");
+            lengths.push(items.len());
+            ids.extend(items.iter().map(|item| item["id"].to_string().replace('"', "")));
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        assert!(lengths.iter().rev().skip(1).all(|length| *length == 2), "{list}: {lengths:?}");
+        let whole = page(list);
+        let all: Vec<_> = whole["items"].as_array().expect("items").iter().collect();
+        assert_eq!(ids.len(), all.len(), "{list}");
+        assert_eq!(whole["next"], Value::Null);
+        if list == "/hunts" {
+            assert_eq!(ids, hunts);
+        }
+    }
+    assert_eq!(fleet.json(&["hunt", "list"]).as_array().map(Vec::len), Some(5));
+    assert_eq!(fleet.json(&["agents", "list"]).as_array().map(Vec::len), Some(3));
+}

@@ -369,18 +369,10 @@ limits! {
     MANAGEMENT_BODY_BYTES_MAX: u64 = 16_777_216, "the command fails: exit 69";
     /// Agents of one import of definitions.
     ENROL_BATCH_AGENTS: usize = 500, "the next agents go into the next import";
-    /// Longest pause between two tries to connect.
-    RECONNECT_MS_MAX: u64 = 60_000, "not a bound: the ceiling of the backoff";
-    /// An agent is silent when nothing came from it for so long.
-    SILENT_MS_MAX: i64 = 45_000, "the agent is shown as silent";
-    /// An agent that was enrolled may wait so long for its first start.
-    NEVER_HEARD_MS_MAX: i64 = 3_600_000, "`doctor` names it under `never_heard`";
-    /// A collection that ended is `finishing` for so long while chunks are missing.
-    FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
     /// Longest pause before the first try to connect to the broker again.
     RECONNECT_MS_FIRST: u64 = 10_000, "not a bound: it doubles";
-    /// Instances (starts of the process) that the coordinator remembers of each agent.
-    INSTANCES_MAX: usize = 8, "the one that was not heard of for longest is forgotten";
+    /// Longest pause between two tries to connect.
+    RECONNECT_MS_MAX: u64 = 60_000, "not a bound: the ceiling of the backoff";
     /// Pause before a result that the broker did not take is published again.
     PUBLISH_RETRY_MS_FIRST: u64 = 500, "not a bound: it doubles";
     /// The longest such pause.
@@ -395,6 +387,14 @@ limits! {
     OWED_RETRY_MS: u64 = 5_000, "not a bound: the rhythm";
     /// Pause of the command line before it asks a coordinator again.
     COORDINATOR_RETRY_MS: u64 = 1_000, "not a bound: the pause; after a minute without an answer it gives up";
+    /// An agent is silent when nothing came from it for so long.
+    SILENT_MS_MAX: i64 = 45_000, "the agent is shown as silent";
+    /// An agent that was enrolled may wait so long for its first start.
+    NEVER_HEARD_MS_MAX: i64 = 3_600_000, "`doctor` names it under `never_heard`";
+    /// A collection that ended is `finishing` for so long while chunks are missing.
+    FINISHING_MS_MAX: i64 = 3_600_000, "the collection is incomplete";
+    /// Instances (starts of the process) that the coordinator remembers of each agent.
+    INSTANCES_MAX: usize = 8, "the one that was not heard of for longest is forgotten";
     /// Clones and journals that were set back that the coordinator remembers of each agent.
     IDENTITY_FAULTS_MAX: usize = 16, "the oldest is forgotten";
     /// A sample of an instance that has ended may arrive so long after the first one of the next.
@@ -457,6 +457,8 @@ limits! {
     STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
+    /// Items of one page of a list.
+    PAGE_ITEMS_MAX: usize = 1_000, "the rest is on the next page";
     /// Time between two looks at the broker's alarms.
     BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
     /// Time between two looks at the broker's queues that nothing but time asks for.

@@ -12,6 +12,7 @@ mod files;
 mod hunts;
 #[cfg(test)]
 mod openapi;
+mod page;
 mod profiles;
 pub mod quantile;
 mod telemetry;
@@ -30,6 +31,7 @@ pub use hunts::{
     CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
     States,
 };
+pub use page::{AFTER, Page};
 pub use profiles::{By, ProfileAgentView, ProfileKindView, ProfileView, SymbolsView};
 pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};
 pub use time::Time;

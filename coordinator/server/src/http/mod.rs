@@ -8,6 +8,7 @@ pub mod hunt_rows;
 pub mod hunts;
 pub mod listen;
 pub mod metrics;
+pub mod page;
 pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;

@@ -2,7 +2,7 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`lists`], [`results`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`],
+//! * [`requests`], [`listed`], [`lists`], [`results`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`],
 //!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
@@ -17,6 +17,7 @@ pub mod facts;
 pub mod files;
 pub mod instances;
 pub mod ledger;
+pub mod listed;
 pub mod lists;
 pub mod pieces;
 pub mod quarantine;
@@ -40,6 +41,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use attempts::Run;
 pub use dead::DeadCount;
 pub use ledger::{Audit, StoredAudit};
+pub use listed::List;
 pub use pieces::Piece;
 pub use quarantine::Quarantine;
 pub use read::Reader;
