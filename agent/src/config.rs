@@ -10,6 +10,7 @@ use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId};
 use muster_protocol::limits;
 use muster_protocol::result::bounds::refuse_labels;
+use muster_protocol::when::ms;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -81,8 +82,11 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_field_names, reason = "units last")]
 struct Tuning {
+    #[serde(deserialize_with = "ms")]
     telemetry_ms: u64,
+    #[serde(deserialize_with = "ms")]
     quiet_ms: u64,
+    #[serde(deserialize_with = "ms")]
     reconnect_base_ms: u64,
 }
 
@@ -91,7 +95,7 @@ impl Default for Tuning {
         Self {
             telemetry_ms: limits::TELEMETRY_INTERVAL_MS,
             quiet_ms: 2_000,
-            reconnect_base_ms: 10_000,
+            reconnect_base_ms: limits::RECONNECT_MS_FIRST,
         }
     }
 }
@@ -128,7 +132,7 @@ impl Config {
                 "enrol the agent again, or restore its broker.password",
             )
         })?;
-        link.backoff.base_ms = file.tuning.reconnect_base_ms;
+        link.backoff.initial_ms = file.tuning.reconnect_base_ms;
         check_labels(path, &file.labels)?;
         Ok(Self {
             agent: file.agent,

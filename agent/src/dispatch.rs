@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// How long collections may take to stop.
 const SHUTDOWN: Duration = Duration::from_millis(1_500);
 /// Pause before a start is tried again that the journal could not take.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = muster_runtime::retry::JOURNAL.first();
 
 /// What became of a request that was about to begin.
 enum Prepared {

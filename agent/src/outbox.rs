@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 use muster_broker::{AmqpError, Message, PublishError, Publisher};
 use muster_protocol::limits::CHUNKS_IN_FLIGHT_MAX;
 use muster_protocol::topology::RESULTS;
+use muster_runtime::retry::{self, Retry};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
 use crate::core::{Core, lock};
 use crate::journal::Outgoing;
 
-/// First and longest pause after the broker did not take a message.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// Pause before a message is tried again that the broker denied.
 const DENIED: Duration = Duration::from_mins(5);
 
@@ -50,7 +49,7 @@ async fn worker(
     is_chunks: bool,
 ) -> AmqpError {
     let mut changes = core.journal.outbox_changes();
-    let mut backoff = BACKOFF.0;
+    let mut retry = Retry::new(retry::PUBLISH);
     let mut has_sent_chunks = false;
     loop {
         changes.borrow_and_update();
@@ -67,14 +66,13 @@ async fn worker(
         };
         match publisher.publish(wire(&message)).await {
             Ok(()) => {
-                backoff = BACKOFF.0;
+                retry.reset();
                 has_sent_chunks = is_chunks;
                 delete(core, &message).await;
             }
             Err(PublishError::Refused(why)) => {
                 warn!(key = message.routing_key, error = why, "not taken; trying again");
-                sleep(backoff).await;
-                backoff = (backoff * 2).min(BACKOFF.1);
+                sleep(retry.pause()).await;
             }
             Err(PublishError::Denied(why)) => {
                 error!(key = message.routing_key, error = why, "the broker denies this message");
@@ -110,9 +108,10 @@ fn next(core: &Core, held: &Mutex<InFlight>, is_chunks: bool) -> Option<Outgoing
 
 /// Deletes a confirmed message; while the journal cannot be written, tries again and publishes nothing twice.
 async fn delete(core: &Core, message: &Outgoing) {
+    let mut retry = Retry::new(retry::JOURNAL);
     while let Err(problem) = core.journal.outbox_confirmed(message) {
         warn!(error = %problem, "a confirmed message cannot be deleted; trying again");
-        sleep(Duration::from_secs(1)).await;
+        sleep(retry.pause()).await;
     }
 }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use muster_protocol::artifact::file_hash::Upload;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::{Args, Body, Capability, Limits};
+use muster_protocol::when::maybe_seconds;
 use serde::Deserialize;
 
 pub use self::check::Fault;
@@ -53,8 +54,10 @@ pub struct Policy {
     /// Bytes of files that one collection may send to the coordinator (`--upload-matches`); without it none may.
     pub max_upload_bytes: Option<u64>,
     /// Seconds that one collection may run.
+    #[serde(deserialize_with = "maybe_seconds")]
     pub max_timeout_s: Option<u32>,
     /// Seconds of one profile.
+    #[serde(deserialize_with = "maybe_seconds")]
     pub max_profile_seconds: Option<u32>,
 }
 

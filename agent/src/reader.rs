@@ -11,6 +11,7 @@ use std::time::Duration;
 use muster_broker::{AmqpError, Consumer, Delivery, Session, Start};
 use muster_protocol::limits::REQUEST_PREFETCH;
 use muster_protocol::topology::{REQUESTS, directed_queue};
+use muster_runtime::retry;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -21,7 +22,7 @@ use crate::journal::{JournalError, StreamPlace};
 /// Once the count of messages says that the end is reached, so short a silence confirms it.
 const CONFIRM: Duration = Duration::from_millis(150);
 /// Pause before a delivery is tried again that the journal could not take.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = retry::JOURNAL.first();
 
 /// Reads until the connection is gone.
 pub(crate) async fn read(core: &Core, session: &Session, quiet: Duration) -> AmqpError {

@@ -1,9 +1,10 @@
-//! What takes long: kill tests of what an agent remembers ([`cache`]) and of a whole hunt (twenty `kill -9` of each of agent,
-//! coordinator and broker in the middle of it), a thousand profiles one after the other ([`cycles`]), a folder of half a
-//! million entries ([`huge`]).
+//! What takes long: kill tests of what an agent remembers ([`cache`]), of files on their way in ([`blobs`]) and of a whole
+//! hunt (twenty `kill -9` of each of agent, coordinator and broker in the middle of it), a thousand profiles one after the
+//! other ([`cycles`]), a folder of half a million entries ([`huge`]).
 //!
 //! `MUSTER_SEED=n` repeats a run.
 
+mod blobs;
 mod cache;
 mod cycles;
 mod huge;

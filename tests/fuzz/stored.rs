@@ -23,7 +23,7 @@ use muster_server::hunts::view::RequestSnapshot;
 use muster_server::ingest::check::{Envelope, check_body, check_outside};
 use muster_server::live::broker_health::Look;
 use muster_server::live::counters::Snapshot;
-use muster_server::store::{Audit, DataDir, NewAgent, Reader, Request, Write, Writer};
+use muster_server::store::{Audit, DataDir, List, NewAgent, Reader, Request, Write, Writer};
 use muster_server::telemetry::marks::marks;
 use muster_server::who_has::who_has;
 use serde_bytes::ByteBuf;
@@ -100,10 +100,10 @@ impl Scene {
 fn look(reader: &Reader) {
     let now = Clock::system().now();
     reader.agents().unwrap();
-    let hunts = reader.requests("hunt.start").unwrap();
-    assert_eq!(listed(reader, hunts, now, |whole| whole.hunt()).unwrap().len(), 1);
-    let profiles = reader.hunts_with_profiles().unwrap();
-    listed(reader, profiles, now, |whole| whole.profile()).unwrap();
+    let hunts = reader.listed(List::Hunts, None, 10).unwrap();
+    assert_eq!(listed(reader, &hunts, now, |whole| whole.hunt()).unwrap().len(), 1);
+    let profiles = reader.listed(List::Profiles, None, 10).unwrap();
+    listed(reader, &profiles, now, |whole| whole.profile()).unwrap();
     let whole =
         RequestSnapshot::read(reader, reader.request(&hunt_id()).unwrap().unwrap(), now).unwrap();
     whole.parts_shown();

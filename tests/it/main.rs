@@ -12,6 +12,7 @@ mod connections;
 mod controls;
 mod durable;
 mod ends;
+mod events;
 mod follow;
 mod full;
 mod growth;

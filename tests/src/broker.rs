@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use muster_broker::{Backoff, LinkConfig, Password};
+use muster_broker::{LinkConfig, Password};
+use muster_runtime::retry::Policy;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 
@@ -279,7 +280,7 @@ impl Broker {
             heartbeat_s: LinkConfig::HEARTBEAT_S,
             frame_max: LinkConfig::FRAME_MAX_AGENT,
             body_bytes_max: muster_protocol::limits::AMQP_BODY_BYTES_MAX,
-            backoff: Backoff { base_ms: 200, max_ms: 1_000 },
+            backoff: Policy::growing(200, 1_000).spread(),
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::AmqpError;
 use muster_protocol::address::{Address, AddressError};
 use muster_protocol::limits;
+use muster_runtime::retry::{self, Policy};
 use muster_runtime::secret;
 
 /// The port of AMQP without TLS, and with it.
@@ -98,7 +99,7 @@ impl BrokerConfig {
             heartbeat_s: LinkConfig::HEARTBEAT_S,
             frame_max: LinkConfig::FRAME_MAX_AGENT,
             body_bytes_max: limits::AMQP_BODY_BYTES_MAX,
-            backoff: Backoff::default(),
+            backoff: retry::CONNECT,
         })
     }
 }
@@ -152,7 +153,7 @@ pub struct LinkConfig {
     /// [`Defect`](super::Defect).
     pub body_bytes_max: u64,
     /// Pauses between tries.
-    pub backoff: Backoff,
+    pub backoff: Policy,
 }
 
 impl LinkConfig {
@@ -164,60 +165,9 @@ impl LinkConfig {
     pub const FRAME_MAX_COORDINATOR: u32 = 131_072;
 }
 
-/// Pauses between tries to connect: uniform from zero to a ceiling that doubles from `base_ms` to `max_ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// Ceiling of the first pause.
-    pub base_ms: u64,
-    /// Ceiling of all later ones.
-    pub max_ms: u64,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { base_ms: 10_000, max_ms: limits::RECONNECT_MS_MAX }
-    }
-}
-
-impl Backoff {
-    /// Returns the ceiling of pause number `tries` (from 0).
-    pub fn ceiling_ms(self, tries: u32) -> u64 {
-        let doubled = 1_u64.checked_shl(tries).and_then(|f| self.base_ms.checked_mul(f));
-        doubled.unwrap_or(self.max_ms).min(self.max_ms)
-    }
-
-    /// Draws pause number `tries`: full jitter, so that a fleet spreads over the whole ceiling.
-    pub fn draw_ms(self, tries: u32) -> u64 {
-        let mut bytes = [0; 8];
-        match getrandom::fill(&mut bytes) {
-            Ok(()) => u64::from_le_bytes(bytes) % self.ceiling_ms(tries).saturating_add(1),
-            // No randomness is no reason to storm the broker.
-            Err(_) => self.ceiling_ms(tries),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ceiling_doubles_and_stops() {
-        let backoff = Backoff { base_ms: 10_000, max_ms: 60_000 };
-        let ceilings: Vec<_> = (0..5).map(|n| backoff.ceiling_ms(n)).collect();
-        assert_eq!(ceilings, [10_000, 20_000, 40_000, 60_000, 60_000]);
-        assert_eq!(backoff.ceiling_ms(64), 60_000);
-        assert_eq!(backoff.ceiling_ms(u32::MAX), 60_000);
-    }
-
-    #[test]
-    fn pauses_spread_over_the_whole_ceiling() {
-        let backoff = Backoff { base_ms: 10_000, max_ms: 60_000 };
-        let drawn: Vec<_> = (0..400).map(|_| backoff.draw_ms(0)).collect();
-        assert!(drawn.iter().all(|ms| *ms <= 10_000));
-        assert!(drawn.iter().any(|ms| *ms < 2_000));
-        assert!(drawn.iter().any(|ms| *ms > 8_000));
-    }
 
     #[test]
     fn a_password_is_not_printed() {

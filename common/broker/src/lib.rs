@@ -22,7 +22,7 @@ pub mod publisher;
 pub mod session;
 pub mod tls;
 
-pub use config::{Backoff, BrokerConfig, LinkConfig, Password, broker_address};
+pub use config::{BrokerConfig, LinkConfig, Password, broker_address};
 pub use consumer::{Consumer, Delivery, Settle, Start};
 pub use declare::Depth;
 pub use error::{AmqpError, PublishError};

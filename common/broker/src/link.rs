@@ -20,6 +20,7 @@ use super::filter::stream::{self, FilteringRuntime};
 use super::session::Session;
 use crate::tls::Authorities;
 use muster_protocol::limits;
+use muster_runtime::retry::Retry;
 
 /// Channels that one connection may open: two consumers, a look at a depth, and the publishers.
 const CHANNELS_MAX: u16 = 16;
@@ -74,12 +75,13 @@ impl Link {
         stop: &CancellationToken,
         mut tell: impl FnMut(&AmqpError) + Send,
     ) -> Option<Session> {
-        let mut tries: u32 = 0;
+        let mut retry = Retry::new(self.config.backoff);
         let mut logged = Vec::new();
-        let mut pause_ms = if self.connected_before { self.config.backoff.draw_ms(0) } else { 0 };
+        let mut pause =
+            if self.connected_before { self.config.backoff.pause(0) } else { Duration::ZERO };
         loop {
             let attempt = async {
-                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                tokio::time::sleep(pause).await;
                 self.connect_once().await
             };
             let outcome = tokio::select! {
@@ -89,19 +91,14 @@ impl Link {
             let problem = match outcome {
                 Ok(session) => {
                     let address = error::address(&self.config);
-                    info!(broker = %address, tries = tries + 1, "connected to the broker");
+                    info!(broker = %address, tries = retry.tries() + 1, "connected to the broker");
                     return Some(session);
                 }
                 Err(problem) => problem,
             };
             log(&problem, &mut logged);
             tell(&problem);
-            pause_ms = if problem.is_permanent() {
-                self.config.backoff.draw_ms(u32::MAX)
-            } else {
-                self.config.backoff.draw_ms(tries)
-            };
-            tries = tries.saturating_add(1);
+            pause = if problem.is_permanent() { retry.longest_pause() } else { retry.pause() };
         }
     }
 }

@@ -145,6 +145,14 @@ limits! {
     BLOBS_MAX: u32 = 100_000, "further files of a hunt are not sent: no_room; from an endpoint: the chunk goes to results.dead";
     /// Blobs that the coordinator puts together at once.
     BLOB_ASSEMBLIES_MAX: usize = 4, "the next one waits, its last chunk unacked";
+    /// Chunks of a store of before version 6 that one step looks at for pieces of blobs that are put together.
+    PIECE_SWEEP_ROWS_MAX: u64 = 2_000, "the others are the next step's";
+    /// Bytes of such pieces that one step deletes.
+    PIECE_SWEEP_BYTES_MAX: u64 = 8_388_608, "the others are the next step's";
+    /// Pause between two steps.
+    PIECE_SWEEP_PAUSE_MS: u64 = 100, "not a bound: the pause";
+    /// Pause after a step that failed.
+    PIECE_SWEEP_RETRY_MS: u64 = 60_000, "not a bound: the pause";
     /// Bytes of the files that one collection sends.
     UPLOAD_BYTES_MAX: u64 = 1_073_741_824, "the request is refused";
     /// How long files that match are still sent when their collection had to stop.
@@ -361,8 +369,24 @@ limits! {
     MANAGEMENT_BODY_BYTES_MAX: u64 = 16_777_216, "the command fails: exit 69";
     /// Agents of one import of definitions.
     ENROL_BATCH_AGENTS: usize = 500, "the next agents go into the next import";
+    /// Longest pause before the first try to connect to the broker again.
+    RECONNECT_MS_FIRST: u64 = 10_000, "not a bound: it doubles";
     /// Longest pause between two tries to connect.
     RECONNECT_MS_MAX: u64 = 60_000, "not a bound: the ceiling of the backoff";
+    /// Pause before a result that the broker did not take is published again.
+    PUBLISH_RETRY_MS_FIRST: u64 = 500, "not a bound: it doubles";
+    /// The longest such pause.
+    PUBLISH_RETRY_MS_MAX: u64 = 30_000, "not a bound: the ceiling of the backoff";
+    /// Pause before an agent tries its journal again.
+    JOURNAL_RETRY_MS: u64 = 1_000, "not a bound: the pause";
+    /// Pause before the coordinator tries its store again.
+    STORE_RETRY_MS: u64 = 1_000, "not a bound: the pause";
+    /// Pause before a stream that was not found is asked for again.
+    STREAM_RETRY_MS: u64 = 1_000, "not a bound: the pause";
+    /// Pause between two looks for requests that are owed to the broker.
+    OWED_RETRY_MS: u64 = 5_000, "not a bound: the rhythm";
+    /// Pause of the command line before it asks a coordinator again.
+    COORDINATOR_RETRY_MS: u64 = 1_000, "not a bound: the pause; after a minute without an answer it gives up";
     /// An agent is silent when nothing came from it for so long.
     SILENT_MS_MAX: i64 = 45_000, "the agent is shown as silent";
     /// An agent that was enrolled may wait so long for its first start.
@@ -427,12 +451,20 @@ limits! {
     SYMBOLS_FILE_BYTES_MAX: u64 = 2 << 30, "the file is refused";
     /// Size of all symbols that were added.
     SYMBOLS_BYTES_MAX: u64 = 16 << 30, "further files are refused until some are deleted from the folder `symbols`";
-    /// Time between two looks for the new rows of a hunt that a client follows.
-    RESULTS_LOOK_MS: u64 = 500, "not a bound: the rhythm";
+    /// Least time between two looks for new rows of a hunt that a client follows.
+    RESULTS_PACE_MS: u64 = 500, "commits of that time lead to one look";
+    /// Longest time between two such looks: rows come by commits, the end of a hunt may come by time alone.
+    RESULTS_LOOK_MS_MAX: u64 = 5_000, "not a bound: the rhythm";
+    /// Least time between two events of a hunt that is watched.
+    EVENTS_PACE_MS: u64 = 1_000, "commits of that time are one event";
+    /// Longest time between two looks at a hunt that is watched: an agent falls silent without a commit.
+    EVENTS_LOOK_MS_MAX: u64 = 5_000, "not a bound: the rhythm; what has not changed is no event";
     /// Readers of the store that stay open between two questions.
     STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
+    /// Items of one page of a list.
+    PAGE_ITEMS_MAX: usize = 1_000, "the rest is on the next page";
     /// Time between two looks at the broker's alarms.
     BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
     /// Time between two looks at the broker's queues that nothing but time asks for.

@@ -8,11 +8,10 @@
 pub mod address;
 mod agents;
 mod doctor;
-pub mod duration;
 mod hunts;
-pub mod moment;
 #[cfg(test)]
 mod openapi;
+mod page;
 mod profiles;
 pub mod quantile;
 mod rows;
@@ -31,6 +30,7 @@ pub use hunts::{
     CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
     States,
 };
+pub use page::{AFTER, Page};
 pub use profiles::{By, ProfileAgentView, ProfileKindView, ProfileView, SymbolsView};
 pub use rows::{ArtifactView, ColumnView, Found, RowView, WhoHas};
 pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};

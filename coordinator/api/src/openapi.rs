@@ -8,10 +8,11 @@ use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, Ref, Required, Response, ResponseBuilder,
-    Type,
+    ContentBuilder, InfoBuilder, KnownFormat, ObjectBuilder, OpenApi, Ref, Required, Response,
+    ResponseBuilder, Schema, SchemaFormat, Type,
 };
 
 use super::{
@@ -27,6 +28,8 @@ enum Answer {
     One(&'static str),
     /// An array of them.
     List(&'static str),
+    /// A page of them: see [`super::Page`].
+    Page(&'static str),
     /// One of them a line.
     Lines(&'static str),
     /// Server-sent events whose data is this schema.
@@ -67,6 +70,16 @@ const fn post(
     Endpoint { method: HttpMethod::Post, path, summary, query: &[], body, answer }
 }
 
+/// What a list that comes in pages is asked with.
+const PAGING: &[(&str, &str)] = &[
+    ("after", "`next` of the page before, as it is; the first page when not given."),
+    ("limit", "Items that the page has at most: 1 to 1,000, which it is when not given."),
+];
+
+const fn list(path: &'static str, summary: &'static str, of: &'static str) -> Endpoint {
+    Endpoint { query: PAGING, ..get(path, summary, Answer::Page(of)) }
+}
+
 const SEALED: Body = Body::Bytes("application/msgpack");
 
 const ENDPOINTS: &[Endpoint] = &[
@@ -74,7 +87,7 @@ const ENDPOINTS: &[Endpoint] = &[
     get("/metrics", "What Prometheus scrapes; any token does.", Answer::Other("text/plain")),
     get("/api/v1/openapi.json", "This document.", Answer::Other("application/json")),
     get("/api/v1/fleet", "The fleet in figures.", Answer::One("FleetView")),
-    get("/api/v1/agents", "All agents.", Answer::List("AgentView")),
+    list("/api/v1/agents", "All agents, by id.", "AgentView"),
     post(
         "/api/v1/agents",
         "Enrols agents; the answer holds their broker passwords.",
@@ -117,7 +130,7 @@ const ENDPOINTS: &[Endpoint] = &[
         "What a hunt can collect, with the columns of its rows.",
         Answer::List("ArtifactView"),
     ),
-    get("/api/v1/hunts", "All hunts, the latest first.", Answer::List("HuntView")),
+    list("/api/v1/hunts", "All hunts, the latest first.", "HuntView"),
     get("/api/v1/hunts/{id}", "One hunt.", Answer::One("HuntView")),
     get(
         "/api/v1/hunts/{id}/agents",
@@ -137,10 +150,10 @@ const ENDPOINTS: &[Endpoint] = &[
     ),
     get(
         "/api/v1/hunts/{id}/events",
-        "The hunt again and again: `progress` each second, `done` at the end.",
+        "The hunt as it is, and again when it has changed, at most once a second: `progress`, and `done` at the end.",
         Answer::Events("HuntView"),
     ),
-    get("/api/v1/profiles", "All requests for profiles.", Answer::List("ProfileView")),
+    list("/api/v1/profiles", "All requests for profiles, the latest first.", "ProfileView"),
     get("/api/v1/profiles/{id}", "One request for profiles.", Answer::One("ProfileView")),
     Endpoint {
         query: &[
@@ -218,7 +231,7 @@ const ENDPOINTS: &[Endpoint] = &[
         ..get("/api/v1/who-has", "Which agents hold a file, or run it.", Answer::One("WhoHas"))
     },
     get("/api/v1/doctor", "What is wrong, and what to do.", Answer::One("Doctor")),
-    get("/api/v1/audit", "What operators did, the latest first.", Answer::List("AuditView")),
+    list("/api/v1/audit", "What operators did, the latest first.", "AuditView"),
 ];
 
 /// Collects the types.
@@ -322,11 +335,32 @@ fn response(what: &str, answer: Answer) -> Response {
         Answer::List(schema) => {
             ("application/json", content.schema(Some(of(schema).to_array_builder())))
         }
+        Answer::Page(schema) => ("application/json", content.schema(Some(page(schema)))),
         Answer::Lines(schema) => ("application/jsonl", content.schema(Some(of(schema)))),
         Answer::Events(schema) => ("text/event-stream", content.schema(Some(of(schema)))),
         Answer::Other(media) => (media, content),
     };
     ResponseBuilder::new().description(what).content(media, content.build()).build()
+}
+
+/// Returns the schema of a page.
+fn page(of: &str) -> Schema {
+    let text = |what: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(what));
+    let next = text("Where the next page begins; null on the last one.");
+    let next = next.schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let total = ObjectBuilder::new().schema_type(Type::Integer);
+    let as_of =
+        text("When it was read.").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    ObjectBuilder::new()
+        .property("items", Ref::from_schema_name(of).to_array_builder())
+        .property("next", next)
+        .property("total", total.description(Some("How many the whole list has.")))
+        .property("as_of", as_of)
+        .required("items")
+        .required("total")
+        .required("as_of")
+        .build()
+        .into()
 }
 
 #[cfg(test)]

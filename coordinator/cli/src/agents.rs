@@ -123,7 +123,7 @@ pub(super) fn matching(
     client: &Client,
     target: &Target,
 ) -> Result<Vec<Document<AgentView>>, Failure> {
-    let mut agents: Vec<Document<AgentView>> = client.get("/api/v1/agents")?;
+    let mut agents: Vec<Document<AgentView>> = client.list("/api/v1/agents")?;
     // The id of a request decides a sample only, and a list has none.
     let request = RequestId::new();
     agents.retain(|agent| target.matches(&facts(&agent.view), &request).unwrap_or(false));

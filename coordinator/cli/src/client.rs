@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
-use muster_api::{AgentState, AgentView, Launched, ListPiece, tls};
+use muster_api::{AFTER, AgentState, AgentView, Launched, ListPiece, Page, tls};
 use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::Sealed;
@@ -28,7 +28,7 @@ use crate::output::Document;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest wait for the beginning of an answer; enrolling thousands takes a while.
 const ANSWER: Duration = Duration::from_mins(2);
-/// Longest silence within an answer. Events come every second, comments keep the line alive.
+/// Longest silence within an answer. Where nothing changes, comments keep the line alive every 15 s.
 const SILENCE: Duration = Duration::from_mins(1);
 /// Largest document.
 const DOCUMENT_BYTES_MAX: u64 = 268_435_456;
@@ -63,6 +63,22 @@ impl Client {
     /// Fetches a document.
     pub(super) fn get<T: Answer>(&self, path: &str) -> Result<T, Failure> {
         self.document(self.send(self.agent.get(self.at(path))))
+    }
+
+    /// Fetches a list to its end, page by page.
+    pub(super) fn list<T: Answer>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        let (mut all, mut at) = (Vec::new(), path.to_owned());
+        loop {
+            let page: Page<T> = self.get(&at)?;
+            all.extend(page.items);
+            let Some(next) = page.next else { return Ok(all) };
+            let next = format!("{path}?{AFTER}={next}");
+            if next == at {
+                let cause = "a page leads to itself";
+                return Err(Failure::bug("the coordinator sent a broken list", cause));
+            }
+            at = next;
+        }
     }
 
     /// Fetches bytes.

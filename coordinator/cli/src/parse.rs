@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use muster_api::duration::{duration_ms, scaled};
-use muster_api::moment::time;
 use muster_protocol::artifact::file_hash::select::MODE_BITS;
-use muster_protocol::clock::Timestamp;
+use muster_protocol::decimal::scaled;
 use muster_protocol::limits;
 use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::when::duration_ms;
+
+pub use muster_protocol::when::seconds;
 
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
 pub fn size(text: &str) -> Result<u64, String> {
@@ -28,36 +29,6 @@ pub fn size(text: &str) -> Result<u64, String> {
         _ => return Err(bad()),
     };
     scaled(number, unit).ok_or_else(bad)
-}
-
-/// A moment as people type it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// So many milliseconds before the request is signed.
-    Ago(u64),
-    /// Nanoseconds since 1970.
-    At(i128),
-}
-
-impl When {
-    /// Returns nanoseconds since 1970.
-    pub fn ns(self, now: Timestamp) -> i128 {
-        match self {
-            Self::At(ns) => ns,
-            Self::Ago(ms) => (i128::from(now.0) - i128::from(ms)) * 1_000_000,
-        }
-    }
-}
-
-/// Reads a moment: `7d` or `1h30m` ago, or a [`time`].
-pub fn when(text: &str) -> Result<When, String> {
-    let has_unit = !text.ends_with(|last: char| last.is_ascii_digit());
-    if has_unit && let Ok(ms) = duration_ms(text) {
-        return Ok(When::Ago(ms));
-    }
-    time(text).map(|at| When::At(at.as_nanosecond())).ok_or_else(|| {
-        format!("{text:?} is not a time like 7d (ago), 2026-11-25T10:00 (UTC) or 2026-11-25T10:00:00+01:00")
-    })
 }
 
 /// A condition on the bits of a mode.
@@ -84,13 +55,6 @@ pub fn mode(text: &str) -> Result<ModeTest, String> {
         Some("/") if bits != 0 => Ok(ModeTest::Any(bits)),
         _ => Err(bad()),
     }
-}
-
-/// Reads a length of time in whole seconds, at least one.
-pub fn seconds(text: &str) -> Result<u32, String> {
-    let ms = duration_ms(text)?;
-    let seconds = u32::try_from(ms / 1_000).map_err(|_| format!("{text:?} is too long"))?;
-    if seconds == 0 { Err(format!("{text:?} is less than a second")) } else { Ok(seconds) }
 }
 
 /// Reads how long a request is valid, in milliseconds.
@@ -213,38 +177,6 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_ago_or_absolute() {
-        assert_eq!(when("7d"), Ok(When::Ago(604_800_000)));
-        assert_eq!(when("1.5h").map(|when| when.ns(Timestamp(5_400_001))), Ok(1_000_000));
-        let day = 1_795_564_800_000_000_000;
-        assert_eq!(when("2026-11-25"), Ok(When::At(day)));
-        assert_eq!(when("2026-11-25T01:00:00.5+01:00"), Ok(When::At(day + 500_000_000)));
-        for same in
-            ["2026-11-25T00:00:00", "2026-11-25 00:00", "2026-11-25T00:00", "2026-11-25T00:00:00.0"]
-        {
-            assert_eq!(when(same), Ok(When::At(day)), "{same} is UTC");
-        }
-        assert_eq!(when("1w"), when("7d"));
-        assert_eq!(when("1h30m"), when("90m"));
-        for bad in [
-            "",
-            "7",
-            "2026",
-            "d",
-            "-7d",
-            "2026-11-25T",
-            "2026-11-25T10:00+26",
-            "2026-13-01",
-            "yesterday",
-        ] {
-            assert!(when(bad).is_err(), "{bad:?}");
-        }
-        assert_eq!(When::Ago(u64::MAX).ns(Timestamp(0)), i128::from(u64::MAX) * -1_000_000);
-        assert_eq!(when("3000-01-01"), Ok(When::At(32_503_680_000_000_000_000)));
-        assert_eq!(when("1500-01-01"), Ok(When::At(-14_831_769_600_000_000_000)));
-    }
-
-    #[test]
     fn modes_are_octal() {
         assert_eq!(mode("4000"), Ok(ModeTest::All(0o4000)));
         assert_eq!(
@@ -261,21 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_time() {
-        assert_eq!(duration_ms("90"), Ok(90_000));
-        assert_eq!(duration_ms("15m"), Ok(900_000));
-        assert_eq!(duration_ms("1.5h"), Ok(5_400_000));
-        assert_eq!(duration_ms("1w"), Ok(604_800_000));
-        assert_eq!(duration_ms("1h30m"), Ok(5_400_000));
-        assert_eq!(duration_ms("1w2d3h4m5s6ms"), Ok(788_645_006));
-        for bad in
-            ["", "1h30", "30m1h", "1h1h", "1x", "h1", "1 h", "1h 30m", "1m30", "99999999999999w"]
-        {
-            assert!(duration_ms(bad).is_err(), "{bad:?}");
-        }
-        assert_eq!(seconds("10"), Ok(10));
-        assert!(seconds("10ms").is_err());
-        assert!(seconds("h").is_err());
+    fn a_request_is_valid_for_a_second_to_a_month() {
         assert_eq!(validity_ms("30d"), Ok(limits::VALIDITY_MS_MAX));
         assert!(validity_ms("31d").is_err());
         assert!(validity_ms("0").is_err());

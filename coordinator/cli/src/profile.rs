@@ -191,7 +191,7 @@ fn taken(
 }
 
 fn list(context: &Context) -> Result<Exit, Failure> {
-    let profiles: Vec<Document<ProfileView>> = context.client()?.get("/api/v1/profiles")?;
+    let profiles: Vec<Document<ProfileView>> = context.client()?.list("/api/v1/profiles")?;
     context.out.list(LIST, &profiles)?;
     Ok(Exit::Done)
 }

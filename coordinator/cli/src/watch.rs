@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use muster_api::{HuntView, ProfileView, RowView};
+use muster_runtime::retry;
 use serde::Deserialize;
 
 use self::standing::Watch;
@@ -21,8 +22,8 @@ use crate::output::rows::RowWriter;
 
 /// How long a coordinator may be away before a watcher gives up.
 const AWAY: Duration = Duration::from_mins(1);
-/// Pause between two tries.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Time between two looks at a clock that is shown.
+const REFRESH: Duration = Duration::from_secs(1);
 /// Ticks that wait for a slow terminal or pipe; beyond it the readers wait.
 const TICKS_WAITING_MAX: usize = 1_024;
 
@@ -139,7 +140,8 @@ fn until_the_end<V: Watch>(
             None if deadline.is_some_and(|at| Instant::now() >= at) => {
                 return Ok(Watched::TimedOut);
             }
-            None => {}
+            // The time that is shown goes on though nothing changes.
+            None => progress.again(),
         }
         if !has_rows && let Some(view) = ended.take() {
             return Ok(Watched::Ended(view));
@@ -163,7 +165,7 @@ fn next<V>(
         rows.flush()?;
     }
     let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-    match ticks.recv_timeout(left.min(Duration::from_hours(1))) {
+    match ticks.recv_timeout(left.min(REFRESH)) {
         Ok(tick) => Ok(Some(tick)),
         Err(RecvTimeoutError::Timeout) => Ok(None),
         Err(RecvTimeoutError::Disconnected) => Err(broken()),
@@ -230,7 +232,7 @@ fn patiently<V>(
             drop(ticks.send(Tick::Broken(failure)));
             return;
         }
-        thread::park_timeout(PAUSE);
+        thread::park_timeout(retry::COORDINATOR.first());
     }
 }
 
@@ -275,7 +277,7 @@ fn asking<V: Watch>(
         if ticks.send(tick).is_err() || is_end {
             return Ok(());
         }
-        thread::park_timeout(PAUSE);
+        thread::park_timeout(retry::COORDINATOR.first());
     }
 }
 

@@ -10,6 +10,7 @@ use muster_broker::{BrokerConfig, broker_address};
 use muster_protocol::address::{self, Address};
 use muster_protocol::ids::FleetId;
 use muster_protocol::limits::METRICS_AGENTS_MAX;
+use muster_runtime::retry;
 use serde::{Deserialize, Serialize};
 
 use crate::tls::{Identity, TlsError};
@@ -133,7 +134,7 @@ pub struct Config {
     /// The data folder, absolute or relative to the working folder.
     pub data_dir: PathBuf,
     /// Pauses between tries to reach the broker.
-    pub backoff: muster_broker::Backoff,
+    pub backoff: retry::Policy,
 }
 
 impl Config {
@@ -172,9 +173,9 @@ impl Config {
             *broker = address::joined(&host, port);
         }
         let data_dir = folder.join(&file.data_dir);
-        let mut backoff = muster_broker::Backoff::default();
+        let mut backoff = retry::CONNECT;
         if let Some(base_ms) = file.reconnect_base_ms {
-            backoff.base_ms = base_ms;
+            backoff.initial_ms = base_ms;
         }
         Ok(Self { file, folder, root, data_dir, backoff })
     }

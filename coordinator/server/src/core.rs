@@ -11,7 +11,7 @@ use muster_protocol::limits::{
 };
 use muster_protocol::request::sign::Trust;
 use muster_runtime::tasks::Tasks;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::management::Management;
@@ -22,6 +22,7 @@ use crate::live::held::Held;
 use crate::live::misdeeds::Misdeeds;
 use crate::live::publish_locks::PublishLocks;
 use crate::live::shares::Shares;
+use crate::live::watched::Watched;
 use crate::store::{DataDir, Reader, StoreError, Writer};
 use muster_api::BrokerHealth;
 
@@ -55,8 +56,8 @@ pub struct Core {
     pub misdeeds: Misdeeds,
     /// Agents in quarantine, and those of which results were set aside.
     pub held: Held,
-    /// Told after each commit that may change what a watcher sees.
-    pub changed: Notify,
+    /// Hunts that are being watched.
+    pub watched: Watched,
     /// Scans of everything that has landed: few at once.
     pub scans: Semaphore,
     /// Blobs that are put together: few at once.
@@ -113,7 +114,7 @@ impl Core {
             shares: Shares::default(),
             misdeeds: Misdeeds::default(),
             held: Held::default(),
-            changed: Notify::new(),
+            watched: Watched::default(),
             scans: Semaphore::new(SCANS_MAX),
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),

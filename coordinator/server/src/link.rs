@@ -4,11 +4,10 @@
 //! that is read for their offsets, each class of results, and the results that were set aside. What ends one
 //! connection stops no other part.
 
-use std::time::Duration;
-
 use muster_broker::{AmqpError, Link, LinkConfig, Publisher, Session, Start};
 use muster_protocol::limits::{AMQP_BODY_BYTES_MAX, REQUEST_PREFETCH};
 use muster_protocol::topology::{Class, HELD, REQUESTS};
+use muster_runtime::retry::{self, Retry};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -16,9 +15,6 @@ use crate::core::Core;
 use crate::hunts::publish::publish;
 use crate::ingest::{self, IngestError, held};
 use crate::store::Write;
-
-/// Requests that are owed to the broker are looked for so often.
-const OWED_EVERY: Duration = Duration::from_secs(5);
 
 /// What one connection is for.
 #[derive(Debug, Clone, Copy)]
@@ -179,17 +175,18 @@ async fn owed(core: &Core, publisher: &Publisher) {
             }
             Err(problem) => warn!(error = %problem, "cannot look for requests that are owed"),
         }
-        tokio::time::sleep(OWED_EVERY).await;
+        tokio::time::sleep(retry::OWED.first()).await;
     }
 }
 
 /// Reads the stream to learn where each request lies: an agent's offset is its receipt for all before it.
 async fn offsets(core: &Core, session: &Session) -> Result<(), IngestError> {
+    let mut retry = Retry::new(retry::STREAM);
     let mut consumer = loop {
         match session.consumer(REQUESTS, Start::StreamFirst, REQUEST_PREFETCH).await {
             Ok(consumer) => break consumer,
             // Shortly after a restart of the broker a stream may not be found.
-            Err(AmqpError::Missing { .. }) => tokio::time::sleep(Duration::from_secs(1)).await,
+            Err(AmqpError::Missing { .. }) => tokio::time::sleep(retry.pause()).await,
             Err(error) => return Err(error.into()),
         }
     };

@@ -19,7 +19,7 @@ use crate::broker::management::Management;
 use crate::config::Config;
 use crate::core::Core;
 use crate::hunts::lists::gc;
-use crate::ingest::quarantine;
+use crate::ingest::{quarantine, sweep};
 use crate::store::{DataDir, Reader, StoreError, Write, Writer};
 use crate::tls::TlsError;
 use crate::{http, link};
@@ -115,6 +115,9 @@ pub async fn serve_at(
     let shared = Arc::clone(&core);
     let until = signal.clone();
     tasks.spawn("lists", async move { gc::run(&shared, until).await });
+    let shared = Arc::clone(&core);
+    let until = signal.clone();
+    tasks.spawn("sweep", async move { sweep::run(&shared, until).await });
     let router = http::router(core);
     tokio::select! {
         () = stop => {}

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use muster_protocol::artifact::{HashKind, Rows};
 use muster_protocol::hex;
 use muster_protocol::ids::AgentId;
-use muster_protocol::request::Kind;
 
-use crate::store::{Reader, StoreError};
+use crate::store::{List, Reader, StoreError};
 use muster_api::{Found, WhoHas};
 
 /// Digests of one question.
@@ -48,17 +47,17 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
         },
     };
     let machines = reader.agents()?;
-    for request in reader.requests(Kind::HuntStart.as_str())? {
-        let collections = reader.collections(&request.id)?;
+    for hunt in reader.listed(List::Hunts, None, usize::MAX)? {
+        let collections = reader.collections(&hunt)?;
         for (agent, part) in &collections.parts {
             let Some((id, run)) = part.counting() else { continue };
             let machine = machines.iter().find(|machine| machine.id == *agent);
             let host = machine.and_then(|machine| machine.heard.as_ref());
             let host = host.map(|(_, sample)| sample.host.as_str()).unwrap_or_default();
             let host = run.host().unwrap_or(host);
-            let hunt = request.id.to_string();
+            let named = hunt.to_string();
             scan.agents.insert(agent.clone());
-            reader.rows(&request.id, agent, id, |rows| scan.look(&hunt, agent, host, &rows))?;
+            reader.rows(&hunt, agent, id, |rows| scan.look(&named, agent, host, &rows))?;
             if scan.found.truncated {
                 return Ok(scan.end());
             }

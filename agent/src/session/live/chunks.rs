@@ -20,7 +20,7 @@ use crate::session::printer::Printer;
 use crate::session::upload::Content;
 
 /// Pause between two tries to write a journal that is full.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = muster_runtime::retry::JOURNAL.first();
 
 /// What its chunks say of a blob.
 #[derive(Debug)]

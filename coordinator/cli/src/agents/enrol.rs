@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
 
 /// Returns the names that are asked for and that an agent of the fleet, or an earlier line, has already.
 fn known_again(client: &Client, asked: &[(String, Labels)]) -> Result<Vec<String>, Failure> {
-    let agents: Vec<AgentView> = client.get("/api/v1/agents")?;
+    let agents: Vec<AgentView> = client.list("/api/v1/agents")?;
     let agents = agents.iter().filter(|agent| agent.state != AgentState::Revoked);
     let mut known: BTreeMap<&str, String> = agents
         .map(|agent| (agent.name.as_str(), format!("{} ({})", agent.name, agent.id)))

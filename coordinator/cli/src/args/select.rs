@@ -2,31 +2,32 @@
 
 use clap::{Args, ValueEnum};
 use muster_protocol::artifact::file_hash::FileKind;
+use muster_protocol::when::Moment;
 
-use crate::parse::{self, ModeTest, When};
+use crate::parse::{self, ModeTest};
 
 /// Which entries; every condition must hold.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Which of it (WHEN: 7d ago, 2026-11-25, 2026-11-25T10:00:00Z)")]
 pub struct Selection {
     /// Content changed at this time or later (mtime).
-    #[arg(long, value_name = "WHEN", value_parser = parse::when)]
-    pub newer: Option<When>,
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub newer: Option<Moment>,
     /// Content changed before this time.
-    #[arg(long, value_name = "WHEN", value_parser = parse::when)]
-    pub older: Option<When>,
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub older: Option<Moment>,
     /// Inode changed at this time or later: mode, owner, name, content (ctime).
-    #[arg(long, value_name = "WHEN", value_parser = parse::when)]
-    pub changed_newer: Option<When>,
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub changed_newer: Option<Moment>,
     /// Inode changed before this time.
-    #[arg(long, value_name = "WHEN", value_parser = parse::when)]
-    pub changed_older: Option<When>,
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub changed_older: Option<Moment>,
     /// Made at this time or later (btime); what has no birth time is selected, and counted.
-    #[arg(long, value_name = "WHEN", value_parser = parse::when)]
-    pub born_newer: Option<When>,
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub born_newer: Option<Moment>,
     /// Made before this time.
-    #[arg(long, value_name = "WHEN", value_parser = parse::when)]
-    pub born_older: Option<When>,
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub born_older: Option<Moment>,
     /// Only these kinds.
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_enum)]
     pub kind: Vec<Kind>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::parse;
-use muster_api::moment::Moment;
+use muster_protocol::when::Moment;
 
 /// Verbs of `telemetry`.
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
     AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, HuntFile, HuntView, Launched,
-    ListPiece, ProfileView, RowView, SymbolsView, TelemetryView, WhoHas,
+    ListPiece, Page, ProfileView, RowView, SymbolsView, TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -32,6 +32,12 @@ impl<T: Answer> Answer for Document<T> {
 impl<T: Answer> Answer for Vec<T> {
     fn name() -> Cow<'static, str> {
         format!("list of {}s", T::name()).into()
+    }
+}
+
+impl<T: Answer> Answer for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("page of {}s", T::name()).into()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
 use muster_protocol::clock::Timestamp;
+use muster_protocol::when::Moment;
 
 use crate::args::select::Selection;
 use crate::failure::Failure;
-use crate::parse::{ModeTest, When};
+use crate::parse::ModeTest;
 
 const SETUID: u32 = 0o4000;
 const SETGID: u32 = 0o2000;
@@ -13,9 +14,9 @@ const WORLD_WRITABLE: u32 = 0o0002;
 
 /// Turns flags into conditions, as of `now`.
 pub(super) fn select(typed: &Selection, now: Timestamp) -> Result<Select, Failure> {
-    let window = |newer: &str, from: Option<When>, older: &str, until: Option<When>| {
-        let from_ns = from.map(|when| when.ns(now));
-        let until_ns = until.map(|when| when.ns(now));
+    let window = |newer: &str, from: Option<Moment>, older: &str, until: Option<Moment>| {
+        let from_ns = from.map(|moment| moment.ns(now));
+        let until_ns = until.map(|moment| moment.ns(now));
         if from_ns.zip(until_ns).is_some_and(|(from, until)| from >= until) {
             let cause = format!("{newer} is not before {older}");
             return Err(Failure::usage("no file can match", cause, "exchange the two"));

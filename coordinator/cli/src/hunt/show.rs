@@ -56,7 +56,7 @@ const WAITED: Column<CollectionView> = Column::new("waited for", "waited", Show:
 });
 
 pub(super) fn list(context: &Context) -> Result<Exit, Failure> {
-    let hunts: Vec<Document<HuntView>> = context.client()?.get("/api/v1/hunts")?;
+    let hunts: Vec<Document<HuntView>> = context.client()?.list("/api/v1/hunts")?;
     context.out.list(LIST, &hunts)?;
     Ok(Exit::Done)
 }

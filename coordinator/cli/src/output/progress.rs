@@ -35,6 +35,7 @@ pub struct Progress {
     began: Instant,
     spoke: Instant,
     last: Option<(Instant, Standing)>,
+    shown: Option<Standing>,
     rates: (u64, u64),
 }
 
@@ -49,11 +50,23 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Self { out, bar, began: now, spoke: now, last: None, rates: (0, 0) }
+        Self { out, bar, began: now, spoke: now, last: None, shown: None, rates: (0, 0) }
     }
 
     /// Shows a new standing.
     pub fn update(&mut self, standing: &Standing) {
+        self.shown = Some(standing.clone());
+        self.show(standing);
+    }
+
+    /// Shows the standing again, at the present time.
+    pub fn again(&mut self) {
+        if let Some(standing) = self.shown.clone() {
+            self.show(&standing);
+        }
+    }
+
+    fn show(&mut self, standing: &Standing) {
         let now = Instant::now();
         if let Some((then, before)) = &self.last {
             let ms = u64::try_from(now.duration_since(*then).as_millis()).unwrap_or(u64::MAX);

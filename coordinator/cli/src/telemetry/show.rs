@@ -9,8 +9,8 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Column, Document, Format, Show as As, curve};
 use crate::picture::Picture;
 use crate::place::Place;
-use muster_api::moment::Moment;
 use muster_api::{CurveView, PointView};
+use muster_protocol::when::Moment;
 
 /// Columns of a drawing that no terminal shows.
 const WIDTH: usize = 100;

@@ -1,6 +1,6 @@
 //! Whole documents of the API, for a server that answers every question with the same bytes.
 
-use muster_api::{AgentView, Doctor, HuntView, ProfileView, RowView, WhoHas};
+use muster_api::{AgentView, Doctor, HuntView, Page, ProfileView, RowView, WhoHas};
 use serde_json::{Map, Value, json};
 
 /// Returns an agent with `text` in every field that an endpoint or an operator chose.
@@ -20,6 +20,12 @@ pub(crate) fn row(path: &str, text: &str) -> Value {
         "size": 5, "mtime": text, "ctime": text, "btime": null, "atime": text, "mode": 420, "uid": 0, "gid": 0,
         "nlink": 1, "dev": 1, "ino": 1, "sha256": "ab",
     }))
+}
+
+/// Returns a page of a list.
+pub(crate) fn page(items: &[Value], next: Option<&str>) -> Value {
+    let as_of = "2026-01-02T03:04:05.000Z";
+    decodes::<Page<Value>>(json!({"items": items, "next": next, "total": 2, "as_of": as_of}))
 }
 
 /// Returns the hunt `0199`.

@@ -3,8 +3,6 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use serde_json::json;
-
 use super::{answering, assert_three_lines, documents, fleet, muster, ran, routed};
 
 const DIGEST: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
@@ -116,7 +114,8 @@ fn agents_that_were_revoked_are_said_to_be_and_names_are_taken_once() {
         assert_three_lines(&stderr);
         assert!(stderr.contains("a-1 is revoked"), "{stderr}");
     }
-    let agents = json!([revoked, documents::agent("b-1", "b", "live", "")]).to_string();
+    let live = documents::agent("b-1", "b", "live", "");
+    let agents = documents::page(&[revoked, live], None).to_string();
     let both = routed(vec![("/api/v1/telemetry", "[]".to_owned()), ("/", agents)]);
     let listed = |flags: &[&str]| {
         let words = ["--url", &both, "--output", "csv", "agents", "list"];
@@ -144,4 +143,30 @@ fn agents_that_were_revoked_are_said_to_be_and_names_are_taken_once() {
         let (code, _, stderr) = enrol(name, more);
         assert!(code == 1 && stderr.contains("a broken enrolment"), "{name}: {code} {stderr}");
     }
+}
+
+#[test]
+fn a_list_is_read_to_its_end_page_by_page() {
+    let folder = fleet();
+    let dir = folder.path().join("f");
+    let hunt = |id: &str| {
+        let mut hunt = documents::hunt("a");
+        hunt["id"] = id.into();
+        hunt
+    };
+    let pages = |last: Option<&str>| {
+        routed(vec![
+            ("/api/v1/hunts?after=3", documents::page(&[hunt("0002")], last).to_string()),
+            ("/api/v1/hunts", documents::page(&[hunt("0003")], Some("3")).to_string()),
+        ])
+    };
+    let list =
+        |url: &str| ran(muster(&dir).args(["--url", url, "--output", "jsonl", "hunt", "list"]));
+    let (code, listed, stderr) = list(&pages(None));
+    assert_eq!((code, listed.lines().count()), (0, 2), "{stderr}");
+    assert!(listed.contains("\"0003\"") && listed.contains("\"0002\""), "{listed}");
+    // A coordinator that sends a client round in a circle is told apart from a long list.
+    let (code, _, stderr) = list(&pages(Some("3")));
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("a page leads to itself"), "{stderr}");
 }

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
 use super::{documents, fleet, muster, ran, routed};
 
 /// Control sequences in C0 and C1, bidirectional and invisible characters; JSON escapes only some of them.
@@ -30,7 +28,8 @@ fn a_terminal_obeys_nothing_that_an_endpoint_chose() {
     let everything = documents::everything(HOSTILE);
     let serving =
         |document: String| routed(vec![("/api/v1/telemetry", "[]".to_owned()), ("/", document)]);
-    let (one, many) = (serving(everything.to_string()), serving(json!([everything]).to_string()));
+    let many = documents::page(std::slice::from_ref(&everything), None).to_string();
+    let (one, many) = (serving(everything.to_string()), serving(many));
     let hash = "ab".repeat(32);
     let verbs: [(&str, &[&str]); 9] = [
         (&one, &["hunt", "results", "0199"]),
@@ -94,7 +93,8 @@ fn what_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
     let dir = folder.path().join("f");
     let everything = documents::everything("a");
     let serving = |document: String| routed(vec![("/", document)]);
-    let (one, many) = (serving(everything.to_string()), serving(json!([everything]).to_string()));
+    let many = documents::page(std::slice::from_ref(&everything), None).to_string();
+    let (one, many) = (serving(everything.to_string()), serving(many));
     let verbs: [&[&str]; 5] = [
         &["completions", "bash"],
         &["--help"],

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use muster_broker::tls::{Authorities, AuthoritiesError};
 use muster_protocol::address::Address;
@@ -12,6 +12,7 @@ use muster_protocol::result::bounds::refuse_labels;
 
 use super::error::ApiError;
 use super::guard::Caller;
+use super::page::{Asked, Keys};
 use crate::broker::{self, ManagementError};
 use crate::core::Core;
 use crate::ingest::quarantine::{impose, lift};
@@ -19,20 +20,29 @@ use crate::roster;
 use crate::store::StoredAgent;
 use crate::store::{Audit, NewAgent, Reader, StoreError, Write};
 use muster_api::{
-    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, QuarantineAgent,
+    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, Page, QuarantineAgent,
 };
 
 /// Agents that one call enrols at most.
 const ENROL_MAX: usize = 10_000;
 
 /// `GET /agents`
-pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<AgentView>>, ApiError> {
-    let now = core.clock.now();
-    let read = |reader: &Reader| Ok::<_, StoreError>((reader.agents()?, reader.faults()?));
-    let (agents, faults) = core.read(read).await.map_err(ApiError::from)?;
+pub async fn list(
+    State(core): State<Arc<Core>>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Page<AgentView>>, ApiError> {
+    let (now, limit) = (core.clock.now(), asked.limit());
+    let after = asked.after::<String>()?.unwrap_or_default();
+    let read = move |reader: &Reader| {
+        let agents = reader.agents_after(&after, limit.saturating_add(1))?;
+        Ok::<_, StoreError>((agents, reader.faults()?, reader.count_agents()?))
+    };
+    let (agents, faults, total) = core.read(read).await.map_err(ApiError::from)?;
     let blockage = core.broker.blockage();
     let view = |agent| roster::view(agent, &faults, blockage.as_ref(), now);
-    Ok(Json(agents.iter().map(view).collect()))
+    let items = agents.iter().take(limit).map(view).collect();
+    let keys = Keys::cut(agents.into_iter().map(|agent| agent.id).collect(), limit);
+    Ok(Json(keys.page(items, total, now)))
 }
 
 /// `GET /agents/{id}`

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use muster_protocol::artifact::ioc::{self, IocList};
 use muster_protocol::artifact::{HashKind, RowRef};
 use muster_protocol::ids::{AgentId, Attempt};
-use muster_protocol::limits::RESULTS_LOOK_MS;
+use muster_protocol::limits::{RESULTS_LOOK_MS_MAX, RESULTS_PACE_MS};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
@@ -21,6 +21,7 @@ use super::error::ApiError;
 use super::hunts::whole;
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
+use crate::live::changes::Changes;
 use crate::store::{DataDir, Reader, StoreError};
 use muster_api::Found;
 
@@ -44,6 +45,12 @@ pub async fn results(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, ApiError> {
+    // Before the first look: what is committed after it must lead to another.
+    let changes = Changes::new(
+        core.writer.commits(),
+        Duration::from_millis(RESULTS_PACE_MS),
+        Duration::from_millis(RESULTS_LOOK_MS_MAX),
+    );
     // The first look is before the answer begins, so that a wrong id is an error and not an empty stream.
     let first = whole(&core, id).await?;
     let (lines, stream) = mpsc::channel(WAITING_MAX);
@@ -53,7 +60,7 @@ pub async fn results(
         let ended = tokio::select! {
             () = stop.cancelled() => return,
             () = lines.closed() => return,
-            ended = send(&shared, first, wanted, &lines) => ended,
+            ended = send(&shared, first, changes, wanted, &lines) => ended,
         };
         let end =
             ended.map(|()| Piece::End).map_err(|error| io::Error::other(format!("{error:?}")));
@@ -91,6 +98,7 @@ fn until_the_end(
 async fn send(
     core: &Core,
     first: RequestSnapshot,
+    mut changes: Changes,
     wanted: Wanted,
     lines: &Lines,
 ) -> Result<(), ApiError> {
@@ -115,7 +123,7 @@ async fn send(
         if is_last || rows.is_over() {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(RESULTS_LOOK_MS)).await;
+        changes.next().await;
         now = whole(core, hunt.clone()).await?;
     }
 }

@@ -1,29 +1,24 @@
-//! `/requests` and `/hunts`: launch, list, show, watch, files.
+//! `/requests` and `/hunts`: launch, list, show, files.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::RequestId;
 use muster_protocol::request::Kind;
-use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Caller;
+use super::page::{Asked, Keys};
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
 use crate::hunts::{launch, lists};
-use crate::store::{Found, StoredRequest};
-use crate::store::{Reader, StoreError};
-use muster_api::{
-    CollectionView, EVENT_DONE, EVENT_PROGRESS, HuntFile, HuntView, Launched, ListPiece,
-};
+use crate::store::{Found, List, Reader, StoreError, StoredRequest};
+use muster_api::{CollectionView, HuntFile, HuntView, Launched, ListPiece, Page};
 
 /// `POST /requests`
 pub async fn request(
@@ -72,29 +67,44 @@ pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, Api
 }
 
 /// `GET /hunts`
-pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<HuntView>>, ApiError> {
-    let now = core.clock.now();
+pub async fn list(
+    State(core): State<Arc<Core>>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Page<HuntView>>, ApiError> {
     let blockage = core.broker.blockage();
+    page(&core, List::Hunts, &asked, move |whole| whole.during(blockage.clone()).hunt()).await
+}
+
+/// Answers with a page of a list of requests.
+pub async fn page<T: Send + 'static>(
+    core: &Core,
+    list: List,
+    asked: &Asked,
+    show: impl Fn(RequestSnapshot) -> Result<T, StoreError> + Send + 'static,
+) -> Result<Json<Page<T>>, ApiError> {
+    let (now, after, limit) = (core.clock.now(), asked.after::<RequestId>()?, asked.limit());
     let read = move |reader: &Reader| {
-        let requests = reader.requests(Kind::HuntStart.as_str())?;
-        listed(reader, requests, now, |whole| whole.during(blockage.clone()).hunt())
+        let keys = reader.listed(list, after.as_ref(), limit.saturating_add(1))?;
+        let keys = Keys::cut(keys, limit);
+        let items = listed(reader, &keys.keys, now, show)?;
+        Ok(keys.page(items, reader.count_listed(list)?, now))
     };
-    let hunts: Result<_, StoreError> = core.read(read).await;
-    Ok(Json(hunts?))
+    let page: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(page?))
 }
 
 /// Shows the requests that can be read.
 pub fn listed<T>(
     reader: &Reader,
-    requests: Vec<StoredRequest>,
+    ids: &[RequestId],
     now: Timestamp,
     show: impl Fn(RequestSnapshot) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut shown = Vec::with_capacity(requests.len());
-    for request in requests {
-        let id = request.id;
+    let mut shown = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(request) = reader.request(id)? else { continue };
         let one = RequestSnapshot::read(reader, request, now).and_then(&show);
-        shown.extend(reader.readable_request(&id, one)?);
+        shown.extend(reader.readable_request(id, one)?);
     }
     Ok(shown)
 }
@@ -121,44 +131,6 @@ pub async fn agents(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<CollectionView>>, ApiError> {
     Ok(Json(whole(&core, id).await?.parts_shown()))
-}
-
-/// `GET /hunts/{id}/events`: the hunt each second, and once more when nothing is to come.
-pub async fn events(
-    State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    // The first answer is given before the stream begins, so that a wrong id is an error and not an empty stream.
-    let first = whole(&core, id).await?.hunt()?;
-    let (events, stream) = mpsc::channel::<Result<Event, Infallible>>(4);
-    let stop = core.tasks.stop_signal();
-    let watched = Arc::clone(&core);
-    core.tasks.spawn("watch", async move {
-        let mut shown = first;
-        loop {
-            let name = if shown.done { EVENT_DONE } else { EVENT_PROGRESS };
-            let Ok(event) = Event::default().event(name).json_data(&shown) else { return };
-            if events.send(Ok(event)).await.is_err() || shown.done {
-                return;
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            }
-            match whole(&watched, shown.id.clone()).await.and_then(|whole| Ok(whole.hunt()?)) {
-                Ok(next) => shown = next,
-                Err(_) => return,
-            }
-        }
-    });
-    Ok(Sse::new(receive(stream)).keep_alive(KeepAlive::default()).into_response())
-}
-
-/// Turns a channel into a stream.
-fn receive<T>(channel: mpsc::Receiver<T>) -> impl futures_lite::Stream<Item = T> {
-    futures_lite::stream::unfold(channel, |mut channel| async move {
-        channel.recv().await.map(|item| (item, channel))
-    })
 }
 
 /// `GET /hunts/{id}/files`: what matched and was sent.

@@ -3,10 +3,12 @@
 pub mod agents;
 pub mod error;
 pub mod guard;
+pub mod hunt_events;
 pub mod hunt_rows;
 pub mod hunts;
 pub mod listen;
 pub mod metrics;
+pub mod page;
 pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
@@ -49,7 +51,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts", get(hunts::list))
         .route("/hunts/{id}", get(hunts::show))
         .route("/hunts/{id}/agents", get(hunts::agents))
-        .route("/hunts/{id}/events", get(hunts::events))
+        .route("/hunts/{id}/events", get(hunt_events::events))
         .route("/hunts/{id}/results", get(hunt_rows::results))
         .route("/hunts/{id}/files", get(hunts::files))
         .route("/hunts/{id}/files/{sha256}", get(hunts::file))

@@ -21,7 +21,7 @@ use crate::hunts::view::RequestSnapshot;
 use crate::profiles::merge::merge;
 use crate::profiles::profile::Profile;
 use crate::roster;
-use crate::store::{DataDir, Reader, StoredAgent, StoredBlob};
+use crate::store::{DataDir, List, Reader, StoredAgent, StoredBlob};
 use muster_api::By;
 
 /// Which profiles are meant, and how the view is to look. What is not named does not restrict.
@@ -182,12 +182,11 @@ impl Choosing<'_> {
     fn all(&self) -> Result<Vec<StoredBlob>, ApiError> {
         let since = self.wanted.since_s.map(|s| self.now.plus_ms(s.saturating_mul(-1_000)));
         let mut blobs = Vec::new();
-        let requests = self.reader.requests(Kind::ProfileStart.as_str())?;
-        for request in requests.into_iter().chain(self.reader.hunts_with_profiles()?) {
+        for id in self.reader.listed(List::Profiles, None, usize::MAX)? {
+            let Some(request) = self.reader.request(&id)? else { continue };
             if since.is_some_and(|since| request.issued.0 < since.0) {
                 continue;
             }
-            let id = request.id;
             let whole = RequestSnapshot::read(self.reader, request, self.now);
             if let Some(whole) = self.reader.readable_request(&id, whole)? {
                 blobs.extend(self.fitting(&whole));

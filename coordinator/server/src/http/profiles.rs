@@ -8,31 +8,25 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::ids::AgentId;
-use muster_protocol::request::Kind;
 use muster_protocol::request::profile::ProfileKind;
 
 use super::error::ApiError;
-use super::hunts::{find_profiled, listed};
+use super::hunts::{find_profiled, page};
+use super::page::Asked;
 use super::profile_views::{Heading, Look, render};
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
 use crate::profiles::profile::Profile;
 use crate::profiles::symbols::Symbols;
-use crate::store::{Reader, StoreError};
-use muster_api::ProfileView;
+use crate::store::{List, Reader};
+use muster_api::{Page, ProfileView};
 
 /// `GET /profiles`
-pub async fn list(State(core): State<Arc<Core>>) -> Result<Json<Vec<ProfileView>>, ApiError> {
-    let now = core.clock.now();
-    let read = move |reader: &Reader| {
-        let mut requests = reader.requests(Kind::ProfileStart.as_str())?;
-        requests.extend(reader.hunts_with_profiles()?);
-        // Ids begin with their time.
-        requests.sort_by_key(|request| std::cmp::Reverse(request.id));
-        listed(reader, requests, now, |whole| whole.profile())
-    };
-    let profiles: Result<_, StoreError> = core.read(read).await;
-    Ok(Json(profiles?))
+pub async fn list(
+    State(core): State<Arc<Core>>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Page<ProfileView>>, ApiError> {
+    page(&core, List::Profiles, &asked, |whole| whole.profile()).await
 }
 
 /// `GET /profiles/{id}`

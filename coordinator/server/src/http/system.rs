@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Query, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 use super::error::ApiError;
 use super::metrics::{Present, text};
+use super::page::{Asked, Keys};
 use crate::broker::alarms;
 use crate::broker_watch::look;
 use crate::core::Core;
@@ -16,10 +17,7 @@ use crate::doctor::Seen;
 use crate::roster;
 use crate::store::{Reader, StoreError};
 use crate::who_has::{WhoHasError, who_has as find_holders};
-use muster_api::{AgentState, ArtifactView, AuditView, Doctor, FleetView, Health, WhoHas};
-
-/// Lines of the audit log that one answer holds.
-const AUDIT_LINES: u32 = 1_000;
+use muster_api::{AgentState, ArtifactView, AuditView, Doctor, FleetView, Health, Page, WhoHas};
 
 /// `GET /healthz`
 pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
@@ -71,13 +69,25 @@ pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, Api
 }
 
 /// `GET /audit`
-pub async fn audit(State(core): State<Arc<Core>>) -> Result<Json<Vec<AuditView>>, ApiError> {
-    let lines = core.read(|reader| reader.audit(AUDIT_LINES)).await.map_err(ApiError::from)?;
+pub async fn audit(
+    State(core): State<Arc<Core>>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Page<AuditView>>, ApiError> {
+    let (now, after, limit) = (core.clock.now(), asked.after::<i64>()?, asked.limit());
+    let read = move |reader: &Reader| {
+        let keys = Keys::cut(reader.audit_numbers(after, limit.saturating_add(1))?, limit);
+        let lines = match (keys.keys.last(), keys.keys.first()) {
+            (Some(first), Some(last)) => reader.audit(*first, *last)?,
+            _ => Vec::new(),
+        };
+        Ok::<_, StoreError>((keys, lines, reader.count_audit()?))
+    };
+    let (keys, lines, total) = core.read(read).await.map_err(ApiError::from)?;
     let shown = lines.into_iter().map(|line| {
         let [token, operator, action, subject, detail] = line.words;
         AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
     });
-    Ok(Json(shown.collect()))
+    Ok(Json(keys.page(shown.collect(), total, now)))
 }
 
 /// `GET /doctor`

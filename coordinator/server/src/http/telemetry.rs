@@ -16,8 +16,8 @@ use crate::core::Core;
 use crate::curves::{Rolled, Spread, Step};
 use crate::store::{Reader, StoreError};
 use crate::telemetry::marks::{Marks, marks};
-use muster_api::moment::Moment;
 use muster_api::{AgentState, CurveView, PointView, RunningView, TelemetryView};
+use muster_protocol::when::Moment;
 
 /// How far an answer goes back when nothing is said.
 const SINCE: Moment = Moment::Ago(15 * 60_000);

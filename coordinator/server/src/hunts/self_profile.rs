@@ -233,7 +233,6 @@ async fn keep_one(
 
 async fn tell(core: &Core, status: Status) -> Result<(), SelfProfileError> {
     core.writer.write(Write::Status(Box::new(status))).await?;
-    core.changed.notify_waiters();
     Ok(())
 }
 

@@ -1,5 +1,9 @@
 //! Putting a blob together when its last piece is stored: verified as a whole, written whole, then listed.
 //!
+//! The order is what makes it safe to be killed at any point: the file is durable and has its name, then one transaction
+//! lists the blob and deletes the bytes of its pieces. Before that the pieces are all there, and the last one, which was not
+//! acked, comes again.
+//!
 //! One piece at a time is in memory. The pieces do not overlap and fill the blob: the store saw to that
 //! ([`crate::store::pieces`]).
 
@@ -22,7 +26,7 @@ pub async fn assemble(core: &Core, chunk: &Chunk) -> Result<(), StoreError> {
     let joined = core.read(move |reader| join(reader, &place, &of, blob, total, &sha256)).await?;
     let write = match joined {
         Joined::Partly => return Ok(()),
-        Joined::RequestSnapshot => {
+        Joined::Whole => {
             let (kind, sha256, bytes) = (piece.kind, piece.sha256, piece.total);
             Write::Blob { chunk: chunk.key(), kind, sha256, bytes }
         }
@@ -46,7 +50,7 @@ enum Joined {
     /// Not all of them can be read; `doctor` names what cannot.
     Partly,
     /// The blob; its file lies in place.
-    RequestSnapshot,
+    Whole,
     /// Something else than the digest says.
     Wrong,
 }
@@ -77,7 +81,7 @@ fn join(
         return Ok(Joined::Wrong);
     }
     draft.publish(&path).map_err(failed)?;
-    Ok(Joined::RequestSnapshot)
+    Ok(Joined::Whole)
 }
 
 #[cfg(test)]
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn a_blob_is_its_pieces_in_order_of_place() {
         let (first, last) = (piece(0, b"abc", b"abcdef"), piece(3, b"def", b"abcdef"));
-        assert_eq!(joined(&[last, first]), (Joined::RequestSnapshot, Some(b"abcdef".to_vec()), 1));
+        assert_eq!(joined(&[last, first]), (Joined::Whole, Some(b"abcdef".to_vec()), 1));
     }
 
     #[test]

@@ -11,9 +11,10 @@ use muster_broker::{AmqpError, Delivery, Message, Publisher, Session, Start};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::{
     HELD_BATCH_AGE_MS_MAX, HELD_BATCH_BYTES_MAX, HELD_BATCH_MESSAGES_MAX, HELD_PREFETCH,
-    HELD_RETRY_MS, HELD_TAKEN_BACK_PER_S_MAX, HELD_TURN_MS_MAX, SHARE_BYTES_PER_S,
+    HELD_TAKEN_BACK_PER_S_MAX, HELD_TURN_MS_MAX, SHARE_BYTES_PER_S,
 };
 use muster_protocol::topology::{RESULTS, held_queue};
+use muster_runtime::retry::{self, Retry};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
@@ -71,6 +72,7 @@ pub async fn set_aside(
     let agents: BTreeSet<&AgentId> = batch.deliveries.iter().map(|(agent, _)| agent).collect();
     let messages: Vec<_> =
         batch.deliveries.iter().map(|(agent, delivery)| message(agent, delivery)).collect();
+    let mut retry = Retry::new(retry::HELD);
     while let Err(problem) = put(core, publisher, &agents, &messages).await {
         if !problem.may_pass() {
             return Err(problem);
@@ -80,7 +82,7 @@ pub async fn set_aside(
         for agent in &agents {
             core.held.set_queue(agent, false);
         }
-        sleep(Duration::from_millis(HELD_RETRY_MS)).await;
+        sleep(retry.pause()).await;
     }
     for (_, delivery) in batch.deliveries {
         delivery.settle.ack().await?;
@@ -146,7 +148,7 @@ pub async fn take_back(
                 Err(problem) => return Err(problem),
             }
         }
-        let pause = Duration::from_millis(HELD_RETRY_MS);
+        let pause = retry::HELD.first();
         // It may tell before this waits for it; then the pause is what leads on.
         drop(timeout(pause, core.held.changed.notified()).await);
     }

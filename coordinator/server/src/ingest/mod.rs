@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod defect;
 pub mod held;
 pub mod quarantine;
+pub mod sweep;
 pub mod targeted;
 
 use std::collections::VecDeque;
@@ -268,7 +269,6 @@ impl Lane<'_> {
                 first.delivery.settle.ack().await?;
             }
         }
-        self.core.changed.notify_waiters();
         Ok(())
     }
 
@@ -289,7 +289,6 @@ impl Lane<'_> {
 async fn complete(core: &Core, chunk: Box<Chunk>, settle: Settle) -> Result<(), IngestError> {
     blobs::assemble(core, &chunk).await?;
     settle.ack().await?;
-    core.changed.notify_waiters();
     Ok(())
 }
 

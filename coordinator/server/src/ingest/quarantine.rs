@@ -3,10 +3,9 @@
 //! Nothing of it is acked as done: what it had sent is set aside ([`super::held`]), what it has not sent stays in its
 //! outbox.
 
-use std::time::Duration;
-
 use muster_protocol::ids::AgentId;
-use muster_protocol::limits::{QUARANTINE_DEAD_LETTERS_PER_MINUTE, QUARANTINE_RETRY_MS};
+use muster_protocol::limits::QUARANTINE_DEAD_LETTERS_PER_MINUTE;
+use muster_runtime::retry;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -84,7 +83,7 @@ pub async fn enforce(core: &Core, stop: CancellationToken) {
                 }
             }
         }
-        let pause = Duration::from_millis(QUARANTINE_RETRY_MS);
+        let pause = retry::QUARANTINE.first();
         tokio::select! {
             () = stop.cancelled() => return,
             _ = timeout(pause, core.held.changed.notified()) => {}

@@ -3,12 +3,15 @@
 //! * [`counters`]: results that came in. [`shares`]: what each agent may have taken a second.
 //! * [`misdeeds`], [`dead_letter_budget`]: refused results by agent. [`held`]: whose results are set aside.
 //! * [`publish_locks`]: requests that are being published.
+//! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again.
 //! * [`broker_health`]: alarms, queues and settings of the broker.
 
 pub mod broker_health;
+pub mod changes;
 pub mod counters;
 pub mod dead_letter_budget;
 pub mod held;
 pub mod misdeeds;
 pub mod publish_locks;
 pub mod shares;
+pub mod watched;

@@ -45,12 +45,27 @@ impl Reader {
         keys.iter().map(|key| key.parse().map_err(broken)).collect()
     }
 
-    /// Returns the last lines of the audit log, the newest first.
-    pub fn audit(&self, lines: u32) -> Result<Vec<StoredAudit>, StoreError> {
+    /// Returns the numbers of lines of the audit log after one of them, the newest first: at most so many.
+    pub fn audit_numbers(&self, after: Option<i64>, most: usize) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT id FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let key = params![after.unwrap_or(i64::MAX), i64::try_from(most).unwrap_or(i64::MAX)];
+        Ok(select.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Counts the lines of the audit log.
+    pub fn count_audit(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM audit";
+        let count: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Returns the lines of the audit log from one number to another, the newest first.
+    pub fn audit(&self, first: i64, last: i64) -> Result<Vec<StoredAudit>, StoreError> {
         let sql = "SELECT id, at, token, operator, action, subject, detail FROM audit
-             ORDER BY id DESC LIMIT ?1";
+             WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC";
         let query = Query { table: Table::Audit, reads: Reads::All, of: &[], keys: 1, sql };
-        self.all(query, [lines], |row| {
+        self.all(query, [first, last], |row| {
             Ok(StoredAudit {
                 id: row.get(0)?,
                 at: Timestamp(row.get(1)?),

@@ -2,7 +2,7 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`lists`], [`results`], [`attempts`], [`pieces`], [`roster`], [`instances`], [`facts`], [`curves`],
+//! * [`requests`], [`listed`], [`lists`], [`results`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`],
 //!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
@@ -17,6 +17,7 @@ pub mod facts;
 pub mod files;
 pub mod instances;
 pub mod ledger;
+pub mod listed;
 pub mod lists;
 pub mod pieces;
 pub mod quarantine;
@@ -25,6 +26,7 @@ pub mod requests;
 pub mod results;
 pub mod roster;
 mod schema;
+pub mod spent;
 pub mod unreadable;
 pub mod write;
 
@@ -39,6 +41,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use attempts::Run;
 pub use dead::DeadCount;
 pub use ledger::{Audit, StoredAudit};
+pub use listed::List;
 pub use pieces::Piece;
 pub use quarantine::Quarantine;
 pub use read::Reader;
@@ -153,6 +156,16 @@ impl DataDir {
     /// Returns the file of a blob.
     pub fn blob(&self, sha256: &[u8]) -> PathBuf {
         self.folder.join("blobs").join(muster_protocol::hex::encode(sha256))
+    }
+
+    /// Returns whether the file of a blob is there, whole: it was verified and durable before it had its name.
+    pub fn has_blob(&self, sha256: &[u8], bytes: u64) -> Result<bool, StoreError> {
+        let path = self.blob(sha256);
+        match std::fs::metadata(&path) {
+            Ok(of) => Ok(of.is_file() && of.len() == bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::File { path, source }),
+        }
     }
 
     /// Returns the file of a piece of a list of hashes.

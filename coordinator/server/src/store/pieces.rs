@@ -11,7 +11,8 @@ use super::results::{insert_conflict, of_chunk};
 use super::write::signed;
 use super::{Chunk, StoreError, WriteOutcome};
 
-/// The sums stay, so that a complete blob takes no further piece; the places go when it is listed.
+/// The sums stay, so that a complete blob takes no further piece; the places go when it is listed, and with them the
+/// pieces' bytes ([`super::spent`]).
 pub(super) const TABLES: &str = "
 CREATE TABLE blob_sum (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,

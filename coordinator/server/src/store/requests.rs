@@ -5,7 +5,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::hex;
 use muster_protocol::ids::{AgentId, KeyId, RequestId};
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
-use muster_protocol::request::{Control, Kind, Sealed};
+use muster_protocol::request::{Control, Sealed};
 use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -101,20 +101,6 @@ impl Reader {
     pub fn request(&self, id: &RequestId) -> Result<Option<StoredRequest>, StoreError> {
         let sql = format!("{REQUEST} WHERE id = ?1");
         Ok(self.all(of_request(&sql, Reads::All), [id.as_bytes()], request)?.pop())
-    }
-
-    /// Returns the requests of a kind, the newest first.
-    pub fn requests(&self, kind: &str) -> Result<Vec<StoredRequest>, StoreError> {
-        let sql = format!("{REQUEST} WHERE kind = ?1 ORDER BY id DESC LIMIT 10000");
-        self.all(of_request(&sql, Reads::All), [kind], request)
-    }
-
-    /// Returns the hunts of which an agent has sent a profile by itself, the newest first.
-    pub fn hunts_with_profiles(&self) -> Result<Vec<StoredRequest>, StoreError> {
-        let sql = format!(
-            "{REQUEST} WHERE kind = ?1 AND id IN (SELECT request FROM blob) ORDER BY id DESC LIMIT 10000"
-        );
-        self.all(of_request(&sql, Reads::All), [Kind::HuntStart.as_str()], request)
     }
 
     /// Returns the requests that are owed to the broker, oldest first: not confirmed, and of use to somebody yet.

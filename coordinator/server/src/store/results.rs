@@ -13,7 +13,7 @@ use super::attempts::{self, Entry, Run};
 use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
-use super::{Piece, StoreError, WriteOutcome, pieces};
+use super::{Piece, StoreError, WriteOutcome, pieces, spent};
 use crate::state::{Collections, Event, Fault, replaces};
 
 /// Why a result is refused: its agent has too many attempts at the request.
@@ -179,8 +179,11 @@ impl Reader {
 
     /// Returns what is stored of a request, by agent and run.
     pub fn volume(&self, id: &RequestId) -> Result<Vec<(AgentId, Attempt, Volume)>, StoreError> {
-        let sql = "SELECT agent, origin, journal, sum(rows), sum(length(body)),
-                    min(CASE WHEN rows > 0 THEN received END) FROM chunk
+        let sql = "SELECT agent, origin, journal, sum(rows),
+                    coalesce(sum(length(body)), 0) + coalesce((SELECT sum(piece_bytes) FROM blob b
+                     WHERE b.request = c.request AND b.agent = c.agent AND b.origin = c.origin
+                     AND b.journal = c.journal), 0),
+                    min(CASE WHEN rows > 0 THEN received END) FROM chunk c
              WHERE request = ?1 GROUP BY agent, origin, journal";
         let read = |row: &Row<'_>| {
             let number =
@@ -432,7 +435,7 @@ pub(super) fn insert_conflict(tx: &Connection, chunk: &Chunk) -> Result<usize, S
     ])?)
 }
 
-/// Lists a blob whose file lies in place; `chunk` is any of its chunks, for the key.
+/// Lists a blob whose file is durable, and deletes the bytes of its pieces with it; `chunk` is any of its chunks, for the key.
 pub(super) fn insert_blob(
     tx: &Connection,
     chunk: &Chunk,
@@ -441,8 +444,9 @@ pub(super) fn insert_blob(
     bytes: u64,
 ) -> Result<usize, StoreError> {
     let Some(blob) = chunk.blob.as_ref().map(|piece| piece.blob) else { return Ok(0) };
+    let piece_bytes = spent::of_blob(tx, chunk, blob)?;
     pieces::forget(tx, chunk, blob)?;
-    let sql = "INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     Ok(tx.prepare_cached(sql)?.execute(params![
         chunk.request.as_bytes(),
         chunk.agent.as_str(),
@@ -452,5 +456,6 @@ pub(super) fn insert_blob(
         kind,
         sha256,
         signed(bytes),
+        signed(piece_bytes),
     ])?)
 }

@@ -59,13 +59,19 @@ impl Reader {
 
     /// Returns every agent, by id, with its latest self-sample.
     pub fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
+        self.agents_after("", usize::MAX)
+    }
+
+    /// Returns the agents after an id, by id: at most so many, of which those that cannot be read are left out.
+    pub fn agents_after(&self, after: &str, most: usize) -> Result<Vec<StoredAgent>, StoreError> {
         let quarantined: BTreeMap<_, _> = self.quarantined()?.into_iter().collect();
         let sql = "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body
              FROM agent a LEFT JOIN heard h ON h.rowid =
                  (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, rowid DESC LIMIT 1)
-             ORDER BY a.id";
+             WHERE a.id > ?1 ORDER BY a.id";
         let query = Query { table: Table::Agent, reads: Reads::All, of: &[], keys: 1, sql };
-        self.all(query, [], |row| {
+        let mut agents = Vec::new();
+        let read = |row: &Row<'_>| {
             let id = agent_id(row, 0)?;
             // A sample that cannot be read does not hide its agent.
             let heard = match row.get_ref(5)? {
@@ -81,7 +87,20 @@ impl Reader {
                 heard,
                 id,
             })
-        })
+        };
+        // Not by LIMIT: an agent that cannot be read must not count as the end of the list.
+        self.each(query, [after], read, |agent| {
+            agents.push(agent);
+            Ok(agents.len() < most)
+        })?;
+        Ok(agents)
+    }
+
+    /// Counts the agents on the roster.
+    pub fn count_agents(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM agent";
+        let count: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
     }
 
     /// Returns the last sample of an agent, or of the coordinator itself.

@@ -2,7 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::{StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine};
+use super::{
+    StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine, spent,
+};
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
 const VERSION: i64 = 6;
@@ -59,6 +61,8 @@ CREATE TABLE conflict (
 CREATE TABLE blob (
     request BLOB NOT NULL, agent TEXT NOT NULL, origin BLOB NOT NULL, journal BLOB NOT NULL,
     blob INTEGER NOT NULL, kind TEXT NOT NULL, sha256 BLOB NOT NULL, bytes INTEGER NOT NULL,
+    -- What the messages of its pieces had, of those whose bytes are deleted.
+    piece_bytes INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (request, agent, origin, journal, blob)
 );
 CREATE TABLE revoked_key (id TEXT PRIMARY KEY);
@@ -92,10 +96,11 @@ DELETE FROM heard WHERE rowid IN (
     ) WHERE place > 8);
 ";
 
-/// Every control was a cancel, and a kind of its own.
+/// From version 5: every control was a cancel, and a kind of its own; the pieces of a blob lay beside its file.
 const FROM_5: &str = "
 ALTER TABLE request ADD COLUMN verb TEXT;
 UPDATE request SET verb = 'cancel' WHERE kind LIKE '%.cancel';
+ALTER TABLE blob ADD COLUMN piece_bytes INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Makes a connection durable and the tables present.
@@ -115,12 +120,13 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         quarantine::TABLES,
     ]
     .concat();
+    let to_6 = &[FROM_5, spent::TABLES, spent::FILL].concat();
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES, of_5].concat(),
-        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL, FROM_5].concat(),
-        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL, FROM_5].concat(),
-        4 => [FROM_4, of_5, attempts::FILL, FROM_5].concat(),
-        5 => FROM_5.to_owned(),
+        0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES].concat(),
+        2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
+        3 => [lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
+        4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
+        5 => to_6.clone(),
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };

@@ -7,16 +7,17 @@
 //! other writes succeed where the cause is not known.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::{STORE_GROUP_CHUNKS_MAX, STORE_TRIES_MAX};
 use muster_protocol::result::{Status, Telemetry};
+use muster_runtime::retry::{self, Retry};
 use rusqlite::{Connection, ErrorCode, Transaction};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, trace};
 
+use super::spent::{self, Sweep};
 use super::{Audit, Chunk, DataDir, DeadCount, NewAgent, Request, Run, StoreError};
 use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
 
@@ -75,6 +76,8 @@ pub enum Write {
     Held(AgentId),
     /// An agent of which all results that were set aside have been taken back.
     Drained(AgentId),
+    /// The pieces of an older store whose blobs are durable.
+    Swept(Sweep),
     /// Curves: minutes of samples, hours of minutes; what is too old goes.
     Condense,
 }
@@ -98,11 +101,15 @@ pub enum WriteOutcome {
     Refused(&'static str),
 }
 
+impl WriteOutcome {
+    /// Returns whether the store holds something that it did not hold before.
+    const fn has_stored(self) -> bool {
+        !matches!(self, Self::Duplicate | Self::Superseded)
+    }
+}
+
 /// Why a write is refused: the store does not take it.
 const STORE_REFUSED: &str = "store_refused";
-
-/// Pause between two tries.
-const RETRY: Duration = Duration::from_secs(1);
 
 type Job = (Write, oneshot::Sender<WriteOutcome>);
 
@@ -111,6 +118,7 @@ type Job = (Write, oneshot::Sender<WriteOutcome>);
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
     trouble: Arc<Mutex<Option<String>>>,
+    commits: watch::Receiver<u64>,
 }
 
 impl Writer {
@@ -126,10 +134,11 @@ impl Writer {
         let (jobs, inbox) = mpsc::channel(WAITING_MAX);
         let trouble = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&trouble);
+        let (committed, commits) = watch::channel(0);
         let thread = std::thread::Builder::new().name("store".into());
-        let started = thread.spawn(move || run(connection, inbox, &shared, &clock));
+        let started = thread.spawn(move || run(connection, inbox, &shared, &committed, &clock));
         started.map_err(|source| StoreError::File { path: "thread".into(), source })?;
-        Ok(Self { jobs, trouble })
+        Ok(Self { jobs, trouble, commits })
     }
 
     /// Writes and waits until it is durable; a refusal is an error.
@@ -147,6 +156,11 @@ impl Writer {
         Ok(landed)
     }
 
+    /// Returns a number that changes with each commit that stored something; it means nothing else.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
+    }
+
     /// Returns how many writes wait for their turn.
     pub fn waiting(&self) -> usize {
         self.jobs.max_capacity().saturating_sub(self.jobs.capacity())
@@ -162,6 +176,7 @@ fn run(
     mut connection: Connection,
     mut inbox: mpsc::Receiver<Job>,
     trouble: &Mutex<Option<String>>,
+    commits: &watch::Sender<u64>,
     clock: &Clock,
 ) {
     while let Some(first) = inbox.blocking_recv() {
@@ -173,16 +188,17 @@ fn run(
             }
         }
         let mut tries = 0;
+        let mut retry = Retry::new(retry::STORE);
         let landed = loop {
             match commit(&mut connection, &group, clock.now(), tries) {
                 Ok(Committed::All(landed)) => break landed,
                 Ok(Committed::NotYet) => {
                     tries += 1;
-                    std::thread::park_timeout(RETRY);
+                    std::thread::park_timeout(retry.pause());
                 }
                 Err(problem) => {
                     say(trouble, Some(problem.to_string()));
-                    std::thread::park_timeout(RETRY);
+                    std::thread::park_timeout(retry.pause());
                     // Nobody is left who could ever come back for the answer.
                     if inbox.is_closed() && inbox.is_empty() {
                         return;
@@ -191,6 +207,9 @@ fn run(
             }
         };
         say(trouble, None);
+        if landed.iter().any(|one| one.has_stored()) {
+            commits.send_modify(|number| *number += 1);
+        }
         for ((_, done), landed) in group.into_iter().zip(landed) {
             // The caller may have gone; what is stored is stored.
             if done.send(landed).is_err() {
@@ -357,6 +376,7 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome,
         }
         Write::Held(agent) => quarantine::hold(tx, agent, now)?,
         Write::Drained(agent) => quarantine::drained(tx, agent)?,
+        Write::Swept(sweep) => spent::swept(tx, sweep)?,
         Write::Condense => curves::condense(tx, now)?,
     };
     Ok(if changed == 0 { WriteOutcome::Duplicate } else { WriteOutcome::Inserted })

@@ -22,7 +22,7 @@ use crate::http::hunts::listed;
 use crate::http::metrics::{Present, metrics};
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
-use crate::store::{Audit, Chunk, DataDir, NewAgent, Request, Write, Writer};
+use crate::store::{Audit, Chunk, DataDir, List, NewAgent, Request, Write, Writer};
 use crate::telemetry::marks::marks;
 use crate::who_has::who_has;
 use muster_api::{BrokerHealth, Doctor};
@@ -192,10 +192,10 @@ fn examined(reader: &Reader, now: Timestamp) -> Doctor {
 fn shown(reader: &Reader) -> Shown {
     let now = Clock::system().now();
     let agents = reader.agents().unwrap();
-    let hunts = reader.requests("hunt.start").unwrap();
-    let views = listed(reader, hunts, now, |whole| whole.hunt()).unwrap();
-    let profiles = reader.hunts_with_profiles().unwrap();
-    listed(reader, profiles, now, |whole| whole.profile()).unwrap();
+    let hunts = reader.listed(List::Hunts, None, 10).unwrap();
+    let views = listed(reader, &hunts, now, |whole| whole.hunt()).unwrap();
+    let profiles = reader.listed(List::Profiles, None, 10).unwrap();
+    listed(reader, &profiles, now, |whole| whole.profile()).unwrap();
     let whole =
         RequestSnapshot::read(reader, reader.request(&hunt()).unwrap().unwrap(), now).unwrap();
     whole.files(reader).unwrap();
@@ -237,7 +237,7 @@ fn shown(reader: &Reader) -> Shown {
         rows,
         scanned: who_has(reader, &["ab".repeat(32)]).unwrap().scanned_rows,
         marks: marks.shown.len(),
-        audit: reader.audit(100).unwrap().len(),
+        audit: reader.audit(0, i64::MAX).unwrap().len(),
         dead: reader.dead().unwrap().len(),
         unpublished: reader.unpublished(Timestamp(0)).unwrap().len(),
         lives: reader.lives("hunt.start").unwrap().len(),
@@ -351,7 +351,7 @@ fn poisons() -> Vec<Poison> {
             &[(Table::Attempt, "NO")],
         ),
         bad(
-            "INSERT INTO blob VALUES (?2, 'NO', x'00', x'00', 0, 'file', ?1, 1)",
+            "INSERT INTO blob VALUES (?2, 'NO', x'00', x'00', 0, 'file', ?1, 1, 0)",
             &[(Table::Blob, "NO")],
         ),
         bad(

@@ -1,0 +1,84 @@
+//! Pages of lists: where one begins, how long it is, and where the next one begins.
+
+use muster_api::Page;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::PAGE_ITEMS_MAX;
+use serde::Deserialize;
+
+use super::error::ApiError;
+
+/// What a client asks for.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    /// `next` of the page before; the beginning of the list when not given.
+    after: Option<String>,
+    /// The longest page that it wants.
+    limit: Option<usize>,
+}
+
+impl Asked {
+    /// Returns how many items the page has at most.
+    pub fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE_ITEMS_MAX).clamp(1, PAGE_ITEMS_MAX)
+    }
+
+    /// Reads where the page begins.
+    pub fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, ApiError> {
+        let Some(text) = &self.after else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            let cause = format!("{text:?} is no `next` of a page of this list");
+            ApiError::usage("cannot find this page", cause, "begin with the first page")
+        })
+    }
+}
+
+/// What was read of a list for one page: one more than the page holds, where there is more.
+#[derive(Debug)]
+pub struct Keys<K> {
+    /// The keys of the page's items.
+    pub keys: Vec<K>,
+    next: Option<String>,
+}
+
+impl<K: ToString> Keys<K> {
+    /// Cuts what was read to a page.
+    pub fn cut(mut keys: Vec<K>, limit: usize) -> Self {
+        let is_last = keys.len() <= limit;
+        keys.truncate(limit);
+        let next = keys.last().filter(|_| !is_last).map(K::to_string);
+        Self { keys, next }
+    }
+}
+
+impl<K> Keys<K> {
+    /// Makes the page. An item that cannot be read is left out and ends no list.
+    pub fn page<T>(self, items: Vec<T>, total: u64, now: Timestamp) -> Page<T> {
+        Page { items, next: self.next, total, as_of: now.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_not_the_last_says_where_the_next_one_begins() {
+        let cut = |read: &[u32], limit| {
+            let keys = Keys::cut(read.to_vec(), limit);
+            (keys.keys, keys.next)
+        };
+        assert_eq!(cut(&[9, 8, 7], 2), (vec![9, 8], Some("8".to_owned())));
+        assert_eq!(cut(&[9, 8], 2), (vec![9, 8], None));
+        assert_eq!(cut(&[], 2), (vec![], None));
+    }
+
+    #[test]
+    fn a_page_has_a_longest_length_and_never_none() {
+        let limit = |limit| Asked { after: None, limit }.limit();
+        assert_eq!([limit(None), limit(Some(usize::MAX))], [PAGE_ITEMS_MAX; 2]);
+        assert_eq!([limit(Some(0)), limit(Some(7))], [1, 7]);
+        let after = |text: &str| Asked { after: Some(text.to_owned()), limit: None }.after::<i64>();
+        assert_eq!(after("12").unwrap(), Some(12));
+        assert!(after("x").is_err());
+    }
+}
