@@ -111,7 +111,7 @@ pub async fn once(
     last
 }
 
-/// Writes rows as they come; returns the last word once everything before it is written.
+/// Writes rows as they come; returns the final status once everything before it is written.
 async fn write_all(
     core: &Core,
     mut printed: Printed,
@@ -123,7 +123,7 @@ async fn write_all(
     let mut changes = core.journal.outbox_changes();
     loop {
         changes.borrow_and_update();
-        if let Some(last) = last_word(core)? {
+        if let Some(last) = final_status(core)? {
             // Whoever said it had handed over everything before.
             while let Ok(piece) = printed.try_next() {
                 out.write_all(&piece)?;
@@ -149,7 +149,7 @@ async fn write_all(
 }
 
 /// Takes the statuses off the outbox and returns the final one, if it is there.
-fn last_word(core: &Core) -> Result<Option<Status>, OnceError> {
+fn final_status(core: &Core) -> Result<Option<Status>, OnceError> {
     let mut last = None;
     for is_chunks in [false, true] {
         while let Some(message) = core.journal.outbox_next(is_chunks, &BTreeSet::new())? {

@@ -1,4 +1,4 @@
-//! Runs one collection on its own thread and turns however it ends, a panic included, into its last word.
+//! Runs one collection on its own thread and turns however it ends, a panic included, into its final status.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,7 +121,7 @@ fn carry_out(core: &Core, run: &Run) {
     status.footer = Some(footer);
     info!(%request, state = state.as_str(), code, "collection ended");
     if let Err(problem) = session.finish(status) {
-        error!(%request, error = %problem, "the last word cannot be journalled; the collection goes on at the next start");
+        error!(%request, error = %problem, "the final status cannot be journalled; the collection goes on at the next start");
     }
 }
 

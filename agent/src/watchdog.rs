@@ -126,7 +126,7 @@ fn profile(core: &Core, run: &Run, reason: &str) {
     if let Err(error) = told {
         info!(%request, %error, "the profile of a stall was cut short");
     }
-    // What is not in yet is the last word, and nothing may follow that.
+    // After the final status nothing may follow.
     if run.session.check().is_ok() {
         let mut status = core.status(request, State::Progress, "stalled", reason);
         status.footer = Some(run.session.footer(run.session.artifact_so_far()));

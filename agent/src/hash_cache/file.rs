@@ -14,7 +14,7 @@ use crate::private;
 /// The version of the tables; a file of another one is set aside.
 const SCHEMA_VERSION: i64 = 2;
 /// A table that is its own index: what is looked up is found at once, and written once. The inode's number comes first: the
-/// device is nearly always the same, and would be compared in vain. `hand_ino` and `hand_dev` are what was forgotten last.
+/// device is nearly always the same, and would be compared in vain. `hand_ino` and `hand_dev` are what was evicted last.
 const SCHEMA: &str = "
 CREATE TABLE meta (machine_id TEXT NOT NULL, hand_ino INTEGER NOT NULL, hand_dev INTEGER NOT NULL);
 CREATE TABLE files (dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL,

@@ -1,8 +1,8 @@
 //! Digests of files that were hashed before, on disk: one SQLite file that is worth nothing but time.
 //!
 //! Whatever is wrong with it is said once, and from then on it is as if nothing were known. It holds one state of each
-//! inode. When it is full a hand goes round the inodes and forgets: of a tree that it cannot hold it knows a part each time,
-//! where the oldest would always be what is asked for next. One process at a time has it.
+//! inode. When it is full, entries are evicted in CLOCK order over inode numbers. Evicting the oldest would evict exactly
+//! what the next scan of the same tree needs; CLOCK keeps part of a tree that is too big. One process at a time has it.
 
 mod file;
 
@@ -26,14 +26,14 @@ const ADD: &str = "INSERT OR IGNORE INTO files (dev, ino, size, mtime_ns, ctime_
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const REPLACE: &str = "INSERT OR REPLACE INTO files (dev, ino, size, mtime_ns, ctime_ns, md5, sha1, sha256, sha512, blake3)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-const HAND: &str = "SELECT hand_ino, hand_dev FROM meta";
-/// The inode that is so many behind the hand.
-const REACH: &str =
+const CLOCK_HAND: &str = "SELECT hand_ino, hand_dev FROM meta";
+/// The inode so many entries after the hand.
+const NEXT_HAND: &str =
     "SELECT ino, dev FROM files WHERE (ino, dev) > (?1, ?2) ORDER BY ino, dev LIMIT 1 OFFSET ?3";
-const FORGET: &str = "DELETE FROM files WHERE (ino, dev) > (?1, ?2) AND (ino, dev) <= (?3, ?4)";
-const MOVE: &str = "UPDATE meta SET hand_ino = ?1, hand_dev = ?2";
-/// Rows that go at once where there is no more room; more than come at once.
-const FORGET_ROWS: i64 = 4_096;
+const EVICT: &str = "DELETE FROM files WHERE (ino, dev) > (?1, ?2) AND (ino, dev) <= (?3, ?4)";
+const ADVANCE: &str = "UPDATE meta SET hand_ino = ?1, hand_dev = ?2";
+/// Rows that are evicted at a time; more than are added at a time.
+const EVICTED_ROWS: i64 = 4_096;
 /// Columns of a [`Lookup`] before the digests.
 const DIGESTS_AT: usize = 3;
 
@@ -157,7 +157,7 @@ impl Cache for HashCache {
                 keep(&tx, file)?;
             }
             if bytes(&tx)? > self.bytes_max {
-                forget(&tx)?;
+                evict(&tx)?;
             }
             tx.commit()
         });
@@ -242,17 +242,17 @@ fn add(tx: &Transaction<'_>, sql: &str, file: &Hashed) -> rusqlite::Result<usize
     ])
 }
 
-/// Forgets some of the files, those after the ones that were forgotten last.
-fn forget(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+/// Evicts some of the files: those after the clock's hand.
+fn evict(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (ino, dev): (i64, i64) = tx.prepare_cached(HAND)?.query_row([], key)?;
-    let mut reach = tx.prepare_cached(REACH)?;
-    let reached = reach.query_row((ino, dev, FORGET_ROWS - 1), key).optional()?;
+    let (ino, dev): (i64, i64) = tx.prepare_cached(CLOCK_HAND)?.query_row([], key)?;
+    let mut next = tx.prepare_cached(NEXT_HAND)?;
+    let reached = next.query_row((ino, dev, EVICTED_ROWS - 1), key).optional()?;
     let (to_ino, to_dev) = reached.unwrap_or((i64::MAX, i64::MAX));
-    tx.prepare_cached(FORGET)?.execute((ino, dev, to_ino, to_dev))?;
-    // At the end it begins again.
+    tx.prepare_cached(EVICT)?.execute((ino, dev, to_ino, to_dev))?;
+    // The hand begins again at the end.
     let hand = reached.unwrap_or((i64::MIN, i64::MIN));
-    tx.prepare_cached(MOVE)?.execute(hand).map(drop)
+    tx.prepare_cached(ADVANCE)?.execute(hand).map(drop)
 }
 
 /// Returns what the rows take on disk.

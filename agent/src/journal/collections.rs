@@ -72,7 +72,7 @@ pub struct Step<'a> {
     pub cursor: Option<&'a [u8]>,
     /// What was spent so far.
     pub figures: Option<&'a Figures>,
-    /// The last word; with it the collection is over.
+    /// The final status; with it the collection is over.
     pub last: Option<&'a Status>,
 }
 

@@ -75,7 +75,7 @@ async fn last_word(core: &Core, request: RequestId) -> Status {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("no last word of {request}");
+    panic!("no final status of {request}");
 }
 
 fn blob(core: &Core) -> Vec<u8> {

@@ -30,7 +30,7 @@ pub struct Seen {
     pub blobs: Vec<Captured>,
     /// Files that were sent: what became of each, and the bytes that left.
     pub uploads: Vec<(Sent, Vec<u8>)>,
-    /// The last word on where it is.
+    /// Where it was last.
     pub progress: Progress,
     /// What was spent.
     pub files: u64,

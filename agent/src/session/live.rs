@@ -84,12 +84,12 @@ struct Pending {
     has_begun: bool,
     /// Some of the rows lie behind the cursor: they become durable with the final status or not at all.
     is_ending: bool,
-    /// The last word is said, or all is saved for the next run: nothing may follow.
+    /// The final status is committed, or all is saved for the next run: nothing may follow.
     is_over: bool,
 }
 
 impl Pending {
-    /// Fails when the last word was said without the thread that asks: what it does comes to nothing.
+    /// Fails once the final status has been committed: a later write by a stuck thread must be rejected.
     fn may_go_on(&self) -> Result<(), Stop> {
         if self.is_over {
             return Err(Stop::Journal("the collection is over".to_owned()));
@@ -98,7 +98,7 @@ impl Pending {
     }
 }
 
-/// What there is to tell, for whoever asks. Never held while anything waits.
+/// A snapshot for telemetry. Never locked across a blocking call.
 #[derive(Debug)]
 struct SoFar {
     /// How far this run is; before its first checkpoint, as far as those before it.
@@ -210,7 +210,7 @@ impl LiveSession {
         {
             self.halt(Stop::Limit("memory"));
         }
-        // The word is said; its threads hear it.
+        // Its threads see the stop.
         drop(self.on_time());
     }
 
@@ -219,12 +219,12 @@ impl LiveSession {
         self.meter.is_waiting()
     }
 
-    /// Returns whether the last word was said without its threads.
+    /// Returns whether the final status was committed without its threads.
     pub fn is_abandoned(&self) -> bool {
         self.is_abandoned.load(Ordering::Relaxed)
     }
 
-    /// Returns the last word for threads that do not come back; whatever they do later comes to nothing. `false` when one
+    /// Commits the final status for threads that do not come back; what they do later is rejected. `false` when one
     /// of them is just committing something, or has said it itself.
     pub fn abandon(&self, status: Status) -> Result<bool, Stop> {
         let Ok(mut pending) = self.pending.try_lock() else { return Ok(false) };
@@ -287,7 +287,7 @@ impl LiveSession {
         self.flush(&mut pending, None)
     }
 
-    /// Commits what is pending together with the last word, into which it writes the count of chunks.
+    /// Commits what is pending together with the final status, into which it writes the count of chunks.
     pub fn finish(&self, status: Status) -> Result<(), Stop> {
         let mut pending = lock(&self.pending);
         // Whoever gave it up has said it.
@@ -321,7 +321,7 @@ impl LiveSession {
         Attempt { origin: self.request, journal: self.journal.id() }
     }
 
-    /// Sleeps a whole `time` unless the agent shuts down: a cancelled collection, too, has a last word to write.
+    /// Sleeps a whole `time` unless the agent shuts down: a cancelled collection, too, has a final status to write.
     fn sleep(&self, time: Duration) -> Result<(), Stop> {
         let until = Instant::now() + time;
         loop {

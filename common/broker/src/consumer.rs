@@ -15,7 +15,7 @@ use tracing::{debug, error};
 
 use super::error::AmqpError;
 use super::filter::Defect;
-use super::session::Wire;
+use super::session::SharedConnection;
 use muster_protocol::request::Sealed;
 
 /// Where to start reading.
@@ -50,7 +50,7 @@ impl Start {
 
 /// Reads one queue on a channel of its own.
 pub struct Consumer {
-    wire: Arc<Wire>,
+    connection: Arc<SharedConnection>,
     _channel: Channel,
     stream: lapin::Consumer,
     queue: String,
@@ -64,12 +64,12 @@ impl fmt::Debug for Consumer {
 
 impl Consumer {
     pub(super) fn new(
-        wire: Arc<Wire>,
+        connection: Arc<SharedConnection>,
         channel: Channel,
         stream: lapin::Consumer,
         queue: &str,
     ) -> Self {
-        Self { wire, _channel: channel, stream, queue: queue.to_owned() }
+        Self { connection, _channel: channel, stream, queue: queue.to_owned() }
     }
 
     /// Waits for the next delivery, for as long as it takes. An error is the end: drop the session and
@@ -78,14 +78,14 @@ impl Consumer {
         let came = tokio::select! {
             biased;
             came = self.stream.next() => came,
-            () = self.wire.gone() => {
+            () = self.connection.gone() => {
                 return Err(AmqpError::Gone("the connection was dropped".to_owned()));
             }
         };
         match came {
-            Some(Ok(delivery)) => Ok(Delivery::new(&self.wire, &self.queue, delivery)),
+            Some(Ok(delivery)) => Ok(Delivery::new(&self.connection, &self.queue, delivery)),
             Some(Err(error)) => Err(AmqpError::of_channel(&error, &self.queue)),
-            None if self.wire.is_gone() => {
+            None if self.connection.is_gone() => {
                 Err(AmqpError::Gone("the connection was closed".to_owned()))
             }
             None => Err(AmqpError::Missing {
@@ -136,7 +136,11 @@ impl fmt::Debug for Delivery {
 }
 
 impl Delivery {
-    fn new(wire: &Arc<Wire>, queue: &str, delivery: lapin::message::Delivery) -> Self {
+    fn new(
+        connection: &Arc<SharedConnection>,
+        queue: &str,
+        delivery: lapin::message::Delivery,
+    ) -> Self {
         let properties = delivery.properties;
         let text = |value: &Option<lapin::types::ShortString>| {
             value.as_ref().map(ToString::to_string).unwrap_or_default()
@@ -159,7 +163,7 @@ impl Delivery {
             defect: headers.as_ref().and_then(Defect::of),
             body: delivery.data,
             settle: Settle {
-                wire: Arc::clone(wire),
+                connection: Arc::clone(connection),
                 acker: delivery.acker,
                 queue: queue.to_owned(),
                 settled: false,
@@ -194,7 +198,7 @@ impl Delivery {
 /// would hold the message back permanently.
 #[must_use = "a delivery must be settled"]
 pub struct Settle {
-    wire: Arc<Wire>,
+    connection: Arc<SharedConnection>,
     acker: Acker,
     queue: String,
     settled: bool,
@@ -230,7 +234,7 @@ impl Settle {
     async fn settle(mut self, multiple: bool) -> Result<(), AmqpError> {
         self.settled = true;
         let ack = self.acker.ack(BasicAckOptions { multiple });
-        match self.wire.bounded(ack).await? {
+        match self.connection.bounded(ack).await? {
             Ok(true) => Ok(()),
             Ok(false) => Err(AmqpError::Gone("the channel of the delivery is closed".to_owned())),
             Err(error) => Err(AmqpError::of_channel(&error, &self.queue)),
@@ -243,7 +247,7 @@ impl Drop for Settle {
         if self.settled {
             return;
         }
-        if self.wire.is_gone() || self.acker.poisoned() {
+        if self.connection.is_gone() || self.acker.poisoned() {
             debug!(queue = %self.queue, "a delivery ended with its connection; it comes again");
         } else {
             error!(queue = %self.queue, "a delivery was dropped unsettled; the broker holds it back");

@@ -80,31 +80,31 @@ pub enum Answer {
 impl Session {
     /// Opens a channel and keeps it for as long as the session: the broker counts them for each user.
     pub async fn occupy_channel(&self) -> Result<(), AmqpError> {
-        let channel = self.wire().channel().await?;
-        self.wire().keep(channel);
+        let channel = self.connection().channel().await?;
+        self.connection().keep(channel);
         Ok(())
     }
 
     /// Returns whether the connection has ended.
     pub fn is_over(&self) -> bool {
-        self.wire().is_gone()
+        self.connection().is_gone()
     }
 
     /// Tries one thing on a channel of its own. An error means that the broker did not answer.
     pub async fn attempt(&self, attempt: &Attempt) -> Result<Answer, AmqpError> {
-        let wire = self.wire();
-        let channel = wire.channel().await?;
-        let outcome = wire.bounded(Box::pin(tried(&channel, attempt))).await;
+        let connection = self.connection();
+        let channel = connection.channel().await?;
+        let outcome = connection.bounded(Box::pin(tried(&channel, attempt))).await;
         let answer = match outcome {
             Ok(Ok(())) => Answer::Done,
             Ok(Err(error)) => judge(&error),
             // The connection went while the answer was waited for: that is one.
-            Err(AmqpError::Gone(text)) if wire.is_gone() => Answer::Refused { code: 0, text },
+            Err(AmqpError::Gone(text)) if connection.is_gone() => Answer::Refused { code: 0, text },
             Err(error) => return Err(error),
         };
         if channel.status().connected() {
             // Unsettled deliveries go back; the answer is known, whatever becomes of the goodbye.
-            drop(wire.bounded(channel.close(200, "done".into())).await);
+            drop(connection.bounded(channel.close(200, "done".into())).await);
         }
         Ok(answer)
     }

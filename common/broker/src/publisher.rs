@@ -16,7 +16,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Semaphore;
 
 use super::error::{AmqpError, PublishError};
-use super::session::Wire;
+use super::session::SharedConnection;
 use muster_protocol::limits;
 use muster_protocol::request::Sealed;
 
@@ -101,22 +101,24 @@ pub struct Publisher {
 }
 
 struct Shared {
-    wire: Arc<Wire>,
+    connection: Arc<SharedConnection>,
     turns: Semaphore,
     idle: Mutex<Vec<Channel>>,
 }
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher").field("wire", &self.shared.wire).finish_non_exhaustive()
+        f.debug_struct("Publisher")
+            .field("connection", &self.shared.connection)
+            .finish_non_exhaustive()
     }
 }
 
 impl Publisher {
-    pub(super) async fn open(wire: Arc<Wire>) -> Result<Self, AmqpError> {
-        let first = wire.confirmed_channel().await?;
+    pub(super) async fn open(connection: Arc<SharedConnection>) -> Result<Self, AmqpError> {
+        let first = connection.confirmed_channel().await?;
         let turns = Semaphore::new(limits::PUBLISH_CHANNELS_MAX);
-        Ok(Self { shared: Arc::new(Shared { wire, turns, idle: Mutex::new(vec![first]) }) })
+        Ok(Self { shared: Arc::new(Shared { connection, turns, idle: Mutex::new(vec![first]) }) })
     }
 
     /// Publishes with `mandatory`; `Ok` only when the broker confirmed it and routed it to a queue.
@@ -156,7 +158,7 @@ impl Publisher {
             }
             Ok(outcomes)
         };
-        let outcome = shared.wire.bounded(Box::pin(exchange_of)).await;
+        let outcome = shared.connection.bounded(Box::pin(exchange_of)).await;
         let outcome = outcome.map_err(|error| PublishError::Gone(error.to_string()))?;
         // Only a channel whose publishes have come to their end is used again.
         match outcome {
@@ -171,13 +173,13 @@ impl Publisher {
 
 impl Shared {
     async fn channel(&self) -> Result<Channel, PublishError> {
-        if self.wire.is_gone() {
+        if self.connection.is_gone() {
             return Err(PublishError::Gone("the connection is gone".to_owned()));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
             Some(channel) if channel.status().connected() => Ok(channel),
-            _ => match self.wire.confirmed_channel().await {
+            _ => match self.connection.confirmed_channel().await {
                 Ok(channel) => Ok(channel),
                 Err(error) => Err(PublishError::Gone(error.to_string())),
             },

@@ -33,21 +33,23 @@ type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
 /// One connection; clones share it.
 #[derive(Debug, Clone)]
 pub struct Session {
-    wire: Arc<Wire>,
+    connection: Arc<SharedConnection>,
 }
 
 /// What publishers, consumers and deliveries share of a session.
-pub(super) struct Wire {
-    connection: Connection,
+pub(super) struct SharedConnection {
+    amqp: Connection,
     events: tokio::sync::Mutex<Events>,
     blocked: watch::Sender<Option<String>>,
     kept: Mutex<Vec<Channel>>,
     gone: CancellationToken,
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for SharedConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("gone", &self.gone.is_cancelled()).finish_non_exhaustive()
+        f.debug_struct("SharedConnection")
+            .field("gone", &self.gone.is_cancelled())
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,22 +59,30 @@ impl Session {
         let events = tokio::sync::Mutex::new(events);
         let (blocked, gone) = (watch::Sender::new(None), CancellationToken::new());
         let kept = Mutex::default();
-        Self { wire: Arc::new(Wire { connection, events, blocked, kept, gone }) }
+        Self {
+            connection: Arc::new(SharedConnection {
+                amqp: connection,
+                events,
+                blocked,
+                kept,
+                gone,
+            }),
+        }
     }
 
     /// Returns why the broker blocks this connection, as it changes. It is told to connections that have published, and
     /// kept up to date while [`Session::closed`] is waited for.
     pub fn blocked(&self) -> watch::Receiver<Option<String>> {
-        self.wire.blocked.subscribe()
+        self.connection.blocked.subscribe()
     }
 
-    pub(super) fn wire(&self) -> &Wire {
-        &self.wire
+    pub(super) fn connection(&self) -> &SharedConnection {
+        &self.connection
     }
 
     /// Opens a publisher.
     pub async fn publisher(&self) -> Result<Publisher, AmqpError> {
-        Publisher::open(Arc::clone(&self.wire)).await
+        Publisher::open(Arc::clone(&self.connection)).await
     }
 
     /// Starts to read a queue, or a stream from `start`, on a channel of its own. At most `prefetch`
@@ -86,61 +96,64 @@ impl Session {
         let name = lapin::types::ShortString::try_new(queue)
             .map_err(|error| AmqpError::Config(format!("queue name: {error}")))?;
         let judge = |error: lapin::Error| AmqpError::of_channel(&error, queue);
-        let channel = self.wire.channel().await?;
+        let channel = self.connection.channel().await?;
         // Streams refuse a consumer without prefetch, and one that counts for the whole channel.
         let options = BasicQosOptions { global: false };
-        self.wire.bounded(channel.basic_qos(prefetch.max(1), options)).await?.map_err(judge)?;
+        self.connection
+            .bounded(channel.basic_qos(prefetch.max(1), options))
+            .await?
+            .map_err(judge)?;
         let options = BasicConsumeOptions::default();
         let consume = channel.basic_consume(name, "".into(), options, start.arguments());
-        let stream = self.wire.bounded(consume).await?.map_err(judge)?;
-        Ok(Consumer::new(Arc::clone(&self.wire), channel, stream, queue))
+        let stream = self.connection.bounded(consume).await?.map_err(judge)?;
+        Ok(Consumer::new(Arc::clone(&self.connection), channel, stream, queue))
     }
 
     /// Returns how many messages and consumers a queue has, by a passive declaration.
     pub async fn depth(&self, queue: &str) -> Result<Depth, AmqpError> {
-        declare::depth(&self.wire, queue).await
+        declare::depth(&self.connection, queue).await
     }
 
     /// Resolves when the connection is gone, for whatever reason.
     pub async fn closed(&self) {
-        let wire = &self.wire;
+        let connection = &self.connection;
         let listen = async {
-            let mut events = wire.events.lock().await;
+            let mut events = connection.events.lock().await;
             loop {
                 match timeout(Duration::from_millis(LOOK_MS), events.next()).await {
                     Ok(Some(Event::ConnectionBlocked(reason))) => {
                         warn!(%reason, "the broker blocks publishers");
-                        wire.blocked.send_replace(Some(reason.clone()));
+                        connection.blocked.send_replace(Some(reason.clone()));
                     }
                     Ok(Some(Event::ConnectionUnblocked)) => {
                         info!("the broker takes messages again");
-                        wire.blocked.send_replace(None);
+                        connection.blocked.send_replace(None);
                     }
                     Ok(Some(_)) | Err(_) => {}
                     Ok(None) => return,
                 }
-                if !wire.connection.status().connected() {
+                if !connection.amqp.status().connected() {
                     return;
                 }
             }
         };
-        if !wire.is_gone() {
+        if !connection.is_gone() {
             tokio::select! {
-                () = wire.gone.cancelled() => {}
-                () = listen => wire.drop_connection("closed"),
+                () = connection.gone.cancelled() => {}
+                () = listen => connection.drop_connection("closed"),
             }
         }
     }
 
     /// Closes the connection. Deliveries that are not settled are redelivered.
     pub async fn close(self) {
-        let wire = &self.wire;
-        let was_gone = wire.is_gone();
-        wire.gone.cancel();
+        let connection = &self.connection;
+        let was_gone = connection.is_gone();
+        connection.gone.cancel();
         if was_gone {
             return;
         }
-        let goodbye = wire.connection.close(200, "goodbye".into());
+        let goodbye = connection.amqp.close(200, "goodbye".into());
         match timeout(Duration::from_millis(GOODBYE_MS), goodbye).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => debug!(%error, "goodbye failed"),
@@ -149,10 +162,10 @@ impl Session {
     }
 }
 
-impl Wire {
+impl SharedConnection {
     /// Returns whether the connection has ended.
     pub(super) fn is_gone(&self) -> bool {
-        self.gone.is_cancelled() || !self.connection.status().connected()
+        self.gone.is_cancelled() || !self.amqp.status().connected()
     }
 
     /// Resolves when somebody found the connection gone.
@@ -175,7 +188,7 @@ impl Wire {
 
     /// Opens a channel.
     pub(super) async fn channel(&self) -> Result<Channel, AmqpError> {
-        let opened = self.bounded(self.connection.create_channel()).await?;
+        let opened = self.bounded(self.amqp.create_channel()).await?;
         // A user has a limit of channels: over it the broker closes the connection, `of_channel` says gone.
         opened.map_err(|error| AmqpError::of_channel(&error, ""))
     }
@@ -200,7 +213,7 @@ impl Wire {
             loop {
                 tokio::time::sleep(Duration::from_millis(limits::BROKER_WAIT_MS_MAX)).await;
                 waited_ms += limits::BROKER_WAIT_MS_MAX;
-                let blocked = self.connection.status().blocked();
+                let blocked = self.amqp.status().blocked();
                 if !blocked || waited_ms >= limits::BROKER_BLOCKED_MS_MAX {
                     return waited_ms;
                 }

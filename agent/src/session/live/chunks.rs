@@ -32,7 +32,7 @@ struct Blob<'a> {
 }
 
 impl LiveSession {
-    /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, last word.
+    /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, final status.
     pub(super) fn flush(&self, pending: &mut Pending, last: Option<Status>) -> Result<(), Stop> {
         self.flush_at_ms.store(u64::MAX, Ordering::Relaxed);
         if let Some(printer) = &self.printer {

@@ -16,7 +16,7 @@ use crate::output::Document;
 use crate::sign::{self, Ask};
 use crate::{Context, agents, control, watch};
 
-/// How long the last words of the profiles are waited for once the hunt has ended.
+/// How long the final statuses of the profiles are waited for once the hunt has ended.
 const LAST_WORDS_S: u32 = 30;
 
 /// Profiles that were asked for.

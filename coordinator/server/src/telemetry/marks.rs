@@ -41,7 +41,7 @@ pub fn marks(
     let mut all: Vec<_> = runs.into_values().collect();
     let sampled = heard.map_or(until, |(_, said)| said.at.plus_ms(offset));
     for mark in running(reader, heard, offset)? {
-        // The sample may be older than the last word.
+        // The sample may be older than the final status.
         let is_told = |known: &MarkView| known.ended.is_none_or(|end| end.0 >= sampled);
         if !all.iter().any(|known| known.id == mark.id && is_told(known)) {
             all.push(mark);
