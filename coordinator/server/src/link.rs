@@ -30,7 +30,7 @@ enum Part {
 }
 
 impl Part {
-    /// Returns the word in the name of its connection.
+    /// Returns the word that the broker shows in the name of its connection.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Requests => REQUESTS,

@@ -17,7 +17,7 @@ pub(crate) fn thread_cpu_ns() -> u64 {
     clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Returns in what part of a second the kernel tells CPU time in `/proc`.
+/// Returns how many clock ticks, the unit of CPU time in `/proc`, make a second.
 pub(crate) fn ticks_per_second() -> u64 {
     // SAFETY: takes a number. (A crate that reads the kernel's own page for it does not run under valgrind.)
     u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100)

@@ -93,7 +93,7 @@ pub(super) fn insert_audit(
     ])?)
 }
 
-/// Takes trust from keys, permanently.
+/// Revokes keys, for good.
 pub(super) fn insert_revoked_keys(tx: &Connection, keys: &[KeyId]) -> Result<usize, StoreError> {
     let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO revoked_key VALUES (?1)")?;
     for key in keys {

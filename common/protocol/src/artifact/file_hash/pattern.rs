@@ -126,7 +126,8 @@ fn whole(text: &str, plain: &str, roots: &[impl AsRef<[u8]>]) -> Result<Vec<Stri
     Err(PatternError::new(text, 0, why))
 }
 
-/// Returns a root as patterns have it; the root of all is the empty text. One that is no text lies below no pattern's.
+/// Returns a root without trailing or doubled slashes; `/` is the empty text. Bytes that are not UTF-8 become
+/// replacement characters, so that no pattern, which is text, names a path below such a root.
 fn root_of(root: &[u8]) -> String {
     let names = root.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
     let mut path = String::new();
