@@ -7,14 +7,14 @@ pub(crate) mod skip;
 
 use std::sync::Arc;
 
-use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
+use muster_protocol::artifact::file_hash::{FileKind, Row};
 use rustix::fd::OwnedFd;
 
 use crate::collectors::file_hash::entry::cursor::put_done_with;
 use crate::collectors::file_hash::entry::path::EntryPath;
 
 /// Leaves of one batch; few in tests, so that small trees are interrupted within.
-pub(crate) const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
+const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
 /// Entries of one batch, counted ones included.
 const ENTRIES_MAX: usize = if cfg!(test) { 5 } else { 512 };
 /// Folders whose descriptors one batch holds open.
@@ -75,13 +75,6 @@ impl Found {
     /// Makes a row that cost nothing to speak of.
     pub(crate) fn free(row: Row) -> Self {
         Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None, verdict: Verdict::None }
-    }
-}
-
-/// Holds nothing, and no memory of its own.
-impl Default for Found {
-    fn default() -> Self {
-        Self::free(Row::bare(Vec::new(), FileKind::Unknown, FileStatus::Ok, 0))
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! [`State`] is the order; here is who may touch it when, and who waits for whom.
 
-pub(crate) mod boxes;
 pub(crate) mod ending;
 pub(crate) mod outcome_buffer;
 pub(crate) mod state;
@@ -20,7 +19,6 @@ use self::state::{Ready, State};
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{self, Outcome};
-use crate::collectors::file_hash::reorder::boxes::Boxes;
 use crate::collectors::file_hash::reorder::outcome_buffer::Parcel;
 use crate::collectors::file_hash::scan::pipelined::{PipelinedRead, ReadRequest};
 use crate::collectors::file_hash::scan::stream::Stream;
@@ -214,11 +212,6 @@ impl ReorderBuffer {
                 *found = Some(outcome);
             }
         }
-    }
-
-    /// Gives a worker boxes of rows that left, until it has `count`.
-    pub(crate) fn refill(&self, boxes: &mut Boxes, count: usize) {
-        boxes.refill(&mut self.lock().boxes, count);
     }
 
     /// Emits what is complete from the front on. One thread emits, the others go on.

@@ -6,8 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::collectors::file_hash::entry::{LEAVES_MAX, Outcome};
-use crate::collectors::file_hash::reorder::boxes::Boxes;
+use crate::collectors::file_hash::entry::Outcome;
 use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
 use crate::session::{Lap, Session, Stop};
 
@@ -34,8 +33,6 @@ pub(crate) struct OutcomeBuffer<'a> {
     bytes: u64,
     /// Outcomes were added since the last delivery.
     has_news: bool,
-    /// For the rows of the next batch.
-    pub(crate) boxes: Boxes,
     began: Instant,
     /// Restarted at the end of each entry.
     pub(crate) lap: Lap,
@@ -60,7 +57,6 @@ impl<'a> OutcomeBuffer<'a> {
             parcel: window.new_parcel(),
             bytes: 0,
             has_news: false,
-            boxes: Boxes::default(),
             began: lap.at(),
             lap,
         }
@@ -104,7 +100,5 @@ impl<'a> OutcomeBuffer<'a> {
         let bytes = contents.bytes.saturating_add(std::mem::take(&mut self.bytes));
         contents.bytes = 0;
         self.window.put(contents.outcomes.drain(..), bytes);
-        drop(contents);
-        self.window.refill(&mut self.boxes, LEAVES_MAX);
     }
 }

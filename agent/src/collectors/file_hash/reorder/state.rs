@@ -14,7 +14,6 @@ use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::cursor::done_with;
 use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Verdict};
 use crate::collectors::file_hash::reorder::Place;
-use crate::collectors::file_hash::reorder::boxes::Boxes;
 use crate::collectors::file_hash::scan::pipelined::PipelinedRead;
 use crate::collectors::file_hash::scan::stream::Stream;
 use crate::collectors::file_hash::stats;
@@ -52,8 +51,6 @@ pub(crate) struct State {
     pub(crate) cursor: Cursor,
     rules: stats::Rules,
     pub(crate) failure: Option<CollectError>,
-    /// Those of rows that left.
-    pub(crate) boxes: Boxes,
 }
 
 /// Rows that may leave.
@@ -95,7 +92,6 @@ impl State {
             cursor,
             rules,
             failure: None,
-            boxes: Boxes::default(),
         }
     }
 
@@ -174,10 +170,9 @@ impl State {
             let mut kept_back = None;
             for outcome in slot.outcomes.drain(..until).flatten() {
                 stats::add(&mut self.cursor.footer, &outcome, &self.rules);
-                if let Outcome::Row(found) = outcome {
-                    let found = self.boxes.unpack(found);
-                    after.clone_from(&found.after);
-                    kept_back = ready.add(found);
+                if let Outcome::Row(mut found) = outcome {
+                    after = found.after.take();
+                    kept_back = ready.add(*found);
                 }
             }
             slot.taken += until;

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::descriptors::Descriptors;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::entry::{Batch, Item, Leaf, Outcome};
+use crate::collectors::file_hash::entry::{Batch, Found, Item, Leaf, Outcome};
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::reorder::{Next, Place, ReorderBuffer};
 use crate::collectors::file_hash::scan::cache;
@@ -245,7 +245,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             match answer {
                 Answer::Known(digests) => {
                     let row = cache::row(leaf.named.into_path(), &stat, digests);
-                    let found = self.delivery.boxes.pack(row);
+                    let found = Box::new(Found::free(row));
                     let outcome = Outcome::judged(|row| self.shared.plan.judge(row), found, 0);
                     self.delivery.add(place, outcome);
                 }
