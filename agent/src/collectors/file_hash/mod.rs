@@ -43,6 +43,7 @@ use muster_protocol::wire::{self, WireError};
 use self::cursor::Cursor;
 use self::descriptors::Descriptors;
 use self::reorder::{ReorderBuffer, keep_time};
+use self::scan::big_files::BigFiles;
 use self::scan::hard_links::HardLinks;
 use self::scan::worker::{Shared, work};
 use self::spec::Plan;
@@ -128,15 +129,16 @@ fn collect_within(
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
     let uploads = Uploads::new(spec.upload.as_deref().copied(), Arc::clone(&plan.access));
-    let window = ReorderBuffer::new(cursor.unwrap_or_default(), stats::Rules::of(&plan), uploads);
+    let reorder = ReorderBuffer::new(cursor.unwrap_or_default(), stats::Rules::of(&plan), uploads);
     let links = HardLinks::new(&plan.hashes);
     let descriptors = Descriptors::new(workers);
-    let shared = Shared { plan: &plan, walker, window, links, workers, descriptors };
+    let (window, big_files) = (&reorder, BigFiles::new(&reorder));
+    let shared = Shared { plan: &plan, walker, window, big_files, links, workers, descriptors };
     let worked = std::thread::scope(|scope| -> Result<(), CollectError> {
-        let ended = Ended(&shared.window);
+        let ended = Ended(window);
         let clock = std::thread::Builder::new().name("file_hash-clock".to_owned());
         // Without it rows may merely take longer.
-        drop(clock.spawn_scoped(scope, || keep_time(&shared.window, session)));
+        drop(clock.spawn_scoped(scope, || keep_time(window, session)));
         let mut threads = Vec::new();
         for number in 1..workers {
             let thread = std::thread::Builder::new()
@@ -157,10 +159,10 @@ fn collect_within(
         }
         Ok(())
     });
-    shared.window.hand_on(session);
+    window.hand_on(session);
     worked?;
     let walked = shared.walker.into_inner().unwrap_or_else(PoisonError::into_inner).walked();
-    let footer = shared.window.finish()?;
+    let footer = reorder.finish()?;
     let is_complete = footer.seen == seen_before.saturating_add(walked);
     if !is_complete || footer.accounted() != footer.seen {
         let reason = format!("the figures do not add up: walked {walked}, {footer:?}");

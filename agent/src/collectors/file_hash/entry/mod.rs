@@ -45,6 +45,13 @@ pub(crate) enum Outcome {
     Folder,
 }
 
+/// Where the outcome of an entry belongs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) batch: u64,
+    pub(crate) index: usize,
+}
+
 /// What the hunt's list of hashes says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Verdict {
