@@ -10,6 +10,39 @@
 //!   match, before their rows.
 //! * [`descriptors`]: what happens when there are none left.
 //!
+//! The states of an entry, in order, and who holds it. Each entry skips some of them.
+//!
+//! 1. Listed: the walk, in the [`walk::dir_listing::DirListing`] of the innermost folder.
+//! 2. In a batch: [`entry::Batch`], which keeps the folder open. Its place in the order is open
+//!    ([`reorder::state::State`]). What the walk decided itself (left out by a filter, refused, not
+//!    readable, a folder) has its outcome already: 11.
+//! 3. Looked at: the worker that took the batch ([`scan::open::Looked`]). Only in a listing, with
+//!    conditions or a cache, or where the folder did not say that it is a regular file. In a
+//!    listing, left out by a condition, or no regular file: 11.
+//! 4. Looked up in the hash cache: the worker, together with the others of its batch. Known: 11.
+//! 5. Open: the worker ([`scan::open::Open`]). The descriptor is held until 9 ends or 10 begins. What
+//!    cannot be opened, or is no regular file: 11.
+//! 6. Waits for another name of the same file: [`scan::hard_links::HardLinks`], without the
+//!    descriptor. When that name has been read: 11.
+//! 7. Waits for a free worker, from 8 MiB on: [`scan::big_files::BigFiles`]. Then: 9.
+//! 8. Waits for the disk, where it is not in memory, or for its turn, from 64 KiB on: the worker
+//!    ([`scan::read_ahead::Prefetch`]). Then: 9.
+//! 9. Being read: a worker ([`scan::stream::Stream`]). Of a file that is alone and big an idle
+//!    worker may read the bytes for it ([`scan::pipelined::PipelinedRead`]). Then: 11.
+//! 10. Read whole, not hashed yet: the worker ([`scan::small::BufferedFile`]), until there are as
+//!     many as the digest has lanes, or the batch ends.
+//! 11. Finished: its worker's [`reorder::parcel::Parcel`], until the worker delivers it or the clock
+//!     collects it.
+//! 12. In its place: [`reorder::state::State`], until all entries before it are finished.
+//! 13. Ready: the thread that emits ([`reorder::state::Ready`]). It is counted in the footer and the
+//!     cursor moves behind it. What is not a row, or is not in the hunt's list, ends here.
+//! 14. Sent: a file that matches is uploaded, then the session takes the row with the cursor.
+//!
+//! Where the process has no descriptor left, an entry stays in 1 (the walk) or before 5 (a worker)
+//! until there is one. When the collection must stop, rows in 12 that wait for an unfinished entry
+//! are sent without moving the cursor; not at a shutdown, because the resumed run finds them again.
+//! Unfinished entries are then neither counted nor sent.
+//!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
 //! `io_error`); mount points that policy does not enter (`skipped_fs`). In a listing (no digests asked for)
@@ -18,7 +51,8 @@
 //!
 //! Roots are sorted and each is taken once; a root below another is walked on its own and left out of the
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
-//! carry the path as it was asked for; links below a root are rows and are not followed.
+//! carry the path as it was asked for; links below a root are rows, and are followed only where
+//! the request asks for it.
 
 mod cursor;
 mod descriptors;
