@@ -10,6 +10,39 @@
 //!   match, before their rows.
 //! * [`descriptors`]: what happens when there are none left.
 //!
+//! The states of an entry, in order, and who holds it. Each entry skips some of them.
+//!
+//! 1. Listed: the walk, in the [`walk::dir_listing::DirListing`] of the innermost folder.
+//! 2. In a batch: [`entry::Batch`], which keeps the folder open. Its place in the order is open
+//!    ([`reorder::state::State`]). What the walk decided itself (left out by a filter, refused, not
+//!    readable, a folder) has its outcome already: 11.
+//! 3. Looked at: the worker that took the batch ([`scan::open::Looked`]). Only in a listing, with
+//!    conditions or a cache, or where the folder did not say that it is a regular file. In a
+//!    listing, left out by a condition, or no regular file: 11.
+//! 4. Looked up in the hash cache: the worker, together with the others of its batch. Known: 11.
+//! 5. Open: the worker ([`scan::open::Open`]). The descriptor is held until 9 ends or 10 begins. What
+//!    cannot be opened, or is no regular file: 11.
+//! 6. Waits for another name of the same file: [`scan::hard_links::HardLinks`], without the
+//!    descriptor. When that name has been read: 11.
+//! 7. Waits for a free worker, from 8 MiB on: [`scan::big_files::BigFiles`]. Then: 9.
+//! 8. Waits for the disk, where it is not in memory, or for its turn, from 64 KiB on: the worker
+//!    ([`scan::read_ahead::Prefetch`]). Then: 9.
+//! 9. Being read: a worker ([`scan::stream::Stream`]). Of a file that is alone and big an idle
+//!    worker may read the bytes for it ([`scan::pipelined::PipelinedRead`]). Then: 11.
+//! 10. Read whole, not hashed yet: the worker ([`scan::small::BufferedFile`]), until there are as
+//!     many as the digest has lanes, or the batch ends.
+//! 11. Finished: its worker's [`reorder::parcel::Parcel`], until the worker delivers it or the clock
+//!     collects it.
+//! 12. In its place: [`reorder::state::State`], until all entries before it are finished.
+//! 13. Ready: the thread that emits ([`reorder::state::Ready`]). It is counted in the footer and the
+//!     cursor moves behind it. What is not a row, or is not in the hunt's list, ends here.
+//! 14. Sent: a file that matches is uploaded, then the session takes the row with the cursor.
+//!
+//! Where the process has no descriptor left, an entry stays in 1 (the walk) or before 5 (a worker)
+//! until there is one. When the collection must stop, rows in 12 that wait for an unfinished entry
+//! are sent without moving the cursor; not at a shutdown, because the resumed run finds them again.
+//! Unfinished entries are then neither counted nor sent.
+//!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and
 //! devices (`skipped_kind`, never opened); what cannot be read, folders included (`denied`, `vanished`,
 //! `io_error`); mount points that policy does not enter (`skipped_fs`). In a listing (no digests asked for)
@@ -18,7 +51,8 @@
 //!
 //! Roots are sorted and each is taken once; a root below another is walked on its own and left out of the
 //! outer one, so no path comes twice. A root that is a link is followed, as `find -H` does, and the rows
-//! carry the path as it was asked for; links below a root are rows and are not followed.
+//! carry the path as it was asked for; links below a root are rows, and are followed only where
+//! the request asks for it.
 
 mod cursor;
 mod descriptors;
@@ -43,6 +77,7 @@ use muster_protocol::wire::{self, WireError};
 use self::cursor::Cursor;
 use self::descriptors::Descriptors;
 use self::reorder::{ReorderBuffer, keep_time};
+use self::scan::big_files::BigFiles;
 use self::scan::hard_links::HardLinks;
 use self::scan::worker::{Shared, work};
 use self::spec::Plan;
@@ -128,15 +163,16 @@ fn collect_within(
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);
     let seen_before = cursor.as_ref().map_or(0, |cursor| cursor.footer.seen);
     let uploads = Uploads::new(spec.upload.as_deref().copied(), Arc::clone(&plan.access));
-    let window = ReorderBuffer::new(cursor.unwrap_or_default(), stats::Rules::of(&plan), uploads);
+    let reorder = ReorderBuffer::new(cursor.unwrap_or_default(), stats::Rules::of(&plan), uploads);
     let links = HardLinks::new(&plan.hashes);
     let descriptors = Descriptors::new(workers);
-    let shared = Shared { plan: &plan, walker, window, links, workers, descriptors };
+    let (window, big_files) = (&reorder, BigFiles::new(&reorder));
+    let shared = Shared { plan: &plan, walker, window, big_files, links, workers, descriptors };
     let worked = std::thread::scope(|scope| -> Result<(), CollectError> {
-        let ended = Ended(&shared.window);
+        let ended = Ended(window);
         let clock = std::thread::Builder::new().name("file_hash-clock".to_owned());
         // Without it rows may merely take longer.
-        drop(clock.spawn_scoped(scope, || keep_time(&shared.window, session)));
+        drop(clock.spawn_scoped(scope, || keep_time(window, session)));
         let mut threads = Vec::new();
         for number in 1..workers {
             let thread = std::thread::Builder::new()
@@ -157,10 +193,10 @@ fn collect_within(
         }
         Ok(())
     });
-    shared.window.hand_on(session);
+    window.hand_on(session);
     worked?;
     let walked = shared.walker.into_inner().unwrap_or_else(PoisonError::into_inner).walked();
-    let footer = shared.window.finish()?;
+    let footer = reorder.finish()?;
     let is_complete = footer.seen == seen_before.saturating_add(walked);
     if !is_complete || footer.accounted() != footer.seen {
         let reason = format!("the figures do not add up: walked {walked}, {footer:?}");

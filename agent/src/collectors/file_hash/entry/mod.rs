@@ -7,14 +7,14 @@ pub(crate) mod skip;
 
 use std::sync::Arc;
 
-use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
+use muster_protocol::artifact::file_hash::{FileKind, Row};
 use rustix::fd::OwnedFd;
 
 use crate::collectors::file_hash::entry::cursor::put_done_with;
 use crate::collectors::file_hash::entry::path::EntryPath;
 
 /// Leaves of one batch; few in tests, so that small trees are interrupted within.
-pub(crate) const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
+const LEAVES_MAX: usize = if cfg!(test) { 3 } else { 64 };
 /// Entries of one batch, counted ones included.
 const ENTRIES_MAX: usize = if cfg!(test) { 5 } else { 512 };
 /// Folders whose descriptors one batch holds open.
@@ -43,6 +43,13 @@ pub(crate) enum Outcome {
     OtherFileSystem(String),
     /// It is a folder that was entered and is no row.
     Folder,
+}
+
+/// Where the outcome of an entry belongs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) batch: u64,
+    pub(crate) index: usize,
 }
 
 /// What the hunt's list of hashes says of a file.
@@ -75,13 +82,6 @@ impl Found {
     /// Makes a row that cost nothing to speak of.
     pub(crate) fn free(row: Row) -> Self {
         Self { row, bytes: 0, elapsed_ms: 0, mount: None, after: None, verdict: Verdict::None }
-    }
-}
-
-/// Holds nothing, and no memory of its own.
-impl Default for Found {
-    fn default() -> Self {
-        Self::free(Row::bare(Vec::new(), FileKind::Unknown, FileStatus::Ok, 0))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::reorder::When;
-use crate::collectors::file_hash::reorder::outcome_buffer::Parcel;
+use crate::collectors::file_hash::reorder::parcel::Parcel;
 use crate::session::batch::Batch;
 use crate::session::{Progress, Session, Stop};
 

@@ -2,60 +2,32 @@
 //!
 //! [`State`] is the order; here is who may touch it when, and who waits for whom.
 
-pub(crate) mod boxes;
 pub(crate) mod ending;
 pub(crate) mod outcome_buffer;
+pub(crate) mod parcel;
 pub(crate) mod state;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use muster_protocol::artifact::file_hash::FilesFooter;
-use rustix::fd::OwnedFd;
 
 use self::ending::Over;
 pub(crate) use self::ending::keep_time;
 use self::state::{Ready, State};
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::cursor::Cursor;
-use crate::collectors::file_hash::entry::{self, Outcome};
-use crate::collectors::file_hash::reorder::boxes::Boxes;
-use crate::collectors::file_hash::reorder::outcome_buffer::Parcel;
-use crate::collectors::file_hash::scan::pipelined::{PipelinedRead, ReadRequest};
-use crate::collectors::file_hash::scan::stream::Stream;
+use crate::collectors::file_hash::entry::{self, Outcome, Place};
+use crate::collectors::file_hash::reorder::parcel::Parcel;
 use crate::collectors::file_hash::stats;
 use crate::collectors::file_hash::upload::{self, Uploads};
 use crate::session::batch::Batch;
 use crate::session::{Progress, Session, Stop};
 
-/// Big files that are open and wait for a worker.
-const BIG_MAX: usize = 16;
-/// How long a big file waits for another one, where two together take two thirds of the time.
-pub(crate) const PAIR_WAIT: Duration = Duration::from_millis(250);
 /// The session hears of us at least so often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a worker that has nothing to do sleeps before it looks whether it must stop.
-const WAIT: Duration = Duration::from_millis(100);
-
-/// Where an outcome belongs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) batch: u64,
-    pub(crate) index: usize,
-}
-
-/// What a worker may do next.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Read(Box<Stream>),
-    /// Read a big file for whoever puts it through the digests.
-    ReadAhead(Arc<PipelinedRead>),
-    Walk,
-    Wait,
-    End,
-}
-
+/// The rows of all workers on their way back into walk order.
 #[derive(Debug)]
 pub(crate) struct ReorderBuffer {
     state: Mutex<State>,
@@ -63,8 +35,6 @@ pub(crate) struct ReorderBuffer {
     bytes_read: AtomicU64,
     /// Locked by the thread that emits.
     uploads: Mutex<Uploads>,
-    /// Workers that have nothing to do.
-    idle: AtomicUsize,
     /// What the workers have finished and did not put here yet.
     parcels: Mutex<Vec<Arc<Parcel>>>,
     over: Over,
@@ -88,13 +58,13 @@ impl ReorderBuffer {
             moved: Condvar::new(),
             bytes_read,
             uploads: Mutex::new(uploads),
-            idle: AtomicUsize::new(0),
             parcels: Mutex::default(),
             over: Over::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Locks the order. Scanning decides under this lock what a worker does next.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,90 +89,14 @@ impl ReorderBuffer {
         self.moved.notify_all();
     }
 
-    /// Returns what there is to do. `in_company`: big files are better read together.
-    pub(crate) fn next(&self, in_company: bool) -> Next {
-        let mut state = self.lock();
-        if state.failure.is_some() {
-            return Next::End;
-        }
-        if (!in_company || state.is_big_due())
-            && let Some(big) = state.big.pop_front()
-        {
-            return Next::Read(Box::new(big));
-        }
-        if !state.is_walked && state.has_room() {
-            return Next::Walk;
-        }
-        if state.is_walked && state.is_empty() {
-            return Next::End;
-        }
-        state.asked.take().map_or(Next::Wait, Next::ReadAhead)
+    /// Sleeps until something moved here or [`Self::wake_one`] is called, at most for that long.
+    pub(crate) fn wait(&self, state: MutexGuard<'_, State>, most: Duration) {
+        drop(self.moved.wait_timeout(state, most));
     }
 
-    /// Returns whether there is more to do than to read ahead for another.
-    pub(crate) fn has_work(&self) -> bool {
-        self.lock().has_work()
-    }
-
-    /// Asks whoever has nothing to do to read a file ahead; `None` where another one is asked for.
-    pub(crate) fn ask_ahead(&self, file: OwnedFd) -> Option<ReadRequest<'_>> {
-        let mut state = self.lock();
-        if state.asked.is_some() {
-            return None;
-        }
-        let ahead = Arc::new(PipelinedRead::new(file));
-        state.asked = Some(Arc::clone(&ahead));
+    /// Wakes a thread that waits. The caller holds the lock, so that none goes to sleep meanwhile.
+    pub(crate) fn wake_one(&self) {
         self.moved.notify_one();
-        Some(ReadRequest { ahead, window: self })
-    }
-
-    /// Asks no more.
-    pub(crate) fn withdraw(&self, ahead: &Arc<PipelinedRead>) {
-        self.lock().asked.take_if(|asked| Arc::ptr_eq(asked, ahead));
-    }
-
-    /// Sleeps until something happened, but not long.
-    pub(crate) fn wait(&self) {
-        let state = self.lock();
-        let is_over = state.is_walked && state.is_empty();
-        if !state.has_work() && state.asked.is_none() && !is_over {
-            self.idle.fetch_add(1, Ordering::Relaxed);
-            drop(self.moved.wait_timeout(state, WAIT));
-            self.idle.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Puts a big file up for whoever is free; gives it back when too many wait.
-    pub(crate) fn offer(&self, big: Stream) -> Option<Stream> {
-        let mut state = self.lock();
-        state.note_big(big.place());
-        if state.big.len() >= BIG_MAX {
-            return Some(big);
-        }
-        if state.big.is_empty() {
-            state.big_due = Instant::now() + PAIR_WAIT;
-        }
-        state.big.push_back(big);
-        self.moved.notify_one();
-        None
-    }
-
-    /// Passes on a big file that was begun to a worker that has nothing to do.
-    pub(crate) fn give(&self, big: Stream) {
-        let mut state = self.lock();
-        state.big_due = Instant::now();
-        state.big.push_back(big);
-        self.moved.notify_one();
-    }
-
-    /// Takes a big file that waits.
-    pub(crate) fn take_big(&self) -> Option<Stream> {
-        self.lock().big.pop_front()
-    }
-
-    /// Returns whether a worker has nothing to do.
-    pub(crate) fn has_idle(&self) -> bool {
-        self.idle.load(Ordering::Relaxed) > 0
     }
 
     /// Puts outcomes into their places. `bytes` were read for them, besides those of [`Self::count_bytes`].
@@ -216,11 +110,6 @@ impl ReorderBuffer {
         }
     }
 
-    /// Gives a worker boxes of rows that left, until it has `count`.
-    pub(crate) fn refill(&self, boxes: &mut Boxes, count: usize) {
-        boxes.refill(&mut self.lock().boxes, count);
-    }
-
     /// Emits what is complete from the front on. One thread emits, the others go on.
     pub(crate) fn emit(&self, session: &dyn Session) -> Result<(), Stop> {
         self.emit_when(When::Due, session)
@@ -231,7 +120,7 @@ impl ReorderBuffer {
         while !state.is_emitting && !state.is_sealed {
             let ready = state.take_ready(session.rows_left());
             let is_due = when == When::Now || state.emitted.elapsed() >= PROGRESS_INTERVAL;
-            let is_last = state.is_walked && state.is_empty() && state.is_cursor_new;
+            let is_last = state.is_finished() && state.is_cursor_new;
             if ready.rows.is_empty() && !ready.is_over && !is_due && !is_last {
                 break;
             }
@@ -314,7 +203,7 @@ impl ReorderBuffer {
         if let Some(failure) = state.failure {
             return Err(failure);
         }
-        if !state.is_empty() || !state.is_walked {
+        if !state.is_finished() {
             let reason = "the workers ended before the work";
             return Err(CollectError::failed(CollectError::BUG, reason));
         }

@@ -1,29 +1,17 @@
 //! Outcomes on their way from a worker into the window, and the worker's clock, by which they are sent on.
 //!
-//! They lie in a [`Parcel`] that other threads may empty: a worker that waits for a limit, or does not come back from the
-//! kernel, withholds nothing that it has finished.
+//! They lie in a [`Parcel`] until they are delivered.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::collectors::file_hash::entry::{LEAVES_MAX, Outcome};
-use crate::collectors::file_hash::reorder::boxes::Boxes;
-use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::collectors::file_hash::entry::{Outcome, Place};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
+use crate::collectors::file_hash::reorder::parcel::Parcel;
 use crate::session::{Lap, Session, Stop};
 
 /// Outcomes go into the window at least so often; in tests each does.
 const DELIVER_AFTER: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 100 });
-
-/// What one worker has finished and the window does not have yet.
-#[derive(Debug, Default)]
-pub(crate) struct Parcel(Mutex<Contents>);
-
-#[derive(Debug, Default)]
-pub(crate) struct Contents {
-    pub(crate) outcomes: Vec<(Place, Outcome)>,
-    /// Bytes that were read for them and are not counted yet.
-    pub(crate) bytes: u64,
-}
 
 /// One worker's way into the window.
 #[derive(Debug)]
@@ -34,22 +22,9 @@ pub(crate) struct OutcomeBuffer<'a> {
     bytes: u64,
     /// Outcomes were added since the last delivery.
     has_news: bool,
-    /// For the rows of the next batch.
-    pub(crate) boxes: Boxes,
     began: Instant,
     /// Restarted at the end of each entry.
     pub(crate) lap: Lap,
-}
-
-impl Parcel {
-    /// Takes everything out.
-    pub(crate) fn empty(&self) -> Contents {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<'a> OutcomeBuffer<'a> {
@@ -60,7 +35,6 @@ impl<'a> OutcomeBuffer<'a> {
             parcel: window.new_parcel(),
             bytes: 0,
             has_news: false,
-            boxes: Boxes::default(),
             began: lap.at(),
             lap,
         }
@@ -104,7 +78,5 @@ impl<'a> OutcomeBuffer<'a> {
         let bytes = contents.bytes.saturating_add(std::mem::take(&mut self.bytes));
         contents.bytes = 0;
         self.window.put(contents.outcomes.drain(..), bytes);
-        drop(contents);
-        self.window.refill(&mut self.boxes, LEAVES_MAX);
     }
 }

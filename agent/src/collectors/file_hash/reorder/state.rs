@@ -4,7 +4,6 @@
 //! the other threads have work while it is read; where only the session is slow, [`UNSENT_MAX`] are enough.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 use muster_protocol::artifact::file_hash::Row;
@@ -12,11 +11,7 @@ use muster_protocol::artifact::file_hash::Row;
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::cursor::done_with;
-use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Verdict};
-use crate::collectors::file_hash::reorder::Place;
-use crate::collectors::file_hash::reorder::boxes::Boxes;
-use crate::collectors::file_hash::scan::pipelined::PipelinedRead;
-use crate::collectors::file_hash::scan::stream::Stream;
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Place, Verdict};
 use crate::collectors::file_hash::stats;
 
 /// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
@@ -38,11 +33,6 @@ pub(crate) struct State {
     /// Number of the first slot.
     first: u64,
     entries: usize,
-    pub(crate) big: VecDeque<Stream>,
-    /// From then on the first of them waits for no other.
-    pub(crate) big_due: Instant,
-    /// A file that one worker hashes and an idle one is to read for it.
-    pub(crate) asked: Option<Arc<PipelinedRead>>,
     pub(crate) is_walked: bool,
     pub(crate) is_emitting: bool,
     /// Nothing is emitted any more: the collection has ended, and what it had was handed on.
@@ -52,8 +42,6 @@ pub(crate) struct State {
     pub(crate) cursor: Cursor,
     rules: stats::Rules,
     pub(crate) failure: Option<CollectError>,
-    /// Those of rows that left.
-    pub(crate) boxes: Boxes,
 }
 
 /// Rows that may leave.
@@ -84,9 +72,6 @@ impl State {
             slots: VecDeque::new(),
             first: 0,
             entries: 0,
-            big: VecDeque::new(),
-            big_due: Instant::now(),
-            asked: None,
             is_walked: false,
             is_emitting: false,
             is_sealed: false,
@@ -95,7 +80,6 @@ impl State {
             cursor,
             rules,
             failure: None,
-            boxes: Boxes::default(),
         }
     }
 
@@ -117,7 +101,7 @@ impl State {
     }
 
     /// Returns whether another batch may be taken.
-    pub(crate) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         let most = match self.slots.front() {
             Some(slot) if slot.outcomes.front().is_some_and(Option::is_some) => UNSENT_MAX,
             Some(slot) if slot.has_big => BEHIND_BIG_MAX,
@@ -126,9 +110,14 @@ impl State {
         self.entries < most
     }
 
-    /// Returns whether an idle worker should look again: there is work, or the collection has failed.
-    pub(crate) fn has_work(&self) -> bool {
-        self.failure.is_some() || !self.big.is_empty() || (!self.is_walked && self.has_room())
+    /// Returns whether the walk goes on and there is room for another batch.
+    pub(crate) fn can_walk(&self) -> bool {
+        !self.is_walked && self.has_room()
+    }
+
+    /// Returns whether everything was walked and has left.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.is_walked && self.is_empty()
     }
 
     /// Notes that a big file belongs there.
@@ -136,12 +125,6 @@ impl State {
         if let Some(slot) = self.slot(place) {
             slot.has_big = true;
         }
-    }
-
-    /// Returns whether a big file is to be read now, though it may be alone.
-    pub(crate) fn is_big_due(&self) -> bool {
-        let is_last = self.is_walked || !self.has_room();
-        is_last || self.big.len() > 1 || Instant::now() >= self.big_due
     }
 
     /// Returns where an outcome goes, if nothing was taken from there yet.
@@ -174,10 +157,9 @@ impl State {
             let mut kept_back = None;
             for outcome in slot.outcomes.drain(..until).flatten() {
                 stats::add(&mut self.cursor.footer, &outcome, &self.rules);
-                if let Outcome::Row(found) = outcome {
-                    let found = self.boxes.unpack(found);
-                    after.clone_from(&found.after);
-                    kept_back = ready.add(found);
+                if let Outcome::Row(mut found) = outcome {
+                    after = found.after.take();
+                    kept_back = ready.add(*found);
                 }
             }
             slot.taken += until;

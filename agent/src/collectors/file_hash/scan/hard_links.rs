@@ -12,9 +12,8 @@ use muster_protocol::artifact::file_hash::{FileStatus, Row};
 use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::limits;
 
-use crate::collectors::file_hash::entry::Found;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::reorder::Place;
+use crate::collectors::file_hash::entry::{Found, Place};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::session::FileId;
 

@@ -5,12 +5,14 @@
 //! thread ([`pipelined`]). What is not in memory is asked for ahead ([`read_ahead`]) and leaves the page cache as it was
 //! found ([`page_cache`]). Files with several names are read once ([`hard_links`]).
 
+pub(crate) mod big_files;
 pub(crate) mod cache;
 pub(crate) mod hard_links;
 pub(crate) mod open;
 pub(crate) mod page_cache;
 pub(crate) mod pipelined;
 pub(crate) mod read_ahead;
+pub(crate) mod read_big;
 pub(crate) mod reader;
 pub(crate) mod small;
 pub(crate) mod stream;

@@ -149,7 +149,7 @@ impl<'a> Examiner<'a> {
             return done(self.unread(folder, leaf, &before));
         }
         let row = meta::row(leaf.named.into_path(), &before, FileStatus::Ok);
-        Opened::Open(Open { file, found: delivery.boxes.pack(row), expected: None })
+        Opened::Open(Open { file, found: Box::new(Found::free(row)), expected: None })
     }
 
     fn filtered(&self, leaf: &Leaf, stat: &Statx) -> Option<&'static str> {

@@ -1,21 +1,18 @@
 //! A big file that one thread reads and another puts through the digests, while the first has nothing else to do.
 //!
 //! The bytes of one file go through a digest one after the other; reading them is another fifth of the time, and that
-//! another thread can take over. Whoever has the file in hand asks for it ([`crate::collectors::file_hash::reorder::ReorderBuffer::ask_ahead`]), goes on by
-//! itself until a reader has come, and only then lets go of the descriptor's position.
+//! another thread can take over. The worker that hashes the file asks for a reader, goes on by itself until one has come,
+//! and only then lets go of the descriptor's position.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno};
 
-use crate::collectors::file_hash::reorder::ReorderBuffer;
-use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
-use crate::collectors::file_hash::scan::reader::Reader;
-use crate::collectors::file_hash::scan::stream::{BUFFER_BYTES, Step, Stream};
+use crate::collectors::file_hash::scan::stream::BUFFER_BYTES;
 use crate::session::{Session, Stop, Wait, blocking};
 
 /// Buffers between the two: a megabyte, that the processors share in a cache.
@@ -50,57 +47,6 @@ struct Lane {
     full: VecDeque<Got>,
     /// Nobody wants what is read.
     is_closed: bool,
-}
-
-impl<'a> Reader<'a> {
-    /// Asks for a reader, where one file is alone and a worker is idle.
-    pub(crate) fn ask_ahead(
-        &self,
-        active: &[Stream],
-        asked: Option<ReadRequest<'a>>,
-    ) -> Option<ReadRequest<'a>> {
-        let [alone] = active else { return None };
-        if asked.is_some() || !alone.is_long() || !self.window.has_idle() {
-            return asked;
-        }
-        let file = alone.open().file.try_clone().ok()?;
-        self.window.ask_ahead(file)
-    }
-
-    /// Puts a file through the digests that another worker reads, until that has other work.
-    pub(crate) fn read_ahead(
-        &mut self,
-        active: &mut Vec<Stream>,
-        ahead: &PipelinedRead,
-        delivery: &mut OutcomeBuffer<'_>,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        let Some(mut stream) = active.pop() else { return Ok(()) };
-        ahead.begin();
-        loop {
-            session.check()?;
-            match blocking(session, Wait::Peers, || ahead.take()) {
-                None => {}
-                Some(Got::Bytes(bytes)) => {
-                    stream.digests.update(&bytes);
-                    let count = bytes.len();
-                    ahead.recycle(bytes);
-                    if matches!(stream.advance(count, self.window, session)?, Step::End) {
-                        self.finish(stream, None, delivery);
-                        return Ok(());
-                    }
-                }
-                Some(Got::Over(end)) => {
-                    self.finish(stream, end.err(), delivery);
-                    return Ok(());
-                }
-                Some(Got::Left) => {
-                    active.push(stream);
-                    return Ok(());
-                }
-            }
-        }
-    }
 }
 
 impl PipelinedRead {
@@ -145,7 +91,11 @@ impl PipelinedRead {
     }
 
     /// Reads until the end, until nobody wants it, or until there is other work.
-    pub(crate) fn read(&self, window: &ReorderBuffer, session: &dyn Session) -> Result<(), Stop> {
+    pub(crate) fn read(
+        &self,
+        has_other_work: impl Fn() -> bool,
+        session: &dyn Session,
+    ) -> Result<(), Stop> {
         self.has_reader.store(true, Ordering::Release);
         // Also when this ends by a stop or a panic, the other one learns of it.
         let leaving = Leaving(self);
@@ -162,7 +112,7 @@ impl PipelinedRead {
                 }
                 Err(errno) => Got::Over(Err(errno)),
             });
-            if is_over || (count % LOOK_EVERY == 0 && window.has_work()) {
+            if is_over || (count % LOOK_EVERY == 0 && has_other_work()) {
                 break;
             }
         }
@@ -207,19 +157,5 @@ struct Leaving<'a>(&'a PipelinedRead);
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         self.0.put(Got::Left);
-    }
-}
-
-/// What was asked for, as long as it is wanted.
-#[derive(Debug)]
-pub(crate) struct ReadRequest<'a> {
-    pub(crate) ahead: Arc<PipelinedRead>,
-    pub(crate) window: &'a ReorderBuffer,
-}
-
-impl Drop for ReadRequest<'_> {
-    fn drop(&mut self) {
-        self.ahead.close();
-        self.window.withdraw(&self.ahead);
     }
 }

@@ -81,9 +81,8 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::collectors::file_hash::entry::Found;
     use crate::collectors::file_hash::entry::meta;
-    use crate::collectors::file_hash::reorder::Place;
+    use crate::collectors::file_hash::entry::{Found, Place};
     use crate::collectors::file_hash::scan::open::Open;
     use crate::collectors::file_hash::scan::stream::ToRead;
     use muster_digests::Hasher;

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use rustix::io::Errno;
 
-use crate::collectors::file_hash::entry::Outcome;
+use crate::collectors::file_hash::entry::{Outcome, Place};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
-use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
 use crate::collectors::file_hash::scan::cache;
 use crate::collectors::file_hash::scan::hard_links::{Claim, HardLinks};
 use crate::collectors::file_hash::scan::open::Open;
@@ -113,44 +113,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a big file, and with it others that wait, as far as they share the work of a digest. Gives some of them
-    /// away when another worker has nothing to do.
-    pub(crate) fn read_big(
-        &mut self,
-        first: Stream,
-        delivery: &mut OutcomeBuffer<'_>,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        self.digest_held(delivery, session)?;
-        let mut active = vec![first];
-        let mut cold = VecDeque::new();
-        let mut asked = None;
-        while !active.is_empty() {
-            while active.len() < self.buffers.len()
-                && let Some(stream) = self.window.take_big()
-            {
-                active.push(stream);
-            }
-            if active.len() > 1 && self.window.has_idle() {
-                for stream in active.drain(active.len().div_ceil(2)..) {
-                    self.window.give(stream);
-                }
-            }
-            for stream in &mut active {
-                stream.may_block = true;
-                stream.begin(session)?;
-            }
-            asked = self.ask_ahead(&active, asked);
-            match asked.take_if(|asked| asked.ahead.has_reader()) {
-                Some(asked) => self.read_ahead(&mut active, &asked.ahead, delivery, session)?,
-                None => self.round(&mut active, &mut cold, delivery, session)?,
-            }
-        }
-        Ok(())
-    }
-
     /// Reads one buffer of each stream and puts it through the digests.
-    fn round(
+    pub(crate) fn round(
         &mut self,
         active: &mut Vec<Stream>,
         cold: &mut VecDeque<Stream>,

@@ -9,9 +9,9 @@ use rustix::fd::OwnedFd;
 use rustix::fs;
 use rustix::io::{self, Errno, ReadWriteFlags};
 
-use crate::collectors::file_hash::entry::Found;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::collectors::file_hash::entry::{Found, Place};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::page_cache::Pages;
 use crate::files::digests;

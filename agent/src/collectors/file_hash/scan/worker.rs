@@ -11,9 +11,10 @@ use rustix::io::Errno;
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::descriptors::Descriptors;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::entry::{Batch, Item, Leaf, Outcome};
+use crate::collectors::file_hash::entry::{Batch, Found, Item, Leaf, Outcome, Place};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
-use crate::collectors::file_hash::reorder::{Next, Place, ReorderBuffer};
+use crate::collectors::file_hash::scan::big_files::{BigFiles, Next};
 use crate::collectors::file_hash::scan::cache;
 use crate::collectors::file_hash::scan::hard_links::HardLinks;
 use crate::collectors::file_hash::scan::open::{Examiner, Looked, Opened, Unlooked};
@@ -34,7 +35,8 @@ const FLUSH_BEFORE: Duration = Duration::from_millis(10);
 pub(crate) struct Shared<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) walker: Mutex<Walker<'a>>,
-    pub(crate) window: ReorderBuffer,
+    pub(crate) window: &'a ReorderBuffer,
+    pub(crate) big_files: BigFiles<'a>,
     pub(crate) links: HardLinks,
     /// How many share the work.
     pub(crate) workers: usize,
@@ -44,7 +46,7 @@ pub(crate) struct Shared<'a> {
 /// Works until everything is done or something fails.
 pub(crate) fn work(shared: &Shared<'_>, session: &dyn Session) {
     let _thread = session.enter_thread();
-    let alarm = Alarm { window: &shared.window };
+    let alarm = Alarm { window: shared.window };
     let mut worker = Worker::new(shared, session);
     let ended = worker.run();
     worker.hand_over();
@@ -76,17 +78,17 @@ impl<'a, 'p> Worker<'a, 'p> {
             shared,
             session,
             examiner: Examiner::new(plan, cache::answering(plan, session).is_some()),
-            reader: Reader::new(plan, &shared.window, &shared.links, session),
+            reader: Reader::new(plan, shared.window, &shared.links, session),
             prefetch,
-            delivery: OutcomeBuffer::new(&shared.window),
+            delivery: OutcomeBuffer::new(shared.window),
         }
     }
 
     fn run(&mut self) -> Result<(), Stop> {
-        let window = &self.shared.window;
+        let Shared { window, big_files, .. } = self.shared;
         loop {
             self.session.check()?;
-            match window.next(self.reader.is_wide()) {
+            match big_files.next(self.reader.is_wide()) {
                 Next::End => return Ok(()),
                 Next::Walk => match self.pull()? {
                     Pulled::Batch(batch) => self.take(batch)?,
@@ -99,18 +101,18 @@ impl<'a, 'p> Worker<'a, 'p> {
                 Next::Wait if self.prefetch.len() > 0 => self.read_rest()?,
                 Next::Wait => {
                     self.session.take_in_hand(b"");
-                    blocking(self.session, Wait::Peers, || window.wait());
+                    blocking(self.session, Wait::Peers, || big_files.wait());
                 }
                 Next::Read(big) => {
                     self.read_rest()?;
                     self.delivery.begin();
-                    self.reader.read_big(*big, &mut self.delivery, self.session)?;
+                    self.reader.read_big(*big, big_files, &mut self.delivery, self.session)?;
                     self.delivery.deliver();
                 }
                 Next::ReadAhead(ahead) => {
                     self.read_rest()?;
                     self.session.take_in_hand(b"");
-                    ahead.read(window, self.session)?;
+                    ahead.read(|| big_files.has_work(), self.session)?;
                 }
             }
             window.emit(self.session)?;
@@ -245,7 +247,7 @@ impl<'a, 'p> Worker<'a, 'p> {
             match answer {
                 Answer::Known(digests) => {
                     let row = cache::row(leaf.named.into_path(), &stat, digests);
-                    let found = self.delivery.boxes.pack(row);
+                    let found = Box::new(Found::free(row));
                     let outcome = Outcome::judged(|row| self.shared.plan.judge(row), found, 0);
                     self.delivery.add(place, outcome);
                 }
@@ -294,12 +296,13 @@ impl<'a, 'p> Worker<'a, 'p> {
 
     /// Puts a big file up for a worker that is free, or reads it where too many wait.
     fn put_up(&mut self, file: ToRead) -> Result<(), Stop> {
+        let big_files = &self.shared.big_files;
         let stream = self.reader.stream(file);
         let is_kept = self.shared.descriptors.are_scarce();
-        let kept = if is_kept { Some(stream) } else { self.shared.window.offer(stream) };
+        let kept = if is_kept { Some(stream) } else { big_files.offer(stream) };
         let Some(big) = kept else { return Ok(()) };
         self.read_rest()?;
-        self.reader.read_big(big, &mut self.delivery, self.session)
+        self.reader.read_big(big, big_files, &mut self.delivery, self.session)
     }
 
     /// Reads a file, or puts it among those that are to be read.

@@ -10,8 +10,9 @@ use rustix::io::Errno;
 use super::*;
 use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{Batch, Outcome};
-use crate::collectors::file_hash::reorder::{Next, ReorderBuffer};
-use crate::collectors::file_hash::scan::pipelined::{Got, PipelinedRead, ReadRequest};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
+use crate::collectors::file_hash::scan::big_files::{BigFiles, Next, ReadRequest};
+use crate::collectors::file_hash::scan::pipelined::{Got, PipelinedRead};
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::stats::Rules;
 use crate::collectors::file_hash::tests::seen;
@@ -22,7 +23,7 @@ use crate::collectors::file_hash::upload::Uploads;
 fn read(
     path: &Path,
     session: &FakeSession,
-    mut consume: impl FnMut(Got, &ReadRequest<'_>) -> bool,
+    mut consume: impl FnMut(Got, &ReadRequest<'_>, &ReorderBuffer) -> bool,
 ) -> u64 {
     let plan = Plan::new(&spec(path), &FakeSession::new()).unwrap();
     let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
@@ -31,21 +32,22 @@ fn read(
     batch.push_done(Outcome::Folder, b"");
     window.open(&batch);
     window.close();
+    let big_files = BigFiles::new(&window);
     let mut file = File::open(path).unwrap();
-    let asked = window.ask_ahead(file.try_clone().unwrap().into()).unwrap();
-    assert!(window.ask_ahead(file.try_clone().unwrap().into()).is_none(), "one at a time");
+    let asked = big_files.ask_ahead(file.try_clone().unwrap().into()).unwrap();
+    assert!(big_files.ask_ahead(file.try_clone().unwrap().into()).is_none(), "one at a time");
     let reader = || -> Arc<PipelinedRead> {
-        match window.next(false) {
+        match big_files.next(false) {
             Next::ReadAhead(ahead) => ahead,
             other => panic!("{other:?}"),
         }
     };
     thread::scope(|scope| {
-        let reading = scope.spawn(|| reader().read(&window, session));
+        let reading = scope.spawn(|| reader().read(|| big_files.has_work(), session));
         asked.ahead.begin();
         loop {
             let got = asked.ahead.take();
-            if got.is_some_and(|got| !consume(got, &asked)) {
+            if got.is_some_and(|got| !consume(got, &asked, &window)) {
                 break;
             }
         }
@@ -65,7 +67,7 @@ fn all_bytes_come_in_their_order_and_then_the_end() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "big", &content());
     let mut found = Vec::new();
-    let until = read(&path, &FakeSession::new(), |got, asked| match got {
+    let until = read(&path, &FakeSession::new(), |got, asked, _| match got {
         Got::Bytes(bytes) => {
             found.extend_from_slice(&bytes);
             asked.ahead.recycle(bytes);
@@ -80,7 +82,7 @@ fn all_bytes_come_in_their_order_and_then_the_end() {
 #[test]
 fn what_the_kernel_refuses_is_told() {
     let folder = TempDir::new().unwrap();
-    read(folder.path(), &FakeSession::new(), |got, _| {
+    read(folder.path(), &FakeSession::new(), |got, _, _| {
         assert!(matches!(got, Got::Over(Err(Errno::ISDIR))), "{got:?}");
         false
     });
@@ -91,13 +93,13 @@ fn a_reader_leaves_when_nobody_wants_more_or_it_has_to_stop() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "big", &content());
     // The buffers are not given back: it waits for one when this ends.
-    read(&path, &FakeSession::new(), |got, _| {
+    read(&path, &FakeSession::new(), |got, _, _| {
         assert!(matches!(got, Got::Bytes(..)), "{got:?}");
         false
     });
     let stopped = FakeSession::new();
     stopped.stop(Stop::Cancelled);
-    let until = read(&path, &stopped, |got, _| {
+    let until = read(&path, &stopped, |got, _, _| {
         assert!(matches!(got, Got::Left), "{got:?}");
         false
     });
@@ -109,11 +111,11 @@ fn where_a_reader_has_other_work_the_file_stands_behind_what_it_gave() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "big", &content());
     let mut given = 0;
-    let until = read(&path, &FakeSession::new(), |got, asked| match got {
+    let until = read(&path, &FakeSession::new(), |got, asked, window| match got {
         Got::Bytes(bytes) => {
             given += bytes.len() as u64;
             asked.ahead.recycle(bytes);
-            asked.window.fail(CollectError::failed(CollectError::BUG, "all ends"));
+            window.fail(CollectError::failed(CollectError::BUG, "all ends"));
             true
         }
         Got::Left => false,

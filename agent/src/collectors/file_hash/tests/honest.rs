@@ -15,9 +15,9 @@ use tempfile::TempDir;
 
 use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Place};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
-use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
 use crate::collectors::file_hash::scan::hard_links::HardLinks;
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::reader::Reader;

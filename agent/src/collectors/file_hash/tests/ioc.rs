@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::cursor::Cursor;
-use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Verdict};
-use crate::collectors::file_hash::reorder::{Place, ReorderBuffer};
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Place, Verdict};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::stats::Rules;
 use crate::collectors::file_hash::tests::collect;

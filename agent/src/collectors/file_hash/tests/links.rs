@@ -8,9 +8,8 @@ use rustix::fd::OwnedFd;
 
 use super::*;
 use crate::collectors::file_hash::collect_on;
-use crate::collectors::file_hash::entry::Found;
 use crate::collectors::file_hash::entry::meta;
-use crate::collectors::file_hash::reorder::Place;
+use crate::collectors::file_hash::entry::{Found, Place};
 use crate::collectors::file_hash::scan::hard_links::{Claim, HardLinks};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::tests::ioc::sha256_of;

@@ -6,8 +6,9 @@ use rustix::fd::OwnedFd;
 
 use super::*;
 use crate::collectors::file_hash::cursor::Cursor;
-use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
-use crate::collectors::file_hash::reorder::{self, Next, Place, ReorderBuffer};
+use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Place};
+use crate::collectors::file_hash::reorder::ReorderBuffer;
+use crate::collectors::file_hash::scan::big_files::{self, BigFiles, Next};
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::stream::{Stream, ToRead};
 use crate::collectors::file_hash::spec::Plan;
@@ -73,9 +74,10 @@ fn behind_a_big_file_more_may_be_done_than_behind_another() {
     let path = write(folder.path(), "big", b"");
     let plan = Plan::new(&spec(folder.path()), &FakeSession::new()).unwrap();
     let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
+    let big_files = BigFiles::new(&window);
     let mut opened = 0;
     let mut fill = || loop {
-        match window.next(true) {
+        match big_files.next(true) {
             Next::Walk => {}
             other => return (opened * 64, other),
         }
@@ -85,7 +87,7 @@ fn behind_a_big_file_more_may_be_done_than_behind_another() {
         opened += 1;
     };
     assert!(matches!(fill(), (8_192, Next::Wait)));
-    assert!(window.offer(big(&plan, &path)).is_none());
+    assert!(big_files.offer(big(&plan, &path)).is_none());
     assert!(matches!(fill(), (20_480, Next::Read(_))), "then it waits for no other");
     window.put([(Place { batch: 0, index: 0 }, Outcome::Folder)], 0);
     assert!(matches!(fill(), (20_480, Next::Wait)), "it is done");
@@ -99,18 +101,20 @@ fn a_big_file_waits_for_company_and_not_for_ever() {
     let window = || ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
     let big = || big(&plan, &path);
 
-    let pair = window();
+    let window_of_pair = window();
+    let pair = BigFiles::new(&window_of_pair);
     assert!(pair.offer(big()).is_none() && is_walk(&pair.next(true)), "alone");
     assert!(pair.offer(big()).is_none() && is_read(&pair.next(true)), "two");
     pair.give(big());
     assert!(is_read(&pair.next(true)) && is_read(&pair.next(true)), "what was begun goes on");
 
-    let alone = window();
+    let window_of_alone = window();
+    let alone = BigFiles::new(&window_of_alone);
     assert!(alone.offer(big()).is_none() && is_read(&alone.next(false)), "nothing is gained");
     assert!(alone.offer(big()).is_none() && is_walk(&alone.next(true)));
-    std::thread::park_timeout(reorder::PAIR_WAIT);
+    std::thread::park_timeout(big_files::PAIR_WAIT);
     assert!(is_read(&alone.next(true)), "it has waited");
     assert!(alone.offer(big()).is_none() && is_walk(&alone.next(true)));
-    alone.close();
+    window_of_alone.close();
     assert!(is_read(&alone.next(true)), "there will be no other");
 }

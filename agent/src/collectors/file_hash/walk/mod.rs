@@ -1,9 +1,16 @@
 //! The one sorted walk: iterative, through folder descriptors, links below a root followed only if they are asked to be.
 //!
+//! The loop is here: roots, then the names of the innermost folder. An entry is decided on before it is opened
+//! ([`judge`]); a link is followed ([`symlinks`]), a folder entered ([`folder`]), anything else left to the workers. What
+//! no worker looks at is accounted for at once ([`account`]).
+//!
 //! Order: roots as the plan sorts them; a folder before what is in it; names byte by byte within a folder.
 
+mod account;
 pub(crate) mod dir_listing;
 pub(crate) mod dir_stack;
+mod folder;
+mod judge;
 pub(crate) mod symlinks;
 
 use std::sync::Arc;
@@ -11,27 +18,20 @@ use std::sync::Arc;
 use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use muster_protocol::limits;
 use rustix::fd::OwnedFd;
-use rustix::fs::Statx;
 use rustix::io::Errno;
 
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::descriptors::is_starved;
-use crate::collectors::file_hash::entry::cursor::{Past, Resume, done_with};
-use crate::collectors::file_hash::entry::meta;
+use crate::collectors::file_hash::entry::Batch;
+use crate::collectors::file_hash::entry::cursor::{Past, Resume};
 use crate::collectors::file_hash::entry::path::EntryPath;
-use crate::collectors::file_hash::entry::skip;
-use crate::collectors::file_hash::entry::{Batch, Found, Outcome};
 use crate::collectors::file_hash::spec::Plan;
-use crate::collectors::file_hash::walk::dir_listing::{Buffer, DirListing};
-use crate::collectors::file_hash::walk::dir_stack::{
-    DirStack, Listed, Lost, Opened, RealPathPrefix, open_folder, open_unmounted,
-};
-use crate::files::mounts::{Mount, Mounts};
-use crate::files::paths::{below, components};
-use crate::files::resolve::{Place, Ways};
-use crate::files::statx;
-use crate::session::{Session, Stop, Wait, blocking};
+use crate::collectors::file_hash::walk::dir_listing::Buffer;
+use crate::collectors::file_hash::walk::dir_stack::{DirStack, Listed, Lost};
+use crate::files::mounts::Mount;
+use crate::files::resolve::Place;
+use crate::session::{Session, Stop};
 
 /// Walks all roots.
 #[derive(Debug)]
@@ -235,306 +235,5 @@ impl<'a> Walker<'a> {
                 Ok(())
             }
         }
-    }
-
-    /// Decides on an entry below a root by its path alone, before it is touched.
-    fn judge(
-        &mut self,
-        entry: Entry,
-        batch: &mut Batch,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        // Elsewhere the path of an entry follows from its folder's, which was checked.
-        if entry.mount.is_some() && self.is_refused(&entry) {
-            self.add_refused(entry.named.path(), entry.hint, batch);
-            return Ok(());
-        }
-        let is_folder = entry.hint == FileKind::Directory;
-        if self.is_excluded(entry.named.path(), is_folder) {
-            self.add(Outcome::Filtered(skip::EXCLUDE), entry.named.path(), batch);
-            return Ok(());
-        }
-        if let Some(mount) = &entry.mount {
-            if self.is_elsewhere(Some(mount)) {
-                self.add_elsewhere(entry.named.path(), entry.named.path(), &mount.kind, batch);
-                return Ok(());
-            }
-            if mount.is_skipped() && !self.plan.all_file_systems {
-                // A folder is covered by a folder, anything else by anything but a folder.
-                let is_folder = entry.hint == FileKind::Directory;
-                let what = if is_folder { FileKind::Directory } else { FileKind::Unknown };
-                let row = Row::bare(entry.named.path().to_vec(), what, FileStatus::SkippedFs, 0);
-                self.add_skipped(row, entry.named.path(), &mount.kind, batch);
-                return Ok(());
-            }
-        }
-        match entry.hint {
-            FileKind::Symlink if self.plan.follow => self.follow(entry, batch, session),
-            FileKind::Directory => self.enter(entry, batch, session),
-            FileKind::Unknown => self.look_at_unknown(entry, batch, session),
-            _ => {
-                self.add_leaf(entry, batch);
-                Ok(())
-            }
-        }
-    }
-
-    /// Asks the kernel what an entry is when its folder did not say.
-    fn look_at_unknown(
-        &mut self,
-        entry: Entry,
-        batch: &mut Batch,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        match statx::of_name(&entry.folder, entry.named.name()) {
-            Ok(stat) if statx::kind_of(&stat) == FileKind::Directory => {
-                self.enter(entry, batch, session)
-            }
-            Ok(stat)
-                if statx::kind_of(&stat) == FileKind::Symlink
-                    && self.plan.follow
-                    && entry.level > 0 =>
-            {
-                self.follow(entry, batch, session)
-            }
-            Ok(stat) => {
-                self.add_leaf(Entry { hint: statx::kind_of(&stat), ..entry }, batch);
-                Ok(())
-            }
-            Err(errno) => {
-                self.add_failed(entry.named.path(), entry.hint, None, errno, batch);
-                Ok(())
-            }
-        }
-    }
-
-    /// Leaves an entry to the workers.
-    fn add_leaf(&mut self, entry: Entry, batch: &mut Batch) {
-        if entry.real.is_none() && self.is_denied_by_name(entry.named.path()) {
-            return self.add_refused(entry.named.path(), entry.hint, batch);
-        }
-        let Entry { folder, named, hint, mount, .. } = entry;
-        if !self.is_included(named.path(), false) {
-            return self.add(Outcome::Filtered(skip::INCLUDE), named.path(), batch);
-        }
-        self.walked += 1;
-        // A file is on the file system of its folder, unless it is a mount point itself. (Its own `st_dev` does not
-        // tell: an overlay reports that of a layer.)
-        let is_asked = self.plan.one_file_system && mount.is_some();
-        let dev = if is_asked { self.root_dev } else { None };
-        batch.push_leaf(&folder, named, hint, dev);
-    }
-
-    /// Opens a folder, reads its names and makes it the innermost.
-    fn enter(
-        &mut self,
-        entry: Entry,
-        batch: &mut Batch,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        let is_unmounted = entry.level > 0 && entry.mount.is_none() && entry.real.is_none();
-        session.take_in_hand(entry.named.path());
-        let opened = blocking(session, Wait::Open, || {
-            let opened = if is_unmounted {
-                open_unmounted(&entry.folder, entry.named.name())
-            } else {
-                open_folder(&entry.folder, entry.named.name())
-            };
-            opened.and_then(|folder| Ok((statx::of_open(&folder)?, folder)))
-        });
-        let (stat, folder) = match opened {
-            Ok(opened) => opened,
-            Err(Errno::XDEV) if is_unmounted => {
-                return self.judge_mounted(entry, batch, session);
-            }
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                self.add_leaf(Entry { hint: FileKind::Unknown, ..entry }, batch);
-                return Ok(());
-            }
-            Err(errno) if is_starved(errno) => {
-                self.starved = Some(Starved::Folder(entry));
-                return Ok(());
-            }
-            Err(errno) => {
-                // Also when an earlier run was in it: what it did not come to is lost, and must not be in silence.
-                let stat = statx::of_name(&entry.folder, entry.named.name()).ok();
-                let path = entry.named.path();
-                self.add_failed(path, FileKind::Directory, stat.as_ref(), errno, batch);
-                return Ok(());
-            }
-        };
-        if self.plan.access.folder(&folder, &stat).is_err() {
-            self.add_refused(entry.named.path(), FileKind::Directory, batch);
-            return Ok(());
-        }
-        if entry.level == 0 {
-            self.root_dev = Some(statx::dev(&stat));
-        } else if self.plan.one_file_system && self.root_dev != Some(statx::dev(&stat)) {
-            let kind = entry.mount.as_ref().map_or("subvolume", |mount| mount.kind.as_str());
-            self.add_elsewhere(entry.named.path(), entry.named.path(), kind, batch);
-            return Ok(());
-        }
-        if self.frames.links() > 0 && self.frames.holds(&stat) {
-            self.add_loop(&entry, &stat, batch);
-            return Ok(());
-        }
-        let is_deepest = self
-            .plan
-            .max_depth
-            .is_some_and(|max| u32::try_from(entry.level).is_ok_and(|l| l >= max));
-        if is_deepest {
-            let outcome = self.folder_outcome(&entry, &stat, None);
-            self.add(outcome, entry.named.path(), batch);
-            return Ok(());
-        }
-        let (mut names, problem) = DirListing::read(&folder, &mut self.buffer, session)?;
-        let resume = self.resume.as_ref().filter(|_| entry.past == Past::Entered);
-        let towards = resume.and_then(|resume| resume.towards(entry.level)).map(<[u8]>::to_vec);
-        if let Some(towards) = &towards {
-            names.skip_to(towards);
-        }
-        match resume.map(|resume| resume.after.clone()) {
-            None => {
-                let outcome = self.folder_outcome(&entry, &stat, problem);
-                self.add_entered(outcome, entry.named.path(), batch);
-            }
-            // Rather said twice than not at all: names may be missing that were there before.
-            Some(after) if problem.is_some() => {
-                let outcome = self.folder_outcome(&entry, &stat, problem);
-                self.add_entered(outcome, &after, batch);
-            }
-            Some(_) => {}
-        }
-        let is_linked = entry.level > 0 && entry.real.is_some();
-        let base = match (entry.real, self.frames.base()) {
-            (None, Some(base)) => base,
-            (real, _) => Arc::new(RealPathPrefix {
-                path_len: entry.named.path().len(),
-                real: real.unwrap_or_default(),
-            }),
-        };
-        let mounts = self.plan.mounts.within(&base.real(entry.named.path()));
-        let opened = Opened { folder, base, is_linked, stat, names, mounts, towards };
-        self.frames.push(entry.named.path(), opened);
-        Ok(())
-    }
-
-    /// Decides on a folder that something has been mounted on since the table was read.
-    fn judge_mounted(
-        &mut self,
-        entry: Entry,
-        batch: &mut Batch,
-        session: &dyn Session,
-    ) -> Result<(), Stop> {
-        let real = self.frames.base().map(|base| base.real(entry.named.path())).unwrap_or_default();
-        if let Ok(Some(mount)) = Mounts::read().map(|mounts| mounts.at(&real).cloned()) {
-            return self.judge(Entry { mount: Some(mount), ..entry }, batch, session);
-        }
-        // It is away again, or hidden.
-        self.add_failed(entry.named.path(), FileKind::Directory, None, Errno::XDEV, batch);
-        Ok(())
-    }
-
-    fn folder_outcome(&self, entry: &Entry, stat: &Statx, problem: Option<Errno>) -> Outcome {
-        if let Some(errno) = problem {
-            let row =
-                meta::failed(entry.named.path().to_vec(), FileKind::Directory, Some(stat), errno);
-            return Outcome::row(row);
-        }
-        if !self.plan.is_listing() {
-            return Outcome::Folder;
-        }
-        if entry.level > 0 && !self.is_included(entry.named.path(), true) {
-            return Outcome::Filtered(skip::INCLUDE);
-        }
-        if let Some(reason) = self.plan.select.refuses(stat) {
-            return Outcome::Filtered(reason);
-        }
-        Outcome::row(meta::row(entry.named.path().to_vec(), stat, FileStatus::Ok))
-    }
-
-    fn is_included(&self, path: &[u8], is_folder: bool) -> bool {
-        if self.plan.filter.is_open() {
-            return true;
-        }
-        let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
-        let relative = below(root, path).filter(|relative| !relative.is_empty());
-        let relative = relative.or_else(|| components(path).last()).unwrap_or_default();
-        self.plan.filter.is_included(path, relative, is_folder)
-    }
-
-    fn is_excluded(&self, path: &[u8], is_folder: bool) -> bool {
-        if self.plan.filter.is_open() {
-            return false;
-        }
-        let root = self.plan.roots.get(self.root).map_or(&b""[..], Vec::as_slice);
-        let relative = below(root, path).unwrap_or_default();
-        self.plan.filter.is_excluded(path, relative, is_folder)
-    }
-
-    /// Returns whether the policy allows nothing where an entry is about to be opened.
-    fn is_refused(&self, entry: &Entry) -> bool {
-        self.plan.access.entry(&entry.folder, entry.named.name()).is_err()
-    }
-
-    /// Returns whether a rule names a file in the innermost folder, which was checked itself.
-    fn is_denied_by_name(&self, path: &[u8]) -> bool {
-        let base = if self.plan.access.is_open() { None } else { self.frames.base() };
-        base.is_some_and(|base| self.plan.access.path(&base.real(path)).is_err())
-    }
-
-    fn ways(&self) -> Ways<'a> {
-        Ways { mounts: &self.plan.mounts, enter_all: self.plan.all_file_systems }
-    }
-
-    /// Returns whether a mount is certainly another file system than the root's, and none is to be entered. What has the
-    /// same device number (another mount of the same, a subvolume) is told apart by `st_dev`.
-    fn is_elsewhere(&self, mount: Option<&Mount>) -> bool {
-        let is_other = |mount: &Mount| self.root_mount.is_some_and(|root| root != mount.dev);
-        self.plan.one_file_system && mount.is_some_and(is_other)
-    }
-
-    fn add_elsewhere(&mut self, path: &[u8], point: &[u8], kind: &str, batch: &mut Batch) {
-        let mount = format!("{} {kind}", String::from_utf8_lossy(point));
-        self.add(Outcome::OtherFileSystem(mount), path, batch);
-    }
-
-    fn add_skipped(&mut self, row: Row, point: &[u8], kind: &str, batch: &mut Batch) {
-        let path = row.path.clone();
-        let mount = Some(format!("{} {kind}", String::from_utf8_lossy(point)));
-        let found = Found { mount, ..Found::free(row) };
-        self.add(Outcome::Row(Box::new(found)), &path, batch);
-    }
-
-    fn add_failed(
-        &mut self,
-        path: &[u8],
-        kind: FileKind,
-        stat: Option<&Statx>,
-        errno: Errno,
-        batch: &mut Batch,
-    ) {
-        self.add(Outcome::row(meta::failed(path.to_vec(), kind, stat, errno)), path, batch);
-    }
-
-    /// Accounts for an entry that the policy does not let be looked at.
-    fn add_refused(&mut self, path: &[u8], kind: FileKind, batch: &mut Batch) {
-        let row = Row::bare(path.to_vec(), kind, FileStatus::DeniedByPolicy, 0);
-        self.add(Outcome::row(row), path, batch);
-    }
-
-    /// Accounts for an entry below which nothing follows.
-    fn add(&mut self, outcome: Outcome, path: &[u8], batch: &mut Batch) {
-        self.walked += 1;
-        batch.push_done(outcome, &done_with(path));
-    }
-
-    /// Accounts for a folder whose entries follow after this cursor.
-    fn add_entered(&mut self, mut outcome: Outcome, after: &[u8], batch: &mut Batch) {
-        self.walked += 1;
-        if let Outcome::Row(found) = &mut outcome {
-            found.after = Some(after.to_vec());
-        }
-        batch.push_done(outcome, after);
     }
 }
