@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::request::Limits;
 use tests::eventually::pause;
 use tests::once::{Ended, Once, Reader};
@@ -21,8 +21,8 @@ fn a_cache_that_is_killed_while_it_writes_is_still_a_cache() {
     let manifest = oracle::sha256_of_tree(&root);
     tree::await_settled(&root, Duration::from_mins(1));
     let spec = Once::spec(&[&root]);
-    let fresh = FileHash { fresh: true, ..spec.clone() };
-    let command = |spec: &FileHash| {
+    let fresh = file_hash::Args { fresh: true, ..spec.clone() };
+    let command = |spec: &file_hash::Args| {
         let mut command = once.command(spec, Limits::default(), Reader::Tester);
         command.arg("--cache").arg(&cache);
         command

@@ -16,9 +16,7 @@ use muster_profiler::protos::Message;
 use muster_profiler::{Memory, Owner, RawProfile, Sample, Wait};
 use muster_protocol::artifact::HashKind;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
-use muster_protocol::artifact::file_hash::{
-    FileHash, FileKind, FileStatus, FilesFooter, Row, SCHEMA, Upload,
-};
+use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row, SCHEMA, Upload};
 use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::artifact::{Rows, json};
@@ -58,7 +56,7 @@ fn every_args() -> Vec<Args> {
         groups: vec!["www-data".into()],
         mode: ModeBits { any: 0o6000, all: 0o001, exactly: Some(0o6755) },
     };
-    let file_hash = FileHash {
+    let file_hash = file_hash::Args {
         roots: vec![ByteBuf::from(b"/srv/\xff".as_slice()), ByteBuf::from("/usr")],
         include: vec!["*.so".into()],
         exclude: vec!["cache/**".into()],
@@ -77,7 +75,7 @@ fn every_args() -> Vec<Args> {
         fresh: true,
         ignore_case: true,
         upload: Some(Box::new(Upload { max_file_bytes: 9, max_bytes: 99 })),
-        ..FileHash::default()
+        ..file_hash::Args::default()
     };
     let hunt = |file_hash| {
         Args::HuntStart(HuntStart {
@@ -87,7 +85,7 @@ fn every_args() -> Vec<Args> {
             ..HuntStart::files(&file_hash).unwrap()
         })
     };
-    let plain = FileHash { roots: vec![ByteBuf::from("/")], ..FileHash::default() };
+    let plain = file_hash::Args { roots: vec![ByteBuf::from("/")], ..file_hash::Args::default() };
     let control = Control::new(RequestId::from_bytes([9; 16]), Verb::Cancel, 3);
     vec![
         hunt(file_hash),
@@ -378,7 +376,7 @@ fn results_as_they_come_from_an_agent() {
         let status: Status = wire::decode(bytes, RESULT_BYTES_MAX).map_err(said)?;
         let artifact = status.footer.and_then(|footer| footer.artifact);
         artifact.map_or(Ok(()), |artifact| {
-            let files: FilesFooter =
+            let files: file_hash::Footer =
                 wire::decode(&artifact.body, RESULT_BYTES_MAX).map_err(said)?;
             let least = files.hashed.max(files.cached).max(files.listed);
             assert!(files.accounted() >= least, "a sum that wraps");

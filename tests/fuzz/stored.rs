@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use muster_api::BrokerHealth;
-use muster_protocol::artifact::file_hash::{FileHash, Upload};
+use muster_protocol::artifact::file_hash::{self, Upload};
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
@@ -142,10 +142,10 @@ fn look(reader: &Reader) {
 
 fn hunt() -> Request {
     let upload = Upload { max_file_bytes: 1 << 20, max_bytes: 1 << 30 };
-    let file_hash = FileHash {
+    let file_hash = file_hash::Args {
         roots: vec![ByteBuf::from("/")],
         upload: Some(Box::new(upload)),
-        ..FileHash::default()
+        ..file_hash::Args::default()
     };
     let start = HuntStart::files(&file_hash).unwrap();
     let key = SigningKey::from_seed(&[3; 32]);

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 use muster_protocol::artifact::HashKind;
 use muster_protocol::artifact::Rows;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
-use muster_protocol::artifact::file_hash::{FileHash, Upload};
-use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row, Upload};
 use muster_protocol::artifact::ioc::{IocList, IocPartRef, PART_WIDTH, SplitIocList};
 use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::clock::Timestamp;
@@ -65,8 +64,8 @@ fn keys() -> (SigningKey, SigningKey, Trust) {
     (root, operator, trust)
 }
 
-fn file_hash() -> FileHash {
-    FileHash {
+fn file_hash() -> file_hash::Args {
+    file_hash::Args {
         roots: vec![ByteBuf::from(b"/srv/\xff".as_slice())],
         include: vec!["*.so".into()],
         exclude: vec!["cache/**".into()],
@@ -74,12 +73,12 @@ fn file_hash() -> FileHash {
         min_size: Some(1),
         hashes: vec![HashKind::Md5, HashKind::Sha256],
         one_file_system: true,
-        ..FileHash::default()
+        ..file_hash::Args::default()
     }
 }
 
 /// With the conditions and the links that joined later.
-fn file_hash_2() -> FileHash {
+fn file_hash_2() -> file_hash::Args {
     let window = Window { from_ns: Some(1), until_ns: Some(2) };
     let select = Select {
         kinds: vec![FileKind::Regular, FileKind::Fifo],
@@ -90,7 +89,7 @@ fn file_hash_2() -> FileHash {
         groups: vec!["www-data".into()],
         mode: ModeBits { any: 0o6000, all: 0o001, exactly: Some(0o6755) },
     };
-    FileHash { select: Box::new(select), follow: true, ..file_hash() }
+    file_hash::Args { select: Box::new(select), follow: true, ..file_hash() }
 }
 
 /// Moments that do not fit 64 bits of nanoseconds, since they can be asked for.
@@ -107,11 +106,11 @@ fn bounds() -> Limits {
     Limits { max_cpu_percent: Some(50), ..Limits::default() }
 }
 
-fn sealed(file_hash: FileHash) -> Sealed {
+fn sealed(file_hash: &file_hash::Args) -> Sealed {
     sealed_within(file_hash, bounds())
 }
 
-fn sealed_within(file_hash: FileHash, limits: Limits) -> Sealed {
+fn sealed_within(file_hash: &file_hash::Args, limits: Limits) -> Sealed {
     let (root, operator, trust) = keys();
     let grant = Grant {
         fleet: trust.fleet,
@@ -121,7 +120,7 @@ fn sealed_within(file_hash: FileHash, limits: Limits) -> Sealed {
         issued: NOW,
         not_after: NOW.plus_ms(1_000_000),
     };
-    let args = HuntStart { progress_s: 2, ..HuntStart::files(&file_hash).unwrap() };
+    let args = HuntStart { progress_s: 2, ..HuntStart::files(file_hash).unwrap() };
     let body = Body {
         kind: Kind::HuntStart,
         id: request(),
@@ -160,7 +159,7 @@ fn parted() -> SplitIocList {
 fn sealed_part() -> Sealed {
     let (_, operator, trust) = keys();
     let part = IocList::new(HashKind::Sha256, PART_WIDTH, [[3; 32].as_slice(), &[4; 32]]);
-    let whole = sealed(file_hash());
+    let whole = sealed(&file_hash());
     let body = Body {
         kind: Kind::ListPart,
         id: request(),
@@ -248,7 +247,7 @@ fn status_3() -> Status {
 /// A status with the figures that joined later.
 fn status_2() -> Status {
     let mut status = status();
-    let files = FilesFooter {
+    let files = file_hash::Footer {
         cached: 4,
         filtered: BTreeMap::from([("btime".into(), 2)]),
         unjudged: BTreeMap::from([("btime".into(), 1)]),
@@ -291,8 +290,8 @@ fn status_6() -> Status {
     }
 }
 
-fn files() -> FilesFooter {
-    FilesFooter {
+fn files() -> file_hash::Footer {
+    file_hash::Footer {
         seen: 3,
         hashed: 1,
         skipped: BTreeMap::from([("skipped_kind".into(), 1)]),
@@ -300,7 +299,7 @@ fn files() -> FilesFooter {
         bytes_hashed: 3,
         bytes_read: 3,
         slowest_path: ByteBuf::from(b"/srv/\xff\n".as_slice()),
-        ..FilesFooter::default()
+        ..file_hash::Footer::default()
     }
 }
 
@@ -407,21 +406,21 @@ fn a_sealed_request_from_before_artifacts_were_types_opens() {
     let memory = Limits { max_memory_mb: Some(200), ..bounds() };
     for (name, spec, limits) in [
         ("request-1.bin", file_hash(), bounds()),
-        ("request-2.bin", FileHash { ioc: lists(), ..file_hash() }, bounds()),
+        ("request-2.bin", file_hash::Args { ioc: lists(), ..file_hash() }, bounds()),
         ("request-3.bin", file_hash_2(), bounds()),
-        ("request-4.bin", FileHash { fresh: true, ..file_hash_2() }, bounds()),
+        ("request-4.bin", file_hash::Args { fresh: true, ..file_hash_2() }, bounds()),
         (
             "request-6.bin",
-            FileHash { ioc: lists(), upload: Some(Box::new(upload())), ..file_hash() },
+            file_hash::Args { ioc: lists(), upload: Some(Box::new(upload())), ..file_hash() },
             bounds(),
         ),
         ("request-7.bin", file_hash(), memory),
         (
             "request-8.bin",
-            FileHash { ignore_case: true, select: far_windows(), ..file_hash() },
+            file_hash::Args { ignore_case: true, select: far_windows(), ..file_hash() },
             bounds(),
         ),
-        ("request-5.bin", FileHash { list: Box::new(parted()), ..file_hash() }, bounds()),
+        ("request-5.bin", file_hash::Args { list: Box::new(parted()), ..file_hash() }, bounds()),
     ] {
         let (within, start) = opened(&stored(name));
         assert_eq!((start.file_hash().unwrap(), within), (spec, limits), "{name}");
@@ -431,13 +430,13 @@ fn a_sealed_request_from_before_artifacts_were_types_opens() {
 
 #[test]
 fn a_sealed_request_opens() {
-    let spec = FileHash {
+    let spec = file_hash::Args {
         ioc: lists(),
         upload: Some(Box::new(upload())),
         ignore_case: true,
         ..file_hash_2()
     };
-    let sealed = sealed(spec.clone());
+    let sealed = sealed(&spec);
     let bytes = golden("request-9.bin", &wire::encode(&sealed).unwrap());
     let read: Sealed = wire::decode(&bytes, limits::REQUEST_BYTES_MAX).unwrap();
     assert_eq!(read, sealed, "the same request is sealed to the same bytes");
@@ -449,7 +448,7 @@ fn a_control_opens() {
     let (_, operator, trust) = keys();
     let control =
         Control { args: Some(ByteBuf::from([0x80])), ..Control::new(request(), Verb::Cancel, 7) };
-    let whole = sealed(file_hash());
+    let whole = sealed(&file_hash());
     let body = Body {
         kind: Kind::Control,
         args: ByteBuf::from(wire::encode(&control).unwrap()),
@@ -474,7 +473,7 @@ fn a_part_of_a_list_and_a_hunt_with_its_list_open() {
     // Whoever may begin a hunt may send it: the certificate knows nothing of parts.
     let Args::ListPart(part) = trust.open(&read, NOW).unwrap().args else { panic!("another kind") };
     assert_eq!((part.kind, part.count()), (HashKind::Sha256, 2));
-    let start = sealed(FileHash { list: Box::new(parted()), ..file_hash() });
+    let start = sealed(&file_hash::Args { list: Box::new(parted()), ..file_hash() });
     let bundle = Bundle { start, parts: vec![read], whole: vec![ByteBuf::from([1, 2, 3])] };
     let before = Bundle::read(&stored("bundle-1.bin")).unwrap();
     assert_eq!(

@@ -8,7 +8,7 @@ use agent::identity::Identity;
 use agent::policy::Policy;
 use muster_broker::{Consumer, Link, Message, Password, Session, Start};
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::{FileHash, Row};
+use muster_protocol::artifact::file_hash::{self, Row};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId, RequestId};
 use muster_protocol::request::hunt::HuntStart;
@@ -95,10 +95,10 @@ impl Stage {
 
     fn hunt(&self, tree: &Path) -> Sealed {
         self.seal(&Args::HuntStart(
-            HuntStart::files(&FileHash {
+            HuntStart::files(&file_hash::Args {
                 roots: vec![ByteBuf::from(tree.as_os_str().as_encoded_bytes())],
                 hashes: vec![HashKind::Sha256],
-                ..FileHash::default()
+                ..file_hash::Args::default()
             })
             .unwrap(),
         ))

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::request::Limits;
 use serde_json::Value;
 use tests::once::{Ended, Once, Reader};
@@ -15,7 +15,7 @@ use tests::oracle;
 const LONG: Duration = Duration::from_mins(1);
 
 /// Runs with a cache; returns what it printed and what it said besides.
-fn run(once: &Once, spec: &FileHash, cache: &Path) -> (Ended, String) {
+fn run(once: &Once, spec: &file_hash::Args, cache: &Path) -> (Ended, String) {
     let mut command = once.command(spec, Limits::default(), Reader::Tester);
     command.arg("--cache").arg(cache).env("MUSTER_LOG", "warn");
     let output = command.output().expect("muster-agent once");
@@ -61,7 +61,7 @@ fn a_second_run_reads_only_what_has_changed() {
     assert_eq!(third.row(changed)["status"], "ok");
     assert_eq!(third.row(changed)["sha256"], tests::tree::sha256_of_bytes(b"changed"));
 
-    let (fresh, _) = run(&once, &FileHash { fresh: true, ..spec.clone() }, &cache);
+    let (fresh, _) = run(&once, &file_hash::Args { fresh: true, ..spec.clone() }, &cache);
     assert_eq!(statuses(&fresh), BTreeMap::from([("ok", 200)]));
 
     // A cache that cannot be used is said once and costs nothing else.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::request::Limits;
 use muster_protocol::result::rows::sha256;
@@ -20,7 +20,7 @@ use tests::oracle;
 const LONG: Duration = Duration::from_mins(3);
 
 /// Three files that match come first in the walk, then so many of this size that do not.
-fn tree(root: &Path, files: usize, bytes: usize) -> FileHash {
+fn tree(root: &Path, files: usize, bytes: usize) -> file_hash::Args {
     fs::create_dir_all(root).expect("a folder");
     let write = |name: String, content: &[u8]| fs::write(root.join(name), content).expect("a file");
     let bad: Vec<_> = (0..3).map(|n| format!("bad {n}").into_bytes()).collect();
@@ -32,10 +32,10 @@ fn tree(root: &Path, files: usize, bytes: usize) -> FileHash {
     }
     let digests: Vec<_> = bad.iter().map(|content| sha256(content)).collect();
     let list = IocList::new(HashKind::Sha256, 32, digests.iter().map(|digest| digest.as_slice()));
-    FileHash { ioc: vec![list], ..Once::spec(&[root]) }
+    file_hash::Args { ioc: vec![list], ..Once::spec(&[root]) }
 }
 
-fn run(once: &Once, spec: &FileHash, limits: Limits) -> Ended {
+fn run(once: &Once, spec: &file_hash::Args, limits: Limits) -> Ended {
     let child = once.start(spec, limits, Reader::Tester);
     Ended::of(&child.wait_with_output().expect("its end"))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::request::Limits;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tests::eventually::{eventually, pause};
@@ -137,7 +137,8 @@ fn files_that_claim_to_be_empty_are_read_to_their_end() {
     let once = Once::new();
     let settings = Path::new("/proc/sys/vm");
     let spec = Once::spec(&[&environment, settings]);
-    let ended = once.run(&FileHash { all_file_systems: true, ..spec.clone() }, Reader::Tester);
+    let ended =
+        once.run(&file_hash::Args { all_file_systems: true, ..spec.clone() }, Reader::Tester);
     assert_eq!(ended.state, "finished");
     let row = ended.row(&environment);
     assert_eq!((&row["status"], &row["size"]), (&"ok".into(), &content.len().into()));

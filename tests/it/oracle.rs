@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::FileKind;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
 use muster_protocol::artifact::ioc::IocList;
@@ -45,7 +45,7 @@ impl Place {
         Self { once, tree, _traps: trap_tree, _bed: bed }
     }
 
-    fn check(&self, about: &str, spec: &FileHash, reader: Reader) {
+    fn check(&self, about: &str, spec: &file_hash::Args, reader: Reader) {
         let ended = self.once.run(spec, reader);
         let answer = witness::ask(&self.once, spec, reader);
         let has_no_root =
@@ -57,9 +57,9 @@ impl Place {
 }
 
 /// The same with links followed, but for the one that leads to the whole machine.
-fn followed(spec: &FileHash) -> FileHash {
+fn followed(spec: &file_hash::Args) -> file_hash::Args {
     let exclude = spec.exclude.iter().cloned().chain(["to-top".to_owned()]).collect();
-    FileHash { follow: true, exclude, ..spec.clone() }
+    file_hash::Args { follow: true, exclude, ..spec.clone() }
 }
 
 #[test]
@@ -72,16 +72,20 @@ fn a_second_opinion_agrees_on_every_row_and_figure() {
     }
     let hashes =
         vec![HashKind::Md5, HashKind::Sha1, HashKind::Sha256, HashKind::Sha512, HashKind::Blake3];
-    place.check("all digests", &FileHash { hashes, ..all.clone() }, Reader::Tester);
+    place.check("all digests", &file_hash::Args { hashes, ..all.clone() }, Reader::Tester);
     place.check("as nobody", &all, Reader::Nobody);
-    place.check("a listing", &FileHash { hashes: Vec::new(), ..all.clone() }, Reader::Tester);
+    place.check(
+        "a listing",
+        &file_hash::Args { hashes: Vec::new(), ..all.clone() },
+        Reader::Tester,
+    );
     place.check(
         "a listing as nobody",
-        &FileHash { hashes: Vec::new(), ..all.clone() },
+        &file_hash::Args { hashes: Vec::new(), ..all.clone() },
         Reader::Nobody,
     );
     for one_file_system in [false, true] {
-        let follow = FileHash { one_file_system, ..followed(&all) };
+        let follow = file_hash::Args { one_file_system, ..followed(&all) };
         place.check(
             &format!("links followed, one file system {one_file_system}"),
             &follow,
@@ -90,7 +94,7 @@ fn a_second_opinion_agrees_on_every_row_and_figure() {
     }
     place.check(
         "one file system",
-        &FileHash { one_file_system: true, ..all.clone() },
+        &file_hash::Args { one_file_system: true, ..all.clone() },
         Reader::Tester,
     );
     patterns_and_bounds(&place, &all);
@@ -99,7 +103,7 @@ fn a_second_opinion_agrees_on_every_row_and_figure() {
     hashes_in_a_list(&place, &all);
 }
 
-fn patterns_and_bounds(place: &Place, all: &FileHash) {
+fn patterns_and_bounds(place: &Place, all: &file_hash::Args) {
     let globs = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect::<Vec<_>>();
     let cases = [
         (&["*"][..], &["levels", "mounts/"][..]),
@@ -109,21 +113,26 @@ fn patterns_and_bounds(place: &Place, all: &FileHash) {
         (&[], &["**/inner/**", "./mounts/*/", "loop*"]),
     ];
     for (include, exclude) in cases {
-        let spec = FileHash { include: globs(include), exclude: globs(exclude), ..all.clone() };
+        let spec =
+            file_hash::Args { include: globs(include), exclude: globs(exclude), ..all.clone() };
         place.check(&format!("{include:?} without {exclude:?}"), &spec, Reader::Tester);
-        let listing = FileHash { hashes: Vec::new(), ..followed(&spec) };
+        let listing = file_hash::Args { hashes: Vec::new(), ..followed(&spec) };
         place.check(
             &format!("a listing of {include:?} without {exclude:?}"),
             &listing,
             Reader::Nobody,
         );
     }
-    let bounded =
-        FileHash { max_depth: Some(3), min_size: Some(1), max_size: Some(65_536), ..all.clone() };
+    let bounded = file_hash::Args {
+        max_depth: Some(3),
+        min_size: Some(1),
+        max_size: Some(65_536),
+        ..all.clone()
+    };
     place.check("three levels of small files", &bounded, Reader::Nobody);
 }
 
-fn conditions(place: &Place, all: &FileHash) {
+fn conditions(place: &Place, all: &file_hash::Args) {
     let window =
         |from: Option<i128>, until: Option<i128>| Window { from_ns: from, until_ns: until };
     let selects = [
@@ -153,11 +162,11 @@ fn conditions(place: &Place, all: &FileHash) {
     ];
     for select in selects {
         let about = format!("{select:?}");
-        let hunt = FileHash { select: Box::new(select), ..all.clone() };
+        let hunt = file_hash::Args { select: Box::new(select), ..all.clone() };
         place.check(&about, &hunt, Reader::Tester);
         place.check(
             &format!("a listing of {about}"),
-            &FileHash { hashes: Vec::new(), ..hunt },
+            &file_hash::Args { hashes: Vec::new(), ..hunt },
             Reader::Tester,
         );
     }
@@ -200,16 +209,16 @@ fn roots(place: &Place) {
             "roots {:?}",
             roots.iter().map(|root| String::from_utf8_lossy(root)).collect::<Vec<_>>()
         );
-        place.check(&about, &FileHash { roots, ..Once::spec(&[]) }, Reader::Nobody);
+        place.check(&about, &file_hash::Args { roots, ..Once::spec(&[]) }, Reader::Nobody);
     }
 }
 
-fn hashes_in_a_list(place: &Place, all: &FileHash) {
+fn hashes_in_a_list(place: &Place, all: &file_hash::Args) {
     let digest = |content: &[u8]| {
         let hex = tests::tree::sha256_of_bytes(content);
         muster_protocol::hex::decode(&hex).expect("hexadecimal digits")
     };
     let listed = [digest(b"small"), digest(b""), digest(b"nobody has this"), digest(b"deeper")];
     let ioc = vec![IocList::new(HashKind::Sha256, 16, listed.iter().map(Vec::as_slice))];
-    place.check("a list of hashes", &FileHash { ioc, ..all.clone() }, Reader::Nobody);
+    place.check("a list of hashes", &file_hash::Args { ioc, ..all.clone() }, Reader::Nobody);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::request::Limits;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
@@ -72,7 +72,7 @@ fn a_root_that_becomes_a_link_to_a_denied_folder_is_not_read() {
         symlink(tree.path("secret/sub/file"), tree.path("pub/a/0000-link")).unwrap();
         let (a, sub) = (tree.path("pub/a"), tree.path("pub/b/sub"));
         let limits = Limits { max_files_per_s: Some(FILES_PER_S), ..Limits::default() };
-        let spec = FileHash { follow, ..Once::spec(&[&a, &sub]) };
+        let spec = file_hash::Args { follow, ..Once::spec(&[&a, &sub]) };
         let mut command = once.command(&spec, limits, Reader::Tester);
         let agent = command.arg("--policy").arg(once.path("policy.toml")).spawn().unwrap();
         await_first_root(agent.id(), &tree);

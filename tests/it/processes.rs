@@ -90,7 +90,9 @@ fn every_process_is_what_another_reader_of_proc_says() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a mode");
     let names = ["here", "g\u{fc}ne (deleted)", "gone", "replaced", "theirs"];
     let files = names.map(|name| folder.join(name));
-    files.iter().for_each(|file| drop(program(file)));
+    for file in &files {
+        drop(program(file));
+    }
     let mut sleepers = Sleepers(Vec::new());
     let pids = files.each_ref().map(|file| {
         let theirs = file.ends_with("theirs") && rustix::process::geteuid().is_root();

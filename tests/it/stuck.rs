@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::request::Limits;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -39,8 +39,8 @@ fn place() -> Option<Place> {
     is_dead.then(|| Place { once: once.within(bed.within()), _bed: bed, dead })
 }
 
-fn all(root: &Path) -> FileHash {
-    FileHash { all_file_systems: true, ..Once::spec(&[root]) }
+fn all(root: &Path) -> file_hash::Args {
+    file_hash::Args { all_file_systems: true, ..Once::spec(&[root]) }
 }
 
 /// Waits until the collection's first thread has used no CPU for a while: it hangs.

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use base64::Engine;
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::clock::Clock;
 use muster_protocol::hex;
 use muster_protocol::ids::FleetId;
@@ -118,10 +118,10 @@ impl Once {
     }
 
     /// Returns the arguments that hash everything below some roots.
-    pub fn spec(roots: &[&Path]) -> FileHash {
+    pub fn spec(roots: &[&Path]) -> file_hash::Args {
         let bytes = |root: &&Path| ByteBuf::from(root.as_os_str().as_encoded_bytes());
         let roots = roots.iter().map(bytes).collect();
-        FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() }
+        file_hash::Args { roots, hashes: vec![HashKind::Sha256], ..file_hash::Args::default() }
     }
 
     /// Returns the fleet root's public key.
@@ -133,7 +133,7 @@ impl Once {
     ///
     /// # Panics
     /// When that does not work.
-    pub fn seal(&self, spec: &FileHash, limits: Limits) -> Sealed {
+    pub fn seal(&self, spec: &file_hash::Args, limits: Limits) -> Sealed {
         let now = Clock::system().now();
         let certificate = self.root.certify(&Grant {
             fleet: self.fleet,
@@ -155,7 +155,7 @@ impl Once {
     ///
     /// # Panics
     /// When the request cannot be sealed.
-    pub fn command(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Command {
+    pub fn command(&self, spec: &file_hash::Args, limits: Limits, reader: Reader) -> Command {
         let sealed = self.seal(spec, limits);
         let file = self.path(&format!("{}.sealed", sealed.id));
         fs::write(&file, wire::encode(&sealed).expect("its bytes")).expect("a file");
@@ -170,7 +170,7 @@ impl Once {
     ///
     /// # Panics
     /// As [`Once::command`], or when the program cannot be started.
-    pub fn start(&self, spec: &FileHash, limits: Limits, reader: Reader) -> Child {
+    pub fn start(&self, spec: &file_hash::Args, limits: Limits, reader: Reader) -> Child {
         self.command(spec, limits, reader).spawn().expect("muster-agent once")
     }
 
@@ -178,7 +178,7 @@ impl Once {
     ///
     /// # Panics
     /// As [`Once::start`] and [`Ended::of`].
-    pub fn run(&self, spec: &FileHash, reader: Reader) -> Ended {
+    pub fn run(&self, spec: &file_hash::Args, reader: Reader) -> Ended {
         let child = self.start(spec, Limits::default(), reader);
         Ended::of(&child.wait_with_output().expect("its end"))
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 
 use base64::Engine;
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::select::Window;
 use serde_json::{Map, Value, json};
 
@@ -70,7 +70,7 @@ fn python() -> &'static str {
 ///
 /// # Panics
 /// When it cannot be started.
-pub fn start(once: &Once, spec: &FileHash, reader: Reader) -> Child {
+pub fn start(once: &Once, spec: &file_hash::Args, reader: Reader) -> Child {
     let mut child = reader
         .command(once.place(), python())
         .arg(reachable(once))
@@ -89,7 +89,7 @@ pub fn start(once: &Once, spec: &FileHash, reader: Reader) -> Child {
 ///
 /// # Panics
 /// When it fails.
-pub fn ask(once: &Once, spec: &FileHash, reader: Reader) -> Answer {
+pub fn ask(once: &Once, spec: &file_hash::Args, reader: Reader) -> Answer {
     let output = start(once, spec, reader).wait_with_output().expect("its end");
     assert!(output.status.success(), "the oracle failed on {}", question(spec));
     let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -100,7 +100,7 @@ pub fn ask(once: &Once, spec: &FileHash, reader: Reader) -> Answer {
 }
 
 /// Puts the arguments of a hunt as the oracle takes them.
-fn question(spec: &FileHash) -> Value {
+fn question(spec: &file_hash::Args) -> Value {
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let select = &spec.select;
     let window = |window: Window| json!([window.from_ns, window.until_ns]);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use muster_protocol::artifact::file_hash::{FileHash, FilesFooter};
+use muster_protocol::artifact::file_hash;
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId, KeyId};
 use muster_protocol::request::hunt::HuntStart;
@@ -31,7 +31,7 @@ const STREAM: Source = Source::Stream { offset: 3, is_history: false };
 
 /// The end of a collection that has seen so many files.
 fn collected(seen: u64) -> Collected {
-    let footer = FilesFooter { seen, ..FilesFooter::default() }.sealed().unwrap();
+    let footer = file_hash::Footer { seen, ..file_hash::Footer::default() }.sealed().unwrap();
     Collected { footer: Some(footer), failure: None }
 }
 
@@ -128,7 +128,9 @@ fn certificate(fleet: FleetId, root: &SigningKey, key: &SigningKey, clock: &Cloc
 
 fn hunt(root: &str) -> Args {
     let roots = vec![ByteBuf::from(root.as_bytes())];
-    Args::HuntStart(HuntStart::files(&FileHash { roots, ..FileHash::default() }).unwrap())
+    Args::HuntStart(
+        HuntStart::files(&file_hash::Args { roots, ..file_hash::Args::default() }).unwrap(),
+    )
 }
 
 /// Every status in the outbox, taken out of it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_profiler::decode::{decode, text};
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::ids::{AgentId, FleetId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
 use muster_protocol::request::hunt::HuntStart;
@@ -99,7 +99,8 @@ async fn a_profile_tells_which_hunt_its_samples_worked_for() {
     let (fleet, root) = (FleetId::new(), SigningKey::generate().unwrap());
     let core = agent(fleet, &root);
     let roots = vec![ByteBuf::from(folder.path().as_os_str().as_encoded_bytes())];
-    let spec = FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() };
+    let spec =
+        file_hash::Args { roots, hashes: vec![HashKind::Sha256], ..file_hash::Args::default() };
     let hunt = Args::HuntStart(HuntStart::files(&spec).unwrap());
     let kinds = vec![ProfileKind::Cpu];
     // Collectors are niced: on a busy machine they get a small share of it.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::Signer;
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{FleetId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
@@ -222,10 +222,10 @@ impl Forge {
 
 fn hunt(root: &Path) -> Args {
     Args::HuntStart(
-        HuntStart::files(&FileHash {
+        HuntStart::files(&file_hash::Args {
             roots: vec![ByteBuf::from(root.as_os_str().as_encoded_bytes())],
             hashes: vec![HashKind::Sha256],
-            ..FileHash::default()
+            ..file_hash::Args::default()
         })
         .unwrap(),
     )

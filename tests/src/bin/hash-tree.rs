@@ -9,13 +9,13 @@ use std::os::unix::ffi::OsStringExt;
 use agent::collectors::file_hash;
 use agent::session::fake::FakeSession;
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash::Args;
 use serde_bytes::ByteBuf;
 
 fn main() -> anyhow::Result<()> {
     let roots = std::env::args_os().skip(1).filter(|argument| argument != "--count");
     let roots: Vec<ByteBuf> = roots.map(|root| ByteBuf::from(root.into_vec())).collect();
-    let spec = FileHash { roots, hashes: vec![HashKind::Sha256], ..FileHash::default() };
+    let spec = Args { roots, hashes: vec![HashKind::Sha256], ..Args::default() };
     let session = FakeSession::new().counting_only();
     let footer = file_hash::collect(&spec, &agent::files::Folders::default(), &session)?;
     Ok(writeln!(io::stdout(), "{footer:?}")?)

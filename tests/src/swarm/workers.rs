@@ -1,7 +1,7 @@
 //! Processes that run the agents: a process may hold only so many open files, so that thousands of agents take several.
 
 use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::{fs, io};
@@ -65,7 +65,7 @@ pub fn work() {
     let stop = CancellationToken::new();
     let lines = io::stdin().lock().lines();
     let agents: Vec<_> =
-        lines.map(|line| start(PathBuf::from(line.expect("a line")), stop.clone())).collect();
+        lines.map(|line| start(Path::new(&line.expect("a line")), stop.clone())).collect();
     stop.cancel();
     for agent in agents {
         agent.join().expect("an agent that ends without a panic");
@@ -73,7 +73,7 @@ pub fn work() {
 }
 
 /// Starts an agent on a thread with a runtime of its own.
-fn start(bundle: PathBuf, stop: CancellationToken) -> JoinHandle<()> {
+fn start(bundle: &Path, stop: CancellationToken) -> JoinHandle<()> {
     let mut config = agent::Config::load(&bundle.join("agent.toml")).expect("a bundle that reads");
     config.shares_process = true;
     let body = move || {

@@ -1,6 +1,6 @@
 //! Where a collection goes on, as the journal keeps it.
 
-use muster_protocol::artifact::file_hash::FilesFooter;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::limits::CURSOR_BYTES_MAX;
 use muster_protocol::result::ArtifactFooter;
 use muster_protocol::wire::{self, WireError};
@@ -18,7 +18,7 @@ pub(crate) struct Cursor {
     /// The last path that is done, whole, byte for byte.
     pub(crate) after: Vec<u8>,
     /// The figures up to there.
-    pub(crate) footer: FilesFooter,
+    pub(crate) footer: file_hash::Footer,
 }
 
 /// How a cursor is stored.
@@ -26,7 +26,7 @@ pub(crate) struct Cursor {
 struct Stored {
     root: u32,
     after: ByteBuf,
-    footer: FilesFooter,
+    footer: file_hash::Footer,
 }
 
 impl Cursor {

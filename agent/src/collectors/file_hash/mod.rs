@@ -69,7 +69,7 @@ mod walk;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_protocol::artifact::Artifact;
-use muster_protocol::artifact::file_hash::{self, FileHash, FilesFooter};
+use muster_protocol::artifact::file_hash;
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::result::ArtifactFooter;
 use muster_protocol::wire::{self, WireError};
@@ -129,35 +129,35 @@ impl Collector for Files {
     }
 }
 
-fn decode(args: &[u8]) -> Result<FileHash, WireError> {
+fn decode(args: &[u8]) -> Result<file_hash::Args, WireError> {
     wire::decode(args, REQUEST_BYTES_MAX)
 }
 
 /// Walks and hashes what `spec` selects and the machine's `folders` allow. The calling thread is one of the workers.
 pub fn collect(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     folders: &Folders,
     session: &dyn Session,
-) -> Result<FilesFooter, CollectError> {
+) -> Result<file_hash::Footer, CollectError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     collect_within(spec, folders, session, cores.min(WORKERS_MAX))
 }
 
 #[cfg(test)]
 fn collect_on(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     session: &dyn Session,
     workers: usize,
-) -> Result<FilesFooter, CollectError> {
+) -> Result<file_hash::Footer, CollectError> {
     collect_within(spec, &Folders::default(), session, workers)
 }
 
 fn collect_within(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     folders: &Folders,
     session: &dyn Session,
     workers: usize,
-) -> Result<FilesFooter, CollectError> {
+) -> Result<file_hash::Footer, CollectError> {
     let plan = Plan::new(spec, session)?.within(folders);
     let cursor = session.resume().map(|cursor| Cursor::read(&cursor)).transpose()?;
     let walker = Mutex::new(Walker::new(&plan, cursor.as_ref())?);

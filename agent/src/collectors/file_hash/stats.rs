@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_protocol::artifact::file_hash::{FileStatus, FilesFooter};
+use muster_protocol::artifact::file_hash::{self, FileStatus};
 use muster_protocol::limits::{RESULT_ENTRIES_MAX, RESULT_NAME_BYTES_MAX};
 use muster_protocol::result::bounds::{MORE, cut_path, cut_text};
 use serde_bytes::ByteBuf;
@@ -30,7 +30,7 @@ impl Rules {
 }
 
 /// Adds one entry.
-pub(crate) fn add(footer: &mut FilesFooter, outcome: &Outcome, rules: &Rules) {
+pub(crate) fn add(footer: &mut file_hash::Footer, outcome: &Outcome, rules: &Rules) {
     footer.seen += 1;
     match outcome {
         Outcome::Filtered(reason) => count(&mut footer.filtered, reason),
@@ -44,7 +44,7 @@ pub(crate) fn add(footer: &mut FilesFooter, outcome: &Outcome, rules: &Rules) {
 }
 
 /// Returns the roots below which nothing was looked at, and why; `None` when there is no such root.
-pub(crate) fn no_root(footer: &FilesFooter) -> Option<String> {
+pub(crate) fn no_root(footer: &file_hash::Footer) -> Option<String> {
     let why = |status: &str| match status {
         "vanished" => "does not exist",
         "denied_by_policy" => "is against this machine's policy",
@@ -60,7 +60,7 @@ pub(crate) fn no_root(footer: &FilesFooter) -> Option<String> {
     (!named.is_empty()).then(|| named.join("; ") + &more)
 }
 
-fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
+fn add_row(footer: &mut file_hash::Footer, found: &Found, rules: &Rules) {
     let status = found.row.status;
     let is_judged = matches!(
         status,
@@ -118,7 +118,7 @@ fn add_row(footer: &mut FilesFooter, found: &Found, rules: &Rules) {
     }
 }
 
-fn count_mount(footer: &mut FilesFooter, mount: &str) {
+fn count_mount(footer: &mut file_hash::Footer, mount: &str) {
     let mut name = mount.to_owned();
     cut_text(&mut name, RESULT_NAME_BYTES_MAX);
     let mounts = &mut footer.mounts_skipped;

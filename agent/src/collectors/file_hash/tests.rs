@@ -6,8 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
-use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row};
 use muster_protocol::artifact::{Digest, Digests};
 use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
@@ -40,19 +39,22 @@ mod select;
 mod together;
 mod upload;
 
-fn collect(spec: &FileHash, session: &FakeSession) -> Result<FilesFooter, CollectError> {
+fn collect(
+    spec: &file_hash::Args,
+    session: &FakeSession,
+) -> Result<file_hash::Footer, CollectError> {
     crate::collectors::file_hash::collect(spec, &Folders::default(), session)
 }
 
-fn spec(root: &Path) -> FileHash {
-    FileHash {
+fn spec(root: &Path) -> file_hash::Args {
+    file_hash::Args {
         roots: vec![ByteBuf::from(root.as_os_str().as_bytes())],
         hashes: vec![HashKind::Sha256],
-        ..FileHash::default()
+        ..file_hash::Args::default()
     }
 }
 
-fn run(spec: &FileHash) -> (Vec<Row>, FilesFooter) {
+fn run(spec: &file_hash::Args) -> (Vec<Row>, file_hash::Footer) {
     let session = FakeSession::new();
     let footer = collect(spec, &session).unwrap();
     let (entered, left) = session.threads();
@@ -67,7 +69,7 @@ fn run(spec: &FileHash) -> (Vec<Row>, FilesFooter) {
 struct Seen {
     rows: Vec<Row>,
     cursors: Vec<(usize, Cursor)>,
-    last: Option<(Vec<Row>, FilesFooter)>,
+    last: Option<(Vec<Row>, file_hash::Footer)>,
     uploads: Vec<(Sent, Vec<u8>)>,
     files: u64,
     bytes: u64,
@@ -97,7 +99,7 @@ fn unpack(chunk: &RowChunk) -> Vec<Row> {
 }
 
 /// Returns the figures up to the last checkpoint.
-fn files_so_far(session: &LiveSession) -> FilesFooter {
+fn files_so_far(session: &LiveSession) -> file_hash::Footer {
     let footer = session.artifact_so_far();
     footer.map(|footer| wire::decode(&footer.body, footer.body.len()).unwrap()).unwrap_or_default()
 }
@@ -127,7 +129,7 @@ fn write(root: &Path, name: &str, content: &[u8]) -> PathBuf {
 fn a_file_has_all_digests_and_what_the_kernel_says_of_it() {
     let folder = TempDir::new().unwrap();
     let path = write(folder.path(), "abc", b"abc");
-    let all = FileHash { hashes: HashKind::ALL.to_vec(), ..spec(folder.path()) };
+    let all = file_hash::Args { hashes: HashKind::ALL.to_vec(), ..spec(folder.path()) };
     let (rows, footer) = run(&all);
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     let hex = muster_protocol::hex::encode;
@@ -184,7 +186,8 @@ fn filters_count_what_they_leave_out() {
     }
     let filtered = |include: &[&str], exclude: &[&str]| {
         let own = |list: &[&str]| list.iter().map(|glob| (*glob).to_owned()).collect();
-        let spec = FileHash { include: own(include), exclude: own(exclude), ..spec(folder.path()) };
+        let spec =
+            file_hash::Args { include: own(include), exclude: own(exclude), ..spec(folder.path()) };
         let (rows, footer) = run(&spec);
         let mut kept: Vec<_> =
             names(folder.path(), &rows).into_iter().map(|(name, _)| name).collect();
@@ -219,7 +222,7 @@ fn sizes_and_depths_are_bounds_that_include_themselves() {
     for (name, size) in [("0", 0), ("1", 1), ("2", 2), ("3", 3), ("d/2", 2)] {
         write(folder.path(), name, &vec![7; size]);
     }
-    let bounded = FileHash {
+    let bounded = file_hash::Args {
         min_size: Some(1),
         max_size: Some(2),
         max_depth: Some(1),
@@ -230,7 +233,7 @@ fn sizes_and_depths_are_bounds_that_include_themselves() {
     assert_eq!(kept, ["1", "2"]);
     assert_eq!(footer.filtered.get("size"), Some(&2));
     assert_eq!((footer.seen, footer.listed), (6, 2), "the root, its folder, four files");
-    let nothing_below = FileHash { max_depth: Some(0), ..spec(folder.path()) };
+    let nothing_below = file_hash::Args { max_depth: Some(0), ..spec(folder.path()) };
     assert_eq!(run(&nothing_below).1.seen, 1);
 }
 
@@ -239,7 +242,7 @@ fn a_listing_reads_nothing_and_shows_everything() {
     let folder = TempDir::new().unwrap();
     write(folder.path(), "d/f", b"content");
     symlink("nowhere", folder.path().join("l")).unwrap();
-    let listing = FileHash { hashes: Vec::new(), ..spec(folder.path()) };
+    let listing = file_hash::Args { hashes: Vec::new(), ..spec(folder.path()) };
     let (rows, footer) = run(&listing);
     let all_ok = |name: &str| (name.to_owned(), FileStatus::Ok);
     assert_eq!(names(folder.path(), &rows), ["", "d", "d/f", "l"].map(all_ok));
@@ -258,7 +261,7 @@ fn each_path_comes_once_however_the_roots_overlap() {
         ByteBuf::from(path.into_bytes())
     };
     let roots = vec![root("/a/b/"), root("/./"), root("//a/b"), root("/a/b/c/3"), root("/gone")];
-    let (rows, footer) = run(&FileHash { roots, ..spec(folder.path()) });
+    let (rows, footer) = run(&file_hash::Args { roots, ..spec(folder.path()) });
     let mut kept = names(folder.path(), &rows);
     kept.sort();
     let ok = |name: &str| (name.to_owned(), FileStatus::Ok);
@@ -278,15 +281,15 @@ fn each_path_comes_once_however_the_roots_overlap() {
 
 #[test]
 fn bad_arguments_are_refused() {
-    let refused = |spec: FileHash| match collect(&spec, &FakeSession::new()) {
+    let refused = |spec: file_hash::Args| match collect(&spec, &FakeSession::new()) {
         Err(CollectError::Failed { code, .. }) => code,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(FileHash::default()), CollectError::BAD_ARGUMENTS);
+    assert_eq!(refused(file_hash::Args::default()), CollectError::BAD_ARGUMENTS);
     for root in ["relative", "/a/../b", "/a\0b"] {
         assert_eq!(refused(spec(Path::new(root))), CollectError::BAD_ARGUMENTS, "{root}");
     }
-    let glob = FileHash { exclude: vec!["[".to_owned()], ..spec(Path::new("/")) };
+    let glob = file_hash::Args { exclude: vec!["[".to_owned()], ..spec(Path::new("/")) };
     assert_eq!(refused(glob), CollectError::BAD_ARGUMENTS);
 }
 

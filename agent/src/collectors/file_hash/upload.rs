@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use muster_protocol::artifact::HashKind;
 use muster_protocol::artifact::file_hash::Upload;
-use muster_protocol::artifact::file_hash::{FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::file_hash::{self, FileStatus, Row};
 use muster_protocol::limits::BLOBS_MAX;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags, Statx};
@@ -58,7 +58,7 @@ impl Uploads {
     pub(crate) fn send(
         &mut self,
         row: &Row,
-        footer: &mut FilesFooter,
+        footer: &mut file_hash::Footer,
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let Some(asked) = self.asked else { return Ok(()) };
@@ -74,7 +74,7 @@ impl Uploads {
         &mut self,
         row: &Row,
         asked: Upload,
-        footer: &mut FilesFooter,
+        footer: &mut file_hash::Footer,
         session: &dyn Session,
     ) -> Result<Option<&'static str>, Stop> {
         let digest = row.digests.iter().find(|(kind, _)| *kind == HashKind::Sha256);
@@ -118,7 +118,7 @@ impl Uploads {
 }
 
 /// Counts a file whose sending the end of the collection cut short.
-pub(crate) fn give_up(footer: &mut FilesFooter) {
+pub(crate) fn give_up(footer: &mut file_hash::Footer) {
     *footer.not_uploaded.entry(ENDED.to_owned()).or_default() += 1;
 }
 

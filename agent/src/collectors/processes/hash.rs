@@ -73,13 +73,12 @@ impl<'a> Hasher<'a> {
             return Ok(());
         }
         let id = statx::file_id(&exe.stat);
-        let outcome = match self.done.get(&id) {
-            Some(outcome) => outcome.clone(),
-            None => {
-                let outcome = self.find(exe, id, session)?;
-                self.done.insert(id, outcome.clone());
-                outcome
-            }
+        let outcome = if let Some(outcome) = self.done.get(&id) {
+            outcome.clone()
+        } else {
+            let outcome = self.find(exe, id, session)?;
+            self.done.insert(id, outcome.clone());
+            outcome
         };
         (row.status, row.digests) = (outcome.status, outcome.digests);
         if let Some(errno) = outcome.errno {

@@ -189,7 +189,7 @@ impl List<'_> {
             ProcessStatus::Cached => footer.cached += 1,
             ProcessStatus::Ok | ProcessStatus::Changed if has_digests => footer.hashed += 1,
             ProcessStatus::Ok | ProcessStatus::Changed | ProcessStatus::Kernel => {
-                footer.listed += 1
+                footer.listed += 1;
             }
             ProcessStatus::Denied
             | ProcessStatus::Vanished

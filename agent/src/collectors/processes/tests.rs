@@ -23,7 +23,9 @@ struct Sleeper(Child);
 impl Sleeper {
     /// Runs a copy of `sleep` of its own, which no other process runs.
     fn start(file: &Path) -> Self {
-        let sleep = ["/bin/sleep", "/usr/bin/sleep"].iter().find(|path| Path::new(path).exists());
+        let sleep = ["/bin/sleep", "/usr/bin/sleep"]
+            .iter()
+            .find(|path| Path::new(path).try_exists().unwrap());
         let mut bytes = fs::read(sleep.unwrap()).unwrap();
         // What follows the program is not loaded.
         bytes.extend_from_slice(file.as_os_str().as_bytes());
@@ -141,8 +143,9 @@ fn a_file_that_was_deleted_or_replaced_is_read_all_the_same() {
 fn a_list_lets_only_those_through_that_run_a_file_of_it() {
     let (_temp, folder) = within(Path::new("/tmp"));
     let (bad, good) = (folder.join("bad"), folder.join("good"));
-    let processes = [&bad, &bad, &good]
-        .map(|file| if file.exists() { Sleeper::run(file) } else { Sleeper::start(file) });
+    let processes = [&bad, &bad, &good].map(|file| {
+        if file.try_exists().unwrap() { Sleeper::run(file) } else { Sleeper::start(file) }
+    });
     let listed = Sha256::digest(fs::read(&bad).unwrap());
     let ioc = vec![IocList::new(HashKind::Sha256, 32, [listed.as_slice()])];
     let (rows, footer) = run(&Processes { ioc, ..hashing() }, &Machine::default());
@@ -160,9 +163,11 @@ fn a_list_lets_only_those_through_that_run_a_file_of_it() {
 fn what_the_policy_closes_shows_neither_path_nor_digest() {
     let (_temp, folder) = within(Path::new("/tmp"));
     let (open, closed) = (folder.join("open"), folder.join("closed"));
-    [&open, &closed].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    for folder in [&open, &closed] {
+        fs::create_dir(folder).unwrap();
+    }
     let (one, other) = (Sleeper::start(&open.join("x")), Sleeper::start(&closed.join("x")));
-    let only = Folders { allow: Some(vec![open.clone()]), deny: Vec::new() };
+    let only = Folders { allow: Some(vec![open]), deny: Vec::new() };
     let all_but = Folders { allow: None, deny: vec![closed] };
     for folders in [only, all_but] {
         let (rows, footer) = run(&hashing(), &Machine { folders, ..Machine::default() });

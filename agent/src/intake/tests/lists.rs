@@ -48,11 +48,11 @@ fn sealed(fleet: &Fleet, parts: u8) -> (Vec<Sealed>, Sealed) {
 }
 
 fn named_by(list: SplitIocList) -> Args {
-    let spec = FileHash {
+    let spec = file_hash::Args {
         roots: vec![ByteBuf::from("/x")],
         hashes: vec![HashKind::Sha256],
         list: Box::new(list),
-        ..FileHash::default()
+        ..file_hash::Args::default()
     };
     Args::HuntStart(HuntStart::files(&spec).unwrap())
 }

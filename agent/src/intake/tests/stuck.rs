@@ -21,7 +21,7 @@ impl Checkpoint for Nowhere {
     }
 
     fn footer(&self) -> Result<ArtifactFooter, WireError> {
-        FilesFooter::default().sealed()
+        file_hash::Footer::default().sealed()
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::request::Sealed;
 use muster_protocol::request::profile::ProfileKind;
@@ -44,7 +44,7 @@ impl Checkpoint for Upto {
     }
 
     fn footer(&self) -> Result<ArtifactFooter, WireError> {
-        FilesFooter { seen: self.0, ..FilesFooter::default() }.sealed()
+        file_hash::Footer { seen: self.0, ..file_hash::Footer::default() }.sealed()
     }
 }
 

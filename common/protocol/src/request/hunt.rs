@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::artifact::file_hash::{FILE_HASH, FileHash};
+use crate::artifact::file_hash::{self, FILE_HASH};
 use crate::artifact::{self, Artifact, Asked};
 use crate::limits;
 use crate::wire::{self, WireError};
@@ -45,7 +45,7 @@ impl HuntStart {
     }
 
     /// Makes a start of `file_hash`.
-    pub fn files(spec: &FileHash) -> Result<Self, WireError> {
+    pub fn files(spec: &file_hash::Args) -> Result<Self, WireError> {
         Self::new(&artifact::file_hash::Files, spec)
     }
 
@@ -64,7 +64,7 @@ impl HuntStart {
     }
 
     /// Decodes the arguments of `file_hash`.
-    pub fn file_hash(&self) -> Result<FileHash, WireError> {
+    pub fn file_hash(&self) -> Result<file_hash::Args, WireError> {
         if self.artifact != FILE_HASH {
             return Err(WireError::Malformed(format!("a hunt of {:?}", self.artifact)));
         }
@@ -91,7 +91,7 @@ struct Carried {
     artifact: String,
     schema: Option<u32>,
     args: Option<ByteBuf>,
-    file_hash: Option<FileHash>,
+    file_hash: Option<file_hash::Args>,
     spread_s: u32,
     progress_s: u32,
     #[serde(default)]
@@ -129,7 +129,7 @@ mod tests {
     struct Before<'a> {
         revision: u64,
         artifact: &'a str,
-        file_hash: FileHash,
+        file_hash: file_hash::Args,
         spread_s: u32,
         progress_s: u32,
     }
@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_start_from_before_artifacts_had_versions_is_read() {
-        let spec = FileHash { roots: vec![ByteBuf::from("/a")], ..FileHash::default() };
+        let spec =
+            file_hash::Args { roots: vec![ByteBuf::from("/a")], ..file_hash::Args::default() };
         let before = |artifact| {
             let file_hash = spec.clone();
             read(&Before { revision: 0, artifact, file_hash, spread_s: 7, progress_s: 2 })
@@ -158,10 +159,10 @@ mod tests {
         struct Both {
             #[serde(flatten)]
             start: HuntStart,
-            file_hash: FileHash,
+            file_hash: file_hash::Args,
         }
-        let start = HuntStart::files(&FileHash::default()).unwrap();
+        let start = HuntStart::files(&file_hash::Args::default()).unwrap();
         assert_eq!(read(&start).unwrap(), start);
-        read(&Both { start, file_hash: FileHash::default() }).unwrap_err();
+        read(&Both { start, file_hash: file_hash::Args::default() }).unwrap_err();
     }
 }

@@ -199,7 +199,7 @@ impl ArtifactFooter {
 #[derive(Default)]
 struct Carried {
     artifact: Option<ArtifactFooter>,
-    files: Option<artifact::file_hash::FilesFooter>,
+    files: Option<artifact::file_hash::Footer>,
     profile: Option<ProfileFooter>,
     profiles: Vec<ProfileFooter>,
     started: Timestamp,

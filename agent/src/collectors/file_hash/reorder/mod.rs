@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_protocol::artifact::file_hash::FilesFooter;
+use muster_protocol::artifact::file_hash;
 
 use self::ending::Over;
 pub(crate) use self::ending::keep_time;
@@ -161,7 +161,7 @@ impl ReorderBuffer {
     fn upload(
         &self,
         ready: &Ready,
-        footer: &mut FilesFooter,
+        footer: &mut file_hash::Footer,
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,13 +192,13 @@ impl ReorderBuffer {
         if is_due { self.emit(session) } else { Ok(()) }
     }
 
-    fn progress(&self, footer: &FilesFooter, path: Vec<u8>) -> Progress {
+    fn progress(&self, footer: &file_hash::Footer, path: Vec<u8>) -> Progress {
         let bytes = self.bytes_read.load(Ordering::Relaxed);
         Progress { seen: footer.seen, hashed: footer.hashed, bytes, path }
     }
 
     /// Returns the figures, or why it ended before its end.
-    pub(crate) fn finish(self) -> Result<FilesFooter, CollectError> {
+    pub(crate) fn finish(self) -> Result<file_hash::Footer, CollectError> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = state.failure {
             return Err(failure);
@@ -208,6 +208,6 @@ impl ReorderBuffer {
             return Err(CollectError::failed(CollectError::BUG, reason));
         }
         let bytes_read = self.bytes_read.into_inner();
-        Ok(FilesFooter { bytes_read, ..state.cursor.footer })
+        Ok(file_hash::Footer { bytes_read, ..state.cursor.footer })
     }
 }

@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::FileKind;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Window};
 use muster_protocol::limits;
@@ -30,7 +30,7 @@ pub(crate) struct Select {
 }
 
 impl Select {
-    pub(crate) fn new(spec: &FileHash) -> Result<Self, CollectError> {
+    pub(crate) fn new(spec: &file_hash::Args) -> Result<Self, CollectError> {
         let asked = &spec.select;
         Ok(Self {
             kinds: asked.kinds.clone(),

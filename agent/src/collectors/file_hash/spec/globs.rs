@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use globset::{GlobSet, GlobSetBuilder};
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::pattern::{self, Over, Pattern};
 
 use crate::collectors::CollectError;
@@ -34,7 +34,7 @@ struct Patterns {
 
 impl Filter {
     pub(crate) fn new(
-        spec: &FileHash,
+        spec: &file_hash::Args,
         roots: &[Vec<u8>],
         other_roots: BTreeSet<Vec<u8>>,
     ) -> Result<Self, CollectError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use muster_digests::Algorithm;
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::{FileStatus, Row};
 use muster_protocol::artifact::ioc::{self, IocList};
 
@@ -45,7 +45,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(spec: &FileHash, session: &dyn Session) -> Result<Self, CollectError> {
+    pub(crate) fn new(spec: &file_hash::Args, session: &dyn Session) -> Result<Self, CollectError> {
         let mut roots = Vec::new();
         for root in &spec.roots {
             roots.push(normalise(root)?);

@@ -34,9 +34,9 @@ fn path(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().to_vec()
 }
 
-fn roots(roots: &[&Path]) -> FileHash {
+fn roots(roots: &[&Path]) -> file_hash::Args {
     let roots = roots.iter().map(|root| ByteBuf::from(path(root))).collect();
-    FileHash { roots, ..spec(Path::new("/")) }
+    file_hash::Args { roots, ..spec(Path::new("/")) }
 }
 
 fn refused(name: &str) -> (String, FileStatus) {
@@ -113,7 +113,7 @@ fn a_followed_link_leads_only_where_the_rules_allow() {
         let elsewhere = TempDir::new().unwrap();
         write(elsewhere.path(), "x", b"x");
         symlink(elsewhere.path(), a.join("to-outside")).unwrap();
-        let spec = FileHash { follow: true, ..roots(&[&a]) };
+        let spec = file_hash::Args { follow: true, ..roots(&[&a]) };
         let session = FakeSession::new();
         let folders = Folders { allow, ..at.folders.clone() };
         collect_within(&spec, &folders, &session, 1).unwrap();
@@ -185,7 +185,7 @@ fn a_file_that_a_rule_names_is_not_read_whatever_its_inode() {
             fs::rename(&renewed, renewed.with_extension("old")).unwrap();
             fs::write(&renewed, b"secret again").unwrap();
         });
-    let spec = FileHash { follow: true, ..roots(&[&at.open.join("a")]) };
+    let spec = file_hash::Args { follow: true, ..roots(&[&at.open.join("a")]) };
     collect_within(&spec, &folders, &session, 1).unwrap();
     let rows = names(&at.open, &seen(&session).rows);
     assert!(rows.contains(&refused("a/link/sub/file")), "{rows:?}");
@@ -202,7 +202,7 @@ fn a_file_that_was_moved_into_a_denied_folder_is_not_sent() {
         symlink(&to, &from).unwrap();
     });
     let upload = Some(Box::new(Upload { max_file_bytes: 100, max_bytes: 1_000 }));
-    let spec = FileHash { ioc: vec![sha256_of(&[b"two"])], upload, ..roots(&[&b]) };
+    let spec = file_hash::Args { ioc: vec![sha256_of(&[b"two"])], upload, ..roots(&[&b]) };
     let footer = collect_within(&spec, &at.folders, &session, 1).unwrap();
     assert_eq!((footer.matched, footer.uploaded), (1, 0));
     assert_eq!(footer.not_uploaded.get("denied_by_policy"), Some(&1));

@@ -132,7 +132,7 @@ fn a_big_file_alone_has_its_digests_whoever_reads_it() {
     for hashes in [vec![HashKind::Sha256], vec![HashKind::Sha256, HashKind::Blake3]] {
         for workers in [1, 2, 3] {
             let session = FakeSession::new();
-            let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
+            let spec = file_hash::Args { hashes: hashes.clone(), ..spec(folder.path()) };
             let footer =
                 crate::collectors::file_hash::collect_on(&spec, &session, workers).unwrap();
             let rows = seen(&session).rows;

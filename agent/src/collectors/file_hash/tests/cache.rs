@@ -12,7 +12,11 @@ use crate::collectors::file_hash::tests::seen;
 use crate::session::fake_cache::FakeCache;
 
 /// Runs with a cache; returns the rows and the figures.
-fn run_with(spec: &FileHash, cache: &Arc<FakeCache>, workers: usize) -> (Vec<Row>, FilesFooter) {
+fn run_with(
+    spec: &file_hash::Args,
+    cache: &Arc<FakeCache>,
+    workers: usize,
+) -> (Vec<Row>, file_hash::Footer) {
     let session = FakeSession::new().with_cache(cache);
     let footer = collect_on(spec, &session, workers).unwrap();
     let rows = seen(&session).rows;
@@ -51,12 +55,12 @@ fn a_file_that_is_known_is_not_even_opened() {
     let cached = FileStatus::Cached;
     assert_eq!(statuses(&rows), [ok, cached, cached, cached]);
     assert_eq!(footer.bytes_read, 15);
-    let both = FileHash { hashes: vec![HashKind::Sha256, HashKind::Md5], ..spec.clone() };
+    let both = file_hash::Args { hashes: vec![HashKind::Sha256, HashKind::Md5], ..spec.clone() };
     assert_eq!(statuses(&run_with(&both, &cache, 2).0), [ok; 4]);
     assert_eq!(statuses(&run_with(&both, &cache, 2).0), [cached; 4]);
     // A listing asks for nothing.
     let asked = cache.asked();
-    run_with(&FileHash { hashes: Vec::new(), ..spec }, &cache, 2);
+    run_with(&file_hash::Args { hashes: Vec::new(), ..spec }, &cache, 2);
     assert_eq!(cache.asked(), asked);
 }
 
@@ -70,7 +74,7 @@ fn a_fresh_hunt_reads_everything_and_what_it_reads_is_kept() {
     let (wrong, _) = run_with(&spec, &cache, 1);
     assert_ne!(wrong[0].digests, first[0].digests, "a cache is believed");
     let asked = cache.asked();
-    let (rows, _) = run_with(&FileHash { fresh: true, ..spec.clone() }, &cache, 1);
+    let (rows, _) = run_with(&file_hash::Args { fresh: true, ..spec.clone() }, &cache, 1);
     assert_eq!((statuses(&rows), cache.asked()), (vec![FileStatus::Ok], asked));
     let (rows, _) = run_with(&spec, &cache, 1);
     assert_eq!((rows[0].status, &rows[0].digests), (FileStatus::Cached, &first[0].digests));
@@ -88,7 +92,7 @@ fn a_wrong_digest_is_found_by_reading_again() {
     assert_eq!(cache.kept(), 2, "what is known already is not written again");
     cache.corrupt();
     // A list that the file is not in does not clear it.
-    let listed = FileHash { ioc: vec![sha256_of(&[b"x"])], ..spec.clone() };
+    let listed = file_hash::Args { ioc: vec![sha256_of(&[b"x"])], ..spec.clone() };
     let (rows, footer) = run_with(&listed, &cache, 1);
     assert_eq!(statuses(&rows), [FileStatus::CacheMismatch; 2]);
     assert_eq!((footer.hashed, footer.cached, footer.unmatched), (2, 0, 0));
@@ -121,7 +125,7 @@ fn a_list_judges_what_comes_from_the_cache() {
     write(folder.path(), "good", b"good");
     let cache = Arc::new(FakeCache::new());
     run_with(&spec(folder.path()), &cache, 1);
-    let listed = FileHash { ioc: vec![sha256_of(&[b"bad"])], ..spec(folder.path()) };
+    let listed = file_hash::Args { ioc: vec![sha256_of(&[b"bad"])], ..spec(folder.path()) };
     let (rows, footer) = run_with(&listed, &cache, 1);
     assert_eq!(names(folder.path(), &rows), [("bad".to_owned(), FileStatus::Cached)]);
     assert_eq!((footer.cached, footer.matched, footer.unmatched), (2, 1, 1));
@@ -145,7 +149,7 @@ fn what_a_cancelled_hunt_has_read_is_not_read_again() {
 fn what_is_not_as_long_as_it_claims_is_not_kept() {
     let cache = Arc::new(FakeCache::new());
     // It claims to be empty.
-    let pseudo = FileHash { all_file_systems: true, ..spec(Path::new("/proc/self/limits")) };
+    let pseudo = file_hash::Args { all_file_systems: true, ..spec(Path::new("/proc/self/limits")) };
     let (rows, _) = run_with(&pseudo, &cache, 1);
     assert_eq!(statuses(&rows), [FileStatus::Ok]);
     assert_eq!(cache.known(), 0);

@@ -34,7 +34,7 @@ use crate::session::live::LiveSession;
 const BYTES: u64 = 100_000;
 
 /// Three files that match come first, then so many that do not.
-fn tree(root: &Path, files: usize) -> FileHash {
+fn tree(root: &Path, files: usize) -> file_hash::Args {
     let content = |byte: usize| vec![byte.to_le_bytes()[0]; usize::try_from(BYTES).unwrap()];
     let bad = [content(251), content(252), content(253)];
     for (n, content) in bad.iter().enumerate() {
@@ -44,20 +44,20 @@ fn tree(root: &Path, files: usize) -> FileHash {
         write(root, &format!("b/{n:03}"), &content(n % 250));
     }
     let bad: Vec<_> = bad.iter().map(Vec::as_slice).collect();
-    FileHash { ioc: vec![sha256_of(&bad)], ..spec(root) }
+    file_hash::Args { ioc: vec![sha256_of(&bad)], ..spec(root) }
 }
 
 /// What a run left in the journal when it had its final status.
 struct Ended {
-    result: Result<FilesFooter, CollectError>,
+    result: Result<file_hash::Footer, CollectError>,
     rows: Vec<Row>,
     blobs: usize,
-    files: FilesFooter,
+    files: file_hash::Footer,
 }
 
 /// Runs until the end, or until `stop` says that it has seen enough and why that is the end.
 fn run_until(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     limits: Limits,
     workers: usize,
     stop: impl Fn(&Journal, &LiveSession) -> Option<Stop> + Sync,
@@ -102,7 +102,7 @@ fn final_status(journal: &Journal) -> Status {
     }
 }
 
-fn run_limited(spec: &FileHash, limits: Limits, workers: usize) -> Ended {
+fn run_limited(spec: &file_hash::Args, limits: Limits, workers: usize) -> Ended {
     run_until(spec, limits, workers, |_, _| None)
 }
 
@@ -177,7 +177,7 @@ fn a_limit_of_bytes_counts_every_file_that_it_allowed() {
 fn matches_are_sent_though_the_bytes_are_used_up() {
     let folder = TempDir::new().unwrap();
     let upload = Some(Box::new(Upload { max_file_bytes: BYTES, max_bytes: 3 * BYTES }));
-    let spec = FileHash { upload, ..tree(folder.path(), 3) };
+    let spec = file_hash::Args { upload, ..tree(folder.path(), 3) };
     let ended = run_limited(&spec, Limits { max_bytes: Some(3 * BYTES), ..Limits::default() }, 1);
     assert_eq!((ended.files.matched, ended.files.uploaded, ended.blobs), (3, 3, 3));
     assert_eq!((ended.rows.len(), stopped(&ended)), (3, Stop::Limit("bytes")));
@@ -204,7 +204,7 @@ fn whatever_stops_it_what_was_found_is_handed_on() {
     for stop in stops {
         let limits = Limits { max_mbps: Some(1), ..Limits::default() };
         let ended = run_until(&spec, limits, 2, |_, session| {
-            (files_so_far(&session).unmatched > 2).then(|| stop.clone())
+            (files_so_far(session).unmatched > 2).then(|| stop.clone())
         });
         assert_eq!(stopped(&ended), stop);
         check_figures(&ended);
@@ -233,7 +233,7 @@ fn a_listing_shows_each_entry_before_the_next_one_waits_for_its_rate() {
     for n in 0..30 {
         write(folder.path(), &format!("{n:03}"), b"");
     }
-    let spec = FileHash { hashes: Vec::new(), ..spec(folder.path()) };
+    let spec = file_hash::Args { hashes: Vec::new(), ..spec(folder.path()) };
     let limits = Limits { max_files_per_s: Some(2), ..Limits::default() };
     let ended = run_until(&spec, limits, 1, |journal, _| {
         (!stored(journal).0.is_empty()).then_some(Stop::Cancelled)
@@ -276,7 +276,7 @@ fn what_lies_behind_an_entry_that_is_not_finished_is_handed_on_once() {
         let late = Row::bare(b"/00".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
         window.put([(Place { batch: 0, index: 0 }, Outcome::row(late))], 0);
         window.emit(session).unwrap();
-        assert_eq!(seen(&session).rows.len(), 0, "what comes late is dropped");
+        assert_eq!(seen(session).rows.len(), 0, "what comes late is dropped");
     });
 }
 
@@ -284,7 +284,7 @@ fn what_lies_behind_an_entry_that_is_not_finished_is_handed_on_once() {
 fn what_another_run_goes_on_from_has_no_gap() {
     with_a_gap(Stop::Shutdown, |window, session| {
         window.hand_on(session);
-        assert!(seen(&session).last.is_none() && seen(&session).rows.is_empty());
+        assert!(seen(session).last.is_none() && seen(session).rows.is_empty());
     });
 }
 
@@ -293,7 +293,7 @@ fn a_worker_that_does_not_come_back_withholds_nothing() {
     with_a_gap(Stop::Cancelled, |window, session| {
         // No worker says that it has ended.
         crate::collectors::file_hash::keep_time(window, session);
-        assert_eq!(seen(&session).last.unwrap().0.len(), 5);
+        assert_eq!(seen(session).last.unwrap().0.len(), 5);
     });
 }
 
@@ -321,7 +321,7 @@ fn a_run_that_is_suspended_under_a_rate_goes_on_where_it_was() {
     second.suspend().unwrap();
     let paths = |rows: Vec<Row>| rows.into_iter().map(|row| row.path).collect::<Vec<_>>();
     assert_eq!(paths(stored(&journal).0), paths(whole));
-    let exact = |footer: &FilesFooter| (footer.seen, footer.hashed, footer.unmatched);
+    let exact = |footer: &file_hash::Footer| (footer.seen, footer.hashed, footer.unmatched);
     assert_eq!(exact(&footer), exact(&plain));
     assert_eq!(footer.bytes_hashed, plain.bytes_hashed);
 }
@@ -337,7 +337,7 @@ fn again(journal: &Arc<Journal>, limits: Limits) -> LiveSession {
 #[test]
 fn a_kill_before_the_final_status_doubles_and_loses_nothing() {
     let folder = TempDir::new().unwrap();
-    let spec = FileHash { ioc: Vec::new(), ..tree(folder.path(), 40) };
+    let spec = file_hash::Args { ioc: Vec::new(), ..tree(folder.path(), 40) };
     let (whole, _) = run(&spec);
     let whole: Vec<_> = whole.into_iter().map(|row| row.path).collect();
     let none = Limits::default();

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use tempfile::TempDir;
 
@@ -12,8 +12,8 @@ use crate::collectors::file_hash::tests::run;
 use crate::collectors::file_hash::tests::spec;
 use crate::collectors::file_hash::tests::write;
 
-fn following(root: &Path) -> FileHash {
-    FileHash { follow: true, ..spec(root) }
+fn following(root: &Path) -> file_hash::Args {
+    file_hash::Args { follow: true, ..spec(root) }
 }
 
 fn ok(name: &str) -> (String, FileStatus) {
@@ -57,7 +57,8 @@ fn what_a_link_leads_to_comes_under_the_links_path() {
     let meta = std::fs::metadata(target).unwrap();
     assert_eq!((file.kind, file.ino, file.size), (FileKind::Regular, meta.ino(), 3));
     // The same but for the links' own path.
-    let excluded = FileHash { exclude: vec!["through/".into(), "er".into()], ..following(&root) };
+    let excluded =
+        file_hash::Args { exclude: vec!["through/".into(), "er".into()], ..following(&root) };
     let (rows, footer) = run(&excluded);
     let kept = [link("dangling"), ok("file"), ok("folder/z"), ok("own"), link("self")];
     assert_eq!(names(&root, &rows), kept);
@@ -114,8 +115,11 @@ fn no_link_leads_into_a_file_system_that_is_not_entered() {
     let skipped = |name: &str| (name.to_owned(), FileStatus::SkippedFs);
     assert_eq!(names(folder.path(), &rows), [skipped("a"), skipped("b")]);
     assert_eq!(footer.mounts_skipped.get("/proc proc"), Some(&2));
-    let one =
-        FileHash { one_file_system: true, all_file_systems: true, ..following(folder.path()) };
+    let one = file_hash::Args {
+        one_file_system: true,
+        all_file_systems: true,
+        ..following(folder.path())
+    };
     let (rows, footer) = run(&one);
     assert_eq!((rows.len(), footer.filtered.get("file_system")), (0, Some(&2)));
     assert_eq!(footer.mounts_skipped.get("/proc proc"), Some(&1));

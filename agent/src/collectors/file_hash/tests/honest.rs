@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::{FileKind, FileStatus};
 use rustix::fd::OwnedFd;
 use serde_bytes::ByteBuf;
@@ -46,11 +46,11 @@ fn pseudo_file_systems_are_rows_and_are_not_entered() {
     };
     skip("/proc");
     skip("/proc/self/status");
-    let top = FileHash { max_depth: Some(1), hashes: Vec::new(), ..spec(Path::new("/")) };
+    let top = file_hash::Args { max_depth: Some(1), hashes: Vec::new(), ..spec(Path::new("/")) };
     let (rows, _) = run(&top);
     let proc = rows.iter().find(|row| row.path == b"/proc").unwrap();
     assert_eq!(proc.status, FileStatus::SkippedFs);
-    let own = FileHash { all_file_systems: true, ..spec(Path::new("/proc/self/status")) };
+    let own = file_hash::Args { all_file_systems: true, ..spec(Path::new("/proc/self/status")) };
     let (rows, _) = run(&own);
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_ne!(row.digests.as_slice(), [sha256(b"")], "it claims to be empty and is not");
@@ -77,7 +77,7 @@ fn a_root_that_is_a_link_is_followed_and_no_link_below_it() {
 
     let to_file = folder.path().join("to-file.so");
     symlink("via/file", &to_file).unwrap();
-    let by_name = FileHash { include: vec!["*.so".into()], ..spec(&to_file) };
+    let by_name = file_hash::Args { include: vec!["*.so".into()], ..spec(&to_file) };
     let (rows, _) = run(&by_name);
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((row.kind, row.status, row.size), (FileKind::Regular, FileStatus::Ok, 3));
@@ -108,7 +108,7 @@ fn overlapping_roots_stay_apart_when_one_is_a_link() {
     symlink("usr/bin", folder.path().join("bin")).unwrap();
     let root = |path: &Path| ByteBuf::from(path.as_os_str().as_encoded_bytes());
     let roots = vec![root(folder.path()), root(&folder.path().join("bin"))];
-    let (rows, _) = run(&FileHash { roots, ..spec(folder.path()) });
+    let (rows, _) = run(&file_hash::Args { roots, ..spec(folder.path()) });
     let mut kept = names(folder.path(), &rows);
     kept.sort();
     let ok = |name: &str| (name.to_owned(), FileStatus::Ok);
@@ -133,7 +133,7 @@ fn rows_of_changed(
     hashes: &[HashKind],
 ) -> Vec<muster_protocol::artifact::file_hash::Row> {
     let session = FakeSession::new();
-    let spec = FileHash { hashes: hashes.to_vec(), ..spec(root) };
+    let spec = file_hash::Args { hashes: hashes.to_vec(), ..spec(root) };
     let plan = Plan::new(&spec, &session).unwrap();
     let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
     let links = HardLinks::new(&plan.hashes);

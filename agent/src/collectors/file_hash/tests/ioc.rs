@@ -6,7 +6,7 @@ use std::path::Path;
 
 use md5::Md5;
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::{FileKind, FileStatus, Row};
 use muster_protocol::artifact::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::ids::RequestId;
@@ -37,8 +37,8 @@ pub(super) fn sha256_of(contents: &[&[u8]]) -> IocList {
     IocList::new(HashKind::Sha256, 32, digests.iter().map(AsRef::as_ref))
 }
 
-fn with(root: &Path, ioc: Vec<IocList>) -> FileHash {
-    FileHash { hashes: vec![HashKind::Md5, HashKind::Sha256], ioc, ..spec(root) }
+fn with(root: &Path, ioc: Vec<IocList>) -> file_hash::Args {
+    file_hash::Args { hashes: vec![HashKind::Md5, HashKind::Sha256], ioc, ..spec(root) }
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_list_that_came_in_parts_judges_as_one_that_was_carried() {
     let list = IocList::new(HashKind::Sha256, 8, [bad.as_slice(), other.as_slice()]);
     let part = IocPartRef { id: RequestId::new(), sha256: ByteBuf::new() };
     let named = SplitIocList { count: 2, parts: vec![part], whole: Vec::new() };
-    let spec = FileHash { list: Box::new(named), ..spec(folder.path()) };
+    let spec = file_hash::Args { list: Box::new(named), ..spec(folder.path()) };
     let session = FakeSession::new().with_list(vec![list]);
     let footer = collect(&spec, &session).unwrap();
     assert_eq!(names(folder.path(), &seen(&session).rows), [("07".to_owned(), FileStatus::Ok)]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use muster_protocol::artifact::Value;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::request::{Limits, Sealed};
@@ -61,7 +61,7 @@ prop_compose! {
 
 /// Runs on a session; `stop_after` cancels it from outside.
 fn limited(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     session: &LiveSession,
     workers: usize,
     stop_after: Option<Duration>,

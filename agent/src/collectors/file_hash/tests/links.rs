@@ -77,7 +77,7 @@ fn a_list_judges_every_name() {
     let folder = TempDir::new().unwrap();
     with_names(folder.path(), &["bad", "harmless", "z/bad"], b"bad");
     with_names(folder.path(), &["good", "y/good"], b"good");
-    let ioc = FileHash { ioc: vec![sha256_of(&[b"bad"])], ..spec(folder.path()) };
+    let ioc = file_hash::Args { ioc: vec![sha256_of(&[b"bad"])], ..spec(folder.path()) };
     let (rows, footer) = run(&ioc);
     let ok = |name: &str| (name.to_owned(), FileStatus::Ok);
     assert_eq!(names(folder.path(), &rows), ["bad", "harmless", "z/bad"].map(ok));

@@ -8,8 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use muster_protocol::artifact::file_hash::FileHash;
-use muster_protocol::artifact::file_hash::{FileKind, FileStatus, FilesFooter, Row};
+use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Uid;
@@ -30,13 +29,18 @@ use crate::session::Stop;
 use crate::session::fake::FakeSession;
 
 /// What must be the same however often a run was interrupted.
-fn lasting(footer: &FilesFooter) -> FilesFooter {
-    FilesFooter { bytes_read: 0, slowest_ms: 0, slowest_path: ByteBuf::new(), ..footer.clone() }
+fn lasting(footer: &file_hash::Footer) -> file_hash::Footer {
+    file_hash::Footer {
+        bytes_read: 0,
+        slowest_ms: 0,
+        slowest_path: ByteBuf::new(),
+        ..footer.clone()
+    }
 }
 
 /// Runs to the end over any number of interruptions, as the journal would have it: what was emitted stays,
 /// and the next run begins from the last cursor.
-fn run_interrupted(spec: &FileHash, stops: &[u64]) -> (Vec<Row>, FilesFooter, usize) {
+fn run_interrupted(spec: &file_hash::Args, stops: &[u64]) -> (Vec<Row>, file_hash::Footer, usize) {
     let mut rows = Vec::new();
     let mut cursor: Option<Vec<u8>> = None;
     let mut resumed = 0;
@@ -157,9 +161,9 @@ fn open_folder() -> TempDir {
 
 /// Runs from a cursor to the end; returns the rows, the cursors with the number of rows before each, the figures.
 fn run_from(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     cursor: Option<&Cursor>,
-) -> (Vec<Row>, Vec<(usize, Cursor)>, FilesFooter) {
+) -> (Vec<Row>, Vec<(usize, Cursor)>, file_hash::Footer) {
     let session = FakeSession::new().resuming(cursor.map(stored));
     let footer = as_nobody(|| collect_on(spec, &session, 1)).unwrap();
     let seen = seen(&session);

@@ -30,10 +30,10 @@ fn known() -> impl Strategy<Value = Known> {
 /// Runs to the end over any number of interruptions, as the journal would have it. The cache outlives them, as its file
 /// does: it may know more than the rows that are out. A kill forgets the rows behind the cursor that is taken up.
 fn run_interrupted(
-    spec: &FileHash,
+    spec: &file_hash::Args,
     stops: &[(u64, prop::sample::Index)],
     cache: &Arc<FakeCache>,
-) -> (Vec<Row>, FilesFooter) {
+) -> (Vec<Row>, file_hash::Footer) {
     let mut rows = Vec::new();
     let mut cursor: Option<Cursor> = None;
     for (stop, at) in stops {
@@ -139,7 +139,7 @@ proptest! {
         };
         prop_assert_eq!(plain(&rows), plain(&whole), "the same rows in the same order");
         prop_assert_eq!(footer.seen, footer.accounted());
-        let lasting = |footer: &FilesFooter| FilesFooter {
+        let lasting = |footer: &file_hash::Footer| file_hash::Footer {
             hashed: footer.hashed + footer.cached,
             cached: 0,
             bytes_read: 0,

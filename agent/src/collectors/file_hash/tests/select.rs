@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
 use muster_protocol::artifact::file_hash::{FileKind, FileStatus};
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use crate::collectors::file_hash::tests::names;
 use crate::collectors::file_hash::tests::run;
 use crate::collectors::file_hash::tests::spec;
 use crate::collectors::file_hash::tests::write;
-use crate::collectors::{CollectError, file_hash};
+use crate::collectors::{CollectError, file_hash as collector};
 use crate::session::fake::FakeSession;
 
 /// Something to make: names on the way, kind, size, mode, age in seconds.
@@ -149,7 +149,7 @@ fn birth(meta: &Metadata) -> Option<i128> {
 }
 
 /// Returns why the conditions leave an entry out.
-fn refused(spec: &FileHash, meta: &Metadata) -> Option<&'static str> {
+fn refused(spec: &file_hash::Args, meta: &Metadata) -> Option<&'static str> {
     let select = &spec.select;
     let kind = kind(meta);
     let in_window = |window: Window, at: i128| {
@@ -189,7 +189,7 @@ struct Said {
     seen: u64,
 }
 
-fn model(spec: &FileHash, root: &Path, at: &Path, said: &mut Said) {
+fn model(spec: &file_hash::Args, root: &Path, at: &Path, said: &mut Said) {
     let is_listing = spec.hashes.is_empty();
     let meta = fs::symlink_metadata(at).unwrap();
     let is_folder = meta.is_dir();
@@ -257,7 +257,7 @@ proptest! {
             mode: mode.unwrap_or_default(),
             ..Select::default()
         };
-        let mut spec = FileHash { include, exclude, select: Box::new(select), ..spec(folder.path()) };
+        let mut spec = file_hash::Args { include, exclude, select: Box::new(select), ..spec(folder.path()) };
         (spec.min_size, spec.max_size) = sizes;
         if is_listing {
             spec.hashes.clear();
@@ -286,7 +286,8 @@ fn owners_are_selected_by_number_and_by_the_machines_own_name() {
     let selected = |owners: &[String], groups: &[String]| {
         let select =
             Select { owners: owners.to_vec(), groups: groups.to_vec(), ..Select::default() };
-        let (rows, footer) = run(&FileHash { select: Box::new(select), ..spec(folder.path()) });
+        let (rows, footer) =
+            run(&file_hash::Args { select: Box::new(select), ..spec(folder.path()) });
         (rows.len(), footer.filtered.into_keys().collect::<Vec<_>>())
     };
     let none = || (0, vec!["owner".to_owned()]);
@@ -298,9 +299,9 @@ fn owners_are_selected_by_number_and_by_the_machines_own_name() {
         assert_eq!(selected(&["root".into()], &["root".into()]), (1, vec![]));
     }
     let select = Select { owners: vec!["nobody-has-this-name".into()], ..Select::default() };
-    let unknown = file_hash::collect(
-        &FileHash { select: Box::new(select), ..spec(folder.path()) },
-        &file_hash::Folders::default(),
+    let unknown = collector::collect(
+        &file_hash::Args { select: Box::new(select), ..spec(folder.path()) },
+        &collector::Folders::default(),
         &FakeSession::new(),
     );
     assert!(
@@ -314,7 +315,7 @@ fn what_has_no_birth_is_selected_and_counted() {
     // The one file system of every machine that knows no birth.
     let births = Window { from_ns: Some(i128::MAX), until_ns: None };
     let select = Select { btime: births, ..Select::default() };
-    let proc = FileHash {
+    let proc = file_hash::Args {
         select: Box::new(select),
         all_file_systems: true,
         ..spec(Path::new("/proc/version"))
@@ -325,9 +326,9 @@ fn what_has_no_birth_is_selected_and_counted() {
     let folder = TempDir::new().unwrap();
     let file = write(folder.path(), "file", b"");
     let has_birth = fs::metadata(file).unwrap().created().is_ok();
-    let (rows, footer) = run(&FileHash {
+    let (rows, footer) = run(&file_hash::Args {
         all_file_systems: false,
-        ..FileHash { roots: spec(folder.path()).roots, ..proc }
+        ..file_hash::Args { roots: spec(folder.path()).roots, ..proc }
     });
     let counts = (footer.filtered.get("btime"), footer.unjudged.get("btime"));
     assert_eq!(

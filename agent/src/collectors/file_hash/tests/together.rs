@@ -43,7 +43,7 @@ fn digests_are_those_of_each_file_whatever_its_company() {
     let hashes = vec![HashKind::Md5, HashKind::Sha1, HashKind::Sha256];
     for workers in [1, 2, 5] {
         let session = FakeSession::new();
-        let spec = FileHash { hashes: hashes.clone(), ..spec(folder.path()) };
+        let spec = file_hash::Args { hashes: hashes.clone(), ..spec(folder.path()) };
         let footer = crate::collectors::file_hash::collect_on(&spec, &session, workers).unwrap();
         let found = seen(&session).rows.into_iter().map(|row| (row.path, row.size, row.digests));
         assert!(found.eq(wanted.iter().cloned()), "{workers} workers");

@@ -31,7 +31,8 @@ fn each_content_is_sent_once_before_its_row_and_the_bounds_hold() {
     }
     write(folder.path(), "good", b"good");
     let list = sha256_of(&[&one, &two, &three, &big, b""]);
-    let spec = FileHash { ioc: vec![list], upload: Some(Box::new(ASKED)), ..spec(folder.path()) };
+    let spec =
+        file_hash::Args { ioc: vec![list], upload: Some(Box::new(ASKED)), ..spec(folder.path()) };
     let session = FakeSession::new();
     let footer = collect(&spec, &session).unwrap();
     let found = seen(&session);
@@ -42,7 +43,7 @@ fn each_content_is_sent_once_before_its_row_and_the_bounds_hold() {
     assert_eq!(found.rows.len(), 6, "each match is a row all the same");
     // Nothing leaves that was not asked for.
     let session = FakeSession::new();
-    collect(&FileHash { upload: None, ..spec }, &session).unwrap();
+    collect(&file_hash::Args { upload: None, ..spec }, &session).unwrap();
     assert!(seen(&session).uploads.is_empty());
 }
 
@@ -55,14 +56,14 @@ fn a_hunt_that_goes_on_sends_what_its_cursor_has_not_passed() {
     }
     let listed: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
     let upload = Some(Box::new(Upload { max_file_bytes: 1_000, max_bytes: 19_000 }));
-    let spec = FileHash { ioc: vec![sha256_of(&listed)], upload, ..spec(folder.path()) };
+    let spec = file_hash::Args { ioc: vec![sha256_of(&listed)], upload, ..spec(folder.path()) };
     for check in (1..200).step_by(7) {
         let first = FakeSession::new().suspending_at(check);
         let cut = collect(&spec, &first).is_err();
         let resumed = FakeSession::new().resuming(first.last_cursor());
         let footer = if cut { collect(&spec, &resumed).unwrap() } else { break };
         let whole =
-            |session: &FakeSession| seen(&session).uploads.into_iter().map(|(_, bytes)| bytes);
+            |session: &FakeSession| seen(session).uploads.into_iter().map(|(_, bytes)| bytes);
         let sent: std::collections::BTreeSet<_> = whole(&first).chain(whole(&resumed)).collect();
         assert_eq!(sent.len(), 19, "cut at check {check}");
         assert_eq!((footer.uploaded, footer.upload_bytes), (19, 19_000), "cut at check {check}");
@@ -78,7 +79,7 @@ fn what_is_not_what_matched_is_not_sent_and_its_row_says_nothing_else() {
         let path = write(folder.path(), name, b"bad");
         let (rows, _) = run(&spec(&path));
         change(&path);
-        let mut footer = FilesFooter::default();
+        let mut footer = file_hash::Footer::default();
         let access = std::sync::Arc::new(Access::new(Folders::default()));
         Uploads::new(Some(ASKED), access).send(&rows[0], &mut footer, &session).unwrap();
         assert_eq!((footer.uploaded, footer.upload_bytes), (0, 0));

@@ -21,7 +21,7 @@ pub struct Upload {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to the operator")]
-pub struct FileHash {
+pub struct Args {
     /// Absolute paths, as bytes: a name need not be UTF-8.
     pub roots: Vec<ByteBuf>,
     /// Patterns of which one must match (none given: all match); see [`super::pattern`].

@@ -1,12 +1,12 @@
 //! Bounds on the arguments that hold for every agent, whatever its policy says.
 
 use super::pattern::{self, PatternError};
-use super::{FileHash, FileKind, Upload};
+use super::{Args, FileKind, Upload};
 use crate::artifact::{HashKind, ioc};
 use crate::limits;
 
 /// Checks the bounds; the error names what is out of them.
-pub(super) fn check(spec: &FileHash) -> Result<(), String> {
+pub(super) fn check(spec: &Args) -> Result<(), String> {
     let roots = spec.roots.len();
     if roots == 0 || roots > limits::ROOTS_MAX {
         return Err(format!("{roots} roots, not 1 to {}", limits::ROOTS_MAX));
@@ -49,7 +49,7 @@ pub(super) fn check(spec: &FileHash) -> Result<(), String> {
 }
 
 /// Returns the first pattern of a hunt that can match nothing.
-pub fn patterns(spec: &FileHash) -> Result<(), PatternError> {
+pub fn patterns(spec: &Args) -> Result<(), PatternError> {
     for text in spec.include.iter().chain(&spec.exclude) {
         pattern::read(text, &spec.roots, spec.ignore_case)?;
     }
@@ -75,7 +75,7 @@ pub fn patterns(spec: &FileHash) -> Result<(), PatternError> {
     }
 }
 
-fn upload(spec: &FileHash, asked: &Upload) -> Result<(), String> {
+fn upload(spec: &Args, asked: &Upload) -> Result<(), String> {
     if spec.ioc.is_empty() && spec.list.is_none() {
         return Err("files are to be sent, and there is no list of hashes".to_owned());
     }

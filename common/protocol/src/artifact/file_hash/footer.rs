@@ -10,10 +10,10 @@ use crate::result::bounds::{Bounded, cut_counts, cut_path, cut_words};
 use crate::result::{ArtifactFooter, Counters};
 use crate::wire::{self, WireError};
 
-/// What `file_hash` saw. Every entry is counted once: [`FilesFooter::accounted`] equals `seen`.
+/// What `file_hash` saw. Every entry is counted once: [`Footer::accounted`] equals `seen`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct FilesFooter {
+pub struct Footer {
     /// Entries met: each root, and each name found in a folder that was entered. What lies in a folder that
     /// was not entered is not met; a root below another root is met once, as a root.
     pub seen: u64,
@@ -62,7 +62,7 @@ pub struct FilesFooter {
     pub slowest_ms: u64,
 }
 
-impl FilesFooter {
+impl Footer {
     /// Returns the sum of all that an entry can become: hashed, cached, listed, filtered, skipped, failed.
     pub fn accounted(&self) -> u64 {
         let sum = |counts: &BTreeMap<String, u64>| {
@@ -77,7 +77,7 @@ impl FilesFooter {
     }
 }
 
-impl Bounded for FilesFooter {
+impl Bounded for Footer {
     fn cut(&mut self) -> bool {
         let mut is_cut = cut_words(&mut self.roots_failed);
         for counts in [
@@ -94,7 +94,7 @@ impl Bounded for FilesFooter {
     }
 }
 
-impl FilesFooter {
+impl Footer {
     /// Returns it as statuses carry it.
     pub fn sealed(&self) -> Result<ArtifactFooter, WireError> {
         let schema = &super::row::SCHEMA;
@@ -112,8 +112,8 @@ impl FilesFooter {
     }
 }
 
-impl From<FilesFooter> for Figures {
-    fn from(footer: FilesFooter) -> Self {
+impl From<Footer> for Figures {
+    fn from(footer: Footer) -> Self {
         Self {
             seen: footer.seen,
             hashed: footer.hashed,

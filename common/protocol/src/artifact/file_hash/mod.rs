@@ -1,7 +1,7 @@
 //! `file_hash`: files below some folders, with digests.
 //!
-//! * [`FileHash`]: the arguments, with [`pattern`]s and conditions ([`select`]).
-//! * [`Row`]: one file. [`FilesFooter`]: what was done, in figures.
+//! * [`Args`]: the arguments, with [`pattern`]s and conditions ([`select`]).
+//! * [`Row`]: one file. [`Footer`]: what was done, in figures.
 
 mod args;
 mod check;
@@ -10,9 +10,9 @@ pub mod pattern;
 mod row;
 pub mod select;
 
-pub use self::args::{FileHash, Upload};
+pub use self::args::{Args, Upload};
 pub use self::check::patterns;
-pub use self::footer::FilesFooter;
+pub use self::footer::Footer;
 pub use self::row::{FileKind, FileStatus, Row, SCHEMA};
 use super::ioc::SplitIocList;
 use super::{Artifact, Asked, Figures, Schema};
@@ -48,25 +48,25 @@ impl Artifact for Files {
     }
 
     fn with_list(&self, args: &[u8], list: SplitIocList) -> Result<Vec<u8>, WireError> {
-        wire::encode(&FileHash { list: Box::new(list), ..decode(args)? })
+        wire::encode(&Args { list: Box::new(list), ..decode(args)? })
     }
 
     fn figures(&self, footer: &[u8]) -> Result<Figures, WireError> {
-        Ok(wire::decode::<FilesFooter>(footer, FOOTER_BYTES_MAX)?.into())
+        Ok(wire::decode::<Footer>(footer, FOOTER_BYTES_MAX)?.into())
     }
 
     fn footer_json(&self, footer: &[u8]) -> Result<serde_json::Value, WireError> {
-        let footer: FilesFooter = wire::decode(footer, FOOTER_BYTES_MAX)?;
+        let footer: Footer = wire::decode(footer, FOOTER_BYTES_MAX)?;
         serde_json::to_value(footer).map_err(|error| WireError::Encode(error.to_string()))
     }
 
     fn cut(&self, footer: &[u8]) -> Result<Option<Vec<u8>>, WireError> {
-        let mut footer: FilesFooter = wire::decode(footer, FOOTER_BYTES_MAX)?;
+        let mut footer: Footer = wire::decode(footer, FOOTER_BYTES_MAX)?;
         if footer.cut() { wire::encode(&footer).map(Some) } else { Ok(None) }
     }
 }
 
-fn decode(args: &[u8]) -> Result<FileHash, WireError> {
+fn decode(args: &[u8]) -> Result<Args, WireError> {
     wire::decode(args, REQUEST_BYTES_MAX)
 }
 

@@ -2,7 +2,7 @@ use super::super::trust::Revoke;
 use super::super::{Capability, Control, Verb, profile};
 use super::*;
 use crate::artifact::HashKind;
-use crate::artifact::file_hash::FileHash;
+use crate::artifact::file_hash;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const DAY: i64 = 86_400_000;
@@ -40,11 +40,11 @@ fn fleet() -> Fleet {
     Fleet { root, operator, certificate, trust }
 }
 
-fn spec() -> FileHash {
-    FileHash {
+fn spec() -> file_hash::Args {
+    file_hash::Args {
         roots: vec![ByteBuf::from("/usr")],
         hashes: vec![HashKind::Sha256],
-        ..FileHash::default()
+        ..file_hash::Args::default()
     }
 }
 
@@ -267,7 +267,7 @@ fn bounds_that_hold_for_every_agent() {
         let newer = HuntStart { schema, ..start() };
         refused(&fleet, &sealed(&fleet, &Args::HuntStart(newer)), "out_of_bounds");
     }
-    let with = |change: &dyn Fn(&mut FileHash)| {
+    let with = |change: &dyn Fn(&mut file_hash::Args)| {
         let mut spec = spec();
         change(&mut spec);
         sealed(&fleet, &Args::HuntStart(HuntStart::files(&spec).unwrap()))

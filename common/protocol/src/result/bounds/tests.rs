@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::artifact::file_hash::FilesFooter;
+use crate::artifact::file_hash;
 use crate::ids::{JournalId, RequestId};
 use crate::result::{CollectionSample, Counters, State};
 use crate::wire;
@@ -61,7 +61,7 @@ fn full_sample() -> Telemetry {
 /// The most that a status may hold.
 fn full_status() -> Status {
     let counts = || counts(limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX);
-    let files = FilesFooter {
+    let files = file_hash::Footer {
         filtered: counts(),
         skipped: counts(),
         failed: counts(),
@@ -70,7 +70,7 @@ fn full_status() -> Status {
         mounts_skipped: counts(),
         roots_failed: words(limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX),
         slowest_path: ByteBuf::from(vec![b'x'; limits::RESULT_PATH_BYTES_MAX]),
-        ..FilesFooter::default()
+        ..file_hash::Footer::default()
     };
     let profile = ProfileFooter {
         kind: "x".repeat(limits::RESULT_NAME_BYTES_MAX),
@@ -127,8 +127,8 @@ fn every_part_of_a_status_is_cut_to_its_bound() {
     fn artifact(said: &mut Status) -> &mut ArtifactFooter {
         footer(said).artifact.as_mut().unwrap()
     }
-    fn files(said: &mut Status, change: fn(&mut FilesFooter)) {
-        let mut files: FilesFooter = wire::decode(&artifact(said).body, usize::MAX).unwrap();
+    fn files(said: &mut Status, change: fn(&mut file_hash::Footer)) {
+        let mut files: file_hash::Footer = wire::decode(&artifact(said).body, usize::MAX).unwrap();
         change(&mut files);
         *artifact(said) = files.sealed().unwrap();
     }
@@ -179,16 +179,16 @@ fn the_footer_of_an_artifact_that_is_not_known_passes() {
 fn the_footer_of_an_agent_from_before_artifacts_were_types_is_read() {
     #[derive(serde::Serialize)]
     struct Before {
-        files: FilesFooter,
+        files: file_hash::Footer,
         profile: ProfileFooter,
         rows: u64,
     }
-    let files = FilesFooter {
+    let files = file_hash::Footer {
         seen: 3,
         hashed: 2,
         failed: counts(1, 1),
         bytes_read: 5,
-        ..FilesFooter::default()
+        ..file_hash::Footer::default()
     };
     let profile = ProfileFooter { kind: "cpu".into(), ..ProfileFooter::default() };
     let before =
@@ -203,10 +203,10 @@ fn the_footer_of_an_agent_from_before_artifacts_were_types_is_read() {
 
 #[test]
 fn no_count_is_lost_where_names_are() {
-    let mut files = FilesFooter {
+    let mut files = file_hash::Footer {
         filtered: counts(limits::RESULT_ENTRIES_MAX + 9, 3),
         failed: counts(2, limits::RESULT_NAME_BYTES_MAX + 9),
-        ..FilesFooter::default()
+        ..file_hash::Footer::default()
     };
     let before = files.accounted();
     assert!(files.cut());

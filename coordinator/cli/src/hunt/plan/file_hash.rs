@@ -1,6 +1,6 @@
 //! Hunts for files: which trees are walked, and what comes back of them.
 
-use muster_protocol::artifact::file_hash::{self, FileHash, Upload, patterns};
+use muster_protocol::artifact::file_hash::{self, Upload, patterns};
 use muster_protocol::clock::Clock;
 use muster_protocol::request::hunt::HuntStart;
 use serde_bytes::ByteBuf;
@@ -32,7 +32,7 @@ pub(super) fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongLi
         return Err(Failure::usage("no file can match", cause, "exchange the two"));
     }
     let (listed, ioc, list) = super::listed(what, out)?;
-    let spec = FileHash {
+    let spec = file_hash::Args {
         roots: what.roots.iter().map(root).collect::<Result<_, _>>()?,
         include: what.include.clone(),
         exclude: what.exclude.clone(),
@@ -59,7 +59,7 @@ pub(super) fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongLi
 }
 
 /// Refuses a pattern that can match nothing, and marks where it goes wrong.
-fn check_patterns(spec: &FileHash) -> Result<(), Failure> {
+fn check_patterns(spec: &file_hash::Args) -> Result<(), Failure> {
     let Err(error) = patterns(spec) else { return Ok(()) };
     let flag = if spec.include.contains(&error.text) { "--include" } else { "--exclude" };
     let what = format!("{flag} can match nothing, at character {}", error.character());

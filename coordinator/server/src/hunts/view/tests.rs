@@ -1,5 +1,4 @@
-use muster_protocol::artifact::file_hash::FileHash;
-use muster_protocol::artifact::file_hash::FilesFooter;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::ids::{FleetId, JournalId, KeyId, RequestId};
 use muster_protocol::limits::FINISHING_MS_MAX;
 use muster_protocol::request::hunt::HuntStart;
@@ -102,7 +101,7 @@ fn phase(whole: &RequestSnapshot) -> Phase {
 
 #[test]
 fn a_hunt_is_finishing_until_its_files_are_put_together() {
-    let files = FilesFooter { uploaded: 2, ..FilesFooter::default() };
+    let files = file_hash::Footer { uploaded: 2, ..file_hash::Footer::default() };
     let mut whole = ended(
         State::Finished,
         Footer { artifact: Some(files.sealed().unwrap()), ..Footer::default() },
@@ -139,11 +138,16 @@ fn a_profile_is_finishing_until_each_of_its_kinds_is_put_together() {
 
 #[test]
 fn a_running_hunt_shows_what_its_agents_have_reported_so_far() {
-    let files = FilesFooter { seen: 70, hashed: 60, bytes_read: 5_000, ..FilesFooter::default() };
+    let files = file_hash::Footer {
+        seen: 70,
+        hashed: 60,
+        bytes_read: 5_000,
+        ..file_hash::Footer::default()
+    };
     let footer =
         Footer { artifact: Some(files.sealed().unwrap()), cpu_user_ms: 9, ..Footer::default() };
     let mut whole = ended(State::Progress, footer);
-    let start = HuntStart::files(&FileHash::default()).unwrap();
+    let start = HuntStart::files(&file_hash::Args::default()).unwrap();
     whole.body.args = ByteBuf::from(muster_protocol::wire::encode(&start).unwrap());
     let progress = whole.hunt().unwrap().progress;
     assert_eq!((progress.seen, progress.files, progress.bytes), (70, 60, 5_000));

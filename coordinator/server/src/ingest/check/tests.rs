@@ -1,9 +1,7 @@
 use std::collections::BTreeMap;
 
 use muster_protocol::artifact::Rows;
-use muster_protocol::artifact::file_hash::{
-    FILE_HASH, FileHash, FileKind, FileStatus, FilesFooter, Row, Upload,
-};
+use muster_protocol::artifact::file_hash::{self, FILE_HASH, FileKind, FileStatus, Row, Upload};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{FleetId, JournalId};
 use muster_protocol::request::sign::{Draft, SigningKey};
@@ -222,7 +220,7 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
     assert_eq!(sample(limits::RESULT_ENTRIES_MAX), "stored");
     assert_eq!(sample(limits::RESULT_ENTRIES_MAX + 1), "over_bound");
     let status = |roots: usize| {
-        let files = FilesFooter { roots_failed: many(roots), ..FilesFooter::default() };
+        let files = file_hash::Footer { roots_failed: many(roots), ..file_hash::Footer::default() };
         let status = Status {
             agent: agent(),
             request: request(),
@@ -366,7 +364,7 @@ fn a_file_comes_only_where_the_signed_hunt_asks_for_it() {
 
 /// Seals a hunt; nobody looks at the signature any more.
 fn sealed(upload: Option<Upload>) -> muster_protocol::request::Sealed {
-    let spec = FileHash { upload: upload.map(Box::new), ..FileHash::default() };
+    let spec = file_hash::Args { upload: upload.map(Box::new), ..file_hash::Args::default() };
     let start = HuntStart::files(&spec).unwrap();
     let key = SigningKey::from_seed(&[3; 32]);
     let draft = Draft {

@@ -1,4 +1,4 @@
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{FleetId, JournalId};
 use muster_protocol::request::hunt::HuntStart;
@@ -29,7 +29,7 @@ fn sealed(target: Target, args: &Args) -> (RequestId, Sealed) {
 }
 
 fn hunt(target: Target) -> (RequestId, Sealed) {
-    let start = HuntStart::files(&FileHash::default()).unwrap();
+    let start = HuntStart::files(&file_hash::Args::default()).unwrap();
     sealed(target, &Args::HuntStart(start))
 }
 

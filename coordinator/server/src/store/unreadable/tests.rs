@@ -1,9 +1,7 @@
 use std::path::Path;
 
 use muster_protocol::artifact::Rows;
-use muster_protocol::artifact::file_hash::{
-    FILE_HASH, FileHash, FileKind, FileStatus, Row as FileRow,
-};
+use muster_protocol::artifact::file_hash::{self, FILE_HASH, FileKind, FileStatus, Row as FileRow};
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
 use muster_protocol::limits::RESULT_BYTES_MAX;
@@ -42,9 +40,11 @@ fn attempt() -> Attempt {
 }
 
 fn sealed() -> Sealed {
-    let start =
-        HuntStart::files(&FileHash { roots: vec![ByteBuf::from("/")], ..FileHash::default() })
-            .unwrap();
+    let start = HuntStart::files(&file_hash::Args {
+        roots: vec![ByteBuf::from("/")],
+        ..file_hash::Args::default()
+    })
+    .unwrap();
     let key = SigningKey::from_seed(&[3; 32]);
     let draft = Draft {
         fleet: FleetId::from_bytes([4; 16]),

@@ -2,7 +2,7 @@ use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use muster_protocol::artifact::HashKind;
-use muster_protocol::artifact::file_hash::FileHash;
+use muster_protocol::artifact::file_hash;
 use muster_protocol::artifact::ioc::{IocList, IocPartRef, SplitIocList};
 use muster_protocol::ids::{FleetId, RequestId};
 use muster_protocol::request::hunt::HuntStart;
@@ -77,7 +77,7 @@ fn hunt(pieces: &[&Vec<u8>]) -> (HuntStart, Body, Sealed) {
     let whole = pieces.iter().map(|digest| ByteBuf::from(digest.as_slice())).collect();
     let part = IocPartRef { id: RequestId::from_bytes([8; 16]), sha256: ByteBuf::from([8; 32]) };
     let list = SplitIocList { count: 1, parts: vec![part], whole };
-    let file_hash = FileHash { list: Box::new(list), ..FileHash::default() };
+    let file_hash = file_hash::Args { list: Box::new(list), ..file_hash::Args::default() };
     let start = HuntStart::files(&file_hash).unwrap();
     let draft = Draft {
         fleet: FleetId::from_bytes([3; 16]),
