@@ -42,7 +42,7 @@ enum Prepared {
     /// It is to be tried again.
     Waits,
     /// It has ended before it began.
-    Over,
+    Ended,
 }
 
 /// Whether a request may begin.
@@ -103,13 +103,15 @@ impl Core {
 
     /// Makes the run of a request.
     fn prepare(&self, request: RequestId) -> Result<Prepared, JournalError> {
-        let Some(collection) = self.journal.collection(request)? else { return Ok(Prepared::Over) };
+        let Some(collection) = self.journal.collection(request)? else {
+            return Ok(Prepared::Ended);
+        };
         let task = match Task::of_journal(&collection.sealed) {
             Ok(task) => task,
             Err(error) => {
                 let reason = error.to_string();
                 self.end_unstarted(&collection, State::Failed, "malformed", &reason)?;
-                return Ok(Prepared::Over);
+                return Ok(Prepared::Ended);
             }
         };
         match self.verdict(&collection, &task)? {
@@ -119,7 +121,7 @@ impl Core {
             Verdict::Waits => Ok(Prepared::Waits),
             Verdict::Ends(state, code, reason) => {
                 self.end_unstarted(&collection, state, code, &reason)?;
-                Ok(Prepared::Over)
+                Ok(Prepared::Ended)
             }
         }
     }
@@ -202,7 +204,7 @@ impl Core {
             .with_cache(self.cache.clone())
             .with_printer(self.printer.clone());
         if is_cancelled {
-            session.halt(Stop::Cancelled);
+            session.request_stop(Stop::Cancelled);
         }
         Ok(Run {
             task,
@@ -250,7 +252,7 @@ impl Core {
                 lock(&self.admission).ended(request);
                 return false;
             }
-            Ok(Prepared::Over) => {
+            Ok(Prepared::Ended) => {
                 lock(&self.admission).ended(request);
                 self.wake.notify_one();
                 return true;
@@ -289,7 +291,7 @@ impl Core {
             drop(moved);
             let is_hunt = matches!(run.task.work, Work::Hunt(_));
             if is_hunt && still >= Duration::from_millis(limits::STUCK_MS_MAX) {
-                run.session.halt(Stop::Stuck(still.as_secs()));
+                run.session.request_stop(Stop::Stuck(still.as_secs()));
             }
             if runner::abandon(self, &run) {
                 self.forget(run.task.body.id);
@@ -342,7 +344,7 @@ pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
         core.watch();
     }
     for run in lock(&core.runs).values() {
-        run.session.halt(Stop::Shutdown);
+        run.session.request_stop(Stop::Shutdown);
     }
     let all_ended = async {
         while !lock(&core.runs).is_empty() {

@@ -242,7 +242,7 @@ impl Core {
         match met {
             Cancelled::Running => {
                 if let Some(run) = lock(&self.runs).get(&request) {
-                    run.session.halt(Stop::Cancelled);
+                    run.session.request_stop(Stop::Cancelled);
                 }
             }
             Cancelled::Waiting | Cancelled::Unknown => {

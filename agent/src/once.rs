@@ -134,7 +134,7 @@ async fn write_all(
             biased;
             () = &mut stop, if !is_stopped => {
                 for run in lock(&core.runs).values() {
-                    run.session.halt(crate::session::Stop::Cancelled);
+                    run.session.request_stop(crate::session::Stop::Cancelled);
                 }
                 is_stopped = true;
             }

@@ -138,7 +138,7 @@ const fn ending(stop: &Stop) -> (State, &'static str) {
     }
 }
 
-/// Returns why a collection had to stop, for people; with the paths that its threads had in hand, where that explains it.
+/// Returns why a collection had to stop, for people; with the paths that its threads were at, where that explains it.
 fn reason(stop: &Stop, session: &LiveSession) -> String {
     let is_explained_by_paths =
         matches!(stop, Stop::TimedOut(_) | Stop::Stuck(_) | Stop::Limit("memory"));
@@ -163,8 +163,8 @@ pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let request = run.task.body.id;
     let (state, code) = ending(&stop);
     // Threads that came back hold nothing any more.
-    let in_hand = run.session.in_hand();
-    let paths: Vec<_> = in_hand.iter().map(|path| String::from_utf8_lossy(path)).collect();
+    let current_paths = run.session.current_paths();
+    let paths: Vec<_> = current_paths.iter().map(|path| String::from_utf8_lossy(path)).collect();
     let path = paths.join(", ");
     let reason = format!("{stop}; a thread does not come back from the kernel: {path}");
     let mut status = core.status(request, state, code, reason);

@@ -93,8 +93,8 @@ pub(crate) fn look(core: &Arc<Core>, run: &Arc<Run>) {
         return;
     }
     run.is_being_profiled.store(true, Ordering::Relaxed);
-    let in_hand = run.session.in_hand();
-    let paths: Vec<_> = in_hand.iter().map(|path| String::from_utf8_lossy(path)).collect();
+    let current_paths = run.session.current_paths();
+    let paths: Vec<_> = current_paths.iter().map(|path| String::from_utf8_lossy(path)).collect();
     let reason = format!("no progress for {} s at {}", still.as_secs(), paths.join(", "));
     warn!(%request, reason, "a collection stands still and is profiled");
     let (core, run) = (Arc::clone(core), Arc::clone(run));
@@ -164,7 +164,7 @@ impl Session for StallSession<'_> {
 
     fn end(&self, _stop: Stop) {}
 
-    fn take_in_hand(&self, _path: &[u8]) {}
+    fn set_current_path(&self, _path: &[u8]) {}
 
     fn waited(&self, _why: Wait, _time: Duration) {}
 

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 
 use muster_protocol::request::Limits;
 use serde_json::Value;
+use tests::independent_oracle::{self, Figures};
 use tests::once::{Once, Reader};
-use tests::witness::{self, Figures};
 
 const ENTRIES: u32 = 500_000;
 
@@ -26,7 +26,7 @@ fn a_folder_of_half_a_million_entries_is_told_row_by_row() {
     }
     let spec = Once::spec(&[&tree]);
     let mut agent = once.start(&spec, Limits::default(), Reader::Tester);
-    let mut oracle = witness::start(&once, &spec, Reader::Tester);
+    let mut oracle = independent_oracle::start(&once, &spec, Reader::Tester);
     let said = BufReader::new(agent.stdout.take().unwrap()).lines();
     let mut wanted = BufReader::new(oracle.stdout.take().unwrap()).lines();
     let read = |line: String| serde_json::from_str::<Value>(&line).unwrap();
@@ -43,5 +43,5 @@ fn a_folder_of_half_a_million_entries_is_told_row_by_row() {
     agent.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(agent.wait().unwrap().success(), "{told}");
     let footer = read(told.lines().last().unwrap().to_owned());
-    witness::figures_agree(&footer, &last, rows, "half a million");
+    independent_oracle::figures_agree(&footer, &last, rows, "half a million");
 }

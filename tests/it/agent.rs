@@ -134,7 +134,7 @@ struct Statuses {
 
 /// Waits for the last word about a request; statuses of others must not come, but for the very same as before: an agent
 /// that was stopped before it had the broker's confirm sends it again.
-async fn last_word(statuses: &mut Statuses, request: &str) -> Status {
+async fn final_status(statuses: &mut Statuses, request: &str) -> Status {
     loop {
         let body = next_body(&mut statuses.consumer).await;
         let status: Status = wire::decode(&body, 1_000_000).unwrap();
@@ -183,7 +183,7 @@ fn a_hunt_comes_back_whole_by_the_stream_and_by_the_queue() {
             for queue in ways {
                 let sealed = stage.hunt(&tree);
                 stage.publish(&sealed, &queue).await;
-                let last = last_word(&mut statuses, &sealed.id).await;
+                let last = final_status(&mut statuses, &sealed.id).await;
                 assert_eq!((last.state, last.chunks), (State::Finished, Some(1)), "{last:?}");
                 let chunk: RowChunk = wire::decode(&next_body(&mut rows).await, 1_000_000).unwrap();
                 assert_eq!((chunk.request.to_string(), chunk.seq), (sealed.id.clone(), 0));
@@ -208,7 +208,8 @@ fn a_cancel_on_the_stream_is_read_before_its_hunt_could_start() {
         stage.publish(&sealed, REQUESTS).await;
         stage.publish(&cancel, REQUESTS).await;
         let mut statuses = stage.statuses().await;
-        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &sealed.id)).await;
+        let last =
+            beside(stage.config(folder.path()), final_status(&mut statuses, &sealed.id)).await;
         assert_eq!((last.state, last.chunks), (State::Cancelled, Some(0)));
         assert!(last.footer.is_none(), "it had begun: {last:?}");
     }));
@@ -227,10 +228,12 @@ fn a_cancel_that_comes_before_its_start_wins_also_when_both_come_again_after_a_r
         let other = stage.hunt(folder.path());
         stage.publish(&cancel, REQUESTS).await;
         stage.publish(&other, REQUESTS).await;
-        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &other.id)).await;
+        let last =
+            beside(stage.config(folder.path()), final_status(&mut statuses, &other.id)).await;
         assert_eq!(last.state, State::Finished);
         stage.publish(&sealed, REQUESTS).await;
-        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &sealed.id)).await;
+        let last =
+            beside(stage.config(folder.path()), final_status(&mut statuses, &sealed.id)).await;
         assert_eq!((last.state, last.chunks), (State::Cancelled, Some(0)));
         // Both again, the other way round and by the other way in.
         for (again, queue) in [(&sealed, directed_queue(&stage.id)), (&cancel, REQUESTS.to_owned())]
@@ -240,7 +243,8 @@ fn a_cancel_that_comes_before_its_start_wins_also_when_both_come_again_after_a_r
         let other = stage.hunt(folder.path());
         stage.publish(&other, REQUESTS).await;
         // Had one of them been carried out, its word would stand before the other hunt's.
-        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &other.id)).await;
+        let last =
+            beside(stage.config(folder.path()), final_status(&mut statuses, &other.id)).await;
         assert_eq!(last.state, State::Finished);
     }));
 }
@@ -256,7 +260,7 @@ fn a_stream_that_was_made_anew_makes_no_agent_deaf() {
             for _ in 0..3 {
                 let sealed = stage.hunt(tree.path());
                 stage.publish(&sealed, REQUESTS).await;
-                last_word(&mut statuses, &sealed.id).await;
+                final_status(&mut statuses, &sealed.id).await;
             }
         })
         .await;
@@ -264,7 +268,8 @@ fn a_stream_that_was_made_anew_makes_no_agent_deaf() {
         apply(&stage.management).unwrap();
         let sealed = stage.hunt(tree.path());
         stage.publish(&sealed, REQUESTS).await;
-        let last = beside(stage.config(folder.path()), last_word(&mut statuses, &sealed.id)).await;
+        let last =
+            beside(stage.config(folder.path()), final_status(&mut statuses, &sealed.id)).await;
         assert_eq!(last.state, State::Finished);
     }));
 }

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use tests::calls::{self, Call};
 use tests::eventually::eventually;
 use tests::fault;
 use tests::fleet::Fleet;
 use tests::frames::{Basic, Frame, frames};
 use tests::oracle;
 use tests::swarm::trees;
+use tests::syscall_trace::{self, Call};
 
 const LONG: Duration = Duration::from_mins(3);
 
@@ -59,12 +59,12 @@ fn a_chunk_is_durable_in_the_journal_before_it_is_published() {
     let mut fleet = Fleet::start(1);
     fleet.kill_agent(0);
     let trace = fleet.path("agent.strace");
-    fleet.start_agent_under(0, &calls::traced(&trace));
+    fleet.start_agent_under(0, &syscall_trace::traced(&trace));
     let pid = fleet.agent_pid(0);
     hunt(&fleet);
     fleet.stop_agent(0);
     let calls = eventually("strace has seen the end", LONG, || {
-        calls::read(&trace, pid).ok_or_else(|| "not yet".to_owned())
+        syscall_trace::read(&trace, pid).ok_or_else(|| "not yet".to_owned())
     });
     let sent = frames(&calls, fleet.broker.port(), false);
     let chunks = chunks(&sent);
@@ -85,12 +85,12 @@ fn a_chunk_is_durable_in_the_store_before_it_is_acked() {
     let mut fleet = Fleet::start(1);
     fleet.kill_coordinator();
     let trace = fleet.path("coordinator.strace");
-    fleet.start_coordinator_under(&calls::traced(&trace));
+    fleet.start_coordinator_under(&syscall_trace::traced(&trace));
     let pid = fleet.coordinator_pid();
     hunt(&fleet);
     fleet.stop_coordinator();
     let calls = eventually("strace has seen the end", LONG, || {
-        calls::read(&trace, pid).ok_or_else(|| "not yet".to_owned())
+        syscall_trace::read(&trace, pid).ok_or_else(|| "not yet".to_owned())
     });
     let received = frames(&calls, fleet.broker.port(), true);
     let sent = frames(&calls, fleet.broker.port(), false);

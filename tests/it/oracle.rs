@@ -10,10 +10,10 @@ use muster_protocol::artifact::file_hash::FileKind;
 use muster_protocol::artifact::file_hash::select::{ModeBits, Select, Window};
 use muster_protocol::artifact::ioc::IocList;
 use serde_bytes::ByteBuf;
-use tests::bed::Bed;
+use tests::mounts_fixture::Bed;
 use tests::once::{Once, Reader};
 use tests::tree::TrapTree;
-use tests::{traps, witness};
+use tests::{adversarial_tree, independent_oracle};
 
 /// A second as a time of a file.
 const SECOND_NS: i128 = 1_000_000_000;
@@ -35,7 +35,7 @@ impl Place {
         for folder in [&tree, &traps_in, &mounts, &images] {
             fs::create_dir(folder).unwrap();
         }
-        traps::make(&tree);
+        adversarial_tree::make(&tree);
         let trap_tree = TrapTree::make(&traps_in, 20 << 20, Reader::Nobody);
         let bed = Bed::make(&mounts, &images);
         let once = match &bed {
@@ -47,12 +47,12 @@ impl Place {
 
     fn check(&self, about: &str, spec: &file_hash::Args, reader: Reader) {
         let ended = self.once.run(spec, reader);
-        let answer = witness::ask(&self.once, spec, reader);
+        let answer = independent_oracle::ask(&self.once, spec, reader);
         let has_no_root =
             answer.figures.files["roots_failed"].as_object().is_some_and(|no| !no.is_empty());
         let wanted = if has_no_root { "failed: no_root: " } else { "finished" };
         assert!(ended.state.starts_with(wanted), "{about}: {}", ended.state);
-        witness::agree(&ended, &answer, about);
+        independent_oracle::agree(&ended, &answer, about);
     }
 }
 
@@ -68,7 +68,7 @@ fn a_second_opinion_agrees_on_every_row_and_figure() {
     let all = Once::spec(&[&place.tree]);
     // Whoever may not read without a trace moves times of access, but only once a day.
     for spec in [&all, &followed(&all)] {
-        drop(witness::ask(&place.once, spec, Reader::Nobody));
+        drop(independent_oracle::ask(&place.once, spec, Reader::Nobody));
     }
     let hashes =
         vec![HashKind::Md5, HashKind::Sha1, HashKind::Sha256, HashKind::Sha512, HashKind::Blake3];

@@ -6,7 +6,7 @@
 //! That nothing was carried out is seen in three places: no collection ended, no answer tells of a chunk, and the folder
 //! that all of it asks for was not opened, which is watched.
 
-mod bait;
+mod canary_dir;
 mod forge;
 mod impostor;
 
@@ -23,7 +23,7 @@ use muster_protocol::wire;
 use tests::eventually::eventually;
 use tests::fleet::Fleet;
 
-use self::bait::Bait;
+use self::canary_dir::Bait;
 use self::forge::Forge;
 
 const LONG: Duration = Duration::from_mins(2);

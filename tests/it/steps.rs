@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use tests::calls;
 use tests::eventually::eventually;
 use tests::fault;
 use tests::fleet::Fleet;
 use tests::oracle::{self, Manifest};
 use tests::swarm::trees;
+use tests::syscall_trace;
 
 const LONG: Duration = Duration::from_mins(3);
 
@@ -41,8 +41,8 @@ fn an_agent_killed_at_each_of_its_transactions_loses_and_doubles_nothing() {
     // Taken, begun, a chunk with its cursor, its deletion, the next chunk, …
     for nth in 1..=8 {
         let trace = fleet.path(&format!("agent-{nth}.strace"));
-        fleet.start_agent_under(0, &calls::slow_syncs(&trace, &log));
-        calls::await_sync(&trace, fleet.agent_pid(0), nth);
+        fleet.start_agent_under(0, &syscall_trace::slow_syncs(&trace, &log));
+        syscall_trace::await_sync(&trace, fleet.agent_pid(0), nth);
         fleet.kill_agent(0);
     }
     fleet.start_agent(0);
@@ -65,8 +65,8 @@ fn an_agent_killed_at_each_of_its_transactions_keeps_to_its_limit_of_rows() {
     let hunt = fleet.json(&launch)["id"].as_str().expect("an id").to_owned();
     for nth in 1..=6 {
         let trace = fleet.path(&format!("agent-{nth}.strace"));
-        fleet.start_agent_under(0, &calls::slow_syncs(&trace, &log));
-        calls::await_sync(&trace, fleet.agent_pid(0), nth);
+        fleet.start_agent_under(0, &syscall_trace::slow_syncs(&trace, &log));
+        syscall_trace::await_sync(&trace, fleet.agent_pid(0), nth);
         fleet.kill_agent(0);
     }
     fleet.start_agent(0);
@@ -92,7 +92,7 @@ fn a_coordinator_killed_between_commit_and_ack_loses_and_doubles_nothing() {
     fleet.kill_coordinator();
     for nth in 1..=6 {
         let trace = fleet.path(&format!("coordinator-{nth}.strace"));
-        fleet.spawn_coordinator_under(&calls::killed_at_sync(&trace, &log, nth));
+        fleet.spawn_coordinator_under(&syscall_trace::killed_at_sync(&trace, &log, nth));
         fleet.await_kill_of_coordinator();
     }
     fleet.start_coordinator();

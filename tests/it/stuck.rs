@@ -10,8 +10,8 @@ use muster_protocol::artifact::file_hash;
 use muster_protocol::request::Limits;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tests::bed::Bed;
 use tests::eventually::{eventually, pause};
+use tests::mounts_fixture::Bed;
 use tests::once::{Ended, Once, Reader};
 
 /// Files that the walk comes to first.

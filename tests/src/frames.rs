@@ -1,6 +1,6 @@
 //! AMQP 0-9-1 in the bytes that a process sent and received, read without the client library.
 
-use crate::calls::Call;
+use crate::syscall_trace::Call;
 
 /// `basic`, the class of everything here.
 const BASIC: u16 = 60;

@@ -16,11 +16,10 @@
 //! * [`tree`]: a tree full of traps and what must come back. [`traps`]: the traps that only the witness judges. [`bed`]:
 //!   mounts of every sort, a file system that never answers among them.
 
+pub mod adversarial_tree;
 pub mod attack;
 pub mod authority;
-pub mod bed;
 pub mod broker;
-pub mod calls;
 pub mod disk;
 pub mod doctor;
 pub mod eventually;
@@ -29,12 +28,13 @@ pub mod fleet;
 pub mod frames;
 pub mod fuzz;
 pub mod hostile;
+pub mod independent_oracle;
 pub mod machine;
+pub mod mounts_fixture;
 pub mod once;
 pub mod oracle;
 pub mod program;
 pub mod raw_amqp;
 pub mod swarm;
-pub mod traps;
+pub mod syscall_trace;
 pub mod tree;
-pub mod witness;

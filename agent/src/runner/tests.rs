@@ -64,7 +64,7 @@ fn seal(fleet: FleetId, root: &SigningKey, args: &Args) -> Sealed {
 }
 
 /// Takes the final status of a request out of the outbox, once it is there.
-async fn last_word(core: &Core, request: RequestId) -> Status {
+async fn final_status(core: &Core, request: RequestId) -> Status {
     for _ in 0..6_000 {
         while let Some(message) = core.journal.outbox_next(false, &BTreeSet::new()).unwrap() {
             core.journal.outbox_confirmed(&message).unwrap();
@@ -117,9 +117,9 @@ async fn a_profile_tells_which_hunt_its_samples_worked_for() {
     }
     let stop = CancellationToken::new();
     let watched = async {
-        let status = last_word(&core, profile.id.parse().unwrap()).await;
+        let status = final_status(&core, profile.id.parse().unwrap()).await;
         for run in lock(&core.runs).values() {
-            run.session.halt(Stop::Cancelled);
+            run.session.request_stop(Stop::Cancelled);
         }
         stop.cancel();
         status

@@ -36,8 +36,8 @@ pub struct Seen {
     pub files: u64,
     /// What was spent.
     pub bytes: u64,
-    /// The path that was taken in hand last.
-    pub in_hand: Vec<u8>,
+    /// The path that was set last.
+    pub current_path: Vec<u8>,
     /// What was waited for, and how long.
     pub waits: Vec<(Wait, Duration)>,
 }
@@ -59,10 +59,10 @@ pub struct FakeSession {
     seen: Mutex<Seen>,
 }
 
-/// What happens when a path is taken in hand.
+/// What happens when a path is set.
 struct Hook {
     path: Vec<u8>,
-    /// So often more the path is taken in hand before.
+    /// So often more the path is set before.
     skips: usize,
     act: Box<dyn FnOnce() + Send>,
 }
@@ -148,7 +148,7 @@ impl FakeSession {
         self
     }
 
-    /// Acts once, when a path is taken in hand after so many other times: what others do to a tree while it is walked.
+    /// Acts once, when a path is set after so many other times: what others do to a tree while it is walked.
     #[must_use]
     pub fn meanwhile_at(
         self,
@@ -234,9 +234,9 @@ impl Session for FakeSession {
         Ok(last)
     }
 
-    fn take_in_hand(&self, path: &[u8]) {
+    fn set_current_path(&self, path: &[u8]) {
         if !self.counts_only {
-            lock(&self.seen).in_hand = path.to_vec();
+            lock(&self.seen).current_path = path.to_vec();
         }
         let hook = lock(&self.hook).take_if(|hook| {
             let is_met = hook.path == path;

@@ -52,7 +52,7 @@ pub struct LiveSession {
     cache: Option<Arc<HashCache>>,
     tag: Tag,
     stop: StopSignal,
-    /// What its threads had in hand when it had to stop.
+    /// What its threads were at when it had to stop.
     at_stop: Mutex<Option<Vec<Vec<u8>>>>,
     is_uploading: AtomicBool,
     is_abandoned: AtomicBool,
@@ -180,15 +180,15 @@ impl LiveSession {
     }
 
     /// Stops every thread of the collection; the first reason counts.
-    pub fn halt(&self, stop: Stop) {
+    pub fn request_stop(&self, stop: Stop) {
         if self.stop.check().is_ok() {
-            let in_hand = self.meter.in_hand();
-            lock(&self.at_stop).get_or_insert(in_hand);
+            let current_paths = self.meter.current_paths();
+            lock(&self.at_stop).get_or_insert(current_paths);
         }
         self.stop.say(stop);
     }
 
-    /// Returns the paths that threads of the collection had in hand when it had to stop.
+    /// Returns the paths that threads of the collection were at when it had to stop.
     pub fn in_hand_at_stop(&self) -> Vec<Vec<u8>> {
         lock(&self.at_stop).clone().unwrap_or_default()
     }
@@ -208,7 +208,7 @@ impl LiveSession {
         if let Some(max) = self.limits.max_memory_mb
             && rss_bytes().saturating_sub(self.rss_before) > u64::from(max) * 1_000_000
         {
-            self.halt(Stop::Limit("memory"));
+            self.request_stop(Stop::Limit("memory"));
         }
         // Its threads see the stop.
         drop(self.on_time());
@@ -242,15 +242,15 @@ impl LiveSession {
         let throttled_ms = self.meter.throttled_ms();
         let mut progress = lock(&self.progress).clone();
         // Where it is says more than where it was.
-        if let Some(path) = self.meter.in_hand().into_iter().next() {
+        if let Some(path) = self.meter.current_paths().into_iter().next() {
             progress.path = path;
         }
         (progress, self.meter.cpu_ms(), throttled_ms, self.began.elapsed())
     }
 
-    /// Returns the paths that threads of the collection have in hand.
-    pub fn in_hand(&self) -> Vec<Vec<u8>> {
-        self.meter.in_hand()
+    /// Returns the paths that threads of the collection are at.
+    pub fn current_paths(&self) -> Vec<Vec<u8>> {
+        self.meter.current_paths()
     }
 
     /// Returns the figures of now as a footer.
@@ -356,7 +356,7 @@ impl LiveSession {
             && self.ran_before.saturating_add(self.began_tick.elapsed())
                 >= Duration::from_secs(seconds.into())
         {
-            self.halt(Stop::TimedOut(seconds));
+            self.request_stop(Stop::TimedOut(seconds));
         }
         self.stop.check()
     }
@@ -369,7 +369,7 @@ impl LiveSession {
         pending: &mut Pending,
     ) -> Result<(), Stop> {
         if rows.len() > self.rows_left() {
-            self.halt(Stop::Limit("rows"));
+            self.request_stop(Stop::Limit("rows"));
             return self.stop.check();
         }
         let mut so_far = lock(&self.so_far);
@@ -390,7 +390,7 @@ impl LiveSession {
         if is_full || matches!(stop, Stop::Shutdown | Stop::Journal(_)) {
             return Err(stop);
         }
-        self.halt(stop.clone());
+        self.request_stop(stop.clone());
         let since = self.halted().map_or(Duration::MAX, |(_, since)| since);
         let is_late = since >= Duration::from_millis(limits::UPLOAD_AT_END_MS_MAX);
         if is_late { Err(stop) } else { Ok(()) }
@@ -470,15 +470,15 @@ impl Session for LiveSession {
     }
 
     fn end(&self, stop: Stop) {
-        self.halt(stop);
+        self.request_stop(stop);
     }
 
     fn standing(&self, request: RequestId) -> Result<RequestState, Stop> {
         self.journal.standing(request).map_err(|error| Stop::Journal(error.to_string()))
     }
 
-    fn take_in_hand(&self, path: &[u8]) {
-        meter::take_in_hand(path);
+    fn set_current_path(&self, path: &[u8]) {
+        meter::set_current_path(path);
     }
 
     fn waited(&self, why: Wait, time: Duration) {

@@ -4,7 +4,7 @@
 //! that the session or the collector named, and what nobody named. So CPU and waits add up to the time that the threads
 //! were there.
 //!
-//! Beside that each thread says what it has in hand, so that one that stands still can be asked where.
+//! Beside that each thread notes the path it is at, so that one that stands still can be asked where.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +23,14 @@ use super::ticks::Tick;
 thread_local! {
     /// Of the thread that works for a collection.
     static ACCOUNT: RefCell<Option<Account>> = const { RefCell::new(None) };
-    /// The path that it has in hand.
-    static HAND: RefCell<Option<Hand>> = const { RefCell::new(None) };
+    /// The path that the thread is at.
+    static CURRENT_PATH: RefCell<Option<CurrentPath>> = const { RefCell::new(None) };
     /// What it waited for since it last settled: any call may add to it.
     static WAITED_NS: Cell<Waits> = const { Cell::new([0; Wait::ALL.len()]) };
 }
 
 /// A thread writes it, whoever asks reads it.
-type Hand = Arc<Mutex<Vec<u8>>>;
+type CurrentPath = Arc<Mutex<Vec<u8>>>;
 
 /// An account is settled no more often, by the ticking clock: asking for a thread's CPU takes the kernel a microsecond, as
 /// long as a small file.
@@ -61,7 +61,7 @@ pub(super) struct Meter {
     waits_ns: [AtomicU64; Wait::ALL.len()],
     left: Mutex<Usage>,
     held_up: Mutex<HeldUp>,
-    hands: Mutex<Vec<Hand>>,
+    paths: Mutex<Vec<CurrentPath>>,
 }
 
 /// Limits, outbox and journal: time in which the collection was made to wait.
@@ -80,9 +80,9 @@ impl Meter {
                 return false;
             }
             WAITED_NS.take();
-            let hand = Hand::default();
-            lock(&self.hands).push(Arc::clone(&hand));
-            HAND.set(Some(hand));
+            let path = CurrentPath::default();
+            lock(&self.paths).push(Arc::clone(&path));
+            CURRENT_PATH.set(Some(path));
             *account = Some(Account {
                 _tag: tag::enter(tag),
                 entered: sys::thread_usage(),
@@ -107,8 +107,8 @@ impl Meter {
     /// Ends the accounting of the calling thread.
     pub(super) fn leave(&self) {
         let Some(mut account) = ACCOUNT.take() else { return };
-        if let Some(hand) = HAND.take() {
-            lock(&self.hands).retain(|known| !Arc::ptr_eq(known, &hand));
+        if let Some(path) = CURRENT_PATH.take() {
+            lock(&self.paths).retain(|known| !Arc::ptr_eq(known, &path));
         }
         self.settle(&mut account);
         // Only now it is known for how long it was ready to run and another thread was on the processor.
@@ -137,9 +137,9 @@ impl Meter {
         cpu_ns
     }
 
-    /// Returns the paths that threads have in hand, in the order in which the threads came.
-    pub(super) fn in_hand(&self) -> Vec<Vec<u8>> {
-        let paths: Vec<_> = lock(&self.hands).iter().map(|hand| lock(hand).clone()).collect();
+    /// Returns the paths that threads are at, in the order in which the threads came.
+    pub(super) fn current_paths(&self) -> Vec<Vec<u8>> {
+        let paths: Vec<_> = lock(&self.paths).iter().map(|path| lock(path).clone()).collect();
         paths.into_iter().filter(|path| !path.is_empty()).collect()
     }
 
@@ -206,13 +206,13 @@ impl Meter {
     }
 }
 
-/// Notes which path the calling thread takes in hand.
-pub(super) fn take_in_hand(path: &[u8]) {
-    HAND.with_borrow(|hand| {
-        if let Some(hand) = hand {
-            let mut hand = lock(hand);
-            hand.clear();
-            hand.extend_from_slice(path);
+/// Notes which path the calling thread is at.
+pub(super) fn set_current_path(path: &[u8]) {
+    CURRENT_PATH.with_borrow(|current| {
+        if let Some(current) = current {
+            let mut current = lock(current);
+            current.clear();
+            current.extend_from_slice(path);
         }
     });
 }
@@ -288,18 +288,18 @@ mod tests {
     fn what_a_thread_waited_for_is_told_by_cause() {
         let agent = muster_protocol::ids::AgentId::new("a-1").unwrap();
         let (meter, tag) = (Meter::default(), Tag::new(agent, None));
-        take_in_hand(b"/nobody's");
+        set_current_path(b"/nobody's");
         assert!(meter.enter(&tag) && !meter.enter(&tag), "a thread is entered once");
-        assert_eq!(meter.in_hand(), Vec::<Vec<u8>>::new());
-        take_in_hand(b"/a");
-        take_in_hand(b"/b/c");
-        assert_eq!(meter.in_hand(), [b"/b/c"]);
+        assert_eq!(meter.current_paths(), Vec::<Vec<u8>>::new());
+        set_current_path(b"/a");
+        set_current_path(b"/b/c");
+        assert_eq!(meter.current_paths(), [b"/b/c"]);
         meter.waiting(Wait::Limit, || std::thread::park_timeout(Duration::from_millis(30)));
         let began = Instant::now();
         std::thread::park_timeout(Duration::from_millis(30));
         waited(Wait::Open, began.elapsed());
         meter.leave();
-        assert!(meter.in_hand().is_empty());
+        assert!(meter.current_paths().is_empty());
         let spent = meter.spent();
         assert!(spent.waits_ms["limit"] >= 25 && spent.waits_ms["open"] >= 25, "{spent:?}");
         assert!(meter.throttled_ms() >= 25 && meter.throttled_ms() < spent.threads_ms, "{spent:?}");

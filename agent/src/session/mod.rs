@@ -282,7 +282,7 @@ pub trait Session: Sync {
     fn end(&self, stop: Stop);
 
     /// Notes which path the calling thread works on, before anything that may block. Cheap: a copy.
-    fn take_in_hand(&self, path: &[u8]);
+    fn set_current_path(&self, path: &[u8]);
 
     /// Notes what the calling thread has waited for; see [`blocking`].
     fn waited(&self, why: Wait, time: Duration);

@@ -93,7 +93,7 @@ impl Uploads {
         {
             return Ok(Some("no_room"));
         }
-        session.take_in_hand(&row.path);
+        session.set_current_path(&row.path);
         let (file, stat) = match reopen_when_possible(row, session)? {
             Ok(Some(opened)) => opened,
             Ok(None) => return Ok(Some("changed")),

@@ -99,7 +99,7 @@ impl<'a> Hasher<'a> {
                 Some(Answer::Unknown) | None => {}
             }
         }
-        session.take_in_hand(&exe.path);
+        session.set_current_path(&exe.path);
         session.spend(Cost { files: 1, bytes: 0 })?;
         let began_ns = now_ns();
         let read = match blocking(session, Wait::Open, || exe.open()) {

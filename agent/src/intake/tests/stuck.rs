@@ -41,7 +41,7 @@ impl Runner for Kernel {
         let crate::task::Work::Hunt(hunt) = &task.work else { return Ok(Collected::default()) };
         if hunt.file_hash().unwrap().roots[0].as_slice() == b"/stuck" {
             let _scope = session.enter_thread();
-            session.take_in_hand(b"/stuck/file");
+            session.set_current_path(b"/stuck/file");
             let (is_open, moved) = &*self.gate;
             let gate = moved.wait_while(is_open.lock().unwrap(), |is_open| !*is_open);
             drop(gate.unwrap());

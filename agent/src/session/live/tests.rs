@@ -194,7 +194,7 @@ fn a_cancel_reaches_a_thread_that_sleeps_for_a_limit() {
     let slow = session(&journal, Limits { max_mbps: Some(1), ..Limits::default() });
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| slow.spend(Cost { files: 0, bytes: 1_000_000_000 }));
-        slow.halt(Stop::Cancelled);
+        slow.request_stop(Stop::Cancelled);
         // A thousand seconds of waiting end here, or the test does not.
         assert_eq!(waiter.join().unwrap(), Err(Stop::Cancelled));
     });
@@ -204,7 +204,7 @@ fn a_cancel_reaches_a_thread_that_sleeps_for_a_limit() {
 fn what_was_sampled_is_delivered_after_a_cancel() {
     let journal = Arc::new(Journal::in_memory().unwrap());
     let session = session(&journal, Limits::default());
-    session.halt(Stop::Cancelled);
+    session.request_stop(Stop::Cancelled);
     session.blobs(vec![captured(b"pprof")]).unwrap();
     assert_eq!(session.footer(None).profiles[0].blob_bytes, 5);
     assert_eq!(journal.outbox_size().0, 1);

@@ -226,7 +226,7 @@ fn holds_empty(kind: HashKind, digests: &[Vec<u8>]) -> bool {
 }
 
 /// Notes how many bytes a hunt with a list sends to the fleet, and asks where that is much.
-pub(super) fn weigh(
+pub(super) fn confirm_fanout(
     context: &Context,
     client: &Client,
     bundle: &Bundle,

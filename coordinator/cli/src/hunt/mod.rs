@@ -120,7 +120,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
     let artifact = plan.artifact.clone();
     let bundle = bundle::seal(&context.settings.operator()?, plan)?;
-    ioc::weigh(context, &client, &bundle, flags.yes)?;
+    ioc::confirm_fanout(context, &client, &bundle, flags.yes)?;
     let hunt =
         bundle.start.id.parse().map_err(|e| Failure::bug("a sealed request has no id", e))?;
     let probes = probe::ask(context, &client, (hunt, &meant), &flags.probed, valid_ms)?;
@@ -169,7 +169,7 @@ fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
         let plan = plan::online(&flags.draft, &client, context.out, false)?;
         bundle::seal(&context.settings.operator()?, plan)?
     };
-    ioc::weigh(context, &client, &bundle, flags.yes)?;
+    ioc::confirm_fanout(context, &client, &bundle, flags.yes)?;
     print_launched(context, &bundle::launch(&client, &bundle)?, Some("muster hunt watch"))?;
     Ok(Exit::Done)
 }

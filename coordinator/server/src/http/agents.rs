@@ -12,7 +12,7 @@ use muster_protocol::result::bounds::refuse_labels;
 
 use super::error::ApiError;
 use super::guard::Caller;
-use super::page::{Asked, Keys};
+use super::page::{Keys, PageQuery};
 use crate::broker::{self, ManagementError};
 use crate::core::Core;
 use crate::ingest::quarantine::{impose, lift};
@@ -29,7 +29,7 @@ const ENROL_MAX: usize = 10_000;
 /// `GET /agents`
 pub async fn list(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<PageQuery>,
 ) -> Result<Json<Page<AgentView>>, ApiError> {
     let (now, limit) = (core.clock.now(), asked.limit());
     let after = asked.after::<String>()?.unwrap_or_default();

@@ -13,7 +13,7 @@ use muster_protocol::request::Kind;
 
 use super::error::ApiError;
 use super::guard::Caller;
-use super::page::{Asked, Keys};
+use super::page::{Keys, PageQuery};
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
 use crate::hunts::{launch, lists};
@@ -69,7 +69,7 @@ pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, Api
 /// `GET /hunts`
 pub async fn list(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<PageQuery>,
 ) -> Result<Json<Page<HuntView>>, ApiError> {
     let blockage = core.broker.blockage();
     page(&core, List::Hunts, &asked, move |whole| whole.during(blockage.clone()).hunt()).await
@@ -79,7 +79,7 @@ pub async fn list(
 pub async fn page<T: Send + 'static>(
     core: &Core,
     list: List,
-    asked: &Asked,
+    asked: &PageQuery,
     show: impl Fn(RequestSnapshot) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<Page<T>>, ApiError> {
     let (now, after, limit) = (core.clock.now(), asked.after::<RequestId>()?, asked.limit());

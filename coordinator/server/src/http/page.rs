@@ -9,14 +9,14 @@ use super::error::ApiError;
 
 /// What a client asks for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct PageQuery {
     /// `next` of the page before; the beginning of the list when not given.
     after: Option<String>,
     /// The longest page that it wants.
     limit: Option<usize>,
 }
 
-impl Asked {
+impl PageQuery {
     /// Returns how many items the page has at most.
     pub fn limit(&self) -> usize {
         self.limit.unwrap_or(PAGE_ITEMS_MAX).clamp(1, PAGE_ITEMS_MAX)
@@ -74,10 +74,11 @@ mod tests {
 
     #[test]
     fn a_page_has_a_longest_length_and_never_none() {
-        let limit = |limit| Asked { after: None, limit }.limit();
+        let limit = |limit| PageQuery { after: None, limit }.limit();
         assert_eq!([limit(None), limit(Some(usize::MAX))], [PAGE_ITEMS_MAX; 2]);
         assert_eq!([limit(Some(0)), limit(Some(7))], [1, 7]);
-        let after = |text: &str| Asked { after: Some(text.to_owned()), limit: None }.after::<i64>();
+        let after =
+            |text: &str| PageQuery { after: Some(text.to_owned()), limit: None }.after::<i64>();
         assert_eq!(after("12").unwrap(), Some(12));
         assert!(after("x").is_err());
     }

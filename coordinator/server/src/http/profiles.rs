@@ -12,7 +12,7 @@ use muster_protocol::request::profile::ProfileKind;
 
 use super::error::ApiError;
 use super::hunts::{find_profiled, page};
-use super::page::Asked;
+use super::page::PageQuery;
 use super::profile_views::{Heading, Look, render};
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
@@ -24,7 +24,7 @@ use muster_api::{Page, ProfileView};
 /// `GET /profiles`
 pub async fn list(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<PageQuery>,
 ) -> Result<Json<Page<ProfileView>>, ApiError> {
     page(&core, List::Profiles, &asked, |whole| whole.profile()).await
 }

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 
 use super::error::ApiError;
 use super::metrics::{Present, text};
-use super::page::{Asked, Keys};
+use super::page::{Keys, PageQuery};
 use crate::broker::alarms;
 use crate::broker_watch::look;
 use crate::core::Core;
@@ -71,7 +71,7 @@ pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, Api
 /// `GET /audit`
 pub async fn audit(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<PageQuery>,
 ) -> Result<Json<Page<AuditView>>, ApiError> {
     let (now, after, limit) = (core.clock.now(), asked.after::<i64>()?, asked.limit());
     let read = move |reader: &Reader| {

@@ -29,16 +29,16 @@ pub struct Letter {
     agent: Option<AgentId>,
 }
 
-/// Refused deliveries of one class that wait to be buried together.
+/// Refused deliveries of one class that are to be dead letters together.
 #[derive(Debug, Default)]
-pub struct Burial {
+pub struct DeadLetterBatch {
     letters: Vec<Letter>,
     bytes: usize,
     since: Option<Instant>,
 }
 
-impl Burial {
-    /// Adds a delivery that stays unacked until its batch is buried.
+impl DeadLetterBatch {
+    /// Adds a delivery that stays unacked until its batch is published.
     pub fn add(&mut self, delivery: Delivery, reason: &'static str) {
         self.since.get_or_insert_with(Instant::now);
         self.bytes = self.bytes.saturating_add(delivery.body.len());
@@ -49,7 +49,7 @@ impl Burial {
         self.letters.push(Letter { delivery, reason, agent });
     }
 
-    /// Returns when the batch must be buried; `None` while it is empty.
+    /// Returns when the batch must be published; `None` while it is empty.
     pub fn due(&self) -> Option<Instant> {
         let since = self.since?;
         let is_full =
@@ -73,7 +73,7 @@ pub fn sender(routing_key: &[u8]) -> Option<AgentId> {
 
 /// Publishes the letters that are kept, counts all of them, then acks them. Dying in between repeats some letters and
 /// loses none.
-pub async fn bury(
+pub async fn dead_letter(
     core: &Core,
     publisher: &Publisher,
     class: Class,

@@ -34,7 +34,7 @@ use crate::live::counters::Received;
 use crate::store::{Chunk, Run, Write};
 use crate::store::{Reader, StoreError, WriteOutcome};
 use check::{Envelope, Refused, check_body, check_outside};
-use dead_letters::{Burial, bury};
+use dead_letters::{DeadLetterBatch, dead_letter};
 use targeted::{Answer, Targeting, Verdict};
 
 /// Why the ingest of one session ended: the session is dropped and made again.
@@ -85,8 +85,8 @@ pub async fn run(
         reader,
         consumer,
         pending: VecDeque::new(),
-        burial: Burial::default(),
-        burying: None,
+        dead_batch: DeadLetterBatch::default(),
+        dead_lettering: None,
         assembling: Vec::new(),
         aside: held::Batch::default(),
         moving: None,
@@ -110,8 +110,8 @@ struct Lane<'a> {
     reader: Reader,
     consumer: Consumer,
     pending: VecDeque<Pending>,
-    burial: Burial,
-    burying: Option<Work<'a>>,
+    dead_batch: DeadLetterBatch,
+    dead_lettering: Option<Work<'a>>,
     assembling: Vec<Work<'a>>,
     aside: held::Batch,
     moving: Option<Work<'a>>,
@@ -149,7 +149,7 @@ impl Lane<'_> {
         let look = Duration::from_millis(TARGET_LOOK_MS);
         let mut next_look = Instant::now();
         loop {
-            let due = self.burial.due().filter(|_| self.burying.is_none());
+            let due = self.dead_batch.due().filter(|_| self.dead_lettering.is_none());
             let aside_due = self.aside.due().filter(|_| self.moving.is_none());
             tokio::select! {
                 biased;
@@ -157,11 +157,11 @@ impl Lane<'_> {
                     self.settle(landed?).await?;
                 }
                 assembled = finish_any(&mut self.assembling) => assembled?,
-                buried = finish(&mut self.burying) => buried?,
+                lettered = finish(&mut self.dead_lettering) => lettered?,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    let letters = self.burial.take();
-                    let work = bury(self.core, self.publisher, self.class, letters);
-                    self.burying = Some(Box::pin(work));
+                    let letters = self.dead_batch.take();
+                    let work = dead_letter(self.core, self.publisher, self.class, letters);
+                    self.dead_lettering = Some(Box::pin(work));
                 }
                 moved = finish(&mut self.moving) => moved?,
                 () = sleep_until(aside_due.unwrap_or_else(Instant::now)), if aside_due.is_some() => {
@@ -180,11 +180,11 @@ impl Lane<'_> {
     async fn take(&mut self, delivery: Delivery) -> Result<(), IngestError> {
         match self.examine(&delivery) {
             Ok(Checked::Good(write)) => self.begin(delivery, *write).await?,
-            Ok(Checked::Dead(reason)) => self.burial.add(delivery, reason),
+            Ok(Checked::Dead(reason)) => self.dead_batch.add(delivery, reason),
             Ok(Checked::Rejected(reason, run)) => {
                 // Durable before the ack: the writer has it before the count of the dead letter.
                 drop(self.core.writer.begin(Write::Rejected(run, reason)).await?);
-                self.burial.add(delivery, reason);
+                self.dead_batch.add(delivery, reason);
             }
             Ok(Checked::Dropped) => delivery.settle.ack().await?,
             Ok(Checked::Untargeted(answer)) if self.targeting.has_room(&answer) => {
@@ -255,7 +255,7 @@ impl Lane<'_> {
         let Some(first) = self.pending.pop_front() else { return Ok(()) };
         self.core.counters.add(first.came, landed);
         match (landed, first.blob) {
-            (WriteOutcome::Refused(why), _) => self.burial.add(first.delivery, why),
+            (WriteOutcome::Refused(why), _) => self.dead_batch.add(first.delivery, why),
             (WriteOutcome::Complete, Some(chunk)) => {
                 let work = complete(self.core, chunk, first.delivery.settle);
                 self.assembling.push(Box::pin(work));
@@ -278,7 +278,7 @@ impl Lane<'_> {
             if verdict == Verdict::Meant {
                 self.take(waiting.delivery).await?;
             } else {
-                self.burial.add(waiting.delivery, NOT_TARGETED);
+                self.dead_batch.add(waiting.delivery, NOT_TARGETED);
             }
         }
         Ok(())

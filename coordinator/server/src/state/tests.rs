@@ -1,6 +1,6 @@
 use muster_protocol::ids::{JournalId, RequestId};
 use muster_protocol::limits;
-use muster_protocol::result::{Footer, State as Said};
+use muster_protocol::result::{Footer, State as AgentState};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +19,7 @@ fn attempt(journal: u8) -> Attempt {
     }
 }
 
-fn status(n: u8, journal: u8, state: Said, at: i64, chunks: Option<u64>) -> Event {
+fn status(n: u8, journal: u8, state: AgentState, at: i64, chunks: Option<u64>) -> Event {
     let status = Box::new(Status {
         agent: agent(n),
         request: RequestId::from_bytes([9; 16]),
@@ -64,11 +64,11 @@ fn the_life_of_a_collection() {
     assert_eq!(phase(&events), Phase::Silent);
     events.push(Event::Seen(agent(1)));
     assert_eq!(phase(&events), Phase::Seen);
-    events.push(status(1, 1, Said::Queued, 0, None));
+    events.push(status(1, 1, AgentState::Queued, 0, None));
     assert_eq!(phase(&events), Phase::Queued);
-    events.push(status(1, 1, Said::Started, 1, None));
+    events.push(status(1, 1, AgentState::Started, 1, None));
     assert_eq!(phase(&events), Phase::Running);
-    events.push(status(1, 1, Said::Finished, 2, Some(2)));
+    events.push(status(1, 1, AgentState::Finished, 2, Some(2)));
     assert_eq!(phase(&events), Phase::Finishing);
     events.push(chunk(1, 1, 0));
     assert_eq!(phase(&events), Phase::Finishing);
@@ -78,7 +78,7 @@ fn the_life_of_a_collection() {
 
 #[test]
 fn a_chunk_twice_is_not_two_chunks() {
-    let ended = status(1, 1, Said::Finished, 0, Some(2));
+    let ended = status(1, 1, AgentState::Finished, 0, Some(2));
     assert_eq!(phase(&[ended.clone(), chunk(1, 1, 0), chunk(1, 1, 0)]), Phase::Finishing);
     assert_eq!(phase(&[ended, chunk(1, 1, 0), chunk(1, 1, 7)]), Phase::Finishing);
 }
@@ -89,18 +89,19 @@ fn what_nobody_answered_expires_and_what_is_missing_for_an_hour_is_incomplete() 
     let late = NOW.plus_ms(1_001 + limits::CLOCK_SKEW_MS_MAX);
     assert_eq!(expected.parts[&agent(1)].phase(late, NOW.plus_ms(1_000)), Phase::Expired);
     // A result that comes later overrides it.
-    let answered = fold(&[Event::Expected(agent(1)), status(1, 1, Said::Finished, 0, Some(0))]);
+    let answered =
+        fold(&[Event::Expected(agent(1)), status(1, 1, AgentState::Finished, 0, Some(0))]);
     assert_eq!(answered.parts[&agent(1)].phase(late, NOW), Phase::Finished);
-    let missing = [status(1, 1, Said::Finished, -limits::FINISHING_MS_MAX - 1, Some(1))];
+    let missing = [status(1, 1, AgentState::Finished, -limits::FINISHING_MS_MAX - 1, Some(1))];
     assert_eq!(phase(&missing), Phase::Incomplete);
 }
 
 #[test]
 fn the_first_complete_run_counts() {
     let mut events = vec![
-        status(1, 1, Said::Finished, 10, Some(1)),
-        status(1, 2, Said::Failed, 5, Some(0)),
-        status(1, 3, Said::Started, 99, None),
+        status(1, 1, AgentState::Finished, 10, Some(1)),
+        status(1, 2, AgentState::Failed, 5, Some(0)),
+        status(1, 3, AgentState::Started, 99, None),
     ];
     assert_eq!(phase(&events), Phase::Failed);
     assert_eq!(*fold(&events).parts[&agent(1)].counting().unwrap().0, attempt(2));
@@ -119,46 +120,48 @@ fn the_clock_of_an_agent_decides_nothing_between_runs() {
     };
     // The run that says it ended a century ago came later.
     let events = [
-        clocked(1, Said::Finished, CENTURY, 1, Some(0)),
-        clocked(2, Said::Failed, -CENTURY, 2, Some(0)),
+        clocked(1, AgentState::Finished, CENTURY, 1, Some(0)),
+        clocked(2, AgentState::Failed, -CENTURY, 2, Some(0)),
     ];
     assert_eq!(phase(&events), Phase::Finished);
     // Of runs that have not ended the one that was heard of last.
-    let events =
-        [clocked(1, Said::Queued, CENTURY, 1, None), clocked(2, Said::Started, -CENTURY, 2, None)];
+    let events = [
+        clocked(1, AgentState::Queued, CENTURY, 1, None),
+        clocked(2, AgentState::Started, -CENTURY, 2, None),
+    ];
     assert_eq!(phase(&events), Phase::Running);
     // Missing chunks are awaited for an hour, whatever year it is there.
     for at in [CENTURY, -CENTURY] {
-        let recent = clocked(1, Said::Finished, at, 0, Some(1));
+        let recent = clocked(1, AgentState::Finished, at, 0, Some(1));
         assert_eq!(phase(&[recent]), Phase::Finishing);
-        let old = clocked(1, Said::Finished, at, -limits::FINISHING_MS_MAX - 1, Some(1));
+        let old = clocked(1, AgentState::Finished, at, -limits::FINISHING_MS_MAX - 1, Some(1));
         assert_eq!(phase(&[old]), Phase::Incomplete);
     }
 }
 
 #[test]
 fn a_run_that_the_coordinator_failed_does_not_count_beside_a_whole_one() {
-    let mut events = vec![status(1, 1, Said::Finished, 0, Some(0)), fault(1, 1, 0)];
+    let mut events = vec![status(1, 1, AgentState::Finished, 0, Some(0)), fault(1, 1, 0)];
     assert_eq!(phase(&events), Phase::Failed);
-    events.push(status(1, 2, Said::Finished, 9, Some(0)));
+    events.push(status(1, 2, AgentState::Finished, 9, Some(0)));
     assert_eq!(phase(&events), Phase::Finished);
 }
 
 #[test]
 fn a_conflict_fails_the_run() {
     let conflict = Event::Conflict { agent: agent(1), attempt: attempt(1) };
-    assert_eq!(phase(&[status(1, 1, Said::Finished, 0, Some(0)), conflict]), Phase::Failed);
+    assert_eq!(phase(&[status(1, 1, AgentState::Finished, 0, Some(0)), conflict]), Phase::Failed);
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let said = prop::sample::select(vec![
-        Said::Declined,
-        Said::Queued,
-        Said::Started,
-        Said::Progress,
-        Said::Finished,
-        Said::Failed,
-        Said::Cancelled,
+        AgentState::Declined,
+        AgentState::Queued,
+        AgentState::Started,
+        AgentState::Progress,
+        AgentState::Finished,
+        AgentState::Failed,
+        AgentState::Cancelled,
     ]);
     prop_oneof![
         (0..3u8).prop_map(|n| Event::Expected(agent(n))),
@@ -273,7 +276,7 @@ fn an_agent_that_passed_a_broadcast_by_has_declined_it_after_a_while() {
         |events: &[Event]| fold(events).parts[&agent(1)].phase(NOW.plus_ms(1), NOW.plus_ms(99_000));
     assert_eq!(phase_of(&events), Phase::Declined);
     // An answer counts, also one that comes later.
-    let answered = [events.as_slice(), &[status(1, 1, Said::Finished, 0, Some(0))]].concat();
+    let answered = [events.as_slice(), &[status(1, 1, AgentState::Finished, 0, Some(0))]].concat();
     assert_eq!(phase_of(&answered), Phase::Finished);
     let running = Event::Sampled { agent: agent(1), at: NOW, is_running: true };
     assert_eq!(phase_of(&[events.as_slice(), &[running]].concat()), Phase::Running);
@@ -286,10 +289,10 @@ fn nobody_waits_for_an_agent_that_was_revoked() {
         phase(&[Event::Expected(agent(1)), event, revoked])
     };
     assert_eq!(with(Event::Seen(agent(1))), Phase::Expired);
-    assert_eq!(with(status(1, 1, Said::Queued, 0, None)), Phase::Expired);
-    assert_eq!(with(status(1, 1, Said::Started, 0, None)), Phase::Incomplete);
-    assert_eq!(with(status(1, 1, Said::Finished, 0, Some(1))), Phase::Incomplete);
+    assert_eq!(with(status(1, 1, AgentState::Queued, 0, None)), Phase::Expired);
+    assert_eq!(with(status(1, 1, AgentState::Started, 0, None)), Phase::Incomplete);
+    assert_eq!(with(status(1, 1, AgentState::Finished, 0, Some(1))), Phase::Incomplete);
     // What it had done and handed over stays done.
-    assert_eq!(with(status(1, 1, Said::Finished, 0, Some(0))), Phase::Finished);
-    assert_eq!(with(status(1, 1, Said::Declined, 0, None)), Phase::Declined);
+    assert_eq!(with(status(1, 1, AgentState::Finished, 0, Some(0))), Phase::Finished);
+    assert_eq!(with(status(1, 1, AgentState::Declined, 0, None)), Phase::Declined);
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Whether the workers have come back.
 #[derive(Debug, Default)]
-pub(crate) struct Over {
+pub(crate) struct WorkersEnd {
     are_back: AtomicBool,
     beat: Mutex<()>,
     ended: Condvar,
@@ -48,19 +48,19 @@ impl ReorderBuffer {
 
     /// Notes that all workers have come back.
     pub(crate) fn workers_ended(&self) {
-        let beat = self.over.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        self.over.are_back.store(true, Ordering::Relaxed);
-        self.over.ended.notify_all();
+        let beat = self.workers.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        self.workers.are_back.store(true, Ordering::Relaxed);
+        self.workers.ended.notify_all();
         drop(beat);
     }
 
     /// Waits for a beat; returns whether all workers have come back.
     fn wait_for_workers(&self) -> bool {
-        let is_working = |(): &mut ()| !self.over.are_back.load(Ordering::Relaxed);
-        let beat = self.over.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.over.ended.wait_timeout_while(beat, BEAT, is_working);
+        let is_working = |(): &mut ()| !self.workers.are_back.load(Ordering::Relaxed);
+        let beat = self.workers.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.workers.ended.wait_timeout_while(beat, BEAT, is_working);
         drop(waited);
-        self.over.are_back.load(Ordering::Relaxed)
+        self.workers.are_back.load(Ordering::Relaxed)
     }
 
     /// Returns why the collection ends before its end, if it does.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use muster_protocol::artifact::file_hash;
 
-use self::ending::Over;
+use self::ending::WorkersEnd;
 pub(crate) use self::ending::keep_time;
 use self::state::{Ready, State};
 use crate::collectors::CollectError;
@@ -37,7 +37,7 @@ pub(crate) struct ReorderBuffer {
     uploads: Mutex<Uploads>,
     /// What the workers have finished and did not put here yet.
     parcels: Mutex<Vec<Arc<Parcel>>>,
-    over: Over,
+    workers: WorkersEnd,
 }
 
 /// When to emit.
@@ -59,7 +59,7 @@ impl ReorderBuffer {
             bytes_read,
             uploads: Mutex::new(uploads),
             parcels: Mutex::default(),
-            over: Over::default(),
+            workers: WorkersEnd::default(),
         }
     }
 

@@ -87,7 +87,7 @@ impl<'a> Examiner<'a> {
             return Ok(Looked::Read(leaf));
         }
         session.check()?;
-        session.take_in_hand(leaf.named.path());
+        session.set_current_path(leaf.named.path());
         let looked = blocking(session, Wait::Open, || statx::of_name(folder, leaf.named.name()));
         let stat = match looked {
             Err(errno) if is_starved(errno) => return Err(Unlooked::Starved(Box::new(leaf))),
@@ -117,7 +117,7 @@ impl<'a> Examiner<'a> {
         delivery: &mut OutcomeBuffer<'_>,
         session: &dyn Session,
     ) -> Opened {
-        session.take_in_hand(leaf.named.path());
+        session.set_current_path(leaf.named.path());
         let opened = open_file(folder, leaf.named.name());
         let opened = opened.and_then(|file| Ok((statx::of_open(&file)?, file)));
         delivery.lap.ends(session, Wait::Open);

@@ -24,10 +24,10 @@ const LOOK_EVERY: usize = 16;
 
 /// What was read.
 #[derive(Debug)]
-pub(crate) enum Got {
+pub(crate) enum Chunk {
     Bytes(Vec<u8>),
     /// There is no more, or the kernel refuses it.
-    Over(Result<(), Errno>),
+    End(Result<(), Errno>),
     /// The reader has other work: the rest is to be read from where the descriptor stands.
     Left,
 }
@@ -37,14 +37,14 @@ pub(crate) enum Got {
 pub(crate) struct PipelinedRead {
     file: OwnedFd,
     has_reader: AtomicBool,
-    lane: Mutex<Lane>,
+    ring: Mutex<Ring>,
     moved: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct Ring {
     free: Vec<Vec<u8>>,
-    full: VecDeque<Got>,
+    full: VecDeque<Chunk>,
     /// Nobody wants what is read.
     is_closed: bool,
 }
@@ -52,7 +52,7 @@ struct Lane {
 impl PipelinedRead {
     /// `file` shares its position with the descriptor of whoever asks.
     pub(crate) fn new(file: OwnedFd) -> Self {
-        Self { file, has_reader: false.into(), lane: Mutex::default(), moved: Condvar::new() }
+        Self { file, has_reader: false.into(), ring: Mutex::default(), moved: Condvar::new() }
     }
 
     /// Returns whether a reader has come.
@@ -68,8 +68,8 @@ impl PipelinedRead {
     }
 
     /// Returns what comes next, `None` if that takes long.
-    pub(crate) fn take(&self) -> Option<Got> {
-        let is_empty = |lane: &mut Lane| lane.full.is_empty();
+    pub(crate) fn take(&self) -> Option<Chunk> {
+        let is_empty = |ring: &mut Ring| ring.full.is_empty();
         let waited = self.moved.wait_timeout_while(self.lock(), PATIENCE, is_empty);
         waited.unwrap_or_else(PoisonError::into_inner).0.full.pop_front()
     }
@@ -77,9 +77,9 @@ impl PipelinedRead {
     /// Gives a buffer back; the reader is woken for several.
     pub(crate) fn recycle(&self, mut buffer: Vec<u8>) {
         buffer.resize(BUFFER_BYTES, 0);
-        let mut lane = self.lock();
-        lane.free.push(buffer);
-        if lane.free.len() == BUFFERS / 2 {
+        let mut ring = self.lock();
+        ring.free.push(buffer);
+        if ring.free.len() == BUFFERS / 2 {
             self.moved.notify_all();
         }
     }
@@ -98,25 +98,25 @@ impl PipelinedRead {
     ) -> Result<(), Stop> {
         self.has_reader.store(true, Ordering::Release);
         // Also when this ends by a stop or a panic, the other one learns of it.
-        let leaving = Leaving(self);
+        let guard = ReaderGuard(self);
         for count in 1.. {
             let Some(mut buffer) = self.free(session)? else { return Ok(()) };
             let read = || io::retry_on_intr(|| io::read(&self.file, buffer.as_mut_slice()));
             let read = blocking(session, Wait::Read, read);
             let is_over = !matches!(read, Ok(1..));
             self.put(match read {
-                Ok(0) => Got::Over(Ok(())),
+                Ok(0) => Chunk::End(Ok(())),
                 Ok(count) => {
                     buffer.truncate(count);
-                    Got::Bytes(buffer)
+                    Chunk::Bytes(buffer)
                 }
-                Err(errno) => Got::Over(Err(errno)),
+                Err(errno) => Chunk::End(Err(errno)),
             });
             if is_over || (count % LOOK_EVERY == 0 && has_other_work()) {
                 break;
             }
         }
-        drop(leaving);
+        drop(guard);
         Ok(())
     }
 
@@ -124,38 +124,38 @@ impl PipelinedRead {
     fn free(&self, session: &dyn Session) -> Result<Option<Vec<u8>>, Stop> {
         loop {
             session.check()?;
-            let mut lane = blocking(session, Wait::Peers, || {
-                let must_wait = |lane: &mut Lane| lane.free.is_empty() && !lane.is_closed;
+            let mut ring = blocking(session, Wait::Peers, || {
+                let must_wait = |ring: &mut Ring| ring.free.is_empty() && !ring.is_closed;
                 let waited = self.moved.wait_timeout_while(self.lock(), PATIENCE, must_wait);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             });
-            if lane.is_closed {
+            if ring.is_closed {
                 return Ok(None);
             }
-            if let Some(buffer) = lane.free.pop() {
+            if let Some(buffer) = ring.free.pop() {
                 return Ok(Some(buffer));
             }
         }
     }
 
-    fn put(&self, got: Got) {
-        let mut lane = self.lock();
-        lane.full.push_back(got);
-        if lane.full.len() == 1 {
+    fn put(&self, got: Chunk) {
+        let mut ring = self.lock();
+        ring.full.push_back(got);
+        if ring.full.len() == 1 {
             self.moved.notify_all();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lane> {
-        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reports at its end that the reader has left; after [`Got::Over`] that is not read.
-struct Leaving<'a>(&'a PipelinedRead);
+/// Reports at its end that the reader has left; after [`Chunk::End`] that is not read.
+struct ReaderGuard<'a>(&'a PipelinedRead);
 
-impl Drop for Leaving<'_> {
+impl Drop for ReaderGuard<'_> {
     fn drop(&mut self) {
-        self.0.put(Got::Left);
+        self.0.put(Chunk::Left);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::scan::big_files::{BigFiles, ReadRequest};
-use crate::collectors::file_hash::scan::pipelined::{Got, PipelinedRead};
+use crate::collectors::file_hash::scan::pipelined::{Chunk, PipelinedRead};
 use crate::collectors::file_hash::scan::reader::Reader;
 use crate::collectors::file_hash::scan::stream::{Step, Stream};
 use crate::session::{Session, Stop, Wait, blocking};
@@ -61,7 +61,7 @@ impl Reader<'_> {
             session.check()?;
             match blocking(session, Wait::Peers, || ahead.take()) {
                 None => {}
-                Some(Got::Bytes(bytes)) => {
+                Some(Chunk::Bytes(bytes)) => {
                     stream.digests.update(&bytes);
                     let count = bytes.len();
                     ahead.recycle(bytes);
@@ -70,11 +70,11 @@ impl Reader<'_> {
                         return Ok(());
                     }
                 }
-                Some(Got::Over(end)) => {
+                Some(Chunk::End(end)) => {
                     self.finish(stream, end.err(), delivery);
                     return Ok(());
                 }
-                Some(Got::Left) => {
+                Some(Chunk::Left) => {
                     active.push(stream);
                     return Ok(());
                 }

@@ -31,7 +31,7 @@ pub(crate) struct BufferedFile {
 }
 
 impl Reader<'_> {
-    /// Takes a file in hand for which the session was asked. Reads it at once if it is small; gives it back when there is
+    /// Takes a file for which the session was asked. Reads it at once if it is small; gives it back when there is
     /// more to it.
     pub(crate) fn take(
         &mut self,

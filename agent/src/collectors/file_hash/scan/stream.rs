@@ -137,7 +137,7 @@ impl Stream {
         if self.began.is_some() {
             return Ok(());
         }
-        session.take_in_hand(&self.file.open.found.row.path);
+        session.set_current_path(&self.file.open.found.row.path);
         session.spend(self.file.first_cost())?;
         self.note_beginning();
         Ok(())
@@ -178,7 +178,7 @@ impl Stream {
             let read = if self.may_block || self.got > 0 {
                 let Open { file, found, .. } = &self.file.open;
                 if self.may_block {
-                    session.take_in_hand(&found.row.path);
+                    session.set_current_path(&found.row.path);
                 }
                 blocking(session, Wait::Read, || io::read(file, &mut *buffer))
             } else {

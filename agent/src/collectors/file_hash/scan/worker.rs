@@ -100,7 +100,7 @@ impl<'a, 'p> Worker<'a, 'p> {
                 },
                 Next::Wait if self.prefetch.len() > 0 => self.read_rest()?,
                 Next::Wait => {
-                    self.session.take_in_hand(b"");
+                    self.session.set_current_path(b"");
                     blocking(self.session, Wait::Peers, || big_files.wait());
                 }
                 Next::Read(big) => {
@@ -111,7 +111,7 @@ impl<'a, 'p> Worker<'a, 'p> {
                 }
                 Next::ReadAhead(ahead) => {
                     self.read_rest()?;
-                    self.session.take_in_hand(b"");
+                    self.session.set_current_path(b"");
                     ahead.read(|| big_files.has_work(), self.session)?;
                 }
             }

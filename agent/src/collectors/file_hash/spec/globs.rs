@@ -9,7 +9,7 @@ use std::path::Path;
 
 use globset::{GlobSet, GlobSetBuilder};
 use muster_protocol::artifact::file_hash;
-use muster_protocol::artifact::file_hash::pattern::{self, Over, Pattern};
+use muster_protocol::artifact::file_hash::pattern::{self, Pattern, Scope};
 
 use crate::collectors::CollectError;
 
@@ -75,21 +75,21 @@ impl Patterns {
         for text in texts {
             read.extend(pattern::read(text, roots, is_case_ignored).map_err(refuse)?);
         }
-        let set = |over: Over, is_for_folders: bool| {
+        let set = |scope: Scope, is_for_folders: bool| {
             let mut set = GlobSetBuilder::new();
-            let is_in = |one: &&Pattern| one.over == over && one.is_for_folders == is_for_folders;
+            let is_in = |one: &&Pattern| one.scope == scope && one.is_for_folders == is_for_folders;
             for one in read.iter().filter(is_in) {
                 set.add(one.glob.clone());
             }
             set.build().map_err(refuse)
         };
         Ok(Self {
-            names: set(Over::Name, false)?,
-            paths: set(Over::Below, false)?,
-            whole: set(Over::Whole, false)?,
-            folder_names: set(Over::Name, true)?,
-            folder_paths: set(Over::Below, true)?,
-            folder_whole: set(Over::Whole, true)?,
+            names: set(Scope::Name, false)?,
+            paths: set(Scope::Below, false)?,
+            whole: set(Scope::Whole, false)?,
+            folder_names: set(Scope::Name, true)?,
+            folder_paths: set(Scope::Below, true)?,
+            folder_whole: set(Scope::Whole, true)?,
         })
     }
 

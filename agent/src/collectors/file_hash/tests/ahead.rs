@@ -12,7 +12,7 @@ use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::{Batch, Outcome};
 use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::scan::big_files::{BigFiles, Next, ReadRequest};
-use crate::collectors::file_hash::scan::pipelined::{Got, PipelinedRead};
+use crate::collectors::file_hash::scan::pipelined::{Chunk, PipelinedRead};
 use crate::collectors::file_hash::spec::Plan;
 use crate::collectors::file_hash::stats::Rules;
 use crate::collectors::file_hash::tests::seen;
@@ -23,7 +23,7 @@ use crate::collectors::file_hash::upload::Uploads;
 fn read(
     path: &Path,
     session: &FakeSession,
-    mut consume: impl FnMut(Got, &ReadRequest<'_>, &ReorderBuffer) -> bool,
+    mut consume: impl FnMut(Chunk, &ReadRequest<'_>, &ReorderBuffer) -> bool,
 ) -> u64 {
     let plan = Plan::new(&spec(path), &FakeSession::new()).unwrap();
     let window = ReorderBuffer::new(Cursor::default(), Rules::of(&plan), Uploads::default());
@@ -68,12 +68,12 @@ fn all_bytes_come_in_their_order_and_then_the_end() {
     let path = write(folder.path(), "big", &content());
     let mut found = Vec::new();
     let until = read(&path, &FakeSession::new(), |got, asked, _| match got {
-        Got::Bytes(bytes) => {
+        Chunk::Bytes(bytes) => {
             found.extend_from_slice(&bytes);
             asked.ahead.recycle(bytes);
             true
         }
-        Got::Over(Ok(())) => false,
+        Chunk::End(Ok(())) => false,
         other => panic!("{other:?}"),
     });
     assert!(found == content() && until == 3_000_000);
@@ -83,7 +83,7 @@ fn all_bytes_come_in_their_order_and_then_the_end() {
 fn what_the_kernel_refuses_is_told() {
     let folder = TempDir::new().unwrap();
     read(folder.path(), &FakeSession::new(), |got, _, _| {
-        assert!(matches!(got, Got::Over(Err(Errno::ISDIR))), "{got:?}");
+        assert!(matches!(got, Chunk::End(Err(Errno::ISDIR))), "{got:?}");
         false
     });
 }
@@ -94,13 +94,13 @@ fn a_reader_leaves_when_nobody_wants_more_or_it_has_to_stop() {
     let path = write(folder.path(), "big", &content());
     // The buffers are not given back: it waits for one when this ends.
     read(&path, &FakeSession::new(), |got, _, _| {
-        assert!(matches!(got, Got::Bytes(..)), "{got:?}");
+        assert!(matches!(got, Chunk::Bytes(..)), "{got:?}");
         false
     });
     let stopped = FakeSession::new();
     stopped.stop(Stop::Cancelled);
     let until = read(&path, &stopped, |got, _, _| {
-        assert!(matches!(got, Got::Left), "{got:?}");
+        assert!(matches!(got, Chunk::Left), "{got:?}");
         false
     });
     assert_eq!(until, 0);
@@ -112,14 +112,14 @@ fn where_a_reader_has_other_work_the_file_stands_behind_what_it_gave() {
     let path = write(folder.path(), "big", &content());
     let mut given = 0;
     let until = read(&path, &FakeSession::new(), |got, asked, window| match got {
-        Got::Bytes(bytes) => {
+        Chunk::Bytes(bytes) => {
             given += bytes.len() as u64;
             asked.ahead.recycle(bytes);
             window.fail(CollectError::failed(CollectError::BUG, "all ends"));
             true
         }
-        Got::Left => false,
-        other @ Got::Over(_) => panic!("{other:?}"),
+        Chunk::Left => false,
+        other @ Chunk::End(_) => panic!("{other:?}"),
     });
     assert!(until == given && until < 3_000_000, "{until}");
 }

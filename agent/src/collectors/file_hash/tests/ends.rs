@@ -69,7 +69,7 @@ fn run_until(
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 if let Some(stop) = stop(&journal, &session) {
-                    session.halt(stop);
+                    session.request_stop(stop);
                 }
                 std::thread::park_timeout(Duration::from_millis(2));
             }
@@ -309,7 +309,7 @@ fn a_run_that_is_suspended_under_a_rate_goes_on_where_it_was() {
         while files_so_far(&first).unmatched == 0 {
             std::thread::park_timeout(Duration::from_millis(2));
         }
-        first.halt(Stop::Shutdown);
+        first.request_stop(Stop::Shutdown);
         assert_eq!(running.join().unwrap(), Err(CollectError::Stop(Stop::Shutdown)));
     });
     first.suspend().unwrap();

@@ -72,7 +72,7 @@ fn limited(
             let began = Instant::now();
             while !is_over.load(Ordering::Relaxed) {
                 if stop_after.is_some_and(|after| began.elapsed() >= after) {
-                    session.halt(Stop::Cancelled);
+                    session.request_stop(Stop::Cancelled);
                 }
                 if began.elapsed() >= HANGS_AFTER {
                     // A thread that hangs cannot be joined: this test ends here, and says where.

@@ -183,20 +183,20 @@ fn refused(spec: &file_hash::Args, meta: &Metadata) -> Option<&'static str> {
 
 /// What the model says: the paths that are rows, and the counts.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Said {
+struct Expected {
     rows: Vec<Vec<u8>>,
     filtered: BTreeMap<String, u64>,
     seen: u64,
 }
 
-fn model(spec: &file_hash::Args, root: &Path, at: &Path, said: &mut Said) {
+fn model(spec: &file_hash::Args, root: &Path, at: &Path, expected: &mut Expected) {
     let is_listing = spec.hashes.is_empty();
     let meta = fs::symlink_metadata(at).unwrap();
     let is_folder = meta.is_dir();
     let relative = at.strip_prefix(root).unwrap().as_os_str().as_bytes();
-    said.seen += 1;
+    expected.seen += 1;
     let mut leave_out = |reason: &str| {
-        *said.filtered.entry(reason.to_owned()).or_default() += 1;
+        *expected.filtered.entry(reason.to_owned()).or_default() += 1;
     };
     let fits = |patterns: &[String]| patterns.iter().any(|one| is_match(one, relative, is_folder));
     if !relative.is_empty() && fits(&spec.exclude) {
@@ -209,7 +209,7 @@ fn model(spec: &file_hash::Args, root: &Path, at: &Path, said: &mut Said) {
         } else if let Some(reason) = refused(spec, &meta) {
             leave_out(reason);
         } else {
-            said.rows.push(at.as_os_str().as_bytes().to_vec());
+            expected.rows.push(at.as_os_str().as_bytes().to_vec());
         }
     }
     if is_folder {
@@ -217,7 +217,7 @@ fn model(spec: &file_hash::Args, root: &Path, at: &Path, said: &mut Said) {
             fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         for name in &names {
-            model(spec, root, &at.join(name), said);
+            model(spec, root, &at.join(name), expected);
         }
     }
 }
@@ -262,15 +262,15 @@ proptest! {
         if is_listing {
             spec.hashes.clear();
         }
-        let mut said = Said::default();
-        model(&spec, folder.path(), folder.path(), &mut said);
+        let mut expected = Expected::default();
+        model(&spec, folder.path(), folder.path(), &mut expected);
         let (rows, footer) = run(&spec);
-        let got = Said {
+        let got = Expected {
             rows: rows.into_iter().map(|row| row.path).collect(),
             filtered: footer.filtered.clone(),
             seen: footer.seen,
         };
-        prop_assert_eq!(got, said);
+        prop_assert_eq!(got, expected);
         prop_assert_eq!(footer.accounted(), footer.seen);
     }
 }

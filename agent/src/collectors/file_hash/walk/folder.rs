@@ -30,7 +30,7 @@ impl Walker<'_> {
         session: &dyn Session,
     ) -> Result<(), Stop> {
         let is_unmounted = entry.level > 0 && entry.mount.is_none() && entry.real.is_none();
-        session.take_in_hand(entry.named.path());
+        session.set_current_path(entry.named.path());
         let opened = blocking(session, Wait::Open, || {
             let opened = if is_unmounted {
                 open_unmounted(&entry.folder, entry.named.name())

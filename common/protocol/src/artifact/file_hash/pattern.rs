@@ -7,7 +7,7 @@ use globset::{Glob, GlobBuilder};
 
 /// What a pattern is matched against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
+pub enum Scope {
     /// The name alone.
     Name,
     /// The path below the root.
@@ -20,7 +20,7 @@ pub enum Over {
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// What it is matched against.
-    pub over: Over,
+    pub scope: Scope,
     /// It matches folders alone: it was written with a `/` at its end.
     pub is_for_folders: bool,
     /// The pattern itself.
@@ -66,16 +66,16 @@ pub fn read(
         return Err(PatternError::new(text, 0, "it names nothing"));
     }
     let is_for_folders = text.ends_with('/');
-    let made = |over, of: &str| {
+    let made = |scope, of: &str| {
         let glob = glob(of, is_case_ignored).map_err(|why| PatternError::new(text, 0, why))?;
-        Ok(Pattern { over, is_for_folders, glob })
+        Ok(Pattern { scope, is_for_folders, glob })
     };
     if text.starts_with('/') {
         let whole = whole(text, &format!("/{plain}"), roots)?;
-        return whole.iter().map(|of| made(Over::Whole, of)).collect();
+        return whole.iter().map(|of| made(Scope::Whole, of)).collect();
     }
     let is_path = plain.contains('/') || text.starts_with("./");
-    Ok(vec![made(if is_path { Over::Below } else { Over::Name }, &plain)?])
+    Ok(vec![made(if is_path { Scope::Below } else { Scope::Name }, &plain)?])
 }
 
 /// Returns a pattern without empty components and `.`: no path has them.
@@ -162,33 +162,33 @@ mod tests {
 
     const ROOTS: [&str; 2] = ["/srv/www", "/srv/a[1]/"];
 
-    fn over(text: &str) -> Result<Vec<(Over, String)>, PatternError> {
+    fn over(text: &str) -> Result<Vec<(Scope, String)>, PatternError> {
         let read = read(text, &ROOTS, false)?;
-        Ok(read.iter().map(|one| (one.over, one.glob.glob().to_owned())).collect())
+        Ok(read.iter().map(|one| (one.scope, one.glob.glob().to_owned())).collect())
     }
 
-    fn one(over: Over, glob: &str) -> Vec<(Over, String)> {
-        vec![(over, glob.to_owned())]
+    fn one(scope: Scope, glob: &str) -> Vec<(Scope, String)> {
+        vec![(scope, glob.to_owned())]
     }
 
     #[test]
     fn what_was_meant_is_matched() {
-        assert_eq!(over("*.php").unwrap(), one(Over::Name, "*.php"));
-        assert_eq!(over("cache/").unwrap(), one(Over::Name, "cache"));
-        assert_eq!(over("a/*.php").unwrap(), one(Over::Below, "a/*.php"));
-        assert_eq!(over("./a").unwrap(), one(Over::Below, "a"));
-        assert_eq!(over(".//a/./b//c/").unwrap(), one(Over::Below, "a/b/c"));
-        assert_eq!(over("/srv/www/a/*.php").unwrap(), one(Over::Whole, "/srv/www/a/*.php"));
-        assert_eq!(over("/srv/www").unwrap(), one(Over::Whole, "/srv/www"));
+        assert_eq!(over("*.php").unwrap(), one(Scope::Name, "*.php"));
+        assert_eq!(over("cache/").unwrap(), one(Scope::Name, "cache"));
+        assert_eq!(over("a/*.php").unwrap(), one(Scope::Below, "a/*.php"));
+        assert_eq!(over("./a").unwrap(), one(Scope::Below, "a"));
+        assert_eq!(over(".//a/./b//c/").unwrap(), one(Scope::Below, "a/b/c"));
+        assert_eq!(over("/srv/www/a/*.php").unwrap(), one(Scope::Whole, "/srv/www/a/*.php"));
+        assert_eq!(over("/srv/www").unwrap(), one(Scope::Whole, "/srv/www"));
         assert_eq!(
             over("/srv/a[1]/x").unwrap(),
-            one(Over::Whole, "/srv/a[[]1[]]/x"),
+            one(Scope::Whole, "/srv/a[[]1[]]/x"),
             "a root is a name"
         );
-        assert_eq!(over("/srv/*/x").unwrap(), one(Over::Whole, "/srv/*/x"));
-        assert_eq!(over("/**/x").unwrap(), one(Over::Whole, "/**/x"));
+        assert_eq!(over("/srv/*/x").unwrap(), one(Scope::Whole, "/srv/*/x"));
+        assert_eq!(over("/**/x").unwrap(), one(Scope::Whole, "/**/x"));
         let all = read("/etc/x", &["/"], false).unwrap();
-        assert_eq!((all[0].over, all[0].glob.glob()), (Over::Whole, "/etc/x"));
+        assert_eq!((all[0].scope, all[0].glob.glob()), (Scope::Whole, "/etc/x"));
     }
 
     #[test]

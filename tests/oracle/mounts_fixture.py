@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mounts of every sort within a folder, for as long as its standard input is open. To be run in a mount namespace of its own.
 
-    unshare --mount --propagation private bed.py TREE IMAGES
+    unshare --mount --propagation private mounts_fixture.py TREE IMAGES
 
 Says `made NAME` or `cannot NAME: why` a line each, then `ready`. TREE holds the mount points, IMAGES the disks behind them.
 """

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::witness::program;
+use crate::independent_oracle::program;
 
 /// Kinds of file systems that a kernel may lack.
 const OPTIONAL: [&str; 5] = ["btrfs", "ext4", "vfat", "overlay", "fuse"];
@@ -33,7 +33,7 @@ impl Bed {
         }
         let holder = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "--", "python3"])
-            .arg(program("bed.py"))
+            .arg(program("mounts_fixture.py"))
             .args([tree, images])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
