@@ -142,7 +142,7 @@ const fn ending(stop: &Stop) -> (State, &'static str) {
 fn reason(stop: &Stop, session: &LiveSession) -> String {
     let is_explained_by_paths =
         matches!(stop, Stop::TimedOut(_) | Stop::Stuck(_) | Stop::Limit("memory"));
-    let paths = session.in_hand_at_stop();
+    let paths = session.paths_at_stop();
     if !is_explained_by_paths || paths.is_empty() {
         return stop.to_string();
     }
@@ -154,7 +154,7 @@ fn reason(stop: &Stop, session: &LiveSession) -> String {
 /// file system that does not answer). They are left to themselves and counted.
 pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
-    let Some((stop, since)) = run.session.halted().filter(|_| is_hunt) else { return false };
+    let Some((stop, since)) = run.session.stop_reason().filter(|_| is_hunt) else { return false };
     // A file that matches is sent to its end, for a moment.
     let sending_ms = if run.session.is_uploading() { limits::UPLOAD_AT_END_MS_MAX } else { 0 };
     if stop == Stop::Shutdown || since < ABANDON_AFTER + Duration::from_millis(sending_ms) {

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
+use muster_profiler::Captured;
 use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row};
 use muster_protocol::clock::Timestamp;
+use muster_protocol::limits;
 use muster_protocol::request::Sealed;
 use muster_protocol::request::profile::ProfileKind;
 use muster_protocol::result::rows::sha256;
@@ -12,6 +14,8 @@ use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::journal::Intake;
+use crate::session::upload::{Content, Sent};
+use crate::session::{Cost, Session};
 
 fn session(journal: &Arc<Journal>, limits: Limits) -> LiveSession {
     let id = RequestId::new();
