@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use muster_broker::{BrokerConfig, LinkConfig};
+use muster_broker::{BrokerConfig, ConnectorConfig};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId};
 use muster_protocol::limits;
@@ -46,7 +46,7 @@ pub struct Config {
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The broker.
-    pub link: LinkConfig,
+    pub link: ConnectorConfig,
     /// What this machine allows.
     pub policy: Policy,
     /// The machine.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use muster_broker::{AmqpError, Link, Session};
+use muster_broker::{AmqpError, Connector, Session};
 use muster_protocol::topology::{REQUESTS, directed_queue};
 use muster_runtime::lock::{Holder, Lock, LockError};
 use rustix::fs::{Access, access};
@@ -130,7 +130,7 @@ fn clock(config: &Config) -> Finding {
 
 async fn broker(config: &Config) -> Vec<Finding> {
     let link = &config.link;
-    let session = match Link::new(link.clone()).connect_once().await {
+    let session = match Connector::new(link.clone()).connect_once().await {
         Ok(session) => session,
         Err(error) => return vec![Finding::Bad(error.into())],
     };

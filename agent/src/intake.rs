@@ -145,7 +145,7 @@ impl Core {
             intake.status = Some(self.status(id, State::Cancelled, "cancelled", reason));
             return Ok(Effect::Nothing);
         }
-        if self.journal.owed()? >= limits::QUEUED_REQUESTS_MAX as u64 {
+        if self.journal.unfinished()? >= limits::QUEUED_REQUESTS_MAX as u64 {
             intake.status = Some(declined("too_many", "too many requests wait".to_owned()));
             return Ok(Effect::Nothing);
         }

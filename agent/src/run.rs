@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_broker::{AmqpError, Link, Session};
+use muster_broker::{AmqpError, Connector, Session};
 use muster_profiler::{Scope, Tag, tag};
 use muster_runtime::lock::LockError;
 use muster_runtime::process::{CostSource, Meter};
@@ -149,7 +149,7 @@ async fn connected(
     stop: &CancellationToken,
     is_idle: &CancellationToken,
 ) {
-    let mut link = Link::new(config.link.clone());
+    let mut link = Connector::new(config.link.clone());
     let mut cost =
         if config.shares_process { CostSource::Shared } else { CostSource::Own(Meter::default()) };
     while let Some(session) = link.connect(stop).await {

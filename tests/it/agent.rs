@@ -6,7 +6,7 @@ use std::time::Duration;
 use agent::Config;
 use agent::identity::Identity;
 use agent::policy::Policy;
-use muster_broker::{Consumer, Link, Message, Password, Session, Start};
+use muster_broker::{Connector, Consumer, Message, Password, Session, Start};
 use muster_protocol::artifact::HashKind;
 use muster_protocol::artifact::file_hash::{self, Row};
 use muster_protocol::clock::Clock;
@@ -46,7 +46,7 @@ impl Stage {
         apply(&management).unwrap();
         let id = AgentId::new(&format!("web-{}", &vhost[2..10])).unwrap();
         let password = enrol(&management, std::slice::from_ref(&id)).unwrap().remove(0).password;
-        let session = Link::new(broker.link(&vhost)).connect_once().await.unwrap();
+        let session = Connector::new(broker.link(&vhost)).connect_once().await.unwrap();
         let (root, operator) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         let fleet = FleetId::new();
         Self { broker, vhost, management, id, fleet, root, operator, session, password }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use muster_broker::{AmqpError, Link, LinkConfig, Message, PublishError, Session, Start};
+use muster_broker::{AmqpError, Connector, ConnectorConfig, Message, PublishError, Session, Start};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::topology::{Class, REQUESTS, RESULTS, RoutingKey};
 use muster_server::broker::{Management, apply, enrol};
@@ -22,8 +22,8 @@ fn management(broker: &Broker, vhost: &str) -> Management {
     Management::new(&broker.management_url(), broker.admin(), password, vhost)
 }
 
-async fn connect(config: LinkConfig) -> Session {
-    Link::new(config).connect_once().await.expect("the broker is there")
+async fn connect(config: ConnectorConfig) -> Session {
+    Connector::new(config).connect_once().await.expect("the broker is there")
 }
 
 fn to_queue(queue: &str, body: &[u8]) -> Message {
@@ -213,12 +213,12 @@ async fn one_ack_settles_all_before_it() {
 async fn each_first_mistake_has_its_own_error() {
     let broker = shared();
     let vhost = broker.vhost();
-    let wrong = Link::new(broker.link_as(&vhost, "admin", "wrong")).connect_once().await;
+    let wrong = Connector::new(broker.link_as(&vhost, "admin", "wrong")).connect_once().await;
     assert!(matches!(wrong, Err(AmqpError::WrongPassword { .. })), "{wrong:?}");
-    let nowhere = Link::new(broker.link("no-such-vhost")).connect_once().await;
+    let nowhere = Connector::new(broker.link("no-such-vhost")).connect_once().await;
     assert!(matches!(nowhere, Err(AmqpError::NoVhost { .. })), "{nowhere:?}");
-    let closed_port = LinkConfig { port: 1, ..broker.link(&vhost) };
-    let nobody = Link::new(closed_port).connect_once().await;
+    let closed_port = ConnectorConfig { port: 1, ..broker.link(&vhost) };
+    let nobody = Connector::new(closed_port).connect_once().await;
     assert!(matches!(nobody, Err(AmqpError::NoBroker { .. })), "{nobody:?}");
     let session = connect(broker.link(&vhost)).await;
     let missing = session.depth("nothing").await;
@@ -270,7 +270,7 @@ async fn a_link_comes_back_after_the_broker_was_killed() {
     let broker = Broker::start();
     let vhost = broker.vhost();
     plain_queue(&broker, &vhost, "q", &json!({"x-queue-type": "quorum"}));
-    let mut link = Link::new(broker.link(&vhost));
+    let mut link = Connector::new(broker.link(&vhost));
     let stop = CancellationToken::new();
     let session = link.connect(&stop).await.unwrap();
     let publisher = session.publisher().await.unwrap();
@@ -305,9 +305,9 @@ async fn a_link_comes_back_after_the_broker_was_killed() {
 
 #[tokio::test]
 async fn a_stopped_link_gives_up() {
-    let nobody = LinkConfig { port: 1, ..shared().link("/") };
+    let nobody = ConnectorConfig { port: 1, ..shared().link("/") };
     let stop = CancellationToken::new();
-    let (mut link, stopper) = (Link::new(nobody), stop.clone());
+    let (mut link, stopper) = (Connector::new(nobody), stop.clone());
     let (session, ()) = tokio::join!(link.connect(&stop), async move {
         tokio::time::sleep(Duration::from_millis(300)).await;
         stopper.cancel();

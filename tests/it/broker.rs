@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_broker::{AmqpError, Link, Password};
+use muster_broker::{AmqpError, Connector, Password};
 use muster_protocol::ids::AgentId;
 use muster_server::broker::apply::Outcome;
 use muster_server::broker::quarantine;
@@ -195,7 +195,7 @@ async fn a_revoked_agent_is_cut_off_at_once() {
     let agents = fleet(&vhost, 1);
     let credentials = enrol(&management, &agents).unwrap();
     let config = broker.link_as(&vhost, agents[0].as_str(), credentials[0].password.reveal());
-    let mut link = Link::new(config);
+    let mut link = Connector::new(config);
     let session = link.connect_once().await.unwrap();
     let revoked = revoke(&management, &agents[0]).unwrap();
     assert!(revoked.user && revoked.queue, "{revoked:?}");

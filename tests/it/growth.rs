@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_broker::{Link, Message, Publisher};
+use muster_broker::{Connector, Message, Publisher};
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
 use muster_protocol::limits::{ATTEMPTS_MAX, JOURNALS_HEARD_MAX};
@@ -93,7 +93,7 @@ impl Scene {
         let broker = &self.fleet.broker;
         self.runtime.block_on(async {
             let link = broker.link_as(&self.fleet.vhost, self.offender.as_str(), &password);
-            let session = Link::new(link).connect_once().await.expect("a connection");
+            let session = Connector::new(link).connect_once().await.expect("a connection");
             let publisher: Publisher = session.publisher().await.expect("a publisher");
             for (class, kind, body) in messages {
                 let request = (class != Class::Telemetry).then_some(self.hunt);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use muster_broker::{Link, Start};
+use muster_broker::{Connector, Start};
 use muster_protocol::topology::{Class, DEAD, REQUESTS, RESULTS, directed_queue};
 use serde_json::json;
 use tests::doctor::check;
@@ -203,7 +203,7 @@ fn assert_kept(fleet: &Fleet, count: u64) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut link = Link::new(fleet.broker.link(&fleet.vhost));
+        let mut link = Connector::new(fleet.broker.link(&fleet.vhost));
         let session = link.connect_once().await.expect("a connection");
         let mut consumer = session.consumer(DEAD, Start::Queue, 1_000).await.expect("a consumer");
         let mut reasons = BTreeSet::new();

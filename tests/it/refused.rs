@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use muster_broker::{Link, Message, Session, Start};
+use muster_broker::{Connector, Message, Session, Start};
 use muster_protocol::limits::RESULT_BYTES_MAX;
 use muster_protocol::request::Sealed;
 use muster_protocol::result::{State, Status};
@@ -185,7 +185,7 @@ fn on_broker<T>(fleet: &Fleet, work: impl AsyncFnOnce(&Session) -> T) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut link = Link::new(fleet.broker.link(&fleet.vhost));
+        let mut link = Connector::new(fleet.broker.link(&fleet.vhost));
         let session = link.connect_once().await.expect("a connection");
         let value = work(&session).await;
         session.close().await;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use muster_broker::{LinkConfig, Password};
+use muster_broker::{ConnectorConfig, Password};
 use muster_runtime::retry::Policy;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
@@ -262,13 +262,13 @@ impl Broker {
     }
 
     /// Makes the configuration of a link of the administrator, with short pauses.
-    pub fn link(&self, vhost: &str) -> LinkConfig {
+    pub fn link(&self, vhost: &str) -> ConnectorConfig {
         self.link_as(vhost, ADMIN, &self.password)
     }
 
     /// Makes the configuration of a link of any user, with short pauses.
-    pub fn link_as(&self, vhost: &str, user: &str, password: &str) -> LinkConfig {
-        LinkConfig {
+    pub fn link_as(&self, vhost: &str, user: &str, password: &str) -> ConnectorConfig {
+        ConnectorConfig {
             host: "127.0.0.1".to_owned(),
             port: self.ports.amqp,
             vhost: vhost.to_owned(),
@@ -277,8 +277,8 @@ impl Broker {
             tls: false,
             ca_file: None,
             name: format!("test {user}"),
-            heartbeat_s: LinkConfig::HEARTBEAT_S,
-            frame_max: LinkConfig::FRAME_MAX_AGENT,
+            heartbeat_s: ConnectorConfig::HEARTBEAT_S,
+            frame_max: ConnectorConfig::FRAME_MAX_AGENT,
             body_bytes_max: muster_protocol::limits::AMQP_BODY_BYTES_MAX,
             backoff: Policy::growing(200, 1_000).spread(),
         }

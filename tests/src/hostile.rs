@@ -1,6 +1,6 @@
 //! Somebody who has one agent's credentials and uses them against the others.
 
-use muster_broker::{Link, LinkConfig, Message};
+use muster_broker::{Connector, ConnectorConfig, Message};
 use muster_protocol::artifact::Rows;
 use muster_protocol::artifact::file_hash::{FILE_HASH, FileKind, FileStatus, Row};
 use muster_protocol::clock::Clock;
@@ -21,7 +21,7 @@ const BATCH: usize = 500;
 pub struct Hostile {
     /// The agent.
     pub agent: AgentId,
-    link: LinkConfig,
+    link: ConnectorConfig,
 }
 
 impl Hostile {
@@ -57,7 +57,7 @@ impl Hostile {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut link = Link::new(self.link.clone());
+            let mut link = Connector::new(self.link.clone());
             let session = link.connect_once().await.map_err(|error| error.to_string())?;
             let publisher = session.publisher().await.map_err(|error| error.to_string())?;
             for batch in messages.chunks(BATCH) {

@@ -77,7 +77,7 @@ impl<'a> CacheLookup<'a> {
     }
 
     /// Returns whether what comes of an open file, on the file system of this number, may be kept.
-    pub(crate) fn takes(&mut self, dev: u64, file: impl AsFd) -> bool {
+    pub(crate) fn is_cacheable(&mut self, dev: u64, file: impl AsFd) -> bool {
         let Some(cache) = self.cache else { return false };
         *self.trusted.entry(dev).or_insert_with(|| {
             let kind = fstatfs(&file).ok().and_then(|stat| u64::try_from(stat.f_type).ok());
@@ -86,7 +86,7 @@ impl<'a> CacheLookup<'a> {
     }
 
     /// Keeps what came of a file; at once where the cache was wrong about it.
-    pub(crate) fn keep(&mut self, hashed: Hashed, is_mismatch: bool) {
+    pub(crate) fn store(&mut self, hashed: Hashed, is_mismatch: bool) {
         self.kept_bytes = self.kept_bytes.saturating_add(hashed.id.size);
         self.kept.push(hashed);
         let is_due = self.kept.len() >= limits::HASH_CACHE_BATCH_ROWS_MAX
@@ -98,7 +98,7 @@ impl<'a> CacheLookup<'a> {
 
     fn hand_over(&mut self) {
         if let Some(cache) = self.cache.filter(|_| !self.kept.is_empty()) {
-            cache.keep(&self.kept);
+            cache.store(&self.kept);
         }
         self.kept.clear();
         self.kept_bytes = 0;

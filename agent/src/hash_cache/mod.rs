@@ -146,7 +146,7 @@ impl Cache for HashCache {
         self.with(find).unwrap_or_else(|| vec![None; files.len()])
     }
 
-    fn keep(&self, files: &[Hashed]) {
+    fn store(&self, files: &[Hashed]) {
         let mut settled = files.iter().filter(|file| !is_racy(file)).peekable();
         if settled.peek().is_none() {
             return;
@@ -154,7 +154,7 @@ impl Cache for HashCache {
         self.with(|db| {
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for file in settled {
-                keep(&tx, file)?;
+                store(&tx, file)?;
             }
             if bytes(&tx)? > self.bytes_max {
                 evict(&tx)?;
@@ -208,7 +208,7 @@ fn digests(row: &Row<'_>, kinds: &[HashKind]) -> rusqlite::Result<Digests> {
     Ok(digests)
 }
 
-fn keep(tx: &Transaction<'_>, file: &Hashed) -> rusqlite::Result<()> {
+fn store(tx: &Transaction<'_>, file: &Hashed) -> rusqlite::Result<()> {
     if add(tx, ADD, file)? > 0 {
         return Ok(());
     }

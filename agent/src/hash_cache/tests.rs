@@ -45,7 +45,7 @@ fn what_is_kept_is_found_by_the_same_state_of_the_same_file_only() {
     let cache = opened(folder.path(), "machine");
     assert!(cache.is_empty());
     let file = hashed(id(u64::MAX), SHA256, 1);
-    cache.keep(std::slice::from_ref(&file));
+    cache.store(std::slice::from_ref(&file));
     assert!(!cache.is_empty());
     let same = file.id;
     assert_eq!(one(&cache, SHA256, same), Some(file.digests.clone()));
@@ -61,8 +61,8 @@ fn what_is_kept_is_found_by_the_same_state_of_the_same_file_only() {
     // Times beyond 64 bits: nothing is kept, and nothing that was clamped is found.
     let far = |mtime_ns| FileId { mtime_ns, ..id(3) };
     let beyond = i128::from(i64::MAX) + 1;
-    cache.keep(&[hashed(far(beyond), SHA256, 1)]);
-    cache.keep(&[hashed(far(i64::MAX.into()), SHA256, 2)]);
+    cache.store(&[hashed(far(beyond), SHA256, 1)]);
+    cache.store(&[hashed(far(i64::MAX.into()), SHA256, 2)]);
     assert_eq!(one(&cache, SHA256, far(beyond)), None);
     assert_eq!(one(&cache, SHA256, far(beyond + 1)), None);
     // In the order in which they were asked, and after a restart.
@@ -78,9 +78,9 @@ fn what_is_kept_is_found_by_the_same_state_of_the_same_file_only() {
 fn digests_of_several_kinds_come_together_until_the_file_changes() {
     let folder = folder();
     let cache = opened(folder.path(), "");
-    cache.keep(&[hashed(id(1), SHA256, 1)]);
-    cache.keep(&[hashed(id(1), &[HashKind::Blake3, HashKind::Md5], 2)]);
-    cache.keep(&[hashed(id(1), &[HashKind::Md5], 3)]);
+    cache.store(&[hashed(id(1), SHA256, 1)]);
+    cache.store(&[hashed(id(1), &[HashKind::Blake3, HashKind::Md5], 2)]);
+    cache.store(&[hashed(id(1), &[HashKind::Md5], 3)]);
     let of = |kind: HashKind, byte| (kind, Digest::from_elem(byte, kind.bytes()));
     let kinds = [HashKind::Sha256, HashKind::Md5, HashKind::Blake3];
     assert_eq!(
@@ -93,7 +93,7 @@ fn digests_of_several_kinds_come_together_until_the_file_changes() {
     );
     assert_eq!(one(&cache, &HashKind::ALL, id(1)), None, "not all of them are known");
     let changed = FileId { mtime_ns: 0, ..id(1) };
-    cache.keep(&[hashed(changed, &[HashKind::Md5], 4)]);
+    cache.store(&[hashed(changed, &[HashKind::Md5], 4)]);
     assert_eq!(one(&cache, SHA256, changed), None);
     assert_eq!(one(&cache, SHA256, id(1)), None);
     assert_eq!(one(&cache, &[HashKind::Md5], changed), Some([of(HashKind::Md5, 4)].into()));
@@ -111,7 +111,7 @@ fn what_changed_just_before_it_was_read_is_not_kept() {
         (changed + 2 * SECOND - 1, false),
         (changed + 2 * SECOND, true),
     ] {
-        cache.keep(&[Hashed { began_ns, ..file.clone() }]);
+        cache.store(&[Hashed { began_ns, ..file.clone() }]);
         assert_eq!(one(&cache, SHA256, file.id).is_some(), is_kept, "{began_ns}");
     }
 }
@@ -131,7 +131,7 @@ fn it_stays_within_its_bound_and_knows_half_of_what_is_too_much_for_it() {
             let asked = files.into_iter().zip(found);
             let new =
                 asked.filter_map(|(id, found)| found.is_none().then(|| hashed(id, SHA256, 1)));
-            cache.keep(&new.collect::<Vec<_>>());
+            cache.store(&new.collect::<Vec<_>>());
         }
         // It holds some 16,000. Were the oldest forgotten first, it would be what is asked for next, and none were known.
         let least = if pass == 0 { 0 } else { 7_000 };
@@ -146,7 +146,7 @@ fn it_stays_within_its_bound_and_knows_half_of_what_is_too_much_for_it() {
 fn another_machine_begins_anew() {
     let folder = folder();
     let file = hashed(id(1), SHA256, 1);
-    opened(folder.path(), "one").keep(std::slice::from_ref(&file));
+    opened(folder.path(), "one").store(std::slice::from_ref(&file));
     let cache = opened(folder.path(), "one");
     assert!(!cache.is_empty());
     cache.rest();
@@ -170,7 +170,7 @@ fn a_file_that_is_broken_is_set_aside() {
         spoil();
         let cache = opened(folder.path(), "");
         assert!(cache.is_empty());
-        cache.keep(std::slice::from_ref(&file));
+        cache.store(std::slice::from_ref(&file));
         assert!(one(&cache, SHA256, file.id).is_some(), "the new one works");
         assert!(folder.path().join("hashes.sqlite.broken").try_exists().unwrap());
         fs::remove_file(folder.path().join("hashes.sqlite.broken")).unwrap();
@@ -182,7 +182,7 @@ fn what_breaks_while_it_is_used_is_as_if_it_were_not_there() {
     let folder = folder();
     let cache = opened(folder.path(), "");
     let files: Vec<_> = (0..5_000).map(|n| hashed(id(n), SHA256, 1)).collect();
-    cache.keep(&files);
+    cache.store(&files);
     drop(cache);
     // The first page stays: the file opens.
     let path = folder.path().join("hashes.sqlite");
@@ -194,11 +194,11 @@ fn what_breaks_while_it_is_used_is_as_if_it_were_not_there() {
         assert!(one(&cache, SHA256, file.id).is_none_or(|digests| digests == file.digests));
     }
     assert!(matches!(*cache.lock(), Db::Unusable), "it was given up");
-    cache.keep(&files);
+    cache.store(&files);
     assert!(cache.is_empty());
     // The next collection begins a new one.
     cache.rest();
-    cache.keep(&files);
+    cache.store(&files);
     assert!(one(&cache, SHA256, id(1)).is_some());
     assert!(folder.path().join("hashes.sqlite.broken").try_exists().unwrap());
 }
@@ -207,18 +207,18 @@ fn what_breaks_while_it_is_used_is_as_if_it_were_not_there() {
 fn a_full_disk_costs_only_what_is_new() {
     let folder = folder();
     let cache = opened(folder.path(), "");
-    cache.keep(&[hashed(id(1), SHA256, 1)]);
+    cache.store(&[hashed(id(1), SHA256, 1)]);
     let cap = |pages: i64| {
         let Db::Open(db) = &mut *cache.lock() else { panic!("closed") };
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     };
     cap(1);
     let more: Vec<_> = (2..2_000).map(|n| hashed(id(n), SHA256, 2)).collect();
-    cache.keep(&more);
+    cache.store(&more);
     assert!(one(&cache, SHA256, id(1)).is_some() && one(&cache, SHA256, id(2)).is_none());
     assert!(cache.has_complained.load(Ordering::Relaxed));
     cap(1 << 20);
-    cache.keep(&more);
+    cache.store(&more);
     assert!(one(&cache, SHA256, id(2)).is_some(), "and when there is room again, it goes on");
 }
 
@@ -227,7 +227,7 @@ fn a_folder_that_others_may_write_to_is_not_used() {
     let folder = folder();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o770)).unwrap();
     let cache = opened(folder.path(), "");
-    cache.keep(&[hashed(id(1), SHA256, 1)]);
+    cache.store(&[hashed(id(1), SHA256, 1)]);
     assert_eq!(one(&cache, SHA256, id(1)), None);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     // Nor is one that cannot be made.
@@ -238,9 +238,9 @@ fn a_folder_that_others_may_write_to_is_not_used() {
 fn only_one_has_it() {
     let folder = folder();
     let first = opened(folder.path(), "");
-    first.keep(&[hashed(id(1), SHA256, 1)]);
+    first.store(&[hashed(id(1), SHA256, 1)]);
     let second = opened(folder.path(), "");
-    second.keep(&[hashed(id(2), SHA256, 2)]);
+    second.store(&[hashed(id(2), SHA256, 2)]);
     assert!(second.is_empty() && one(&first, SHA256, id(2)).is_none());
     assert!(one(&first, SHA256, id(1)).is_some());
 }
@@ -259,7 +259,7 @@ proptest! {
         for (ino, mtime_ns, kind, byte, is_restarted) in steps {
             let kind = HashKind::ALL[kind];
             let id = FileId { mtime_ns, ..id(ino) };
-            cache.keep(&[hashed(id, &[kind], byte)]);
+            cache.store(&[hashed(id, &[kind], byte)]);
             let known = model.entry(ino).or_insert_with(|| (id, BTreeMap::new()));
             if known.0 != id {
                 *known = (id, BTreeMap::new());

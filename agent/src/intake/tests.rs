@@ -211,7 +211,7 @@ fn every_refusal_is_answered_once_and_never_executed() {
         core.take(&sealed, STREAM).unwrap();
         core.take(&sealed, STREAM).unwrap();
         assert_eq!(codes(&core), [code]);
-        assert_eq!(core.journal.owed().unwrap(), 0, "{code}");
+        assert_eq!(core.journal.unfinished().unwrap(), 0, "{code}");
     }
     assert_eq!(core.journal.stream_place().unwrap().unwrap().offset, 3);
 }
@@ -227,7 +227,7 @@ fn a_forged_message_does_not_keep_the_real_one_out() {
     core.take(&forged, STREAM).unwrap();
     assert_eq!(codes(&core), ["bad_signature"]);
     core.take(&real, STREAM).unwrap();
-    assert_eq!(core.journal.owed().unwrap(), 1);
+    assert_eq!(core.journal.unfinished().unwrap(), 1);
     // And once the real one is here, a forged one is not even answered.
     core.take(&forged, STREAM).unwrap();
     assert!(statuses(&core).is_empty());
@@ -262,7 +262,7 @@ fn a_replay_is_harmless_on_either_way() {
     core.take(&sealed, STREAM).unwrap();
     core.take(&sealed, Source::Directed).unwrap();
     core.take(&sealed, STREAM).unwrap();
-    assert_eq!(core.journal.owed().unwrap(), 1);
+    assert_eq!(core.journal.unfinished().unwrap(), 1);
     assert!(statuses(&core).is_empty());
     assert_eq!(core.journal.directed().unwrap(), [sealed.id.parse().unwrap()]);
 }
@@ -303,12 +303,12 @@ fn a_cancel_before_its_start_cancels_it_also_after_a_restart() {
     let told = statuses(&core);
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].state, told[0].chunks), (State::Cancelled, Some(0)));
-    assert_eq!(core.journal.owed().unwrap(), 0);
+    assert_eq!(core.journal.unfinished().unwrap(), 0);
     // Both again.
     core.take(&fleet.cancel(&sealed, 2), STREAM).unwrap();
     core.take(&sealed, STREAM).unwrap();
     assert!(statuses(&core).is_empty());
-    assert_eq!(core.journal.owed().unwrap(), 0);
+    assert_eq!(core.journal.unfinished().unwrap(), 0);
 }
 
 #[test]
@@ -320,10 +320,10 @@ fn a_lower_revision_does_nothing() {
     core.take(&fleet.cancel(&sealed, 0), STREAM).unwrap();
     assert_eq!(codes(&core), ["lower_revision"]);
     core.take(&sealed, STREAM).unwrap();
-    assert_eq!(core.journal.owed().unwrap(), 1);
+    assert_eq!(core.journal.unfinished().unwrap(), 1);
     core.take(&fleet.cancel(&sealed, 2), STREAM).unwrap();
     assert_eq!(statuses(&core)[0].state, State::Cancelled);
-    assert_eq!(core.journal.owed().unwrap(), 0);
+    assert_eq!(core.journal.unfinished().unwrap(), 0);
     core.take(&fleet.cancel(&sealed, 1), STREAM).unwrap();
     assert_eq!(codes(&core), ["lower_revision"]);
 }
@@ -342,7 +342,7 @@ fn a_verb_that_is_not_known_is_declined_by_those_that_are_meant_and_cancels_noth
     assert!(statuses(&core).is_empty());
     core.take(&control(Target::all()), STREAM).unwrap();
     assert_eq!(codes(&core), ["unknown_verb"]);
-    assert_eq!(core.journal.owed().unwrap(), 1, "the hunt is as it was");
+    assert_eq!(core.journal.unfinished().unwrap(), 1, "the hunt is as it was");
     assert_eq!(core.journal.revision(about).unwrap(), None, "and so are its revisions");
 }
 
@@ -356,7 +356,7 @@ fn who_is_not_meant_answers_only_a_directed_request() {
     assert!(statuses(&core).is_empty());
     core.take(&fleet.seal(&hunt("/x"), other, 1_000), Source::Directed).unwrap();
     assert_eq!(codes(&core), ["not_matched"]);
-    assert_eq!(core.journal.owed().unwrap(), 0);
+    assert_eq!(core.journal.unfinished().unwrap(), 0);
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn the_policy_wins() {
     let told = statuses(&core);
     assert_eq!(told.iter().map(|s| s.code.as_str()).collect::<Vec<_>>(), ["policy", "policy"]);
     assert!(told[0].reason.contains("/secret"), "{}", told[0].reason);
-    assert_eq!(core.journal.owed().unwrap(), 0);
+    assert_eq!(core.journal.unfinished().unwrap(), 0);
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn a_kind_of_profile_that_does_not_work_here_is_declined_not_left_out() {
     let told = statuses(&core);
     assert_eq!((told[0].state, told[0].code.as_str()), (State::Declined, "unsupported"));
     assert!(told[0].reason.contains("heap") && told[0].reason.contains("cpu"), "{told:?}");
-    assert_eq!(core.journal.owed().unwrap(), 0);
+    assert_eq!(core.journal.unfinished().unwrap(), 0);
     let offered = crate::telemetry::capabilities();
     assert!(offered.contains(&"profile.cpu".into()) && !offered.contains(&"profile.heap".into()));
 }
@@ -435,12 +435,12 @@ fn a_panic_is_the_collections_failure_and_the_agent_goes_on() {
     let core = fleet.agent(folder.path(), Policy::default());
     lock(&core.admission).open();
     core.take(&fleet.hunt("/panic"), STREAM).unwrap();
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let told = statuses(&core);
     assert_eq!((told[0].state, told[0].code.as_str()), (State::Failed, "panic"));
     assert!(told[0].reason.contains("on purpose"));
     core.take(&fleet.hunt("/fine"), Source::Directed).unwrap();
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let told = statuses(&core);
     let states: Vec<_> = told.iter().map(|s| s.state).collect();
     assert_eq!(states, [State::Started, State::Finished]);
@@ -465,7 +465,7 @@ fn a_cancel_ends_what_runs_and_a_shutdown_keeps_it() {
     // What is cancelled before it could go on ends with what it had.
     let core = fleet.agent(folder.path(), Policy::default());
     core.take(&fleet.cancel(&sealed, 1), STREAM).unwrap();
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let told = statuses(&core);
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].state, State::Cancelled);
@@ -484,7 +484,7 @@ fn what_the_agent_died_on_three_times_is_named() {
     (0..3).for_each(|_| core.journal.begin(id, core.now()).unwrap());
     drop(core);
     let core = fleet.agent(folder.path(), Policy::default());
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let told = statuses(&core);
     assert_eq!((told[0].state, told[0].code.as_str()), (State::Failed, "agent_died"));
 }

@@ -113,7 +113,7 @@ impl Journal {
     }
 
     /// Returns how many requests are owed.
-    pub fn owed(&self) -> Result<u64, JournalError> {
+    pub fn unfinished(&self) -> Result<u64, JournalError> {
         self.read(|db| {
             let sql = "SELECT count(*) FROM collections";
             db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)

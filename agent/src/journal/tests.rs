@@ -350,7 +350,7 @@ fn tables_of_the_first_version_are_taken_over() {
     as_of_version_2(&db, request, 1);
     drop(db);
     let journal = Journal::open(folder.path(), "m", None).unwrap();
-    assert_eq!((journal.id(), journal.owed().unwrap()), (id, 1));
+    assert_eq!((journal.id(), journal.unfinished().unwrap()), (id, 1));
     assert!(journal.is_seen(request).unwrap());
     assert!(journal.is_cancelled(request).unwrap());
     let part = part(&journal, 10, 5);

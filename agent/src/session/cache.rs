@@ -30,7 +30,7 @@ pub trait Cache: Debug + Sync {
     fn find(&self, kinds: &[HashKind], files: &[FileId]) -> Vec<Option<Digests>>;
 
     /// Takes what was hashed; what it holds of the same files gives way.
-    fn keep(&self, files: &[Hashed]);
+    fn store(&self, files: &[Hashed]);
 
     /// Returns whether on a file system, named as `statfs` does, [`FileId`] says what it must: content never changes
     /// without it, and a user cannot set it back.

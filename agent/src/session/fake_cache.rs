@@ -83,7 +83,7 @@ impl Cache for FakeCache {
         files.iter().map(find).collect()
     }
 
-    fn keep(&self, files: &[Hashed]) {
+    fn store(&self, files: &[Hashed]) {
         self.kept.fetch_add(files.len() as u64, Ordering::Relaxed);
         let mut known = self.lock();
         for file in files {

@@ -181,7 +181,7 @@ impl LiveSession {
             let current_paths = self.meter.current_paths();
             lock(&self.at_stop).get_or_insert(current_paths);
         }
-        self.stop.say(stop);
+        self.stop.request(stop);
     }
 
     /// Returns the paths that threads of the collection were at when it had to stop.
@@ -196,7 +196,7 @@ impl LiveSession {
 
     /// Returns why the collection must stop, and for how long that has been so.
     pub fn stop_reason(&self) -> Option<(Stop, Duration)> {
-        self.stop.said().map(|(stop, since)| (stop, since.elapsed()))
+        self.stop.requested().map(|(stop, since)| (stop, since.elapsed()))
     }
 
     /// Ends the collection when its time is over or its memory is used up, though none of its threads should look.
@@ -221,7 +221,7 @@ impl LiveSession {
     }
 
     /// Commits the final status for threads that do not come back; what they do later is rejected. `false` when one
-    /// of them is just committing something, or has said it itself.
+    /// of them is just committing something, or has set it itself.
     pub fn abandon(&self, status: Status) -> Result<bool, Stop> {
         let Ok(mut pending) = self.pending.try_lock() else { return Ok(false) };
         if pending.is_over {
@@ -286,7 +286,7 @@ impl LiveSession {
     /// Commits what is pending together with the final status, into which it writes the count of chunks.
     pub fn finish(&self, status: Status) -> Result<(), Stop> {
         let mut pending = lock(&self.pending);
-        // Whoever gave it up has said it.
+        // Whoever gave it up has set it.
         if pending.is_over {
             return Ok(());
         }
@@ -326,7 +326,7 @@ impl LiveSession {
                 Err(Stop::Shutdown) => return Err(Stop::Shutdown),
                 _ if left.is_zero() => return Ok(()),
                 Ok(()) => drop(self.stop.wait(left.min(STEP))),
-                // Another word was said already, so the signal no longer waits.
+                // Another reason was set already, so the signal no longer waits.
                 Err(_) => std::thread::park_timeout(left.min(STEP)),
             }
         }

@@ -1,4 +1,4 @@
-//! The word that ends a collection: said once, heard by every thread, also by those that wait.
+//! The request to stop a collection: set once, seen by every thread, also by those that wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,44 +6,44 @@ use std::time::{Duration, Instant};
 
 use super::Stop;
 
-/// The first word counts.
+/// The first reason counts.
 #[derive(Debug, Default)]
 pub(super) struct StopSignal {
-    is_said: AtomicBool,
-    word: Mutex<Option<(Stop, Instant)>>,
-    heard: Condvar,
+    is_requested: AtomicBool,
+    reason: Mutex<Option<(Stop, Instant)>>,
+    wakes: Condvar,
 }
 
 impl StopSignal {
     /// Sets the reason to stop, unless there is one.
-    pub(super) fn say(&self, stop: Stop) {
-        let mut word = lock(&self.word);
-        if word.is_none() {
-            *word = Some((stop, Instant::now()));
-            self.is_said.store(true, Ordering::Release);
-            self.heard.notify_all();
+    pub(super) fn request(&self, stop: Stop) {
+        let mut reason = lock(&self.reason);
+        if reason.is_none() {
+            *reason = Some((stop, Instant::now()));
+            self.is_requested.store(true, Ordering::Release);
+            self.wakes.notify_all();
         }
     }
 
-    /// Fails when it was said. One atomic read when it was not.
+    /// Fails once a stop was requested. One atomic read while it was not.
     pub(super) fn check(&self) -> Result<(), Stop> {
-        if !self.is_said.load(Ordering::Acquire) {
+        if !self.is_requested.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.said().map_or(Ok(()), |(stop, _)| Err(stop))
+        self.requested().map_or(Ok(()), |(stop, _)| Err(stop))
     }
 
-    /// Returns the word and when it was said.
-    pub(super) fn said(&self) -> Option<(Stop, Instant)> {
-        lock(&self.word).clone()
+    /// Returns the reason and when it was set.
+    pub(super) fn requested(&self) -> Option<(Stop, Instant)> {
+        lock(&self.reason).clone()
     }
 
-    /// Waits for at most `time`, less when the word is said.
+    /// Waits for at most `time`, less when a stop is requested.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Stop> {
-        let word = lock(&self.word);
-        let waited = self.heard.wait_timeout_while(word, time, |word| word.is_none());
-        let (word, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        word.clone().map_or(Ok(()), |(stop, _)| Err(stop))
+        let reason = lock(&self.reason);
+        let waited = self.wakes.wait_timeout_while(reason, time, |reason| reason.is_none());
+        let (reason, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        reason.clone().map_or(Ok(()), |(stop, _)| Err(stop))
     }
 }
 

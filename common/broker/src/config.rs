@@ -86,8 +86,8 @@ impl BrokerConfig {
     }
 
     /// Makes the configuration of a link named `name`, as an agent uses it.
-    pub fn link(&self, folder: &Path, name: &str) -> Result<LinkConfig, AmqpError> {
-        Ok(LinkConfig {
+    pub fn link(&self, folder: &Path, name: &str) -> Result<ConnectorConfig, AmqpError> {
+        Ok(ConnectorConfig {
             host: self.host.clone(),
             port: self.port,
             vhost: self.vhost.clone(),
@@ -96,8 +96,8 @@ impl BrokerConfig {
             tls: self.tls,
             ca_file: self.ca_file.as_ref().map(|file| folder.join(file)),
             name: name.to_owned(),
-            heartbeat_s: LinkConfig::HEARTBEAT_S,
-            frame_max: LinkConfig::FRAME_MAX_AGENT,
+            heartbeat_s: ConnectorConfig::HEARTBEAT_S,
+            frame_max: ConnectorConfig::FRAME_MAX_AGENT,
             body_bytes_max: limits::AMQP_BODY_BYTES_MAX,
             backoff: retry::CONNECT,
         })
@@ -128,7 +128,7 @@ impl fmt::Debug for Password {
 
 /// Everything that one connection needs to know.
 #[derive(Debug, Clone)]
-pub struct LinkConfig {
+pub struct ConnectorConfig {
     /// Name or address of the broker.
     pub host: String,
     /// Its AMQP port.
@@ -156,7 +156,7 @@ pub struct LinkConfig {
     pub backoff: Policy,
 }
 
-impl LinkConfig {
+impl ConnectorConfig {
     /// The heartbeat that ten thousand idle agents can afford (4–9 % of a broker core at 5,000).
     pub const HEARTBEAT_S: u16 = 60;
     /// Frame size of an agent: at most 2 MiB of buffers.

@@ -168,7 +168,7 @@ fn reply(error: &Error) -> Option<Reply> {
 }
 
 /// Judges an error of the handshake.
-pub(super) fn of_connect(error: &Error, config: &super::LinkConfig) -> AmqpError {
+pub(super) fn of_connect(error: &Error, config: &super::ConnectorConfig) -> AmqpError {
     if let ErrorKind::ProtocolError(problem) = error.kind() {
         let cause = problem.get_message().to_string();
         match problem.kind() {
@@ -195,6 +195,6 @@ pub(super) fn of_connect(error: &Error, config: &super::LinkConfig) -> AmqpError
 }
 
 /// Returns `host:port`.
-pub(super) fn address(config: &super::LinkConfig) -> String {
+pub(super) fn address(config: &super::ConnectorConfig) -> String {
     muster_protocol::address::joined(&config.host, config.port)
 }

@@ -12,22 +12,22 @@
 //! * [`error`]: what a caller does differently.
 
 pub mod config;
+pub mod connector;
 pub mod consumer;
 pub mod declare;
 pub mod error;
 pub mod filter;
-pub mod link;
 pub mod probe;
 pub mod publisher;
 pub mod session;
 pub mod tls;
 
-pub use config::{BrokerConfig, LinkConfig, Password, broker_address};
+pub use config::{BrokerConfig, ConnectorConfig, Password, broker_address};
+pub use connector::Connector;
 pub use consumer::{Consumer, Delivery, Settle, Start};
 pub use declare::Depth;
 pub use error::{AmqpError, PublishError};
 pub use filter::{Defect, Reason};
-pub use link::Link;
 pub use probe::{Answer, Attempt, Publish};
 pub use publisher::{Message, Publisher};
 pub use session::Session;

@@ -4,7 +4,7 @@
 //! that is read for their offsets, each class of results, and the results that were set aside. What ends one
 //! connection stops no other part.
 
-use muster_broker::{AmqpError, Link, LinkConfig, Publisher, Session, Start};
+use muster_broker::{AmqpError, Connector, ConnectorConfig, Publisher, Session, Start};
 use muster_protocol::limits::{AMQP_BODY_BYTES_MAX, REQUEST_PREFETCH};
 use muster_protocol::topology::{Class, HELD, REQUESTS};
 use muster_runtime::retry::{self, Retry};
@@ -50,7 +50,7 @@ impl Part {
         }
     }
 
-    fn config(self, base: &LinkConfig) -> LinkConfig {
+    fn config(self, base: &ConnectorConfig) -> ConnectorConfig {
         let body_bytes_max = match self {
             Self::Requests | Self::Offsets => AMQP_BODY_BYTES_MAX,
             Self::Results(class) => class.message_bytes_max(),
@@ -59,9 +59,9 @@ impl Part {
         // The buffers of a connection are 64 frames: large ones only where large messages come.
         let frame_max = match self {
             Self::Results(Class::Rows | Class::Blobs) | Self::Held => base.frame_max,
-            _ => base.frame_max.min(LinkConfig::FRAME_MAX_AGENT),
+            _ => base.frame_max.min(ConnectorConfig::FRAME_MAX_AGENT),
         };
-        LinkConfig {
+        ConnectorConfig {
             name: format!("{} {}", base.name, self.as_str()),
             body_bytes_max,
             frame_max,
@@ -81,7 +81,7 @@ impl Part {
 }
 
 /// Runs until it is told to stop.
-pub async fn run(core: &Core, config: LinkConfig, stop: CancellationToken) {
+pub async fn run(core: &Core, config: ConnectorConfig, stop: CancellationToken) {
     let part = |part| Box::pin(keep(core, &config, &stop, part));
     tokio::join!(
         part(Part::Requests),
@@ -95,8 +95,8 @@ pub async fn run(core: &Core, config: LinkConfig, stop: CancellationToken) {
 }
 
 /// Keeps one part connected until it is told to stop.
-async fn keep(core: &Core, config: &LinkConfig, stop: &CancellationToken, part: Part) {
-    let mut link = Link::new(part.config(config));
+async fn keep(core: &Core, config: &ConnectorConfig, stop: &CancellationToken, part: Part) {
+    let mut link = Connector::new(part.config(config));
     // `doctor` says what a person must change, not only that there is no connection.
     let tell = |problem: &AmqpError| part.note(core, Some(problem.to_string()));
     while let Some(session) = link.connect_telling(stop, tell).await {
@@ -131,7 +131,7 @@ async fn live(core: &Core, session: &Session, part: Part) -> Result<(), IngestEr
                 core.set_link(Some(publisher.clone()), None);
                 info!("connected to the broker");
                 tokio::select! {
-                    () = owed(core, publisher) => {}
+                    () = publish_pending(core, publisher) => {}
                     () = blocked(core, session) => {}
                 }
                 Ok(())
@@ -157,7 +157,7 @@ async fn blocked(core: &Core, session: &Session) {
 }
 
 /// Publishes what the broker has not confirmed, for as long as the session lives. What has expired is owed to nobody.
-async fn owed(core: &Core, publisher: &Publisher) {
+async fn publish_pending(core: &Core, publisher: &Publisher) {
     loop {
         let now = core.clock.now();
         match core.read(move |reader| reader.unpublished(now)).await {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_broker::{AmqpError, LinkConfig};
+use muster_broker::{AmqpError, ConnectorConfig};
 use muster_protocol::limits::TELEMETRY_CONDENSE_MS;
 use muster_protocol::request::sign::Trust;
 use muster_runtime::lock::Lock;
@@ -74,7 +74,7 @@ pub async fn serve_at(
     let core = Arc::new(assemble(&config)?);
     crate::hunts::self_profile::abandon(&core).await?;
     let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;
-    link_config.frame_max = LinkConfig::FRAME_MAX_COORDINATOR;
+    link_config.frame_max = ConnectorConfig::FRAME_MAX_COORDINATOR;
     link_config.backoff = config.backoff;
     let address = listener
         .local_addr()

@@ -6,8 +6,8 @@
 //! * [`run`]: one run of the request, from its statuses and chunks.
 //! * [`part`]: one agent's part, from its runs, its receipts and its samples.
 
-pub mod part;
-pub mod run;
+pub mod attempt;
+pub mod collection;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::result::Status;
 
-pub use part::{Collection, Phase};
-pub use run::{Fault, Heard, Run, replaces};
+pub use attempt::{AttemptState, Fault, Heard, replaces};
+pub use collection::{Collection, Phase};
 
 use muster_api::States;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
-use muster_broker::{Link, Message, PublishError};
+use muster_broker::{Connector, Message, PublishError};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
 use muster_protocol::result::{State, Status};
@@ -59,7 +59,8 @@ fn no_agent_speaks_for_another() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut link = Link::new(fleet.broker.link_as(&fleet.vhost, impostor.as_str(), &password));
+        let mut link =
+            Connector::new(fleet.broker.link_as(&fleet.vhost, impostor.as_str(), &password));
         let session = link.connect_once().await.expect("a connection");
         let publisher = session.publisher().await.expect("a publisher");
         let message = |routing_key: String, kind: &str, body: Vec<u8>| Message {

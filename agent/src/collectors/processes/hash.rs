@@ -114,9 +114,10 @@ impl<'a> Hasher<'a> {
             }
         };
         let is_same = statx::of_open(&file).is_ok_and(|after| statx::file_id(&after) == id);
-        if is_same && self.known.takes(id.dev, &file) && expected.as_ref() != Some(&digests) {
+        if is_same && self.known.is_cacheable(id.dev, &file) && expected.as_ref() != Some(&digests)
+        {
             let is_mismatch = expected.is_some();
-            self.known.keep(Hashed { id, began_ns, digests: digests.clone() }, is_mismatch);
+            self.known.store(Hashed { id, began_ns, digests: digests.clone() }, is_mismatch);
         }
         let status = if is_same { ProcessStatus::Ok } else { ProcessStatus::Changed };
         Ok(Outcome { status, errno: None, digests })

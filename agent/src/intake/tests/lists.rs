@@ -79,13 +79,13 @@ fn a_hunt_waits_for_its_list_across_a_restart_and_takes_the_parts_away() {
     let told = statuses(&core);
     assert_eq!((told[0].state, told[0].code.as_str()), (State::Queued, "list_missing"));
     assert_eq!(told[0].reason, "1 of 3 parts of its list of hashes are not here");
-    assert_eq!(core.journal.owed().unwrap(), 1);
+    assert_eq!(core.journal.unfinished().unwrap(), 1);
     drop(core);
 
     let core = agent(&fleet, folder.path());
     core.take(&parts[1], STREAM).unwrap();
     assert!(ids.iter().all(|id| core.journal.part(*id).unwrap().is_some()));
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let told = statuses(&core);
     let last = told.last().unwrap();
     assert_eq!((last.state, last.code.as_str()), (State::Finished, ""));
@@ -109,7 +109,7 @@ fn a_hunt_without_its_list_never_begins() {
     // Until its patience is at its end.
     fleet.clock.set_offset_ms(limits::LIST_WAIT_MS_MAX);
     core.resume().unwrap();
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     assert_eq!(words(&core), [said(State::Declined, "list_missing")]);
 }
 

@@ -78,14 +78,14 @@ fn they_are_left_to_themselves_counted_and_bounded() {
         core.take(&hunt, STREAM).unwrap();
         work_until_running(&core);
         core.take(&fleet.cancel(&hunt, 1), STREAM).unwrap();
-        work(&core, || core.journal.owed().unwrap() == 0);
+        work(&core, || core.journal.unfinished().unwrap() == 0);
         let (state, code, reason) = last(&core);
         assert_eq!((state, code.as_str(), stuck()), (State::Cancelled, "cancelled", n));
         assert!(reason.ends_with("does not come back from the kernel: /stuck/file"), "{reason}");
     }
     // Their lanes are free, but there is an end to it.
     core.take(&fleet.hunt("/fine"), STREAM).unwrap();
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let (state, code, reason) = last(&core);
     assert_eq!((state, code.as_str()), (State::Declined, "stuck"));
     assert!(reason.starts_with("threads of 4 hunts"), "{reason}");
@@ -98,7 +98,7 @@ fn they_are_left_to_themselves_counted_and_bounded() {
     }
     assert_eq!(core.journal.outbox_size(), (0, 0), "nothing comes of what was given up");
     core.take(&fleet.hunt("/fine"), STREAM).unwrap();
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     assert_eq!(last(&core).0, State::Finished);
 }
 
@@ -129,7 +129,7 @@ fn what_does_not_move_and_is_not_kept_by_a_limit_has_failed() {
     let age = Duration::from_millis(limits::STUCK_MS_MAX);
     lock(&run.moved).1 = Instant::now().checked_sub(age).unwrap();
     drop(run);
-    work(&core, || core.journal.owed().unwrap() == 0);
+    work(&core, || core.journal.unfinished().unwrap() == 0);
     let (state, code, reason) = last(&core);
     assert_eq!((state, code.as_str()), (State::Failed, "stuck"));
     assert!(reason.starts_with("nothing has moved for 300 s"), "{reason}");

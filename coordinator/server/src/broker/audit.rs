@@ -8,7 +8,7 @@ mod probes;
 mod rights;
 mod run;
 
-use muster_broker::LinkConfig;
+use muster_broker::ConnectorConfig;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -81,7 +81,7 @@ pub enum AuditError {
 /// Runs everything. Blocks; ends early, and cleans up, when the operator interrupts it.
 pub fn audit(
     management: &Management,
-    link: &LinkConfig,
+    link: &ConnectorConfig,
     roster: &Roster,
 ) -> Result<Report, AuditError> {
     let version = management.check()?;

@@ -1,6 +1,6 @@
 //! Settings of RabbitMQ that its API cannot change: looked at, and tried out where the API does not show them.
 
-use muster_broker::{AmqpError, Answer, Attempt, Link, LinkConfig, Publish};
+use muster_broker::{AmqpError, Answer, Attempt, Connector, ConnectorConfig, Publish};
 use muster_protocol::limits::{
     BROKER_DESCRIPTORS_MIN, BROKER_DISK_FREE_BYTES_MIN, BROKER_MESSAGE_BYTES_MAX,
 };
@@ -40,7 +40,7 @@ const UNIT: &str = "[Service] of rabbitmq-server.service";
 /// Looks at everything.
 pub async fn check(
     management: Management,
-    link: LinkConfig,
+    link: ConnectorConfig,
     agents: u64,
 ) -> Result<Vec<Advice>, SettingsError> {
     let nodes = tokio::task::spawn_blocking(move || management.get("/api/nodes")).await;
@@ -65,8 +65,8 @@ pub enum SettingsError {
 }
 
 /// Sends one message that is too big; the API shows no bound.
-async fn message_size(link: LinkConfig) -> Result<Option<Advice>, AmqpError> {
-    let session = Box::pin(Link::new(link).connect_once()).await?;
+async fn message_size(link: ConnectorConfig) -> Result<Option<Advice>, AmqpError> {
+    let session = Box::pin(Connector::new(link).connect_once()).await?;
     let big = Publish {
         key: NOWHERE.to_owned(),
         bytes: BROKER_MESSAGE_BYTES_MAX + 1,

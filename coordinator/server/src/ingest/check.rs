@@ -13,7 +13,7 @@ use muster_protocol::wire;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{Chunk, Piece, Run, Write};
+use crate::store::{AttemptKey, Chunk, Piece, Write};
 use crate::store::{Reader, StoreError};
 
 /// Why a message goes to the dead letters; the word is counted.
@@ -24,7 +24,7 @@ pub enum Refused {
     Dead(&'static str),
     /// The same of a chunk of this attempt, which can never be complete without it.
     #[error("{0}")]
-    Rejected(&'static str, Box<Run>),
+    Rejected(&'static str, Box<AttemptKey>),
     /// The store could not be asked; the message stays with the broker.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -131,7 +131,11 @@ fn belongs(
 fn rows_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
     let chunk: RowChunk = decode(body)?;
     belongs(key, &chunk.agent, chunk.request, &chunk.attempt, reader)?;
-    let run = || Run { request: chunk.request, agent: chunk.agent.clone(), attempt: chunk.attempt };
+    let run = || AttemptKey {
+        request: chunk.request,
+        agent: chunk.agent.clone(),
+        attempt: chunk.attempt,
+    };
     let reject = |reason| Err(Refused::Rejected(reason, Box::new(run())));
     if chunk.seq >= limits::SEQ_MAX {
         return reject("seq_over_limit");
@@ -163,7 +167,11 @@ fn rows_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, R
 fn blob_chunk(key: &RoutingKey, body: &[u8], reader: &Reader) -> Result<Write, Refused> {
     let chunk: BlobChunk = decode(body)?;
     belongs(key, &chunk.agent, chunk.request, &chunk.attempt, reader)?;
-    let run = || Run { request: chunk.request, agent: chunk.agent.clone(), attempt: chunk.attempt };
+    let run = || AttemptKey {
+        request: chunk.request,
+        agent: chunk.agent.clone(),
+        attempt: chunk.attempt,
+    };
     let reject = |reason| Err(Refused::Rejected(reason, Box::new(run())));
     if chunk.seq >= limits::SEQ_MAX {
         return reject("seq_over_limit");

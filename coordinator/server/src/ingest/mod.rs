@@ -31,7 +31,7 @@ use tracing::warn;
 
 use crate::core::Core;
 use crate::live::counters::Received;
-use crate::store::{Chunk, Run, Write};
+use crate::store::{AttemptKey, Chunk, Write};
 use crate::store::{Reader, StoreError, WriteOutcome};
 use check::{Envelope, Refused, check_body, check_outside};
 use dead_letters::{DeadLetterBatch, dead_letter};
@@ -125,7 +125,7 @@ enum Checked {
     /// It is refused.
     Dead(&'static str),
     /// It is refused, and its attempt can never be complete without it.
-    Rejected(&'static str, Box<Run>),
+    Rejected(&'static str, Box<AttemptKey>),
     /// It is set aside.
     Aside(AgentId),
     /// A sample of an agent in quarantine, or over its share: the next one says the same.

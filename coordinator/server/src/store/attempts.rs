@@ -45,7 +45,7 @@ pub const REJECTED: &str = "rejected";
 
 /// One attempt of one agent at one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub struct AttemptKey {
     /// At which request.
     pub request: RequestId,
     /// Of which agent.
@@ -56,8 +56,8 @@ pub struct Run {
 
 impl Chunk {
     /// Returns the attempt that it belongs to.
-    pub fn run(&self) -> Run {
-        Run { request: self.request, agent: self.agent.clone(), attempt: self.attempt }
+    pub fn run(&self) -> AttemptKey {
+        AttemptKey { request: self.request, agent: self.agent.clone(), attempt: self.attempt }
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Entry {
 }
 
 /// Returns whether a result of an attempt is taken, and the bytes of all the agent's attempts at the request.
-fn look(tx: &Connection, run: &Run) -> Result<(Option<Entry>, u64), StoreError> {
+fn look(tx: &Connection, run: &AttemptKey) -> Result<(Option<Entry>, u64), StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT origin = ?3 AND journal = ?4, bytes, fault IS ?5 FROM attempt
          WHERE request = ?1 AND agent = ?2",
@@ -96,7 +96,7 @@ fn look(tx: &Connection, run: &Run) -> Result<(Option<Entry>, u64), StoreError> 
 }
 
 /// Notes an attempt that was heard of.
-pub(super) fn enter(tx: &Connection, run: &Run) -> Result<Entry, StoreError> {
+pub(super) fn enter(tx: &Connection, run: &AttemptKey) -> Result<Entry, StoreError> {
     if let Some(entry) = look(tx, run)?.0 {
         return Ok(entry);
     }
@@ -140,7 +140,7 @@ pub(super) fn charge(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<E
 /// Notes that an attempt has failed; the first cause stays.
 pub(super) fn fail(
     tx: &Connection,
-    run: &Run,
+    run: &AttemptKey,
     fault: &str,
     reason: &str,
 ) -> Result<usize, StoreError> {
@@ -166,7 +166,7 @@ fn used(tx: &Connection, agent: &AgentId, day: i64) -> Result<Option<u64>, Store
     Ok(bytes.map(i64::unsigned_abs))
 }
 
-fn add(tx: &Connection, run: &Run, bytes: u64) -> Result<(), StoreError> {
+fn add(tx: &Connection, run: &AttemptKey, bytes: u64) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)
          ON CONFLICT DO UPDATE SET bytes = bytes + ?5",

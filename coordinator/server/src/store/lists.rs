@@ -98,7 +98,7 @@ fn name(tx: &Connection, hunt: &RequestId, names: &[Vec<u8>]) -> Result<(), Stor
 }
 
 /// Lets the signed bytes of a part go.
-pub(super) fn let_go(tx: &Connection, part: &RequestId) -> Result<usize, StoreError> {
+pub(super) fn release(tx: &Connection, part: &RequestId) -> Result<usize, StoreError> {
     let empty = serde_bytes::ByteBuf::new;
     let (kind, id) = (Kind::ListPart.as_str().to_owned(), part.to_string());
     let nothing = Sealed { kind, id, body: empty(), sig: empty(), cert: empty() };

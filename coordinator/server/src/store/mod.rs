@@ -38,7 +38,7 @@ use muster_runtime::lock::LockError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-pub use attempts::Run;
+pub use attempts::AttemptKey;
 pub use dead::DeadCount;
 pub use ledger::{Audit, StoredAudit};
 pub use listed::List;

@@ -9,7 +9,7 @@ use muster_protocol::limits::CONFLICTS_MAX;
 use muster_protocol::result::{RowChunk, Status};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::attempts::{self, Entry, Run};
+use super::attempts::{self, AttemptKey, Entry};
 use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
 use super::unreadable::{Query, Reads, Table};
 use super::write::signed;
@@ -305,7 +305,9 @@ pub(super) fn insert_status(
     now: Timestamp,
 ) -> Result<WriteOutcome, StoreError> {
     let (request, agent) = (status.request, status.agent.clone());
-    if attempts::enter(tx, &Run { request, agent, attempt: status.attempt })? == Entry::TooMany {
+    if attempts::enter(tx, &AttemptKey { request, agent, attempt: status.attempt })?
+        == Entry::TooMany
+    {
         return Ok(WriteOutcome::Refused(TOO_MANY_ATTEMPTS));
     }
     let key = params![

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, trace};
 
 use super::spent::{self, Sweep};
-use super::{Audit, Chunk, DataDir, DeadCount, NewAgent, Request, Run, StoreError};
+use super::{AttemptKey, Audit, Chunk, DataDir, DeadCount, NewAgent, Request, StoreError};
 use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
@@ -47,7 +47,7 @@ pub enum Write {
     /// A stored chunk whose blob is whole and not what its digest says: the run has failed.
     Contradiction(Chunk),
     /// A result of an attempt was refused, and why: the attempt has failed.
-    Rejected(Box<Run>, &'static str),
+    Rejected(Box<AttemptKey>, &'static str),
     /// A self-sample.
     Telemetry(Box<Telemetry>),
     /// A request that is about to be published, and who asked.
@@ -348,7 +348,7 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome,
         Write::PartsOver(parts) => {
             let mut gone = 0;
             for part in parts {
-                gone += lists::let_go(tx, part)?;
+                gone += lists::release(tx, part)?;
             }
             gone
         }

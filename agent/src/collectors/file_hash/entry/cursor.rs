@@ -46,7 +46,7 @@ impl Resume {
     }
 
     /// Returns the name that leads on from a folder on the way, `level` levels below the root.
-    pub(crate) fn towards(&self, level: usize) -> Option<&[u8]> {
+    pub(crate) fn resume_child(&self, level: usize) -> Option<&[u8]> {
         self.names.get(level).map(Vec::as_slice)
     }
 
@@ -83,7 +83,7 @@ mod tests {
     fn a_cursor_says_what_is_done_and_what_was_only_entered() {
         let on = resume("/r", "/r/a/b").unwrap();
         assert_eq!(
-            (on.towards(0), on.towards(1), on.towards(2)),
+            (on.resume_child(0), on.resume_child(1), on.resume_child(2)),
             (Some(&b"a"[..]), Some(&b"b"[..]), None)
         );
         assert_eq!(

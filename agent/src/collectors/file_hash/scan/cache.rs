@@ -18,16 +18,16 @@ pub(crate) fn answering<'a>(plan: &Plan, session: &'a dyn Session) -> Option<&'a
 }
 
 /// Returns whether what comes of a file may be kept.
-pub(crate) fn takes(known: &mut CacheLookup<'_>, open: &Open) -> bool {
-    known.takes(open.found.row.dev, &open.file)
+pub(crate) fn is_cacheable(known: &mut CacheLookup<'_>, open: &Open) -> bool {
+    known.is_cacheable(open.found.row.dev, &open.file)
 }
 
 /// Keeps what came of a file, if that is certain.
-pub(crate) fn keep(known: &mut CacheLookup<'_>, id: FileId, began_ns: i64, row: &Row) {
+pub(crate) fn store(known: &mut CacheLookup<'_>, id: FileId, began_ns: i64, row: &Row) {
     let is_mismatch = row.status == FileStatus::CacheMismatch;
     let is_sure = is_mismatch || row.status == FileStatus::Ok;
     if is_sure && row.size == id.size {
-        known.keep(Hashed { id, began_ns, digests: row.digests.clone() }, is_mismatch);
+        known.store(Hashed { id, began_ns, digests: row.digests.clone() }, is_mismatch);
     }
 }
 

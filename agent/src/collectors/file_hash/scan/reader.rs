@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
         problem: Option<Errno>,
         delivery: &mut OutcomeBuffer<'_>,
     ) {
-        let is_kept = cache::takes(&mut self.recall, stream.open());
+        let is_kept = cache::is_cacheable(&mut self.recall, stream.open());
         let done = stream.end(problem);
         delivery.lap.restart();
         self.settle(done, is_kept, delivery);
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         let Done { place, mut found, is_first, expected, id, began_ns, elapsed_ms } = done;
         let is_news = cache::compare(&mut found.row, expected.as_ref());
         if is_kept && is_news {
-            cache::keep(&mut self.recall, id, began_ns, &found.row);
+            cache::store(&mut self.recall, id, began_ns, &found.row);
         }
         let others = if is_first { self.links.finish(id, &found.row) } else { Vec::new() };
         delivery.add(place, Outcome::judged(|row| self.plan.judge(row), found, elapsed_ms));

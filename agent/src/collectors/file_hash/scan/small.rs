@@ -107,7 +107,7 @@ impl Reader<'_> {
         delivery: &mut OutcomeBuffer<'_>,
     ) {
         delivery.count_bytes(bytes as u64);
-        let is_kept = cache::takes(&mut self.recall, &file.open);
+        let is_kept = cache::is_cacheable(&mut self.recall, &file.open);
         let ToRead { place, open, is_first } = file;
         let Open { file, mut found, expected } = open;
         let id = meta::file_id_of(&found.row);

@@ -106,7 +106,8 @@ impl Walker<'_> {
     ) -> Result<(), Stop> {
         let (mut names, problem) = DirListing::read(&folder, &mut self.buffer, session)?;
         let resume = self.resume.as_ref().filter(|_| entry.past == Past::Entered);
-        let towards = resume.and_then(|resume| resume.towards(entry.level)).map(<[u8]>::to_vec);
+        let towards =
+            resume.and_then(|resume| resume.resume_child(entry.level)).map(<[u8]>::to_vec);
         if let Some(towards) = &towards {
             names.skip_to(towards);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_broker::{AmqpError, Answer, Link, LinkConfig, Session};
+use muster_broker::{AmqpError, Answer, Connector, ConnectorConfig, Session};
 use muster_protocol::limits::{AGENT_CHANNELS_MAX, AGENT_CONNECTIONS_MAX, AUDIT_PROBE_MS_MAX};
 use tokio::time::timeout;
 
@@ -20,16 +20,16 @@ const LIMITS: &str = "one agent could take the broker's descriptors and memory: 
 
 /// Tries everything as the guest.
 pub(super) async fn probe(
-    link: &LinkConfig,
+    link: &ConnectorConfig,
     guest: &Guest,
     group: &Group,
     major: u32,
 ) -> Result<Vec<Finding>, AuditError> {
-    let mut link = Link::new(LinkConfig {
+    let mut link = Connector::new(ConnectorConfig {
         user: guest.name.clone(),
         password: guest.password.clone(),
         name: "muster broker audit".to_owned(),
-        frame_max: LinkConfig::FRAME_MAX_AGENT,
+        frame_max: ConnectorConfig::FRAME_MAX_AGENT,
         ..link.clone()
     });
     let mut findings = Vec::new();
@@ -59,7 +59,7 @@ fn silent(probe: &'static str, cause: &impl ToString) -> AuditError {
     AuditError::Silent { probe, cause: cause.to_string() }
 }
 
-async fn connect(link: &mut Link) -> Result<Session, AuditError> {
+async fn connect(link: &mut Connector) -> Result<Session, AuditError> {
     Box::pin(link.connect_once()).await.map_err(|error| silent("connect", &error))
 }
 
@@ -96,7 +96,7 @@ fn outcome(is_denied: bool) -> &'static str {
 }
 
 /// Opens one connection more than an agent may have.
-async fn connections(link: &mut Link, group: &Group) -> Result<Finding, AuditError> {
+async fn connections(link: &mut Connector, group: &Group) -> Result<Finding, AuditError> {
     let name = "open a connection too many";
     let mut open = Vec::new();
     let mut refusal = None;
@@ -115,7 +115,7 @@ async fn connections(link: &mut Link, group: &Group) -> Result<Finding, AuditErr
 }
 
 /// Opens one channel more than an agent may have.
-async fn channels(link: &mut Link, group: &Group) -> Result<Finding, AuditError> {
+async fn channels(link: &mut Connector, group: &Group) -> Result<Finding, AuditError> {
     let name = "open a channel too many";
     let mut open: Vec<Session> = Vec::new();
     let mut refusal = None;

@@ -5,15 +5,15 @@ use muster_protocol::limits::CLONE_SHOWN_MS_MAX;
 
 use super::RequestSnapshot;
 use crate::instances::{Fault, FaultKind};
-use crate::state::{Collection, Run};
+use crate::state::{AttemptState, Collection};
 
 /// Agents that the notes of one hunt name.
 const NAMED_MAX: usize = 5;
 
 impl RequestSnapshot {
     /// Returns the name of the machine that a run reported; of one that reported none, the agent's present one.
-    pub(super) fn host(&self, agent: &AgentId, run: Option<&Run>) -> String {
-        if let Some(host) = run.and_then(Run::host) {
+    pub(super) fn host(&self, agent: &AgentId, run: Option<&AttemptState>) -> String {
+        if let Some(host) = run.and_then(AttemptState::host) {
             return host.to_owned();
         }
         let said = self.agents.get(agent).and_then(|agent| agent.heard.as_ref());

@@ -141,7 +141,7 @@ fn a_refused_chunk_names_the_attempt_that_cannot_be_complete_without_it() {
         };
         check(outside, &wire::encode(&chunk).unwrap(), &reader).unwrap_err()
     };
-    let run = Run { request: request(), agent: agent(), attempt: attempt() };
+    let run = AttemptKey { request: request(), agent: agent(), attempt: attempt() };
     let is_rejected = |chunk| matches!(refused(chunk), Refused::Rejected(_, of) if *of == run);
     assert!(is_rejected(RowChunk { seq: limits::SEQ_MAX, ..chunk() }));
     assert!(is_rejected(RowChunk { sha256: sha256(b"x"), ..chunk() }));

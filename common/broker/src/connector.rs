@@ -1,4 +1,4 @@
-//! Connects to the broker, and again, and again: one link for the life of a process part.
+//! Connects to the broker, as often as needed: one connector for the life of a part of a process.
 //!
 //! `lapin`'s own recovery is not used: it replays a stream consumer from its first offset.
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::config::{LinkConfig, Password};
+use super::config::{ConnectorConfig, Password};
 use super::error::{self, AmqpError};
 use super::filter::Bounds;
 use super::filter::stream::{self, FilteringRuntime};
@@ -27,14 +27,14 @@ const CHANNELS_MAX: u16 = 16;
 
 /// Makes sessions.
 #[derive(Debug)]
-pub struct Link {
-    config: LinkConfig,
+pub struct Connector {
+    config: ConnectorConfig,
     connected_before: bool,
 }
 
-impl Link {
+impl Connector {
     /// Takes a configuration; nothing is opened yet.
-    pub fn new(config: LinkConfig) -> Self {
+    pub fn new(config: ConnectorConfig) -> Self {
         Self { config, connected_before: false }
     }
 
@@ -117,7 +117,7 @@ fn log(problem: &AmqpError, logged: &mut Vec<&'static str>) {
 }
 
 /// Returns the address without the password, which would show in traces of the client library.
-fn uri(config: &LinkConfig) -> AMQPUri {
+fn uri(config: &ConnectorConfig) -> AMQPUri {
     AMQPUri {
         scheme: if config.tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
         authority: AMQPAuthority {
@@ -137,7 +137,7 @@ fn uri(config: &LinkConfig) -> AMQPUri {
     }
 }
 
-fn tls(config: &LinkConfig) -> Result<OwnedTLSConfig, AmqpError> {
+fn tls(config: &ConnectorConfig) -> Result<OwnedTLSConfig, AmqpError> {
     if !config.tls {
         return Ok(OwnedTLSConfig { identity: None, cert_chain: None });
     }
@@ -153,7 +153,7 @@ struct Plain {
 }
 
 impl Plain {
-    fn new(config: &LinkConfig) -> Self {
+    fn new(config: &ConnectorConfig) -> Self {
         Self { user: config.user.clone(), password: config.password.clone() }
     }
 }

@@ -1,4 +1,4 @@
-//! One agent's part of a request, and the closed list of states that it can be in.
+//! One agent's collection for a request, and the closed list of states that it can be in.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::Attempt;
 use muster_protocol::limits;
 
-use super::Run;
+use super::AttemptState;
 
 /// The state of one agent's part: the closed list that every output shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,17 +68,17 @@ pub struct Collection {
     /// The last telemetry that showed the collection: when, and whether it ran.
     pub sampled: Option<(Timestamp, bool)>,
     /// Every run that is known.
-    pub runs: BTreeMap<Attempt, Run>,
+    pub runs: BTreeMap<Attempt, AttemptState>,
 }
 
 impl Collection {
     /// Returns the run that counts: the first complete one, else the one that was last heard of, by the coordinator's
     /// clock.
-    pub fn counting(&self) -> Option<(&Attempt, &Run)> {
+    pub fn counting(&self) -> Option<(&Attempt, &AttemptState)> {
         let complete = self.runs.iter().filter(|(_, run)| run.is_complete() && !run.is_spoilt());
-        let ended = |run: &Run| run.last.as_ref().map(|last| last.received);
+        let ended = |run: &AttemptState| run.last.as_ref().map(|last| last.received);
         let first = complete.min_by_key(|(attempt, run)| (ended(run), **attempt));
-        let latest = |(attempt, run): &(&Attempt, &Run)| (run.received(), **attempt);
+        let latest = |(attempt, run): &(&Attempt, &AttemptState)| (run.received(), **attempt);
         first.or_else(|| self.runs.iter().max_by_key(latest))
     }
 

@@ -1,6 +1,6 @@
-//! One run of a request on one agent: what it said, and which of its chunks are stored.
+//! One attempt of an agent at a request: what it reported, and which of its chunks are stored.
 //!
-//! Of two statuses of one run the agent's clock says which is later: they may arrive in any order, and an agent that lies
+//! Of two statuses of one attempt the agent's clock says which is later: they may arrive in any order, and an agent that lies
 //! hides only its own. Everything else goes by when the coordinator received them.
 
 use std::cmp::Ordering;
@@ -39,9 +39,9 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// One run of the request on one agent.
+/// One attempt of an agent at a request.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Run {
+pub struct AttemptState {
     /// The latest status that is not final.
     pub latest: Option<Heard>,
     /// The final status.
@@ -54,7 +54,7 @@ pub struct Run {
     pub fault: Option<Fault>,
 }
 
-impl Run {
+impl AttemptState {
     /// Returns how many chunks the run has in all, once that is known.
     pub fn chunks(&self) -> Option<u64> {
         self.last.as_ref().map(|status| status.chunks.unwrap_or(0))
