@@ -1,4 +1,8 @@
 //! What the parts of one running agent share. No globals: a process may hold many.
+//!
+//! The import circle between this file and the parts is meant: each part (`intake`, `runner`, `outbox`, `progress`,
+//! `telemetry`, `watchdog`) works on `&Core`, and `Core` keeps what it shares of them, as the runs that `runner` started.
+//! The parts do not reach each other's state but through here.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,10 @@
-//! One connection to the broker. It ends for good: after any error the link makes a new one.
+//! One connection to the broker. It ends for good: after any error the connector makes a new one.
 //!
 //! Every wait is bounded by [`limits::BROKER_WAIT_MS_MAX`]; when one runs out the connection is dropped,
 //! because a broker that does not answer one call has been seen to answer none.
+//!
+//! It makes consumers, publishers and declarations, and each of them keeps its connection: what fails in one of them ends
+//! the session for all, hence the import circle with `consumer`, `publisher` and `declare`.
 
 use std::fmt;
 use std::future::Future;

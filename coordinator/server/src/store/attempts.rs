@@ -10,7 +10,7 @@ use muster_protocol::limits::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::write::signed;
+use super::signed::signed;
 use super::{Chunk, StoreError};
 
 /// The tables.

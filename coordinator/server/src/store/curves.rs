@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::StoreError;
 use super::read::Reader;
-use super::write::signed;
+use super::signed::signed;
 use crate::curves::{Roll, Rolled, Spread, Step, place, settled};
 
 /// A table of what was rolled up: minutes, hours.

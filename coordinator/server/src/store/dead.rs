@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 
 use super::StoreError;
 use super::read::Reader;
+use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
-use super::write::signed;
 
 /// The counts by agent; the agent is empty where the routing key names none.
 pub(super) const TABLES: &str = "

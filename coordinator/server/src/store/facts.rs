@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::read::{Reader, broken};
+use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
-use super::write::signed;
 
 /// The history; a record holds from its `first` to the `first` of the next.
 pub(super) const TABLES: &str = "

@@ -26,6 +26,7 @@ pub mod requests;
 pub mod results;
 pub mod roster;
 mod schema;
+mod signed;
 pub mod spent;
 pub mod unreadable;
 pub mod write;

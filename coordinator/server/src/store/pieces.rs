@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{Reader, agent_id, attempt, decode, request_id};
 use super::results::{insert_conflict, of_chunk};
-use super::write::signed;
+use super::signed::signed;
 use super::{Chunk, StoreError, WriteOutcome};
 
 /// The sums stay, so that a complete blob takes no further piece; the places go when it is listed, and with them the

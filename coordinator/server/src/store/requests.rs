@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::ledger::{insert_audit, insert_revoked_keys};
 use super::read::{Reader, agent_id, broken, request_id};
+use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
-use super::write::signed;
 use super::{Audit, StoreError, WriteOutcome, lists};
 
 /// A request as the coordinator keeps it.

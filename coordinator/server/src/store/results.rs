@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::attempts::{self, AttemptKey, Entry};
 use super::read::{Reader, agent_id, attempt, bounded, decode, encode};
+use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
-use super::write::signed;
 use super::{Piece, StoreError, WriteOutcome, pieces, spent};
 use crate::state::{Collections, Event, Fault, replaces};
 

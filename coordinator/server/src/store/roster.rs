@@ -10,8 +10,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{Reader, agent_id, bounded, encode, request_id};
+use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
-use super::write::signed;
 use super::{Quarantine, StoreError, curves, instances};
 
 /// A new agent.

@@ -8,7 +8,7 @@ use muster_protocol::limits::{PIECE_SWEEP_BYTES_MAX, PIECE_SWEEP_ROWS_MAX};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::Reader;
-use super::write::signed;
+use super::signed::signed;
 use super::{Chunk, DataDir, StoreError};
 
 /// One row while chunks of an older store are left to look at, by the row ids of `chunk`; then none.

@@ -381,8 +381,3 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome,
     };
     Ok(if changed == 0 { WriteOutcome::Duplicate } else { WriteOutcome::Inserted })
 }
-
-/// SQLite's integers are signed; ours that are not stay far below the end.
-pub(super) fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
