@@ -1,4 +1,4 @@
-//! What hashes and columns are called: `SHA-256`, `md5_hash`, `file_hash::Args-SHA1`, `imphash`, `Indicator`.
+//! What hashes and columns are called: `SHA-256`, `md5_hash`, `FileHash-SHA1`, `imphash`, `Indicator`.
 
 use muster_protocol::artifact::HashKind;
 
@@ -188,7 +188,7 @@ impl Name {
         Self::of_plain(&plain(text))
     }
 
-    /// Reads the type that a row gives for its value: `file_hash::Args-SHA256`, `filename|md5`.
+    /// Reads the type that a row gives for its value: `FileHash-SHA256`, `filename|md5`.
     pub(super) fn of_type(text: &str) -> Self {
         let last = text.rsplit('|').next().unwrap_or(text);
         let name = plain(last);

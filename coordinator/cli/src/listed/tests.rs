@@ -165,7 +165,7 @@ fn columns_are_what_their_header_says() {
         &format!("type,value,comment\nsha256,{S1},dropped by {M1}\nfilename|md5,a.exe|{M2},"),
         &[S1, M2],
     );
-    holds(&format!("indicator,type\n{S1},file_hash::Args-SHA256"), &[S1]);
+    holds(&format!("indicator,type\n{S1},FileHash-SHA256"), &[S1]);
     holds(&format!("Algorithm  Hash  Path\n---------  ----  ----\nSHA256  {S1}  C:\\{M1}"), &[S1]);
     holds(&format!("title,sha256,note\n\"first, of two\",{S1},{M1}"), &[S1]);
     holds(&format!("sha256,filename\n{S1},a, b {M1}"), &[S1]);

@@ -50,7 +50,7 @@ fn every_way_in_which_people_keep_hashes() {
         format!("name\tSHA-256\tmd5\nx\t{SHA256}\t"),
         format!("imphash,sha256_hash\n{MD5},{SHA256}"),
         format!("title,sha256,note\n\"first, of two\",{SHA256},{MD5}"),
-        format!("indicator,type\n{SHA256},file_hash::Args-SHA256"),
+        format!("indicator,type\n{SHA256},FileHash-SHA256"),
         format!("%%%% HASHDEEP-1.0\n%%%% size,sha256,filename\n## x\n0,{SHA256},/{MD5}"),
     ] {
         assert_eq!(found(&text), only, "{text}");
