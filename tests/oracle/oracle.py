@@ -46,9 +46,8 @@ def kind_of(found):
 
 
 def moment(ns):
-    ms = ns // 1_000_000
-    whole = datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}Z"
+    whole = datetime.datetime.fromtimestamp(ns // 1_000_000_000, datetime.timezone.utc)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{ns % 1_000_000_000:09}Z"
 
 
 def text(name, value):
@@ -138,7 +137,7 @@ class Oracle:
         row = text("path", path) | {"kind": kind_of(found) if known else kind, "status": status, "errno": number}
         row["size"] = size if size is not None else found.size if known else 0
         for name in ("mtime", "ctime", "atime"):
-            row[name] = moment(getattr(found, name).all_ns() if known else 0)
+            row[name] = moment(getattr(found, name).all_ns()) if known else None
         born = found.birth_ns() if known else None
         row["btime"] = None if born is None else moment(born)
         for name in ("mode", "uid", "gid", "nlink", "ino"):

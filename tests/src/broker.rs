@@ -24,6 +24,8 @@ use crate::eventually::pause;
 
 /// How long a broker may take to start on a busy machine.
 const START_S: u64 = 120;
+/// How often other ports are tried.
+const PORT_TRIES: usize = 3;
 /// How long a clean stop may take before it is made unclean.
 const STOP_S: u64 = 30;
 const ADMIN: &str = "admin";
@@ -101,7 +103,21 @@ impl Broker {
         Self::try_start_with(speaks_tls, "")
     }
 
+    /// Starts a broker; on other ports when somebody took one of them between the choice and the start.
     fn try_start_with(speaks_tls: bool, lines: &str) -> Result<Self, String> {
+        let mut started = Self::try_start_once(speaks_tls, lines);
+        for _ in 0..PORT_TRIES {
+            match started {
+                Err(why) if why.contains("eaddrinuse") => {
+                    started = Self::try_start_once(speaks_tls, lines);
+                }
+                _ => break,
+            }
+        }
+        started
+    }
+
+    fn try_start_once(speaks_tls: bool, lines: &str) -> Result<Self, String> {
         let sbin = installed()?;
         let dir = tempfile::Builder::new().prefix("muster-broker-").tempdir().map_err(text)?.keep();
         let ports = Ports::free().map_err(text)?;

@@ -8,13 +8,15 @@
 //! * [`once`]: the agent alone, on one sealed request, as any user.
 //! * [`attack`]: everything that one agent's credentials can send.
 //! * [`authority`]: certificates, by `openssl`. [`program`]: the programs as a person runs them.
-//! * [`calls`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and received.
+//! * [`syscall_trace`]: what a process asked of the kernel, in order, by `strace`. [`frames`]: AMQP in what it sent and
+//!   received.
 //! * [`fuzz`]: damaged messages for whoever decodes them. [`hostile`]: one agent's credentials in the wrong hands.
-//! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`witness`]: every row and figure, by `oracle/oracle.py`.
+//! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`independent_oracle`]: every row and figure, by
+//!   `oracle/oracle.py`.
 //! * [`raw_amqp`]: any bytes as routing key, properties and body, past the client library.
 //! * [`swarm`]: many real agents in a few processes.
-//! * [`tree`]: a tree full of traps and what must come back. [`traps`]: the traps that only the witness judges. [`bed`]:
-//!   mounts of every sort, a file system that never answers among them.
+//! * [`tree`]: a tree full of traps and what must come back. [`adversarial_tree`]: the traps that only the independent
+//!   oracle judges. [`mounts_fixture`]: mounts of every sort, a file system that never answers among them.
 
 pub mod adversarial_tree;
 pub mod attack;
