@@ -3,8 +3,8 @@
 //! The same events in any order, with any of them repeated, give the same state: results travel on several queues
 //! and are delivered at least once. Counters are derived here from what is stored and are kept nowhere else.
 //!
-//! * [`run`]: one run of the request, from its statuses and chunks.
-//! * [`part`]: one agent's part, from its runs, its receipts and its samples.
+//! * [`attempt`]: one attempt at the request, from its statuses and chunks.
+//! * [`collection`]: one agent's collection, from its attempts, its receipts and its samples.
 
 pub mod attempt;
 pub mod collection;

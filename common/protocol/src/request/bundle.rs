@@ -20,7 +20,7 @@ pub struct Bundle {
     pub start: Sealed,
     /// The `list.part` records, which travel before it.
     pub parts: Vec<Sealed>,
-    /// The whole digests of the list, for the coordinator: [`super::ioc::IocList`]s.
+    /// The whole digests of the list, for the coordinator: [`crate::artifact::ioc::IocList`]s.
     pub whole: Vec<ByteBuf>,
 }
 
