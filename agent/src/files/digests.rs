@@ -4,6 +4,17 @@ use muster_digests::{Algorithm, Hasher};
 use muster_protocol::artifact::Digests;
 use muster_protocol::artifact::HashKind;
 
+/// Returns the digests that are asked for, each once.
+pub(crate) fn distinct(asked: &[HashKind]) -> Vec<HashKind> {
+    let mut distinct = Vec::new();
+    for kind in asked {
+        if !distinct.contains(kind) {
+            distinct.push(*kind);
+        }
+    }
+    distinct
+}
+
 /// Returns what computes each digest that is asked for.
 pub(crate) fn algorithms(hashes: &[HashKind]) -> Vec<Algorithm> {
     let algorithm = |hash: &HashKind| match hash {

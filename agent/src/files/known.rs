@@ -1,5 +1,7 @@
 //! What is known of a file before it is read, and what is kept of it afterwards: the way to the session's cache.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -112,4 +114,10 @@ impl Drop for CacheLookup<'_> {
             self.hand_over();
         }
     }
+}
+
+/// Returns the clock's nanoseconds since 1970: when reading a file began, as the cache notes it.
+pub(crate) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

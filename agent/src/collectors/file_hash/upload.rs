@@ -20,6 +20,7 @@ use rustix::io::{self, Errno};
 use crate::collectors::file_hash::descriptors::is_starved;
 use crate::collectors::file_hash::entry::meta;
 use crate::files::access::Access;
+use crate::files::atime;
 use crate::files::statx;
 use crate::session::upload::{Content, Sent};
 use crate::session::{Session, Stop, Wait, blocking};
@@ -141,10 +142,7 @@ fn reopen_when_possible(
 fn reopen(row: &Row) -> Result<Option<(OwnedFd, Statx)>, Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let path = Path::new(std::ffi::OsStr::from_bytes(&row.path));
-    let file = match fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => fs::open(path, flags, Mode::empty())?,
-        opened => opened?,
-    };
+    let file = atime::kept(flags, |flags| fs::open(path, flags, Mode::empty()))?;
     let now = statx::of_open(&file)?;
     let is_same = (statx::dev(&now), now.stx_ino) == (row.dev, row.ino)
         && statx::nanoseconds(&now.stx_mtime) == row.mtime_ns

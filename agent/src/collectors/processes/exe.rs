@@ -14,7 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::proc::Folder;
 use crate::files::access::Access;
 use crate::files::mounts::{Mount, Mounts};
-use crate::files::{Folders, statx};
+use crate::files::{Folders, atime, statx};
 
 /// What the kernel adds to the path of a file that is not there any more.
 const DELETED: &[u8] = b" (deleted)";
@@ -98,10 +98,7 @@ impl Exe {
     pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
         let path = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        match fs::open(&path, flags | OFlags::NOATIME, Mode::empty()) {
-            Err(Errno::PERM) => fs::open(&path, flags, Mode::empty()),
-            opened => opened,
-        }
+        atime::kept(flags, |flags| fs::open(&path, flags, Mode::empty()))
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use muster_digests::Algorithm;
+use muster_protocol::artifact::Digests;
 use muster_protocol::artifact::processes::{Process, ProcessStatus, Processes, ProcessesFooter};
-use muster_protocol::artifact::{Digests, HashKind};
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, retry_on_intr};
 
 use super::exe::Exe;
 use super::proc;
-use crate::files::known::{Answer, CacheLookup};
+use crate::files::known::{Answer, CacheLookup, now_ns};
 use crate::files::{digests, statx};
 use crate::session::cache::Hashed;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
@@ -40,7 +40,7 @@ pub(super) struct Hasher<'a> {
 impl<'a> Hasher<'a> {
     pub(super) fn new(args: &'a Processes, session: &'a dyn Session) -> Self {
         Self {
-            algorithms: digests::algorithms(&unique(&args.hashes)),
+            algorithms: digests::algorithms(&digests::distinct(&args.hashes)),
             is_fresh: args.fresh,
             known: CacheLookup::new(&args.hashes, session),
             done: HashMap::new(),
@@ -147,19 +147,4 @@ impl<'a> Hasher<'a> {
         }
         Ok(Ok(digests::finish(hasher)))
     }
-}
-
-fn unique(hashes: &[HashKind]) -> Vec<HashKind> {
-    let mut unique = Vec::new();
-    for hash in hashes {
-        if !unique.contains(hash) {
-            unique.push(*hash);
-        }
-    }
-    unique
-}
-
-fn now_ns() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX)
 }

@@ -10,6 +10,7 @@
 mod code;
 mod digest;
 pub mod file_hash;
+mod footer;
 pub mod ioc;
 pub mod json;
 mod pack;

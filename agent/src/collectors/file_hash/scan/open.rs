@@ -12,6 +12,7 @@ use crate::collectors::file_hash::entry::skip;
 use crate::collectors::file_hash::entry::{Found, Leaf, Outcome};
 use crate::collectors::file_hash::reorder::outcome_buffer::OutcomeBuffer;
 use crate::collectors::file_hash::spec::Plan;
+use crate::files::atime;
 use crate::files::statx;
 use crate::session::{Session, Stop, Wait, blocking};
 
@@ -195,8 +196,5 @@ fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A profile of where threads wait interrupts them, and a file system behind the network may say so.
     let open = |flags| retry_on_intr(|| fs::openat(folder, name, flags, Mode::empty()));
-    match open(flags | OFlags::NOATIME) {
-        Err(Errno::PERM) => open(flags),
-        opened => opened,
-    }
+    atime::kept(flags, open)
 }

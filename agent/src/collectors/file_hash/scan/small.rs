@@ -13,8 +13,9 @@ use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::page_cache::Pages;
 use crate::collectors::file_hash::scan::reader::Reader;
 use crate::collectors::file_hash::scan::stream::{
-    BUFFER_BYTES, Done, Step, Stream, ToRead, now_ns, read_cached, status_after,
+    BUFFER_BYTES, Done, Step, Stream, ToRead, read_cached, status_after,
 };
+use crate::files::known::now_ns;
 use crate::session::{Session, Stop};
 
 /// Small files that are looked at before they are read, at the beginning and after each one that was not in memory. Where

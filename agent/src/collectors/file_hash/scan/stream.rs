@@ -1,7 +1,7 @@
 //! A file that is read piece by piece.
 
 use std::io::IoSliceMut;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use muster_protocol::artifact::Digests;
 use muster_protocol::artifact::file_hash::{FileStatus, Row};
@@ -15,6 +15,7 @@ use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::scan::open::Open;
 use crate::collectors::file_hash::scan::page_cache::Pages;
 use crate::files::digests;
+use crate::files::known::now_ns;
 use crate::files::statx;
 use crate::session::{Cost, FileId, Session, Stop, Wait, blocking};
 use muster_digests::Hasher;
@@ -275,10 +276,4 @@ pub(crate) fn status_after(row: &Row, file: &OwnedFd) -> Result<FileStatus, Errn
         && statx::since_1970(after.st_mtime, after.st_mtime_nsec) == row.mtime_ns
         && statx::since_1970(after.st_ctime, after.st_ctime_nsec) == row.ctime_ns;
     Ok(if is_same { FileStatus::Ok } else { FileStatus::Changed })
-}
-
-/// Returns the clock's nanoseconds since 1970.
-pub(crate) fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

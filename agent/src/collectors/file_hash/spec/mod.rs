@@ -55,12 +55,7 @@ impl Plan {
         if roots.is_empty() {
             return Err(bad("no root is given"));
         }
-        let mut hashes: Vec<HashKind> = Vec::new();
-        for hash in &spec.hashes {
-            if !hashes.contains(hash) {
-                hashes.push(*hash);
-            }
-        }
+        let hashes = digests::distinct(&spec.hashes);
         let mounts = Mounts::read().map_err(|problem| {
             CollectError::failed(CollectError::SYSTEM, format!("/proc/self/mountinfo: {problem}"))
         })?;

@@ -15,6 +15,7 @@ use crate::collectors::file_hash::descriptors::is_starved;
 use crate::collectors::file_hash::entry::path::EntryPath;
 use crate::collectors::file_hash::walk::dir_listing::DirListing;
 use crate::files::access::{Access, Refused};
+use crate::files::atime;
 use crate::files::mounts::{Children, Mount};
 use crate::files::paths::join;
 use crate::files::statx;
@@ -269,21 +270,14 @@ const FOLDER: OFlags = OFlags::RDONLY
 /// Opens a folder to read its names.
 pub(crate) fn open_folder(parent: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let open = |flags| retry_on_intr(|| fs::openat(&parent, name, flags, Mode::empty()));
-    match open(FOLDER | OFlags::NOATIME) {
-        Err(Errno::PERM) => open(FOLDER),
-        opened => opened,
-    }
+    atime::kept(FOLDER, open)
 }
 
 /// The same where nothing is known to be mounted: what has been since is `EXDEV`, and is not touched.
 pub(crate) fn open_unmounted(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let rules = ResolveFlags::NO_XDEV;
     let open = |flags| retry_on_intr(|| fs::openat2(parent, name, flags, Mode::empty(), rules));
-    let opened = match open(FOLDER | OFlags::NOATIME) {
-        Err(Errno::PERM) => open(FOLDER),
-        opened => opened,
-    };
-    match opened {
+    match atime::kept(FOLDER, open) {
         // Before Linux 5.6, or where it is filtered.
         Err(Errno::NOSYS | Errno::PERM) => open_folder(parent, name),
         opened => opened,

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::artifact::Figures;
+use crate::artifact::footer::{sealed, total};
 use crate::result::bounds::{Bounded, cut_counts, cut_path, cut_words};
 use crate::result::{ArtifactFooter, Counters};
-use crate::wire::{self, WireError};
+use crate::wire::WireError;
 
 /// What `file_hash` saw. Every entry is counted once: [`Footer::accounted`] equals `seen`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,15 +66,12 @@ pub struct Footer {
 impl Footer {
     /// Returns the sum of all that an entry can become: hashed, cached, listed, filtered, skipped, failed.
     pub fn accounted(&self) -> u64 {
-        let sum = |counts: &BTreeMap<String, u64>| {
-            counts.values().fold(0_u64, |sum, count| sum.saturating_add(*count))
-        };
         self.hashed
             .saturating_add(self.cached)
             .saturating_add(self.listed)
-            .saturating_add(sum(&self.filtered))
-            .saturating_add(sum(&self.skipped))
-            .saturating_add(sum(&self.failed))
+            .saturating_add(total(&self.filtered))
+            .saturating_add(total(&self.skipped))
+            .saturating_add(total(&self.failed))
     }
 }
 
@@ -97,18 +95,13 @@ impl Bounded for Footer {
 impl Footer {
     /// Returns it as statuses carry it.
     pub fn sealed(&self) -> Result<ArtifactFooter, WireError> {
-        let schema = &super::row::SCHEMA;
-        Ok(ArtifactFooter {
-            artifact: schema.artifact.to_owned(),
-            schema: schema.version,
-            counters: Counters {
-                entries: self.seen,
-                hashed: self.hashed.saturating_add(self.cached),
-                errors: self.failed.values().fold(0, |sum, count| sum.saturating_add(*count)),
-                bytes: self.bytes_read,
-            },
-            body: ByteBuf::from(wire::encode(self)?),
-        })
+        let counters = Counters {
+            entries: self.seen,
+            hashed: self.hashed.saturating_add(self.cached),
+            errors: total(&self.failed),
+            bytes: self.bytes_read,
+        };
+        sealed(&super::row::SCHEMA, counters, self)
     }
 }
 

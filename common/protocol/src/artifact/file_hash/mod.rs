@@ -16,8 +16,7 @@ pub use self::footer::Footer;
 pub use self::row::{FileKind, FileStatus, Row, SCHEMA};
 use super::ioc::SplitIocList;
 use super::{Artifact, Asked, Figures, Schema};
-use crate::limits::{FOOTER_BYTES_MAX, REQUEST_BYTES_MAX};
-use crate::result::Bounded;
+use crate::limits::REQUEST_BYTES_MAX;
 use crate::wire::{self, WireError};
 
 /// The name of the artifact.
@@ -52,17 +51,15 @@ impl Artifact for Files {
     }
 
     fn figures(&self, footer: &[u8]) -> Result<Figures, WireError> {
-        Ok(wire::decode::<Footer>(footer, FOOTER_BYTES_MAX)?.into())
+        Ok(super::footer::opened::<Footer>(footer)?.into())
     }
 
     fn footer_json(&self, footer: &[u8]) -> Result<serde_json::Value, WireError> {
-        let footer: Footer = wire::decode(footer, FOOTER_BYTES_MAX)?;
-        serde_json::to_value(footer).map_err(|error| WireError::Encode(error.to_string()))
+        super::footer::json::<Footer>(footer)
     }
 
     fn cut(&self, footer: &[u8]) -> Result<Option<Vec<u8>>, WireError> {
-        let mut footer: Footer = wire::decode(footer, FOOTER_BYTES_MAX)?;
-        if footer.cut() { wire::encode(&footer).map(Some) } else { Ok(None) }
+        super::footer::cut::<Footer>(footer)
     }
 }
 

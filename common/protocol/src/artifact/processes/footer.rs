@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
 use crate::artifact::Figures;
+use crate::artifact::footer::{sealed, total};
 use crate::result::bounds::{Bounded, cut_counts};
 use crate::result::{ArtifactFooter, Counters};
-use crate::wire::{self, WireError};
+use crate::wire::WireError;
 
 /// What `processes` saw. Every process is counted once: hashed, cached, listed or failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,24 +40,19 @@ pub struct ProcessesFooter {
 impl ProcessesFooter {
     /// Returns the sum of all that a process can become.
     pub fn accounted(&self) -> u64 {
-        let failed = self.failed.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
-        [self.hashed, self.cached, self.listed].into_iter().fold(failed, u64::saturating_add)
+        let without_errors = [self.hashed, self.cached, self.listed];
+        without_errors.into_iter().fold(total(&self.failed), u64::saturating_add)
     }
 
     /// Returns it as statuses carry it.
     pub fn sealed(&self) -> Result<ArtifactFooter, WireError> {
-        let schema = &super::row::SCHEMA;
-        Ok(ArtifactFooter {
-            artifact: schema.artifact.to_owned(),
-            schema: schema.version,
-            counters: Counters {
-                entries: self.seen,
-                hashed: self.hashed.saturating_add(self.cached),
-                errors: self.failed.values().fold(0, |sum, count| sum.saturating_add(*count)),
-                bytes: self.bytes_read,
-            },
-            body: ByteBuf::from(wire::encode(self)?),
-        })
+        let counters = Counters {
+            entries: self.seen,
+            hashed: self.hashed.saturating_add(self.cached),
+            errors: total(&self.failed),
+            bytes: self.bytes_read,
+        };
+        sealed(&super::row::SCHEMA, counters, self)
     }
 }
 

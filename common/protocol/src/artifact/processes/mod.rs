@@ -11,8 +11,7 @@ pub use self::footer::ProcessesFooter;
 pub use self::row::{ExeState, Process, ProcessStatus, SCHEMA};
 use super::ioc::SplitIocList;
 use super::{Artifact, Asked, Figures, Schema};
-use crate::limits::{FOOTER_BYTES_MAX, REQUEST_BYTES_MAX};
-use crate::result::Bounded;
+use crate::limits::REQUEST_BYTES_MAX;
 use crate::wire::{self, WireError};
 
 /// The name of the artifact.
@@ -42,17 +41,15 @@ impl Artifact for Running {
     }
 
     fn figures(&self, footer: &[u8]) -> Result<Figures, WireError> {
-        Ok(wire::decode::<ProcessesFooter>(footer, FOOTER_BYTES_MAX)?.into())
+        Ok(super::footer::opened::<ProcessesFooter>(footer)?.into())
     }
 
     fn footer_json(&self, footer: &[u8]) -> Result<serde_json::Value, WireError> {
-        let footer: ProcessesFooter = wire::decode(footer, FOOTER_BYTES_MAX)?;
-        serde_json::to_value(footer).map_err(|error| WireError::Encode(error.to_string()))
+        super::footer::json::<ProcessesFooter>(footer)
     }
 
     fn cut(&self, footer: &[u8]) -> Result<Option<Vec<u8>>, WireError> {
-        let mut footer: ProcessesFooter = wire::decode(footer, FOOTER_BYTES_MAX)?;
-        if footer.cut() { wire::encode(&footer).map(Some) } else { Ok(None) }
+        super::footer::cut::<ProcessesFooter>(footer)
     }
 }
 
