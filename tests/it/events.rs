@@ -109,7 +109,7 @@ fn lists_come_in_pages_that_make_the_whole() {
             lengths.push(items.len());
             ids.extend(items.iter().map(|item| item["id"].to_string().replace('"', "")));
             let Some(next) = page["next"].as_str() else { break };
-            after = format!("&after={next}");
+            after = format!("&cursor={next}");
         }
         assert!(lengths.iter().rev().skip(1).all(|length| *length == 2), "{list}: {lengths:?}");
         let whole = page(list);

@@ -464,7 +464,9 @@ limits! {
     /// Body of an HTTP request.
     HTTP_BODY_BYTES_MAX: usize = 1_048_576, "413";
     /// Items of one page of a list.
-    PAGE_ITEMS_MAX: usize = 1_000, "the rest is on the next page";
+    PAGE_ITEMS_MAX: usize = 500, "400; the rest is on the next page";
+    /// Items of one page of a list, where the client does not say.
+    PAGE_ITEMS: usize = 100, "not a bound: the usual length";
     /// Time between two looks at the broker's alarms.
     BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
     /// Time between two looks at the broker's queues that nothing but time asks for.

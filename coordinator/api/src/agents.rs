@@ -1,5 +1,7 @@
 //! Agents and their enrolment.
 
+pub(crate) mod brief;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,9 @@
 //! Requests, hunts and collections.
 
+pub(crate) mod brief;
+pub(crate) mod inquiry;
+pub(crate) mod request;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -204,6 +208,12 @@ pub struct Spent {
 pub struct HuntView {
     /// Its id.
     pub id: String,
+    /// A number that grows with every change of what is shown.
+    #[serde(default)]
+    pub change: u64,
+    /// When it was read.
+    #[serde(default)]
+    pub as_of: Time,
     /// What is collected: `file_hash`.
     pub artifact: String,
     /// Who launched it.

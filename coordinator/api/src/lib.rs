@@ -7,10 +7,13 @@
 
 pub mod address;
 mod agents;
+mod broker;
 mod doctor;
+pub mod events;
 mod hunts;
 #[cfg(test)]
 mod openapi;
+mod overview;
 mod page;
 mod profiles;
 pub mod quantile;
@@ -21,18 +24,34 @@ pub mod tls;
 pub mod units;
 pub mod views;
 
+pub use agents::brief::{
+    AgentBrief, AgentRequest, AgentUpload, AgentsPage, FacetCount, Facets, LabelFacet,
+    PreviewTarget, TargetError, TargetPreview,
+};
 pub use agents::{
     AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,
     QuarantineAgent,
 };
+pub use broker::{BrokerView, DeadView, QueueView};
 pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
+pub use events::{HuntAgentsEvent, TopicChanged};
+pub use hunts::brief::{CollectionBrief, HuntBrief};
+pub use hunts::inquiry::{
+    Bucket, Distribution, ErrorCause, ErrorExample, ErrorFolder, HuntCosts, HuntErrors,
+    HuntTimeline, TimelinePoint, WorstAgent,
+};
+pub use hunts::request::RequestView;
 pub use hunts::{
     CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
     States,
 };
-pub use page::{AFTER, Page};
+pub use overview::{Overview, Search, SearchHit};
+pub use page::{CURSOR, Page};
+pub use profiles::brief::ProfileBrief;
 pub use profiles::{By, ProfileAgentView, ProfileKindView, ProfileView, SymbolsView};
+pub use rows::page::RowsPage;
 pub use rows::{ArtifactView, ColumnView, Found, RowView, WhoHas};
+pub use telemetry::fleet::{FleetCurve, FleetPoint, Spread};
 pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};
 pub use time::Time;
 

@@ -16,9 +16,12 @@ use utoipa::openapi::{
 };
 
 use super::{
-    AgentView, ArtifactView, AuditView, CollectionView, CurveView, Doctor, EnrolAgents,
-    EnrolledAgents, ErrorBody, FleetView, Health, HuntFile, HuntView, Launched, ListPiece,
-    ProfileView, QuarantineAgent, RowView, SymbolsView, TelemetryView, WhoHas,
+    AgentBrief, AgentRequest, AgentUpload, AgentView, ArtifactView, AuditView, BrokerView,
+    CollectionBrief, CollectionView, CurveView, DeadView, Doctor, EnrolAgents, EnrolledAgents,
+    ErrorBody, Facets, FleetCurve, FleetView, Health, HuntBrief, HuntCosts, HuntErrors, HuntFile,
+    HuntTimeline, HuntView, Launched, ListPiece, Overview, PreviewTarget, ProfileBrief,
+    ProfileView, QuarantineAgent, RequestView, RowView, RowsPage, Search, SymbolsView,
+    TargetPreview, TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -72,8 +75,8 @@ const fn post(
 
 /// What a list that comes in pages is asked with.
 const PAGING: &[(&str, &str)] = &[
-    ("after", "`next` of the page before, as it is; the first page when not given."),
-    ("limit", "Items that the page has at most: 1 to 1,000, which it is when not given."),
+    ("cursor", "`next` of the page before, as it is; the first page when not given."),
+    ("limit", "Items that the page has at most: 1 to 500; 100 when not given."),
 ];
 
 const fn list(path: &'static str, summary: &'static str, of: &'static str) -> Endpoint {
@@ -237,25 +240,44 @@ const ENDPOINTS: &[Endpoint] = &[
 /// Collects the types.
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(
+    AgentBrief,
+    AgentRequest,
+    AgentUpload,
     AgentView,
     ArtifactView,
-    QuarantineAgent,
     AuditView,
+    BrokerView,
+    CollectionBrief,
     CollectionView,
     CurveView,
+    DeadView,
     Doctor,
     EnrolAgents,
     EnrolledAgents,
     ErrorBody,
+    Facets,
+    FleetCurve,
     FleetView,
     Health,
+    HuntBrief,
+    HuntCosts,
+    HuntErrors,
     HuntFile,
+    HuntTimeline,
     HuntView,
     Launched,
     ListPiece,
+    Overview,
+    PreviewTarget,
+    ProfileBrief,
     ProfileView,
+    QuarantineAgent,
+    RequestView,
     RowView,
+    RowsPage,
+    Search,
     SymbolsView,
+    TargetPreview,
     TelemetryView,
     WhoHas
 )))]

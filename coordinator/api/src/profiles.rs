@@ -1,5 +1,7 @@
 //! Profiles.
 
+pub(crate) mod brief;
+
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;

@@ -1,5 +1,7 @@
 //! Rows of a hunt, as the API and the CLI show them: who found it, and the columns that the artifact's schema names.
 
+pub(crate) mod page;
+
 use std::io;
 
 use muster_protocol::artifact::{self, HashKind, RowRef, Schema, json};

@@ -1,5 +1,7 @@
 //! Telemetry.
 
+pub(crate) mod fleet;
+
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;

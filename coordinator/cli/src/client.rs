@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
-use muster_api::{AFTER, AgentState, AgentView, Launched, ListPiece, Page, tls};
+use muster_api::{AgentState, AgentView, CURSOR, Launched, ListPiece, Page, tls};
 use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::Sealed;
@@ -72,7 +72,8 @@ impl Client {
             let page: Page<T> = self.get(&at)?;
             all.extend(page.items);
             let Some(next) = page.next else { return Ok(all) };
-            let next = format!("{path}?{AFTER}={next}");
+            let sign = if path.contains('?') { '&' } else { '?' };
+            let next = format!("{path}{sign}{CURSOR}={next}");
             if next == at {
                 let cause = "a page leads to itself";
                 return Err(Failure::bug("the coordinator sent a broken list", cause));

@@ -156,7 +156,7 @@ fn a_list_is_read_to_its_end_page_by_page() {
     };
     let pages = |last: Option<&str>| {
         routed(vec![
-            ("/api/v1/hunts?after=3", documents::page(&[hunt("0002")], last).to_string()),
+            ("/api/v1/hunts?cursor=3", documents::page(&[hunt("0002")], last).to_string()),
             ("/api/v1/hunts", documents::page(&[hunt("0003")], Some("3")).to_string()),
         ])
     };

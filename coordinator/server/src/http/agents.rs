@@ -31,7 +31,7 @@ pub async fn list(
     State(core): State<Arc<Core>>,
     Query(asked): Query<PageQuery>,
 ) -> Result<Json<Page<AgentView>>, ApiError> {
-    let (now, limit) = (core.clock.now(), asked.limit());
+    let (now, limit) = (core.clock.now(), asked.limit()?);
     let after = asked.after::<String>()?.unwrap_or_default();
     let read = move |reader: &Reader| {
         let agents = reader.agents_after(&after, limit.saturating_add(1))?;

@@ -82,7 +82,7 @@ pub async fn page<T: Send + 'static>(
     asked: &PageQuery,
     show: impl Fn(RequestSnapshot) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Json<Page<T>>, ApiError> {
-    let (now, after, limit) = (core.clock.now(), asked.after::<RequestId>()?, asked.limit());
+    let (now, after, limit) = (core.clock.now(), asked.after::<RequestId>()?, asked.limit()?);
     let read = move |reader: &Reader| {
         let keys = reader.listed(list, after.as_ref(), limit.saturating_add(1))?;
         let keys = Keys::cut(keys, limit);

@@ -1,8 +1,10 @@
 //! Pages of lists: where one begins, how long it is, and where the next one begins.
 
+pub mod question;
+
 use muster_api::Page;
 use muster_protocol::clock::Timestamp;
-use muster_protocol::limits::PAGE_ITEMS_MAX;
+use muster_protocol::limits::{PAGE_ITEMS, PAGE_ITEMS_MAX};
 use serde::Deserialize;
 
 use super::error::ApiError;
@@ -11,20 +13,26 @@ use super::error::ApiError;
 #[derive(Debug, Default, Deserialize)]
 pub struct PageQuery {
     /// `next` of the page before; the beginning of the list when not given.
-    after: Option<String>,
+    cursor: Option<String>,
     /// The longest page that it wants.
     limit: Option<usize>,
 }
 
 impl PageQuery {
     /// Returns how many items the page has at most.
-    pub fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE_ITEMS_MAX).clamp(1, PAGE_ITEMS_MAX)
+    pub fn limit(&self) -> Result<usize, ApiError> {
+        let limit = self.limit.unwrap_or(PAGE_ITEMS);
+        if (1..=PAGE_ITEMS_MAX).contains(&limit) {
+            return Ok(limit);
+        }
+        let cause = format!("limit is {limit}");
+        let next = format!("1 to {PAGE_ITEMS_MAX} items a page");
+        Err(ApiError::usage("a page cannot be that long", cause, &next))
     }
 
     /// Reads where the page begins.
     pub fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, ApiError> {
-        let Some(text) = &self.after else { return Ok(None) };
+        let Some(text) = &self.cursor else { return Ok(None) };
         text.parse().map(Some).map_err(|_| {
             let cause = format!("{text:?} is no `next` of a page of this list");
             ApiError::usage("cannot find this page", cause, "begin with the first page")
@@ -74,11 +82,12 @@ mod tests {
 
     #[test]
     fn a_page_has_a_longest_length_and_never_none() {
-        let limit = |limit| PageQuery { after: None, limit }.limit();
-        assert_eq!([limit(None), limit(Some(usize::MAX))], [PAGE_ITEMS_MAX; 2]);
-        assert_eq!([limit(Some(0)), limit(Some(7))], [1, 7]);
+        let limit = |limit| PageQuery { cursor: None, limit }.limit();
+        assert_eq!([limit(None).unwrap(), limit(Some(7)).unwrap()], [PAGE_ITEMS, 7]);
+        assert_eq!(limit(Some(PAGE_ITEMS_MAX)).unwrap(), PAGE_ITEMS_MAX);
+        assert!(limit(Some(0)).is_err() && limit(Some(PAGE_ITEMS_MAX + 1)).is_err());
         let after =
-            |text: &str| PageQuery { after: Some(text.to_owned()), limit: None }.after::<i64>();
+            |text: &str| PageQuery { cursor: Some(text.to_owned()), limit: None }.after::<i64>();
         assert_eq!(after("12").unwrap(), Some(12));
         assert!(after("x").is_err());
     }

@@ -73,7 +73,7 @@ pub async fn audit(
     State(core): State<Arc<Core>>,
     Query(asked): Query<PageQuery>,
 ) -> Result<Json<Page<AuditView>>, ApiError> {
-    let (now, after, limit) = (core.clock.now(), asked.after::<i64>()?, asked.limit());
+    let (now, after, limit) = (core.clock.now(), asked.after::<i64>()?, asked.limit()?);
     let read = move |reader: &Reader| {
         let keys = Keys::cut(reader.audit_numbers(after, limit.saturating_add(1))?, limit);
         let lines = match (keys.keys.last(), keys.keys.first()) {

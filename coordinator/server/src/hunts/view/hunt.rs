@@ -24,6 +24,8 @@ impl RequestSnapshot {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(HuntView {
             id: self.request.id.to_string(),
+            change: 0,
+            as_of: self.now.into(),
             artifact: args.artifact,
             operator: self.request.operator.clone(),
             target: self.request.target.clone(),
