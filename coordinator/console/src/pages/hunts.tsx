@@ -1,0 +1,12 @@
+//! Made next.
+
+import { Page } from "../parts/page.tsx";
+
+/** The page. */
+export function Hunts() {
+  return (
+    <Page title="Hunts">
+      <p />
+    </Page>
+  );
+}
