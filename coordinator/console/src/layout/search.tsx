@@ -66,10 +66,10 @@ export function Search() {
         onKeyDown={onKeyDown}
       />
       {answer.failure && asked ? <ErrorBox of={answer.failure} /> : null}
-      <ul role="listbox" aria-label="Found">
+      <div class="hits" role="listbox" aria-label="Found">
         {hits.map((hit, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and takes the keys
-          <li
+          <div
             key={`${hit.kind}:${hit.id}`}
             role="option"
             aria-selected={index === at}
@@ -78,9 +78,9 @@ export function Search() {
             <span class="kind">{hit.kind}</span>
             <Id of={hit.id} />
             <Text of={hit.text} most={120} />
-          </li>
+          </div>
         ))}
-      </ul>
+      </div>
       {asked && answer.data && hits.length === 0 ? (
         <p class="quiet">Nothing begins with or contains this.</p>
       ) : null}

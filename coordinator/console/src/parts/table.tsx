@@ -121,13 +121,14 @@ export function Table<T>(props: Props<T>) {
             <Head key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
           ))}
         </div>
-        <div class="body" role="rowgroup" style={{ height: window.height }}>
+        <div class="body" role="rowgroup" style={{ height: `${window.height}px` }}>
           {window.items.map(({ index, start }) => {
             const row = rows[index];
             if (row === undefined) return null;
             const key = id(row);
             const isSelected = props.selected?.has(key);
             return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the focus and takes the keys
               <div
                 key={key}
                 id={rowId(props.label, index)}

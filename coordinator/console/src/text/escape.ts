@@ -2,7 +2,7 @@
 //! tests/golden/escape.json holds the vectors that both are tested with.
 
 const UNSAFE =
-  /[\\\p{Cc}\u00ad\u034f\u061c\u115f-\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu;
+  /\u034f|[\\\p{Cc}\u00ad\u061c\u115f-\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu;
 
 const NAMED: ReadonlyMap<string, string> = new Map([
   ["\\", "\\\\"],

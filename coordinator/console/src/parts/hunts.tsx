@@ -1,0 +1,114 @@
+//! Columns and tables of hunts, used by several pages.
+
+import type { HuntBrief } from "../api/types.ts";
+import { bytes, count, duration } from "../text/format.ts";
+import { zone } from "../text/time.ts";
+import { Bar, State } from "./states.tsx";
+import type { Column } from "./table.tsx";
+import { Id, Num, Text, When } from "./text.tsx";
+
+/** Returns the one word for how a hunt is. */
+export function standing(hunt: { done: boolean; cancelled: boolean; published: boolean }): string {
+  if (hunt.cancelled) return "cancelled";
+  if (hunt.done) return "finished";
+  return hunt.published ? "running" : "queued";
+}
+
+/** Where a hunt's page is. */
+export function huntPath(id: string): string {
+  return `/hunts/${encodeURIComponent(id)}`;
+}
+
+/** Says in few words what a hunt looks for. */
+export function subject(hunt: HuntBrief): string {
+  const more = Number(hunt.roots) > 1 ? ` +${Number(hunt.roots) - 1}` : "";
+  return hunt.root ? `${hunt.root}${more}` : hunt.artifact;
+}
+
+/** Columns of a list of hunts. */
+export function huntColumns(isWide = true): Column<HuntBrief>[] {
+  const columns: Column<HuntBrief>[] = [
+    {
+      id: "id",
+      title: "Hunt",
+      width: "108px",
+      cell: (hunt) => (
+        <>
+          <State of={standing(hunt)} isBare /> <Id of={hunt.id} href={huntPath(hunt.id)} />
+        </>
+      ),
+    },
+    {
+      id: "subject",
+      title: "Where",
+      width: "minmax(110px, 1.2fr)",
+      cell: (hunt) => <Text of={subject(hunt)} most={80} />,
+    },
+    {
+      id: "target",
+      title: "Target",
+      width: "minmax(110px, 1.6fr)",
+      cell: (hunt) => <Text of={hunt.target} most={120} />,
+    },
+    { id: "operator", title: "By", width: "80px", cell: (hunt) => <Text of={hunt.operator} most={30} /> },
+    { id: "issued", title: `Signed (${zone()})`, width: "134px", cell: (hunt) => <When of={hunt.issued} /> },
+    {
+      id: "states",
+      title: "States",
+      width: "minmax(90px, 1.2fr)",
+      cell: (hunt) => <Bar states={hunt.states} targeted={hunt.targeted} />,
+    },
+    {
+      id: "finished",
+      title: "Finished",
+      width: "120px",
+      align: "right",
+      cell: (hunt) => (
+        <span class="num">
+          {count(hunt.states.finished)} <span class="quiet">/ {count(hunt.targeted)}</span>
+        </span>
+      ),
+    },
+    { id: "rows", title: "Rows", width: "92px", align: "right", cell: (hunt) => <Num of={hunt.rows} /> },
+    {
+      id: "matched",
+      title: "Matched",
+      width: "72px",
+      align: "right",
+      about: "Files that are in the hunt's list of hashes",
+      cell: (hunt) =>
+        Number(hunt.ioc) === 0 ? (
+          <span class="none" title="This hunt has no list of hashes">
+            ·
+          </span>
+        ) : (
+          <Num of={hunt.matched} />
+        ),
+    },
+  ];
+  if (!isWide) return columns.filter((column) => !["operator", "matched"].includes(column.id));
+  return [
+    ...columns,
+    {
+      id: "errors",
+      title: "Errors",
+      width: "80px",
+      align: "right",
+      cell: (hunt) => <Num of={hunt.errors} />,
+    },
+    {
+      id: "bytes",
+      title: "Read",
+      width: "76px",
+      align: "right",
+      cell: (hunt) => <Num of={hunt.bytes} as={bytes} />,
+    },
+    {
+      id: "cpu",
+      title: "CPU",
+      width: "92px",
+      align: "right",
+      cell: (hunt) => <Num of={hunt.cpu_ms} as={duration} />,
+    },
+  ];
+}
