@@ -55,6 +55,12 @@ need_build() {
   fi
 }
 
+# What builds the pages that `muster` carries.
+need_pages() {
+  need nodejs "builds the pages of muster console" has node
+  need npm "installs what the pages are built with" has npm
+}
+
 # A fleet of processes builds with the cargo that is there, unless it is given the binaries.
 fleet_builds() { [[ -z ${MUSTER_BIN_DIR:-} ]] && has cargo; }
 
@@ -62,7 +68,10 @@ fleet_builds() { [[ -z ${MUSTER_BIN_DIR:-} ]] && has cargo; }
 need_fleet() {
   if [[ $1 == processes ]]; then
     need_broker
-    if fleet_builds; then need_build; fi
+    if fleet_builds; then
+      need_build
+      need_pages
+    fi
   else
     timeout 10 docker info >/dev/null 2>&1 || fail 69 "no Docker engine answers" "\`docker info\` failed" \
       "start the engine, or install Rust (https://rustup.rs) and use --with processes"

@@ -15,6 +15,9 @@ backend_prepare() {
     return 0
   fi
   [[ -x $bin/muster && -x $bin/muster-agent ]] || say "building muster and muster-agent: minutes, the first time"
+  # The binary carries the pages: they are made before it.
+  with_progress "building the pages" "$repo/coordinator/console/build" >&2 ||
+    fail 1 "the pages of muster console were not built" "see above" "coordinator/console/build"
   # cargo itself knows what is old; it does nothing in a second when nothing is.
   (cd "$repo" && with_progress building cargo build --locked --profile quick -p muster-agent -p muster-cli --bins) >&2 ||
     fail 1 "the build failed" "see above" "cargo build --profile quick"

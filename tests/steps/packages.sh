@@ -12,6 +12,7 @@ need_for() {
   need jq "reads what cargo and muster print" has jq
   need python3 "runs checks and oracles of the tests" has python3
   [[ $1 =~ ^(fences|docker|compose)$ ]] || need_build
+  [[ $1 =~ ^(fmt|fences|deny|docker|compose)$ ]] || need_pages
   case $1 in
     unit)
       need golang-go "go tool pprof reads exported profiles" has go
