@@ -143,7 +143,7 @@ export function useList<T>(
   useAgain(pages !== undefined && !pages.failure?.isMissing, () => void pages?.reload(), again);
   if (pages?.pages.length) {
     kept.current = { items: id ? unique(pages.items, id) : pages.items, first: pages.pages[0] };
-  } else if (pages?.failure) kept.current = { items: [], first: undefined };
+  } else if (pages?.failure && pages.failure.status !== 400) kept.current = { items: [], first: undefined };
   const last = pages?.pages.at(-1);
   return {
     items: kept.current.items,

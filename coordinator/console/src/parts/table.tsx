@@ -5,6 +5,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { writeJson } from "../api/json.ts";
+import { useColumns } from "./columns.tsx";
 import { copyText } from "./copy.tsx";
 import { Icon } from "./icon.tsx";
 import { useVirtual } from "./virtual.ts";
@@ -22,6 +23,8 @@ export interface Column<T> {
   align?: "right";
   /** The server's name of the sort, where the list can be sorted by this. */
   sort?: string;
+  /** Hidden in a table that is narrower than this, in pixels, unless the person chose otherwise. */
+  atLeast?: number;
   /** What the head says on hover. */
   about?: string;
   cell: (row: T) => ComponentChildren;
@@ -57,8 +60,9 @@ interface Props<T> {
 
 /** Draws the table. */
 export function Table<T>(props: Props<T>) {
-  const { columns, rows, id, total, onEnd, onShow } = props;
+  const { rows, id, total, onEnd, onShow } = props;
   const scroller = useRef<HTMLDivElement>(null);
+  const { columns, chooser } = useColumns(props.label, props.columns, scroller);
   const [current, setCurrent] = useState<string>();
   const at = current === undefined ? -1 : rows.findIndex((row) => id(row) === current);
   const window = useVirtual(scroller, rows.length, ROW);
@@ -71,7 +75,7 @@ export function Table<T>(props: Props<T>) {
   }, [last, rows.length, onEnd]);
   useLayoutEffect(() => {
     scroller.current?.style.setProperty("--cols", columns.map((column) => column.width).join(" "));
-  }, [columns]);
+  });
 
   const move = (to: number) => {
     const next = Math.min(Math.max(to, 0), rows.length - 1);
@@ -121,6 +125,7 @@ export function Table<T>(props: Props<T>) {
             <Head key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
           ))}
         </div>
+        {chooser}
         <div class="body" role="rowgroup" style={{ height: `${window.height}px` }}>
           {window.items.map(({ index, start }) => {
             const row = rows[index];
