@@ -16,7 +16,12 @@ use crate::profiles::tree::Tree;
 use muster_api::units;
 
 const STYLE: &str = include_str!("flame/flame.css");
-const SCRIPT: &str = include_str!("flame/flame.js");
+/// The script, in modules; the console imports the first two as they are.
+const MODULES: [&str; 3] =
+    [include_str!("flame/model.js"), include_str!("flame/flame.js"), include_str!("flame/page.js")];
+/// The call that draws the picture of the file.
+const START: &str =
+    "page(document.documentElement, JSON.parse(document.getElementById(\"data\").textContent));";
 
 /// Colours of modules, threads and hunts, the most costly first; what is further down is grey.
 const PALETTE: [&str; 12] = [
@@ -72,21 +77,36 @@ fn draw(
     // Writing to a string does not fail.
     write!(
         svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1200\" height=\"{height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flame\" width=\"1200\" height=\"{height}\" \
          viewBox=\"0 0 1200 {height}\">\n<style>\n{STYLE}</style>\n<g id=\"header\">\
          <text class=\"title\" x=\"16\" y=\"31\">{}</text>\
          <text class=\"dim\" x=\"16\" y=\"48\">{}</text>\
          <text id=\"sum\" class=\"dim\" x=\"1184\" y=\"31\" text-anchor=\"end\">{}</text></g>\n\
          <g id=\"still\">\n{still}</g>\n\
          <script id=\"data\" type=\"application/json\">{}</script>\n\
-         <script><![CDATA[\n{SCRIPT}]]></script>\n</svg>\n",
+         <script><![CDATA[\n{}]]></script>\n</svg>\n",
         xml(titles.title),
         xml(titles.subtitle),
         xml(&format!("{} in all", sum.join(" → "))),
         inert(&serde_json::to_string(&data)?),
+        script(),
     )
     .unwrap_or_default();
     Ok(svg)
+}
+
+/// Writes the modules as one script with a scope of its own, without their imports and exports, and the call at its end.
+fn script() -> String {
+    let mut script = String::from("(() => {\n\"use strict\";\n");
+    for line in MODULES.iter().flat_map(|module| module.lines()) {
+        if !line.starts_with("import ") && !line.starts_with("export ") {
+            script.push_str(line);
+            script.push('\n');
+        }
+    }
+    script.push_str(START);
+    script.push_str("\n})();\n");
+    script
 }
 
 /// Writes text as XML text. What XML cannot hold at all is a question mark.
@@ -124,7 +144,7 @@ fn is_no_character(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{SCRIPT, STYLE, inert, xml};
+    use super::{STYLE, inert, script, xml};
 
     #[test]
     fn text_cannot_leave_its_place() {
@@ -133,10 +153,11 @@ mod tests {
         let json = inert(&serde_json::to_string(bad).unwrap());
         assert!(!json.contains(['<', '>', '&', '\u{ffff}']), "{json}");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), bad);
-        assert!(!SCRIPT.contains("]]>") && !STYLE.contains(['<', '&']));
-        for fetching in ["http:", "https:", "url(", "@import", "fetch(", "XMLHttp", "import("] {
-            let own = ["http://www.w3.org/1999/xhtml"];
-            let script = own.iter().fold(SCRIPT.to_owned(), |text, own| text.replace(own, ""));
+        let script = script();
+        assert!(!script.contains("]]>") && !STYLE.contains(['<', '&']));
+        let own = ["http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg"];
+        let script = own.iter().fold(script, |text, own| text.replace(own, ""));
+        for fetching in ["http:", "https:", "url(", "@import", "fetch(", "XMLHttp", "import"] {
             assert!(!script.contains(fetching) && !STYLE.contains(fetching), "{fetching}");
         }
     }
