@@ -48,7 +48,7 @@ export const AGENT_COLUMNS: Column<AgentBrief>[] = [
     title: "Id",
     width: "minmax(110px, 1fr)",
     sort: "id",
-    atLeast: 900,
+    spare: 4,
     cell: (agent) => (
       <span class="id">
         <Text of={agent.id} most={60} />
@@ -59,7 +59,7 @@ export const AGENT_COLUMNS: Column<AgentBrief>[] = [
     id: "labels",
     title: "Labels",
     width: "minmax(100px, 1.6fr)",
-    atLeast: 700,
+    spare: 2,
     cell: (agent) => {
       const line = labelLine(agent.labels);
       return line ? <Text of={line} most={120} /> : <span class="none">none</span>;
@@ -93,7 +93,7 @@ export const AGENT_COLUMNS: Column<AgentBrief>[] = [
     id: "outbox",
     title: "Outbox",
     width: "80px",
-    atLeast: 1000,
+    spare: 5,
     align: "right",
     sort: "outbox",
     about: "What waits on the agent to be sent",

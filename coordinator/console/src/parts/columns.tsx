@@ -19,6 +19,26 @@ function kept(key: string): Choice {
   }
 }
 
+/** Returns the least width of a column in pixels. */
+function leastOf<T>(column: Column<T>): number {
+  return Number(/\d+/.exec(column.width)?.[0] ?? 0);
+}
+
+/** Returns the columns that are hidden because a table is too narrow. */
+function withoutRoom<T>(all: Column<T>[], width: number): Set<string> {
+  const hidden = new Set<string>();
+  let least = all.reduce((sum, column) => sum + leastOf(column), 0);
+  const spare = all
+    .filter((column) => column.spare !== undefined)
+    .sort((a, b) => (b.spare ?? 0) - (a.spare ?? 0));
+  for (const column of spare) {
+    if (least <= width) break;
+    hidden.add(column.id);
+    least -= leastOf(column);
+  }
+  return hidden;
+}
+
 /** Returns the columns to show, and what chooses them. */
 export function useColumns<T>(
   label: string,
@@ -35,7 +55,11 @@ export function useColumns<T>(
     observer.observe(element);
     return () => observer.disconnect();
   }, [scroller]);
-  const isShown = (column: Column<T>) => choice[column.id] ?? (column.atLeast ?? 0) <= width;
+  const hidden = withoutRoom(
+    all.filter((column) => choice[column.id] ?? !column.isExtra),
+    width,
+  );
+  const isShown = (column: Column<T>) => choice[column.id] ?? !(column.isExtra || hidden.has(column.id));
   const columns = all.filter(isShown);
   const toggle = (column: Column<T>) => {
     const next = { ...choice, [column.id]: !isShown(column) };

@@ -78,7 +78,7 @@ function packed(lanes: Lane[], span: number): Lane[][] {
   const rows: Lane[][] = [];
   const ends: number[] = [];
   for (const lane of [...lanes].sort((a, b) => a.fromMs - b.fromMs)) {
-    const end = Math.max(lane.toMs ?? Number.POSITIVE_INFINITY, lane.fromMs + span * 0.1);
+    const end = Math.max(lane.toMs ?? Number.POSITIVE_INFINITY, lane.fromMs + span * 0.17);
     const free = ends.findIndex((until) => until <= lane.fromMs);
     const at = free >= 0 ? free : Math.min(rows.length, ROWS_MAX - 1);
     const row = rows[at] ?? [];

@@ -157,7 +157,7 @@ export function optionsOf(
         size: AXIS,
         gap: 6,
         space: 26,
-        values: (_, splits) => splits.map((split) => plot.format(split)),
+        values: (_, splits) => splits.map((split) => plot.format(split).replace(/\.0(?= )/, "")),
         ...(plot.isWhole
           ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7, 1e8] }
           : {}),

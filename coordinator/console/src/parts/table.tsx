@@ -23,8 +23,10 @@ export interface Column<T> {
   align?: "right";
   /** The server's name of the sort, where the list can be sorted by this. */
   sort?: string;
-  /** Hidden in a table that is narrower than this, in pixels, unless the person chose otherwise. */
-  atLeast?: number;
+  /** May be hidden where there is no room, the greatest first, unless the person chose otherwise. */
+  spare?: number;
+  /** Hidden unless the person chose it. */
+  isExtra?: boolean;
   /** What the head says on hover. */
   about?: string;
   cell: (row: T) => ComponentChildren;

@@ -73,7 +73,7 @@ export function plural(figure: Figure, one: string, many = `${one}s`): string {
   return `${count(figure)} ${Number(figure) === 1 ? one : many}`;
 }
 
-/** Writes an id as tables show it: its beginning. */
+/** Writes an id as tables show it: of what is hexadecimal its beginning, a name as it is. */
 export function brief(id: string): string {
-  return id.length > 10 ? id.slice(0, 8) : id;
+  return /^[0-9a-f-]{16,}$/.test(id) ? id.slice(0, 8) : id;
 }
