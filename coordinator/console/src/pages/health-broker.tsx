@@ -133,6 +133,7 @@ function Body({ of }: { of: BrokerView }) {
             ; the fullest
           </h3>
           <Table
+            isShort
             label="Queues of agents"
             columns={QUEUES}
             rows={of.directed}

@@ -6,7 +6,6 @@ import { useGet } from "../api/use.ts";
 import { Curves } from "../parts/curve.tsx";
 import { Panel, Show } from "../parts/panel.tsx";
 import type { Plot } from "../parts/plot.ts";
-import { command } from "../text/command.ts";
 import { count } from "../text/format.ts";
 
 /** The panel. */
@@ -14,7 +13,7 @@ export function HuntTimeline({ id, isDone }: { id: string; isDone: boolean }) {
   const again = isDone ? {} : { everyMs: 10_000 };
   const answer = useGet<Document>(`/hunts/${encodeURIComponent(id)}/timeline`, {}, again);
   return (
-    <Panel title="How it goes" asOf={answer.data?.as_of} command={command(["hunt", "timeline", id])}>
+    <Panel title="How it goes" asOf={answer.data?.as_of}>
       <Show of={answer}>
         {(timeline) =>
           timeline.points.length > 1 ? <Body of={timeline} /> : <p class="quiet">Nothing was heard yet.</p>
@@ -33,7 +32,7 @@ function ended(point: TimelinePoint): { well: number; other: number } {
 
 function Body({ of }: { of: Document }) {
   const { times, plots } = useMemo(() => plotsOf(of), [of]);
-  return <Curves times={times} plots={plots} fromMs={times[0] ?? 0} toMs={times.at(-1) ?? 1} />;
+  return <Curves times={times} plots={plots} isWide fromMs={times[0] ?? 0} toMs={times.at(-1) ?? 1} />;
 }
 
 function plotsOf(of: Document): { times: number[]; plots: Plot[] } {
@@ -45,7 +44,7 @@ function plotsOf(of: Document): { times: number[]; plots: Plot[] } {
         title: "Agents",
         lines: [
           {
-            label: "heard of",
+            label: "heard",
             color: "--c-2",
             isDashed: true,
             values: points.map((point) => Number(point.heard)),
@@ -56,7 +55,7 @@ function plotsOf(of: Document): { times: number[]; plots: Plot[] } {
             isFilled: true,
             values: points.map((point) => ended(point).well),
           },
-          { label: "ended otherwise", color: "--c-3", values: points.map((point) => ended(point).other) },
+          { label: "other end", color: "--c-3", values: points.map((point) => ended(point).other) },
         ],
         format: count,
         height: 100,
@@ -73,7 +72,7 @@ function plotsOf(of: Document): { times: number[]; plots: Plot[] } {
           },
         ],
         format: count,
-        height: 80,
+        height: 100,
         isWhole: true,
       },
     ],

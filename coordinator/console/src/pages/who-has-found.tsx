@@ -33,7 +33,7 @@ const COLUMNS: Column<Digest>[] = [
     width: "minmax(200px, 1.5fr)",
     cell: ({ digest }) => (
       <span class="id">
-        <Text of={digest} most={44} />
+        <Text of={digest} most={33} />
         <CopyButton text={digest} label="Copy the digest" />
       </span>
     ),

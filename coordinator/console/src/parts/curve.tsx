@@ -17,9 +17,14 @@ interface Props {
   lanes?: Lane[];
   /** How many lanes there are beside those. */
   lanesLeftOut?: number;
+  /** Plots stand beside each other where there is room. */
+  isWide?: boolean;
   onZoom?: (fromMs: number, toMs: number) => void;
   onReset?: () => void;
 }
+
+/** Plots that are narrower than this stand below each other. */
+const BESIDE_MIN = 400;
 
 let syncs = 0;
 
@@ -49,8 +54,10 @@ export function Curves(props: Props) {
     [],
   );
   const time = at === null ? undefined : times[at];
+  const isBeside = props.isWide && width / plots.length >= BESIDE_MIN;
+  const own = isBeside ? Math.floor(width / plots.length) : width;
   return (
-    <div class="curves" ref={box}>
+    <div class={isBeside ? "curves wide" : "curves"} ref={box}>
       {plots.map((plot) => (
         <figure key={plot.title}>
           <figcaption>
@@ -61,7 +68,7 @@ export function Curves(props: Props) {
               <Reading key={line.label} plot={plot} index={at ?? lastOf(line.values)} line={line} />
             ))}
           </figcaption>
-          {width > 0 ? <One plot={plot} width={width} sync={sync} handlers={handlers} {...props} /> : null}
+          {width > 0 ? <One {...props} plot={plot} width={own} sync={sync} handlers={handlers} /> : null}
         </figure>
       ))}
       {props.lanes ? (
@@ -99,7 +106,7 @@ function Reading({ plot, line, index }: { plot: Plot; line: Plot["lines"][number
   );
 }
 
-type OneProps = Props & { plot: Plot; width: number; sync: string; handlers: Handlers };
+type OneProps = Omit<Props, "plots"> & { plot: Plot; width: number; sync: string; handlers: Handlers };
 
 /** One plot: made again when its shape changes, else only its data is set. */
 function One({ plot, times, width, sync, handlers, fromMs, toMs }: OneProps) {

@@ -94,6 +94,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
       title: "Errors",
       width: "80px",
       align: "right",
+      spare: 1,
       cell: (hunt) => <Num of={hunt.errors} />,
     },
     {
@@ -101,6 +102,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
       title: "Read",
       width: "76px",
       align: "right",
+      spare: 2,
       cell: (hunt) => <Num of={hunt.bytes} as={bytes} />,
     },
     {
@@ -108,6 +110,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
       title: "CPU",
       width: "92px",
       align: "right",
+      spare: 3,
       cell: (hunt) => <Num of={hunt.cpu_ms} as={duration} />,
     },
   ];

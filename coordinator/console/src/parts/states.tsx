@@ -37,7 +37,11 @@ export function State({ of, isBare = false }: { of: string; isBare?: boolean }) 
   const known = KNOWN.has(of) ? of : "unknown";
   const word = cut(escaped(of), 24);
   return (
-    <span class="state" data-state={known} title={STATES.get(of) ?? AGENT_STATES.get(of) ?? word}>
+    <span
+      class={isBare ? "state bare" : "state"}
+      data-state={known}
+      title={STATES.get(of) ?? AGENT_STATES.get(of) ?? word}
+    >
       <Icon name={`s-${known}`} size={12} />
       {isBare ? <span class="sr">{word}</span> : word}
     </span>

@@ -54,6 +54,8 @@ interface Props<T> {
   empty?: ComponentChildren;
   /** Fills what is left of the page; else the table is as high as its rows, up to the window's height. */
   fills?: boolean;
+  /** Is never higher than some rows. */
+  isShort?: boolean;
   /** Classes of a row. */
   tone?: (row: T) => string;
   /** What is copied of a row; the row itself where it is not given. */
@@ -110,7 +112,7 @@ export function Table<T>(props: Props<T>) {
   };
 
   return (
-    <div class={props.fills ? "table fills" : "table"}>
+    <div class={`table${props.fills ? " fills" : ""}${props.isShort ? " short" : ""}`}>
       <div
         class="scroller"
         ref={scroller}
