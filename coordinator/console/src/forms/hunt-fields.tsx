@@ -36,39 +36,17 @@ export function walksFiles(entry: Entry): boolean {
 export function Where({ entry }: { entry: Entry }) {
   return (
     <Section title="Where">
-      <SelectField
-        entry={entry}
-        name="artifact"
-        label="Artifact"
-        values={[
-          ["", "file_hash: files below folders"],
-          ["processes", "processes: what runs"],
-        ]}
-      />
-      {walksFiles(entry) ? (
-        <>
-          <LinesField
-            entry={entry}
-            name="root"
-            label="Folders and files"
-            hint={"/usr/bin\n/home"}
-            about="Absolute, one a line."
-          />
-          <LinesField
-            entry={entry}
-            name="include"
-            label="Only what matches"
-            hint="*.php"
-            about="Globs, one a line: a name, a path below the folder where they have a /, a whole path where they begin with one."
-          />
-          <LinesField
-            entry={entry}
-            name="exclude"
-            label="Not what matches"
-            hint="node_modules"
-            about="Files, and folders with all below them."
-          />
-          <TextField entry={entry} name="max_depth" label="Levels below a folder" hint="all" />
+      <div class="formfields two">
+        <SelectField
+          entry={entry}
+          name="artifact"
+          label="Artifact"
+          values={[
+            ["", "file_hash: files below folders"],
+            ["processes", "processes: what runs"],
+          ]}
+        />
+        {walksFiles(entry) ? (
           <SelectField
             entry={entry}
             name="fs"
@@ -78,9 +56,39 @@ export function Where({ entry }: { entry: Entry }) {
               ["all", "all that is mounted"],
             ]}
           />
-          <Switch entry={entry} name="one_file_system" label="Stay on the file system of each folder" />
-          <Switch entry={entry} name="ignore_case" label="Patterns match letters of either case" />
-          <Switch entry={entry} name="follow" label="Follow symbolic links" />
+        ) : null}
+      </div>
+      {walksFiles(entry) ? (
+        <>
+          <LinesField
+            entry={entry}
+            name="root"
+            label="Folders and files, absolute, one a line"
+            hint={"/usr/bin\n/home"}
+          />
+          <div class="formfields two">
+            <LinesField
+              entry={entry}
+              name="include"
+              label="Only what matches, one glob a line"
+              hint={"*.php\n./etc/*"}
+              about="A name; with a / a path below the folder; with one in front a whole path."
+            />
+            <LinesField
+              entry={entry}
+              name="exclude"
+              label="Not what matches"
+              hint="node_modules"
+              about="Files, and folders with all below them."
+            />
+            <TextField entry={entry} name="max_depth" label="Levels below a folder" hint="all" />
+            <div class="field">
+              <span class="label">And</span>
+              <Switch entry={entry} name="one_file_system" label="stay on the file system of each folder" />
+              <Switch entry={entry} name="ignore_case" label="patterns match letters of either case" />
+              <Switch entry={entry} name="follow" label="follow symbolic links" />
+            </div>
+          </div>
         </>
       ) : null}
     </Section>

@@ -7,7 +7,6 @@ import type { FacetCount, TargetPreview } from "../api/types.ts";
 import { ErrorBox } from "../parts/boxes.tsx";
 import { AGENT_STATES, Bar, State } from "../parts/states.tsx";
 import { Text } from "../parts/text.tsx";
-import { escaped } from "../text/escape.ts";
 import { count, plural } from "../text/format.ts";
 
 /** Typing rests so long before the coordinator is asked. */
@@ -54,24 +53,6 @@ export function usePreview(expr: string, sample: string): Previewed {
 function sampleOf(text: string): number | null {
   const match = /^\s*(\d+(?:\.\d+)?)\s*%\s*$/.exec(text);
   return match ? Math.round(Number(match[1]) * 10_000) : null;
-}
-
-/** Shows where an expression is wrong: the position is in bytes. */
-export function WrongAt({ expr, at, why }: { expr: string; at: number; why: string }) {
-  const bytes = new TextEncoder().encode(expr);
-  const text = (part: Uint8Array) => escaped(new TextDecoder().decode(part));
-  const head = text(bytes.slice(Math.max(0, at - 200), at));
-  const rest = text(bytes.slice(at, at + 200));
-  return (
-    <p class="fielderror exprerror" role="alert">
-      <code>
-        {head}
-        <mark>{rest.slice(0, 1) || "␣"}</mark>
-        {rest.slice(1)}
-      </code>
-      <Text of={why} most={300} />
-    </p>
-  );
 }
 
 /** Whom it would hit. */

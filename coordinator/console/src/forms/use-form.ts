@@ -7,6 +7,9 @@ import { type Draft, draft, type Form, type HashList } from "./console.ts";
 import type { Typed } from "./fields.ts";
 import { useKept } from "./kept.ts";
 
+/** A field that is wrong is brought this far from the top of the window. */
+const POINTED_PX = 200;
+
 /** What is kept of a form. */
 interface Kept {
   typed: Typed;
@@ -112,8 +115,10 @@ function point(field: string): void {
       const name = one.dataset.field ?? "";
       if (name !== field && !name.startsWith(`${field}:`)) continue;
       one.closest("details")?.setAttribute("open", "");
-      one.scrollIntoView({ block: "center" });
-      one.focus();
+      document.getElementById("main")?.scrollBy(0, one.getBoundingClientRect().top - POINTED_PX);
+      (one.matches("input, textarea, select") ? one : one.querySelector("input"))?.focus({
+        preventScroll: true,
+      });
       return;
     }
   });

@@ -2,30 +2,39 @@
 
 import { Command } from "../parts/copy.tsx";
 import { Panel } from "../parts/panel.tsx";
-import { type Entry, TextField } from "./field.tsx";
+import { TargetBox } from "../parts/target.tsx";
+import { Text } from "../parts/text.tsx";
+import type { Entry } from "./field.tsx";
 import { textOf } from "./fields.ts";
-import { type Previewed, PreviewPanel, WrongAt } from "./preview.tsx";
+import { type Previewed, PreviewPanel, usePreview } from "./preview.tsx";
 
-/** The field of the expression, marked where it does not parse. */
+/** The field of the expression, with completion, marked where it does not parse. */
 export function ExpressionField({ entry, previewed }: { entry: Entry; previewed: Previewed }) {
-  const expr = textOf(entry.typed, "target");
-  const error = previewed.isOld ? undefined : previewed.preview?.error;
+  const error = previewed.isOld ? undefined : (previewed.preview?.error ?? undefined);
+  // What can be completed is what the whole fleet has.
+  const fleet = usePreview("", "");
+  const refused = entry.errors.target;
   return (
-    <>
-      <TextField
-        entry={entry}
-        name="target"
+    <div class={error || refused ? "field wrong" : "field"} data-field="target">
+      <span class="label">Agents that match</span>
+      <TargetBox
+        value={textOf(entry.typed, "target")}
+        onChange={(target) => entry.set({ target })}
+        facets={fleet.preview?.facets}
+        error={error}
+        placeholder="all"
         label="Agents that match"
-        hint="all"
-        about={
-          <>
-            An expression: <code>label:db and not os:windows</code>, <code>host:web-*</code>,{" "}
-            <code>id:agent-1</code>, <code>version:0.1.*</code>. Empty means all.
-          </>
-        }
       />
-      {error ? <WrongAt expr={expr} at={Number(error.at)} why={error.why} /> : null}
-    </>
+      {refused && !error ? (
+        <p class="fielderror" role="alert">
+          <Text of={refused} most={600} />
+        </p>
+      ) : null}
+      <p class="about">
+        An expression: <code>label:db and not os:windows</code>, <code>host:web-*</code>,{" "}
+        <code>id:agent-1</code>, <code>version:0.1.*</code>. Empty means all.
+      </p>
+    </div>
   );
 }
 

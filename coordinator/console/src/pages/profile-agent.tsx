@@ -8,7 +8,7 @@ import { Empty } from "../parts/boxes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Show } from "../parts/panel.tsx";
 import { State } from "../parts/states.tsx";
-import { Age, Id, Moment, Text } from "../parts/text.tsx";
+import { Id, Moment, Text } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { KINDS, kindOf } from "../profile/kinds.ts";
 import { ofAgent } from "../profile/source.ts";
@@ -67,7 +67,9 @@ function OfAgent({ profile, wanted }: { profile: ProfileView; wanted: string }) 
           name={name}
           profile={profile.id}
           bundle={command(["profile", "bundle", profile.id], { agent: part.agent })}
-          beside={<Others profile={profile} part={part} kind={kind} />}
+          beside={
+            kindOf(kind).values.length > 0 ? <Others profile={profile} part={part} kind={kind} /> : null
+          }
         />
       ) : (
         <NothingYet profile={profile} part={part} />
@@ -130,7 +132,8 @@ function Cost({
     facts.push([
       "window",
       <span key="window">
-        <Moment of={kind.window_start} /> · {length(kind)} at {count(kind.hertz)} Hz
+        <Moment of={kind.window_start} /> · {length(kind)}
+        {kind.hertz > 0 ? ` at ${count(kind.hertz)} Hz` : null}
         {kind.partial ? <b class="warn"> cut short</b> : null}
       </span>,
     ]);
@@ -157,7 +160,7 @@ function Cost({
   facts.push([
     "asked for",
     <span key="asked">
-      <Age of={profile.issued} /> by <Text of={profile.operator} most={40} />
+      <Moment of={profile.issued} /> by <Text of={profile.operator} most={40} />
     </span>,
   ]);
   return (

@@ -9,7 +9,7 @@ import { Page } from "../parts/page.tsx";
 import { Facts, Panel, Show } from "../parts/panel.tsx";
 import { State, StateBar } from "../parts/states.tsx";
 import { type Column, Table } from "../parts/table.tsx";
-import { Age, Id, Moment, Num, Text } from "../parts/text.tsx";
+import { Id, Moment, Num, Text, When } from "../parts/text.tsx";
 import { kindOf } from "../profile/kinds.ts";
 import { command } from "../text/command.ts";
 import { bytes, count, duration, percent } from "../text/format.ts";
@@ -113,7 +113,7 @@ function Parts({ of }: { of: ProfileView }) {
       width: "80px",
       cell: ({ taken }) => (taken ? kindOf(taken.kind).title : "–"),
     },
-    { id: "when", title: "window", width: "90px", cell: ({ taken }) => <Age of={taken?.window_start} /> },
+    { id: "when", title: "window", width: "120px", cell: ({ taken }) => <When of={taken?.window_start} /> },
     {
       id: "samples",
       title: "samples",

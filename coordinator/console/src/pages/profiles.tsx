@@ -12,7 +12,7 @@ import { Page } from "../parts/page.tsx";
 import { Bar } from "../parts/states.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { Chip, Chips } from "../parts/tabs.tsx";
-import { Age, Id, Text, When } from "../parts/text.tsx";
+import { Id, Text, When } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { KINDS, kindOf } from "../profile/kinds.ts";
 import { command } from "../text/command.ts";
@@ -21,7 +21,7 @@ import { zone } from "../text/time.ts";
 
 /** Profiles that can be put together at once. */
 const MERGED_MAX = 256;
-const FILTERS = ["agent", "hunt", "kind", "operator"] as const;
+const FILTERS = ["agent", "hunt", "kind", "operator", "since", "until"] as const;
 
 /** The page: `/profiles`. */
 export function Profiles() {
@@ -156,13 +156,6 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
     },
     { id: "issued", title: `issued, ${zone()}`, width: "140px", cell: (one) => <When of={one.issued} /> },
     {
-      id: "age",
-      title: "age",
-      width: "80px",
-      align: "right",
-      cell: (one) => <Age of={one.issued} suffix="" />,
-    },
-    {
       id: "kinds",
       title: "kinds",
       width: "minmax(110px, 1fr)",
@@ -182,7 +175,7 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
     {
       id: "hunt",
       title: "while hunt",
-      width: "110px",
+      width: "96px",
       cell: (one) =>
         one.hunt ? (
           <Id of={one.hunt} href={`/hunts${path(one.hunt)}`} />
@@ -208,7 +201,7 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
     {
       id: "states",
       title: "states",
-      width: "130px",
+      width: "110px",
       cell: (one) => <Bar states={{ ...one.states }} targeted={one.targeted} />,
     },
     { id: "targeted", title: "agents", width: "70px", align: "right", cell: (one) => count(one.targeted) },

@@ -1,6 +1,6 @@
 //! The call graph of one function: its callers above it, what it calls below, edges as thick as their cost.
 
-import { useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { brief, type FlameData, modelOf, plain } from "../../../server/src/profiles/views/flame/model.js";
 import { Empty } from "../parts/boxes.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -15,13 +15,16 @@ import { amount, FunctionName, ShareBar } from "./cells.tsx";
 import { functionOf, type Selected, useSelected } from "./selected.ts";
 
 /** Sizes in pixels. */
-const WIDTH = 204;
+const WIDTH = 188;
 const HEIGHT = 42;
-const GAP_X = 18;
+const GAP_X = 14;
 const GAP_Y = 46;
 const EDGE = 10;
 /** Characters of a label. */
-const LABEL = 27;
+const LABEL = 25;
+/** Functions of one layer, at least and at most, as the width allows. */
+const ROW_MIN = 4;
+const ROW_MAX = 12;
 
 /** Draws the tab. */
 export function CallsTab({ data, command }: { data: FlameData; command: string }) {
@@ -31,7 +34,13 @@ export function CallsTab({ data, command }: { data: FlameData; command: string }
   const tree = useMemo(() => model.build(""), [model]);
   const side = data.sides.length - 1;
   const name = functionOf(selected.word, data.names);
-  const calls = useMemo(() => callsOf(model, tree, name, side), [model, tree, name, side]);
+  const host = useRef<HTMLDivElement>(null);
+  const [most, setMost] = useState(ROW_MIN);
+  useLayoutEffect(() => {
+    const fit = Math.floor(((host.current?.clientWidth ?? 0) - 2 * EDGE) / (WIDTH + GAP_X));
+    setMost(Math.min(ROW_MAX, Math.max(ROW_MIN, fit)));
+  }, []);
+  const calls = useMemo(() => callsOf(model, tree, name, side, most), [model, tree, name, side, most]);
   if (!calls) {
     return (
       <Empty title="The selected function is not in this profile">
@@ -43,7 +52,7 @@ export function CallsTab({ data, command }: { data: FlameData; command: string }
   }
   const whole = tree.root.total[side] ?? 0;
   return (
-    <>
+    <div class="callstab" ref={host}>
       <Panel class="flush" command={command}>
         <div class="toolbar inset">
           {name ? (
@@ -89,7 +98,7 @@ export function CallsTab({ data, command }: { data: FlameData; command: string }
           />
         </div>
       ) : null}
-    </>
+    </div>
   );
 }
 
@@ -107,8 +116,15 @@ function Drawing({ calls, data, selected }: { calls: Calls; data: FlameData; sel
   const height = (bottom - top) * (HEIGHT + GAP_Y) + HEIGHT + 2 * EDGE;
   const x = (box: Box) => width / 2 + box.order * (WIDTH + GAP_X) - WIDTH / 2;
   const y = (box: Box) => EDGE + (box.layer - top) * (HEIGHT + GAP_Y);
+  const view = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = view.current;
+    if (!element) return;
+    element.scrollLeft = (element.scrollWidth - element.clientWidth) / 2;
+    element.scrollTop = y(calls.focus) + HEIGHT / 2 - element.clientHeight / 2;
+  }, [calls]);
   return (
-    <div class="callsview">
+    <div class="callsview" ref={view}>
       <svg
         class="calls"
         width={width}
@@ -125,13 +141,11 @@ function Drawing({ calls, data, selected }: { calls: Calls; data: FlameData; sel
             box.node.node === 0 ? undefined : data.palette[data.nodes[box.node.node * 6 + 4] ?? -1];
           const label = brief(plain(box.name));
           return (
-            // biome-ignore lint/a11y/noStaticElementInteractions: it has the role of a button
             <g
               key={box.name}
               class={box === calls.focus ? "box focus" : "box"}
               role="button"
-              tabIndex={0}
-              aria-label={`${cut(escaped(box.name), 200)}, ${amount(box.total, data.unit)}`}
+              tabindex={0}
               onClick={() => selected.choose(box.node.node === 0 ? "" : box.name)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" && event.key !== " ") return;

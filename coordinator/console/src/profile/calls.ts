@@ -8,8 +8,6 @@ const BOXES_MAX = 48;
 const EDGES_MAX = 120;
 /** Layers on each side of the function. */
 const LAYERS_MAX = 6;
-/** Functions of one layer. */
-const LAYER_MAX = 9;
 /** Smaller parts of the function's total are left out. */
 const SMALLEST = 0.005;
 /** Passes that put functions near what they call. */
@@ -51,8 +49,14 @@ export interface Calls {
   leftOut: number;
 }
 
-/** Builds the graph. Each sample counts once for each function and each call that it holds, however often it holds them. */
-export function callsOf(model: FlameModel, tree: FlameTree, name: string, side: number): Calls | undefined {
+/** Builds the graph, with at most `layerMax` functions in a layer. Each sample counts once for each function and each call that it holds, however often it holds them. */
+export function callsOf(
+  model: FlameModel,
+  tree: FlameTree,
+  name: string,
+  side: number,
+  layerMax: number,
+): Calls | undefined {
   const title = name || "all";
   const boxes = new Map<string, Box>();
   const edges = new Map<string, Map<string, number>>();
@@ -64,7 +68,7 @@ export function callsOf(model: FlameModel, tree: FlameTree, name: string, side: 
   }
   if (name && focus.node.node === 0) return undefined;
   const all = [...boxes.values()];
-  const kept = choose(all, focus);
+  const kept = choose(all, focus, layerMax);
   const isKept = new Set(kept);
   const list: Edge[] = [];
   for (const [caller, callees] of edges) {
@@ -75,6 +79,7 @@ export function callsOf(model: FlameModel, tree: FlameTree, name: string, side: 
   }
   list.sort((a, b) => b.value - a.value);
   const drawn = list.filter((edge) => isKept.has(edge.from) && isKept.has(edge.to)).slice(0, EDGES_MAX);
+  layer(kept, drawn, focus);
   arrange(kept, drawn);
   return {
     focus,
@@ -148,7 +153,7 @@ function addSample(
 }
 
 /** Keeps the most costly functions of each layer. */
-function choose(all: Box[], focus: Box): Box[] {
+function choose(all: Box[], focus: Box, layerMax: number): Box[] {
   const whole = focus.total;
   const large = all
     .filter(
@@ -160,18 +165,62 @@ function choose(all: Box[], focus: Box): Box[] {
   const kept = [focus];
   for (const box of large) {
     const count = perLayer.get(box.layer) ?? 0;
-    if (count >= LAYER_MAX || kept.length >= BOXES_MAX) continue;
+    if (count >= layerMax || kept.length >= BOXES_MAX) continue;
     perLayer.set(box.layer, count + 1);
     kept.push(box);
   }
   return kept;
 }
 
+/**
+ * Gives each function its layer: callers above what they call. A call that closes a circle is left out of that, the cheapest first.
+ */
+function layer(boxes: Box[], edges: Edge[], focus: Box): void {
+  const callees = new Map<Box, Box[]>();
+  const callers = new Map<Box, Box[]>();
+  const reaches = (from: Box, to: Box): boolean => {
+    const seen = new Set([from]);
+    for (const box of seen) {
+      if (box === to) return true;
+      for (const next of callees.get(box) ?? []) seen.add(next);
+    }
+    return false;
+  };
+  for (const { from, to } of edges) {
+    if (from === to || reaches(to, from)) continue;
+    callees.set(from, [...(callees.get(from) ?? []), to]);
+    callers.set(to, [...(callers.get(to) ?? []), from]);
+  }
+  const down = longest(focus, callees);
+  const up = longest(focus, callers);
+  for (const box of boxes) {
+    const below = down.get(box);
+    const above = up.get(box);
+    // What hangs on functions that are not drawn keeps its distance.
+    box.layer = below ?? (above === undefined ? box.layer : -above);
+  }
+}
+
+/** Returns the length of the longest way to each function that can be reached; there are no circles. */
+function longest(focus: Box, next: Map<Box, Box[]>): Map<Box, number> {
+  const lengths = new Map<Box, number>([[focus, 0]]);
+  const queue = [focus];
+  for (let box = queue.shift(); box; box = queue.shift()) {
+    const length = (lengths.get(box) ?? 0) + 1;
+    for (const one of next.get(box) ?? []) {
+      if (length <= (lengths.get(one) ?? -1)) continue;
+      lengths.set(one, length);
+      queue.push(one);
+    }
+  }
+  return lengths;
+}
+
 /** Orders the functions of each layer so that calls cross little. */
 function arrange(boxes: Box[], edges: Edge[]): void {
   const layers = new Map<number, Box[]>();
   for (const box of boxes) layers.set(box.layer, [...(layers.get(box.layer) ?? []), box]);
-  for (const layer of layers.values()) number(layer);
+  for (const row of layers.values()) number(row);
   const linked = new Map<Box, { box: Box; value: number }[]>();
   for (const { from, to, value } of edges) {
     linked.set(from, [...(linked.get(from) ?? []), { box: to, value }]);
@@ -179,7 +228,7 @@ function arrange(boxes: Box[], edges: Edge[]): void {
   }
   const outwards = [...layers].sort(([a], [b]) => Math.abs(a) - Math.abs(b));
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
-    for (const [, layer] of outwards) {
+    for (const [, row] of outwards) {
       const middle = (box: Box) => {
         const near = (linked.get(box) ?? []).filter((one) => Math.abs(one.box.layer - box.layer) === 1);
         const weight = near.reduce((sum, one) => sum + one.value, 0);
@@ -187,14 +236,14 @@ function arrange(boxes: Box[], edges: Edge[]): void {
           ? near.reduce((sum, one) => sum + one.box.order * one.value, 0) / weight
           : box.order;
       };
-      const places = new Map(layer.map((box) => [box, middle(box)]));
-      layer.sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0) || b.total - a.total);
-      number(layer);
+      const places = new Map(row.map((box) => [box, middle(box)]));
+      row.sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0) || b.total - a.total);
+      number(row);
     }
   }
 }
 
 /** Numbers a layer around 0. */
-function number(layer: Box[]): void {
-  for (const [at, box] of layer.entries()) box.order = at - (layer.length - 1) / 2;
+function number(row: Box[]): void {
+  for (const [at, box] of row.entries()) box.order = at - (row.length - 1) / 2;
 }

@@ -265,7 +265,6 @@ function LogsView({ source, words }: { source: Source; words: string }) {
                 The last {count(LOG_LINES_MAX)} of {count(logs.lines.length)} lines; the download has all.
               </p>
             ) : null}
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
             <pre class="log" tabIndex={0}>
               {logs.lines
                 .slice(-LOG_LINES_MAX)

@@ -103,7 +103,11 @@ export function DownloadsTab({ source, name, hasStacks, isMerged = false, bundle
             title={format.title}
             command={words(format)}
             actions={
-              <button type="button" onClick={() => take(format)} aria-label={`Download ${format.title}`}>
+              <button
+                type="button"
+                onClick={() => take(format)}
+                aria-label={`Download ${format.title}: .${format.ending}`}
+              >
                 <Icon name="download" /> .{format.ending}
               </button>
             }

@@ -37,13 +37,15 @@ export function FlameTab({ data, label, command }: Props) {
     ...(isDiff ? [] : ["own time"]),
   ];
   const wanted = address.get("colour");
-  const isAround = address.get("around") === "1" && selected.word !== "";
+  const chosen = functionOf(selected.word, data.names);
+  const isKnown = data.names.includes(chosen);
+  const isAround = address.get("around") === "1" && selected.word !== "" && isKnown;
   const shown: Shown = {
     colour: colours.includes(wanted) ? wanted : usual,
     side: isDiff && address.get("side") !== "before" ? 1 : 0,
     zoom: address.get("zoom"),
     search: address.get("q"),
-    selected: functionOf(selected.word, data.names),
+    selected: chosen,
     isAround,
   };
   const [drawn, setDrawn] = useState<Drawn>({ matched: "", legend: [], isZoomed: false });
@@ -64,7 +66,7 @@ export function FlameTab({ data, label, command }: Props) {
             address.set({
               around: value === "around" ? "1" : "",
               zoom: "",
-              fn: selected.word || wordOf(busiest(data)),
+              fn: isKnown && selected.word ? selected.word : wordOf(busiest(data)),
             })
           }
         />
@@ -98,6 +100,9 @@ export function FlameTab({ data, label, command }: Props) {
         </output>
       </div>
       <Legend drawn={drawn} colour={shown.colour} onChoose={(q) => address.set({ q })} />
+      {selected.word && !isKnown ? (
+        <p class="warn flamenote">The selected function is not in this picture.</p>
+      ) : null}
       {isAround ? (
         <p class="quiet flamenote">
           Above: what calls <Text of={plain(shown.selected)} most={90} />; below: what it calls. Widths are

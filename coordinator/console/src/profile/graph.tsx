@@ -107,14 +107,13 @@ export function Graph({ data, shown, label, onPick, onDrawn }: Props) {
 
   return (
     <div class="flamehost" ref={host}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the picture takes the arrow keys; the tree tab is the same as text */}
       <svg
         ref={svg}
         class="flame"
         role="application"
         aria-roledescription="flame graph"
         aria-label={`${label}. Arrows move, Enter zooms, Escape goes back.`}
-        tabIndex={0}
+        tabindex={0}
         onKeyDown={(event) => {
           if (event.ctrlKey || event.metaKey || event.altKey) return;
           if (event.key === "Escape") onPick({ zoom: "", selected: "" });

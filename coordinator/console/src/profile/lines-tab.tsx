@@ -48,6 +48,11 @@ export function LinesTab({ source }: { source: Source }) {
   );
 }
 
+/** Whether a file is of a library that was fetched, or of Rust's own: what one has written oneself is shown first. */
+function isForeign(path: string): boolean {
+  return path.includes("/registry/src/") || path.startsWith("/rustc/");
+}
+
 function filesOf(view: Lines): SourceFile[] {
   const files = new Map<string, SourceFile>();
   for (const line of view.lines) {
@@ -66,7 +71,8 @@ function Files({ of, functions, source }: { of: Lines; functions: TopRow[]; sour
   const files = useMemo(() => filesOf(of), [of]);
   const place = functions.find((row) => selected.is(row.function ?? ""));
   const wanted = address.get("file") || place?.file || "";
-  const file = files.find((one) => one.path === wanted) ?? files[0];
+  const file =
+    files.find((one) => one.path === wanted) ?? files.find((one) => !isForeign(one.path)) ?? files[0];
   const line = place && place.file === file?.path ? (place.line ?? 0) : 0;
   const columns: Column<SourceFile>[] = [
     {
@@ -153,7 +159,13 @@ function FileText({
   );
   return (
     <Panel class="flush grow" title={title} command={command}>
-      {answer.failure ? <ErrorBox of={answer.failure} /> : null}
+      {answer.failure?.status === 404 ? (
+        <p class="quiet inset">
+          Its text is not in the folder of --source: <Text of={answer.failure.why} most={200} />
+        </p>
+      ) : answer.failure ? (
+        <ErrorBox of={answer.failure} />
+      ) : null}
       {hasSource && answer.isLoading ? <Loading /> : null}
       {hasSource ? null : (
         <div class="empty">
@@ -223,7 +235,6 @@ function Listing({
       <section
         class="listscroll"
         ref={scroller}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
         tabIndex={0}
         aria-label="Source lines: n and p go to the next and the previous line that cost something"
         onKeyDown={(event) => {
@@ -234,7 +245,7 @@ function Listing({
           }
         }}
       >
-        <div style={{ height: window.height, position: "relative" }}>
+        <div style={{ height: `${window.height}px`, position: "relative" }}>
           {window.items.map(({ index, start }) => {
             const number = numbers[index] ?? 0;
             const cost = file.lines.get(number);
