@@ -459,6 +459,14 @@ limits! {
     EVENTS_PACE_MS: u64 = 1_000, "commits of that time are one event";
     /// Longest time between two looks at a hunt that is watched: an agent falls silent without a commit.
     EVENTS_LOOK_MS_MAX: u64 = 5_000, "not a bound: the rhythm; what has not changed is no event";
+    /// Agents whose changes are remembered between two looks at a hunt that is watched.
+    WATCHED_CHANGES_MAX: usize = 20_000, "the next look reads all open parts of the hunt, and clients are told to ask again";
+    /// Requests of which it is remembered when a sample last concerned them.
+    SAMPLED_REQUESTS_MAX: usize = 4_096, "the one whose sample is the oldest is forgotten: its `change` may go back to its last commit";
+    /// Hunts and profiles of which `doctor` holds some collections against what they are made of.
+    DOCTOR_REQUESTS_MAX: usize = 20, "older ones are looked at by `doctor --rebuild` alone";
+    /// Collections that it holds so, in all.
+    DOCTOR_COLLECTIONS_MAX: usize = 200, "the others are looked at by `doctor --rebuild` alone";
     /// Readers of the store that stay open between two questions.
     STORE_READERS_IDLE_MAX: usize = 8, "further ones are closed after their question";
     /// Body of an HTTP request.

@@ -59,6 +59,18 @@ pub struct Health {
     pub store: String,
 }
 
+/// The answer to `POST /api/v1/doctor/rebuild`: the read models, made again from what they are made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct Rebuilt {
+    /// Hunts and profiles that were made again.
+    pub rebuilt: u64,
+    /// Records that differed from what their sources make of them, and are right now; 0 is well.
+    pub different: u64,
+    /// The requests of these: at most 100.
+    pub of: Vec<String>,
+}
+
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]

@@ -33,7 +33,7 @@ pub use agents::{
     QuarantineAgent,
 };
 pub use broker::{BrokerView, DeadView, QueueView};
-pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Verdict};
+pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Rebuilt, Verdict};
 pub use events::{HuntAgentsEvent, TopicChanged};
 pub use hunts::brief::{CollectionBrief, HuntBrief};
 pub use hunts::inquiry::{

@@ -20,7 +20,7 @@ use super::{
     CollectionBrief, CollectionView, CurveView, DeadView, Doctor, EnrolAgents, EnrolledAgents,
     ErrorBody, Facets, FleetCurve, FleetView, Health, HuntBrief, HuntCosts, HuntErrors, HuntFile,
     HuntTimeline, HuntView, Launched, ListPiece, Overview, PreviewTarget, ProfileBrief,
-    ProfileView, QuarantineAgent, RequestView, RowView, RowsPage, Search, SymbolsView,
+    ProfileView, QuarantineAgent, Rebuilt, RequestView, RowView, RowsPage, Search, SymbolsView,
     TargetPreview, TelemetryView, WhoHas,
 };
 
@@ -234,6 +234,12 @@ const ENDPOINTS: &[Endpoint] = &[
         ..get("/api/v1/who-has", "Which agents hold a file, or run it.", Answer::One("WhoHas"))
     },
     get("/api/v1/doctor", "What is wrong, and what to do.", Answer::One("Doctor")),
+    post(
+        "/api/v1/doctor/rebuild",
+        "Makes the read models of every hunt and profile again, and counts what differed.",
+        None,
+        Answer::One("Rebuilt"),
+    ),
     list("/api/v1/audit", "What operators did, the latest first.", "AuditView"),
 ];
 
@@ -272,6 +278,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ProfileBrief,
     ProfileView,
     QuarantineAgent,
+    Rebuilt,
     RequestView,
     RowView,
     RowsPage,

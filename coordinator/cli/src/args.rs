@@ -143,7 +143,7 @@ pub enum Verb {
     Trust(Trust),
     /// What is wrong, and what to do about it.
     #[command(after_help = "Examples:\n  muster doctor\n  muster doctor --limits\n  \
-        muster doctor --output json")]
+        muster doctor --rebuild\n  muster doctor --output json")]
     Doctor(Doctor),
     /// Print completions for a shell.
     #[command(after_help = "Examples:\n  \
@@ -391,6 +391,10 @@ pub struct Doctor {
     /// Print every limit of the system, and what happens when it is reached.
     #[arg(long)]
     pub limits: bool,
+    /// Have the coordinator make what it keeps for lists again from the results themselves; prints how many records differed.
+    /// Exit 2 where any did.
+    #[arg(long, conflicts_with = "limits")]
+    pub rebuild: bool,
 }
 
 #[cfg(test)]

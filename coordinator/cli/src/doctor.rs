@@ -1,6 +1,6 @@
-//! `muster doctor`: what is wrong, and what to do; and the table of limits.
+//! `muster doctor`: what is wrong, and what to do; the table of limits; and the read models made again.
 
-use muster_api::{Check, Doctor, Verdict};
+use muster_api::{Check, Doctor, Rebuilt, Verdict};
 use muster_protocol::limits;
 use serde::Serialize;
 
@@ -22,6 +22,12 @@ const LIMITS: &[Column<Limit>] = &[
     Column::new("when reached", "when_reached", Show::Text, |limit| limit.when_reached.into()),
 ];
 
+const REBUILT: &[Column<Rebuilt>] = &[
+    Column::new("rebuilt", "rebuilt", Show::Count, |one| one.rebuilt.into()),
+    Column::new("different", "different", Show::Count, |one| one.different.into()),
+    Column::new("of", "of", Show::Pairs, |one| (&one.of).into()),
+];
+
 /// A line of the table of limits.
 #[derive(Debug, Serialize)]
 struct Limit {
@@ -39,6 +45,12 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
         });
         context.out.list(LIMITS, &Document::of_all(table)?)?;
         return Ok(Exit::Done);
+    }
+    if flags.rebuild {
+        let rebuilt: Document<Rebuilt> = context.client()?.act("/api/v1/doctor/rebuild")?;
+        context.out.record(REBUILT, &rebuilt)?;
+        let is_well = rebuilt.view.different == 0;
+        return Ok(if is_well { Exit::Done } else { Exit::Partial });
     }
     let Document { view: report, json } =
         context.client()?.get::<Document<Doctor>>("/api/v1/doctor")?;

@@ -37,6 +37,7 @@ pub fn doctor(
         dead_letters(&reader.dead()?, &reader.dead_agents(DEAD_NAMED_MAX)?),
         quarantine(&enrolled),
         unreadable(reader.unreadable()),
+        read_models(reader)?,
         unpublished(reader, now)?,
         silence::silent(&enrolled, broker, now),
         silence::never_heard(&enrolled, now),
@@ -116,6 +117,20 @@ fn unreadable(records: &Unreadable) -> Check {
     let next =
         "the coordinator's log names the cause of each; keep a copy of muster.sqlite and report it";
     ill("unreadable_records", Verdict::Warn, message, next)
+}
+
+/// Holds some of the read models against what they are made of.
+fn read_models(reader: &Reader) -> Result<Check, StoreError> {
+    let looked = reader.look_at_collections()?;
+    let different = looked.different.iter().map(|(request, agent)| format!("{request} {agent}"));
+    let different: Vec<_> = different.collect();
+    if different.is_empty() {
+        let message = format!("{} collections are what their sources make of them", looked.rows);
+        return Ok(well("read_models", message));
+    }
+    let what = format!("of {} collections are not what their sources make of them", looked.rows);
+    let next = "muster doctor --rebuild; then report it with the coordinator's log";
+    Ok(listed("read_models", Verdict::Warn, &different, &what, next))
 }
 
 fn quarantine(agents: &[&StoredAgent]) -> Check {

@@ -3,11 +3,15 @@
 //! The same events in any order, with any of them repeated, give the same state: results travel on several queues
 //! and are delivered at least once. Counters are derived here from what is stored and are kept nowhere else.
 //!
-//! * [`attempt`]: one attempt at the request, from its statuses and chunks.
+//! * [`attempt`]: one attempt at the request, from its statuses and [`chunks`].
 //! * [`collection`]: one agent's collection, from its attempts, its receipts and its samples.
+//! * [`standing`]: what of that is stored, and what time and telemetry make of it. [`done`]: its figures.
 
 pub mod attempt;
+pub mod chunks;
 pub mod collection;
+pub mod done;
+pub mod standing;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +19,11 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::result::Status;
 
-pub use attempt::{AttemptState, Fault, Heard, replaces};
+pub use attempt::{AttemptState, Fault, Heard, is_whole, replaces};
+pub use chunks::Chunks;
 pub use collection::{Collection, Phase};
+pub use done::Done;
+pub use standing::{Class, Standing};
 
 use muster_api::States;
 
@@ -124,7 +131,8 @@ impl Collections {
         }
     }
 
-    fn part(&mut self, agent: &AgentId) -> &mut Collection {
+    /// Returns the part of an agent; one of which nothing is known is made.
+    pub fn part(&mut self, agent: &AgentId) -> &mut Collection {
         self.parts.entry(agent.clone()).or_default()
     }
 
@@ -138,22 +146,26 @@ impl Collections {
 pub fn count(phases: impl Iterator<Item = Phase>) -> States {
     let mut states = States::default();
     for phase in phases {
-        let count = match phase {
-            Phase::Silent => &mut states.silent,
-            Phase::Seen => &mut states.seen,
-            Phase::Queued => &mut states.queued,
-            Phase::Running => &mut states.running,
-            Phase::Finishing => &mut states.finishing,
-            Phase::Finished => &mut states.finished,
-            Phase::Failed => &mut states.failed,
-            Phase::Cancelled => &mut states.cancelled,
-            Phase::Declined => &mut states.declined,
-            Phase::Expired => &mut states.expired,
-            Phase::Incomplete => &mut states.incomplete,
-        };
-        *count += 1;
+        *counter(&mut states, phase) += 1;
     }
     states
+}
+
+/// Returns the counter of a state.
+pub const fn counter(states: &mut States, phase: Phase) -> &mut u64 {
+    match phase {
+        Phase::Silent => &mut states.silent,
+        Phase::Seen => &mut states.seen,
+        Phase::Queued => &mut states.queued,
+        Phase::Running => &mut states.running,
+        Phase::Finishing => &mut states.finishing,
+        Phase::Finished => &mut states.finished,
+        Phase::Failed => &mut states.failed,
+        Phase::Cancelled => &mut states.cancelled,
+        Phase::Declined => &mut states.declined,
+        Phase::Expired => &mut states.expired,
+        Phase::Incomplete => &mut states.incomplete,
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
     AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, HuntFile, HuntView, Launched,
-    ListPiece, Page, ProfileView, RowView, SymbolsView, TelemetryView, WhoHas,
+    ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -64,6 +64,7 @@ answers! {
     Lines: "list of lines",
     ListPiece: "piece of a list",
     ProfileView: "profile",
+    Rebuilt: "rebuild",
     RowView: "row",
     SymbolsView: "symbol file",
     TelemetryView: "sample",

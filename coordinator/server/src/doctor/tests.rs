@@ -111,7 +111,7 @@ fn a_sound_fleet_has_no_complaint() {
     let (reader, now) = after(folder.path(), vec![telemetry(sample("a-1", 1, now()))]);
     let found = examined(&reader, None, &broker(), now).unwrap();
     assert_eq!(found.verdict, Verdict::Ok, "{found:?}");
-    assert_eq!(found.checks.len(), 15);
+    assert_eq!(found.checks.len(), 16);
 }
 
 #[test]

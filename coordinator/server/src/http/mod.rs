@@ -38,6 +38,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/fleet", get(system::fleet))
         .route("/audit", get(system::audit))
         .route("/doctor", get(system::doctor))
+        .route("/doctor/rebuild", post(system::rebuild))
         .route("/openapi.json", get(system::openapi))
         .route("/who-has", get(system::who_has))
         .route("/agents", get(agents::list).post(agents::enrol))

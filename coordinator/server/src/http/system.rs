@@ -1,13 +1,14 @@
-//! `/healthz`, `/metrics`, `/fleet`, `/audit`, `/doctor`, `/who-has`, `/openapi.json`.
+//! `/healthz`, `/metrics`, `/fleet`, `/audit`, `/doctor`, `/doctor/rebuild`, `/who-has`, `/openapi.json`.
 
 use std::sync::{Arc, PoisonError};
 
-use axum::Json;
 use axum::extract::{Query, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 
 use super::error::ApiError;
+use super::guard::Caller;
 use super::metrics::{Present, text};
 use super::page::{Keys, PageQuery};
 use crate::broker::alarms;
@@ -15,9 +16,14 @@ use crate::broker_watch::look;
 use crate::core::Core;
 use crate::doctor::Seen;
 use crate::roster;
-use crate::store::{Reader, StoreError};
+use crate::store::{Audit, Reader, StoreError, Write, WriteOutcome};
 use crate::who_has::{WhoHasError, who_has as find_holders};
-use muster_api::{AgentState, ArtifactView, AuditView, Doctor, FleetView, Health, Page, WhoHas};
+use muster_api::{
+    AgentState, ArtifactView, AuditView, Doctor, FleetView, Health, Page, Rebuilt, WhoHas,
+};
+
+/// Requests that the answer to a rebuild names.
+const REBUILT_NAMED_MAX: usize = 100;
 
 /// `GET /healthz`
 pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
@@ -101,6 +107,32 @@ pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiEr
         crate::doctor::doctor(reader, trouble.as_deref(), &broker, now)
     };
     Ok(Json(core.read(examine).await?))
+}
+
+/// `POST /doctor/rebuild`: one request at a time, so that results go on being stored between them.
+pub async fn rebuild(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Rebuilt>, ApiError> {
+    let requests: Result<_, StoreError> = core.read(|reader| reader.modelled()).await;
+    let mut rebuilt = Rebuilt { rebuilt: 0, different: 0, of: Vec::new() };
+    for request in requests? {
+        let landed = core.writer.write(Write::Rebuild(request)).await?;
+        rebuilt.rebuilt += 1;
+        let WriteOutcome::Differed(differed @ 1..) = landed else { continue };
+        rebuilt.different = rebuilt.different.saturating_add(differed);
+        if rebuilt.of.len() < REBUILT_NAMED_MAX {
+            rebuilt.of.push(request.to_string());
+        }
+    }
+    let line = Audit {
+        token: caller.0,
+        action: "rebuild",
+        detail: format!("{} records differed", rebuilt.different),
+        ..Audit::default()
+    };
+    core.writer.write(Write::Audit(line)).await?;
+    Ok(Json(rebuilt))
 }
 
 /// `GET /metrics`

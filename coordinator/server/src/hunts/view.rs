@@ -12,9 +12,8 @@ use std::collections::BTreeMap;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
-use muster_protocol::limits::FINISHING_MS_MAX;
 use muster_protocol::request::{Body, sign};
-use muster_protocol::result::{CollectionSample, FILE_BLOB, Footer};
+use muster_protocol::result::{CollectionSample, Footer};
 use serde::de::DeserializeOwned;
 
 use crate::instances::Faults;
@@ -98,31 +97,16 @@ impl RequestSnapshot {
     /// Returns the state of an agent's part. One whose chunks are all stored is still `finishing` until the profiles and
     /// files that it sent are put together from them.
     fn phase(&self, agent: &AgentId, part: &Collection) -> Phase {
-        let phase = part.phase(self.now, self.request.not_after);
-        if !matches!(phase, Phase::Finished | Phase::Failed | Phase::Cancelled) {
-            return phase;
-        }
-        let Some((run, last)) =
-            part.counting().and_then(|(id, run)| Some((id, run.last.as_ref()?)))
-        else {
-            return phase;
-        };
-        let is_whole = last.footer.as_ref().is_none_or(|said| self.has_blobs(agent, run, said));
-        match self.now.since_ms(last.received) > FINISHING_MS_MAX {
-            _ if is_whole => phase,
-            true => Phase::Incomplete,
-            false => Phase::Finishing,
-        }
+        let last = part.counting().and_then(|(id, run)| Some((id, run.last.as_ref()?)));
+        let footer = last.and_then(|(run, last)| Some((run, last.footer.as_ref()?)));
+        let is_whole = footer.is_none_or(|(run, said)| self.has_blobs(agent, run, said));
+        part.standing(is_whole).phase(self.now, self.request.not_after, part.shown())
     }
 
     /// Returns whether all that a run says it has sent is put together.
     fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
         let blobs = self.blobs_of(agent, run);
-        let files = blobs.iter().filter(|blob| blob.kind == FILE_BLOB).count() as u64;
-        let mut profiles = said.profiles.iter().filter(|kind| !kind.blob_sha256.is_empty());
-        let is_there = |sha256: &[u8]| blobs.iter().any(|blob| blob.sha256 == sha256);
-        files >= said.artifact.as_ref().map_or(0, |said| said.figures().uploaded)
-            && profiles.all(|kind| is_there(&kind.blob_sha256))
+        state::is_whole(said, blobs.iter().map(|blob| (blob.kind.as_str(), &blob.sha256[..])))
     }
 
     /// Returns what a run has sent, in the order in which it did.
@@ -170,7 +154,7 @@ impl RequestSnapshot {
         {
             return words("revoked", "the agent was revoked before it was done");
         }
-        if part.is_unmatched(self.now) {
+        if part.standing(true).is_unmatched(self.now, part.shown()) {
             let reason = "the agent has read the request, and its target does not match the agent";
             return words("not_matched", reason);
         }

@@ -58,7 +58,7 @@ impl IngestCounters {
     /// Snapshot a message whose commit is durable.
     pub fn add(&self, came: Received, landed: WriteOutcome) {
         let outcome = match landed {
-            WriteOutcome::Inserted | WriteOutcome::Complete => "stored",
+            WriteOutcome::Inserted | WriteOutcome::Complete | WriteOutcome::Differed(_) => "stored",
             WriteOutcome::Duplicate | WriteOutcome::Superseded => "known",
             WriteOutcome::Conflict => "conflict",
             WriteOutcome::OverQuota => "over_quota",

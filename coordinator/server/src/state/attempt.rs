@@ -4,15 +4,14 @@
 //! hides only its own. Everything else goes by when the coordinator received them.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::MachineId;
 use muster_protocol::limits;
-use muster_protocol::result::{Footer, State as Said, Status};
+use muster_protocol::result::{FILE_BLOB, Footer, State as Said, Status};
 
-use super::Phase;
+use super::{Chunks, Class};
 
 /// A status, and when it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +46,7 @@ pub struct AttemptState {
     /// The final status.
     pub last: Option<Heard>,
     /// Which chunks are stored.
-    pub stored: BTreeSet<u64>,
+    pub stored: Chunks,
     /// Two different chunks claimed one position.
     pub has_conflict: bool,
     /// The coordinator has failed it.
@@ -64,7 +63,7 @@ impl AttemptState {
     pub fn is_complete(&self) -> bool {
         self.chunks().is_some_and(|chunks| {
             // Chunks are distinct and counted from 0, so a count of those below the end is enough.
-            self.stored.range(..chunks).count() as u64 == chunks
+            self.stored.count_below(chunks) == chunks
         })
     }
 
@@ -96,31 +95,37 @@ impl AttemptState {
         [&self.last, &self.latest].into_iter().flatten().find_map(|status| status.machine)
     }
 
-    pub(super) fn phase(&self, now: Timestamp) -> Phase {
+    /// Returns how far it is, and until when what is missing is waited for. `is_whole`: whether the blobs that its footer names
+    /// are put together.
+    pub(super) fn class(&self, is_whole: bool) -> (Class, Option<Timestamp>) {
+        let class = self.class_of_chunks();
+        let until = self.last.as_ref().map(|last| last.received.plus_ms(limits::FINISHING_MS_MAX));
+        match (class, until) {
+            (Class::Awaiting, until) => (class, until),
+            (Class::Finished | Class::Failed | Class::Cancelled, Some(_)) if !is_whole => {
+                (Class::Assembling, until)
+            }
+            _ => (class, None),
+        }
+    }
+
+    fn class_of_chunks(&self) -> Class {
         if self.is_spoilt() {
-            return Phase::Failed;
+            return Class::Failed;
         }
         let Some(last) = &self.last else {
             let is_queued = self.latest.as_ref().is_some_and(|status| status.state == Said::Queued);
-            return if is_queued && self.stored.is_empty() {
-                Phase::Queued
-            } else {
-                Phase::Running
-            };
+            let waits = is_queued && self.stored.is_empty();
+            return if waits { Class::Queued } else { Class::Running };
         };
         if !self.is_complete() {
-            let waited = now.since_ms(last.received);
-            return if waited > limits::FINISHING_MS_MAX {
-                Phase::Incomplete
-            } else {
-                Phase::Finishing
-            };
+            return Class::Awaiting;
         }
         match last.state {
-            Said::Declined => Phase::Declined,
-            Said::Failed => Phase::Failed,
-            Said::Cancelled => Phase::Cancelled,
-            Said::Finished | Said::Queued | Said::Started | Said::Progress => Phase::Finished,
+            Said::Declined => Class::Declined,
+            Said::Failed => Class::Failed,
+            Said::Cancelled => Class::Cancelled,
+            Said::Finished | Said::Queued | Said::Started | Said::Progress => Class::Finished,
         }
     }
 
@@ -140,6 +145,18 @@ impl AttemptState {
             self.fault = Some(fault.clone());
         }
     }
+}
+
+/// Returns whether all blobs that a footer names are put together; of those that are: kind and SHA-256.
+pub fn is_whole<'a>(
+    said: &Footer,
+    blobs: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+) -> bool {
+    let files = blobs.clone().filter(|(kind, _)| *kind == FILE_BLOB).count() as u64;
+    let mut profiles = said.profiles.iter().filter(|kind| !kind.blob_sha256.is_empty());
+    files >= said.artifact.as_ref().map_or(0, |said| said.figures().uploaded)
+        && profiles
+            .all(|kind| blobs.clone().any(|(_, sha256)| sha256 == kind.blob_sha256.as_slice()))
 }
 
 /// Returns which of two statuses of one run stays, whichever came first.

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::Attempt;
-use muster_protocol::limits;
 
-use super::AttemptState;
+use super::{AttemptState, Standing};
 
 /// The state of one agent's part: the closed list that every output shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,42 +81,27 @@ impl Collection {
         first.or_else(|| self.runs.iter().max_by_key(latest))
     }
 
-    /// Returns the state at `now` of a request that may begin until `not_after`.
+    /// Returns how far it is by what is stored. `is_whole`: whether the blobs that the footer of the attempt that counts names are
+    /// put together.
+    pub fn standing(&self, is_whole: bool) -> Standing {
+        let counting = self.counting();
+        let (class, until) = counting.map(|(_, run)| run.class(is_whole)).unwrap_or_default();
+        Standing {
+            is_seen: self.is_seen,
+            passed: self.passed,
+            is_revoked: self.is_revoked,
+            class,
+            until,
+        }
+    }
+
+    /// Returns what telemetry last showed of it: nothing, waiting or running.
+    pub fn shown(&self) -> Option<bool> {
+        self.sampled.map(|(_, is_running)| is_running)
+    }
+
+    /// Returns the state at `now` of a request that may begin until `not_after`, of a part whose blobs are put together.
     pub fn phase(&self, now: Timestamp, not_after: Timestamp) -> Phase {
-        match self.told(now, not_after) {
-            // Nobody waits for an agent that was revoked; what it had handed to the broker before still counts.
-            Phase::Silent | Phase::Seen | Phase::Queued if self.is_revoked => Phase::Expired,
-            Phase::Running | Phase::Finishing if self.is_revoked => Phase::Incomplete,
-            phase => phase,
-        }
-    }
-
-    /// Returns whether the agent has read the request and, by its silence, declined it.
-    pub fn is_unmatched(&self, now: Timestamp) -> bool {
-        let since = self.passed.filter(|_| self.runs.is_empty() && self.sampled.is_none());
-        since.is_some_and(|since| now.since_ms(since) > limits::NOT_MATCHED_MS_MIN)
-    }
-
-    fn told(&self, now: Timestamp, not_after: Timestamp) -> Phase {
-        if let Some((_, run)) = self.counting() {
-            let phase = run.phase(now);
-            // Telemetry may know sooner than a status that the collection has left the queue.
-            let runs = self.sampled.is_some_and(|(_, is_running)| is_running);
-            return if phase == Phase::Queued && runs { Phase::Running } else { phase };
-        }
-        match self.sampled {
-            Some((_, true)) => return Phase::Running,
-            Some((_, false)) => return Phase::Queued,
-            None => {}
-        }
-        if self.is_unmatched(now) {
-            Phase::Declined
-        } else if now > not_after.plus_ms(limits::CLOCK_SKEW_MS_MAX) {
-            Phase::Expired
-        } else if self.is_seen {
-            Phase::Seen
-        } else {
-            Phase::Silent
-        }
+        self.standing(true).phase(now, not_after, self.shown())
     }
 }

@@ -100,7 +100,15 @@ pub(super) fn enter(tx: &Connection, run: &AttemptKey) -> Result<Entry, StoreErr
     if let Some(entry) = look(tx, run)?.0 {
         return Ok(entry);
     }
-    add(tx, run, 0)?;
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO attempt (request, agent, origin, journal, bytes) VALUES (?1, ?2, ?3, ?4, 0)",
+    )?
+    .execute(params![
+        run.request.as_bytes(),
+        run.agent.as_str(),
+        run.attempt.origin.as_bytes(),
+        run.attempt.journal.as_bytes(),
+    ])?;
     Ok(Entry::Open)
 }
 
@@ -125,7 +133,7 @@ pub(super) fn charge(tx: &Connection, chunk: &Chunk, now: Timestamp) -> Result<E
         fail(tx, &run, QUOTA, reason)?;
         return Ok(Entry::OverQuota);
     }
-    add(tx, &run, cost)?;
+    count(tx, chunk, cost, now)?;
     if used.is_none() {
         tx.prepare_cached("DELETE FROM usage WHERE agent = ?1 AND day < ?2")?
             .execute(params![run.agent.as_str(), day.saturating_sub(USAGE_DAYS_MAX)])?;
@@ -166,17 +174,26 @@ fn used(tx: &Connection, agent: &AgentId, day: i64) -> Result<Option<u64>, Store
     Ok(bytes.map(i64::unsigned_abs))
 }
 
-fn add(tx: &Connection, run: &AttemptKey, bytes: u64) -> Result<(), StoreError> {
+/// Counts a chunk that is about to be stored.
+fn count(tx: &Connection, chunk: &Chunk, cost: u64, now: Timestamp) -> Result<(), StoreError> {
+    let first_row = (chunk.rows > 0).then_some(now.0);
     tx.prepare_cached(
-        "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)
-         ON CONFLICT DO UPDATE SET bytes = bytes + ?5",
+        "INSERT INTO attempt (request, agent, origin, journal, bytes, chunks, next, rows, stored, first_row)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6 + 1, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET bytes = bytes + ?5, chunks = chunks + 1, next = max(next, ?6 + 1),
+         rows = rows + ?7, stored = stored + ?8,
+         first_row = min(coalesce(first_row, ?9), coalesce(?9, first_row))",
     )?
     .execute(params![
-        run.request.as_bytes(),
-        run.agent.as_str(),
-        run.attempt.origin.as_bytes(),
-        run.attempt.journal.as_bytes(),
-        signed(bytes),
+        chunk.request.as_bytes(),
+        chunk.agent.as_str(),
+        chunk.attempt.origin.as_bytes(),
+        chunk.attempt.journal.as_bytes(),
+        signed(cost),
+        signed(chunk.seq),
+        chunk.rows,
+        signed(chunk.body.len() as u64),
+        first_row,
     ])?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! * [`read`]: readers on connections of their own.
 //! * [`requests`], [`listed`], [`lists`], [`results`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`],
 //!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
+//! * [`collections`], [`summaries`]: read models, kept in the transaction of what they are made of. [`news`]: what a commit changed.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
 //!
@@ -11,6 +12,7 @@
 //! whole and verified before they are listed ([`files`]); so do the long lists of hashes, in `lists/`.
 
 pub mod attempts;
+pub mod collections;
 pub mod curves;
 pub mod dead;
 pub mod facts;
@@ -19,6 +21,7 @@ pub mod instances;
 pub mod ledger;
 pub mod listed;
 pub mod lists;
+pub mod news;
 pub mod pieces;
 pub mod quarantine;
 pub mod read;
@@ -28,6 +31,7 @@ pub mod roster;
 mod schema;
 mod signed;
 pub mod spent;
+pub mod summaries;
 pub mod unreadable;
 pub mod write;
 
@@ -40,15 +44,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use attempts::AttemptKey;
+pub use collections::StoredCollection;
 pub use dead::DeadCount;
 pub use ledger::{Audit, StoredAudit};
 pub use listed::List;
+pub use news::News;
 pub use pieces::Piece;
 pub use quarantine::Quarantine;
 pub use read::Reader;
 pub use requests::{Found, Request, StoredRequest};
 pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
+pub use summaries::{Summary, Tally};
 pub use unreadable::{Table, Unreadable};
 pub use write::{Write, WriteOutcome, Writer};
 

@@ -223,7 +223,7 @@ fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
 }
 
 /// Returns how a route is stored.
-const fn stored_route(route: Route) -> u8 {
+pub(super) const fn stored_route(route: Route) -> u8 {
     match route {
         Route::Broadcast => 0,
         Route::Directed => 1,
@@ -231,7 +231,8 @@ const fn stored_route(route: Route) -> u8 {
     }
 }
 
-const fn route(stored: u8) -> Route {
+/// Returns the route that is stored so.
+pub(super) const fn route(stored: u8) -> Route {
     match stored {
         1 => Route::Directed,
         2 => Route::Coordinator,

@@ -9,6 +9,7 @@ use muster_protocol::result::Telemetry;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::collections::touched::Touched;
 use super::read::{Reader, agent_id, bounded, encode, request_id};
 use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
@@ -134,6 +135,7 @@ pub(super) fn insert_telemetry(
     tx: &Connection,
     sample: &Telemetry,
     now: Timestamp,
+    touched: &mut Touched,
 ) -> Result<usize, StoreError> {
     let body = encode(sample)?;
     let agent = sample.agent.as_str();
@@ -150,12 +152,17 @@ pub(super) fn insert_telemetry(
     .execute(params![agent, i64::try_from(JOURNALS_HEARD_MAX).unwrap_or(i64::MAX)])?;
     curves::insert(tx, sample, now)?;
     instances::insert(tx, sample, now)?;
-    receive(tx, sample, now)?;
+    receive(tx, sample, now, touched)?;
     Ok(1)
 }
 
 /// A sample is also the receipt for requests: by offset on the stream, by id on the directed queue.
-fn receive(tx: &Connection, sample: &Telemetry, now: Timestamp) -> Result<(), StoreError> {
+fn receive(
+    tx: &Connection,
+    sample: &Telemetry,
+    now: Timestamp,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
     let agent = sample.agent.as_str();
     let mut seen: BTreeSet<RequestId> = sample.directed.iter().copied().collect();
     if let Some(offset) = sample.stream_offset {
@@ -182,11 +189,13 @@ fn receive(tx: &Connection, sample: &Telemetry, now: Timestamp) -> Result<(), St
     let is_whole = waiting < TELEMETRY_WAITING_MAX && sample.outbox_messages == 0;
     let mut update = tx.prepare_cached(
         "UPDATE expected SET is_seen = 1, passed = ?3
-         WHERE request = ?1 AND agent = ?2 AND passed IS NULL",
+         WHERE request = ?1 AND agent = ?2 AND passed IS NULL AND (is_seen = 0 OR ?3 IS NOT NULL)",
     )?;
     for id in seen.union(&held) {
         let passed = (is_whole && !held.contains(id)).then_some(now.0);
-        update.execute(params![id.as_bytes(), agent, passed])?;
+        if update.execute(params![id.as_bytes(), agent, passed])? > 0 {
+            touched.part(*id, &sample.agent);
+        }
     }
     Ok(())
 }
@@ -209,7 +218,13 @@ pub(super) fn revoke(
     tx: &Connection,
     agent: &AgentId,
     now: Timestamp,
+    touched: &mut Touched,
 ) -> Result<usize, StoreError> {
+    let mut select = tx.prepare_cached("SELECT request FROM collection WHERE agent = ?1")?;
+    let mut rows = select.query([agent.as_str()])?;
+    while let Some(row) = rows.next()? {
+        touched.part(request_id(row, 0)?, agent);
+    }
     let sql = "UPDATE agent SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
     Ok(tx.prepare_cached(sql)?.execute(params![agent.as_str(), now.0])?)
 }

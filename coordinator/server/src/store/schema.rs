@@ -3,11 +3,12 @@
 use rusqlite::Connection;
 
 use super::{
-    StoreError, attempts, curves, dead, facts, instances, lists, pieces, quarantine, spent,
+    StoreError, attempts, collections, curves, dead, facts, instances, lists, pieces, quarantine,
+    spent, summaries,
 };
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -120,13 +121,15 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         quarantine::TABLES,
     ]
     .concat();
-    let to_6 = &[FROM_5, spent::TABLES, spent::FILL].concat();
+    let to_7: &str = &[collections::TABLES, summaries::TABLES].concat();
+    let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES].concat(),
+        0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7].concat(),
         2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
         3 => [lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
         4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
-        5 => to_6.clone(),
+        5 => to_6.to_owned(),
+        6 => to_7.to_owned(),
         VERSION => return Ok(()),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
@@ -137,6 +140,9 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     }
     if matches!(version, 2..=4) {
         pieces::fill(&transaction)?;
+    }
+    if version != 0 {
+        collections::rebuild::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

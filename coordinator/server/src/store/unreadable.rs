@@ -46,11 +46,13 @@ pub enum Table {
     Held,
     /// A line of the audit log.
     Audit,
+    /// A hunt or a profile in a list.
+    Summary,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Agent,
         Self::Heard,
         Self::Request,
@@ -66,6 +68,7 @@ impl Table {
         Self::Quarantine,
         Self::Held,
         Self::Audit,
+        Self::Summary,
     ];
 
     /// Returns the name of the table.
@@ -86,12 +89,13 @@ impl Table {
             Self::Quarantine => "quarantine",
             Self::Held => "held",
             Self::Audit => "audit",
+            Self::Summary => "summary",
         }
     }
 
     /// Returns whether the first column of its queries names an agent.
     const fn is_of_agents(self) -> bool {
-        !matches!(self, Self::Request | Self::Dead | Self::Audit)
+        !matches!(self, Self::Request | Self::Dead | Self::Audit | Self::Summary)
     }
 }
 

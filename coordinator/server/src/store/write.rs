@@ -17,6 +17,9 @@ use rusqlite::{Connection, ErrorCode, Transaction};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, trace};
 
+use super::collections::rebuild;
+use super::collections::touched::{Changed, Touched};
+use super::news::News;
 use super::spent::{self, Sweep};
 use super::{AttemptKey, Audit, Chunk, DataDir, DeadCount, NewAgent, Request, StoreError};
 use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
@@ -80,6 +83,8 @@ pub enum Write {
     Swept(Sweep),
     /// Curves: minutes of samples, hours of minutes; what is too old goes.
     Condense,
+    /// The read models of a request, made again from what they are made of.
+    Rebuild(RequestId),
 }
 
 /// What became of a write.
@@ -99,6 +104,8 @@ pub enum WriteOutcome {
     OverQuota,
     /// It can never be stored; the word says why.
     Refused(&'static str),
+    /// The read models were made again; so many records differed.
+    Differed(u64),
 }
 
 impl WriteOutcome {
@@ -119,6 +126,7 @@ pub struct Writer {
     jobs: mpsc::Sender<Job>,
     trouble: Arc<Mutex<Option<String>>>,
     commits: watch::Receiver<u64>,
+    news: Arc<News>,
 }
 
 impl Writer {
@@ -135,10 +143,13 @@ impl Writer {
         let trouble = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&trouble);
         let (committed, commits) = watch::channel(0);
+        let news = Arc::new(News::load(&place.reader()?)?);
+        let heard = Arc::clone(&news);
         let thread = std::thread::Builder::new().name("store".into());
-        let started = thread.spawn(move || run(connection, inbox, &shared, &committed, &clock));
+        let started =
+            thread.spawn(move || run(connection, inbox, &shared, (&committed, &heard), &clock));
         started.map_err(|source| StoreError::File { path: "thread".into(), source })?;
-        Ok(Self { jobs, trouble, commits })
+        Ok(Self { jobs, trouble, commits, news })
     }
 
     /// Writes and waits until it is durable; a refusal is an error.
@@ -161,6 +172,11 @@ impl Writer {
         self.commits.clone()
     }
 
+    /// Returns what commits have changed, for who keeps something in memory.
+    pub fn news(&self) -> &Arc<News> {
+        &self.news
+    }
+
     /// Returns how many writes wait for their turn.
     pub fn waiting(&self) -> usize {
         self.jobs.max_capacity().saturating_sub(self.jobs.capacity())
@@ -176,7 +192,7 @@ fn run(
     mut connection: Connection,
     mut inbox: mpsc::Receiver<Job>,
     trouble: &Mutex<Option<String>>,
-    commits: &watch::Sender<u64>,
+    (commits, news): (&watch::Sender<u64>, &News),
     clock: &Clock,
 ) {
     while let Some(first) = inbox.blocking_recv() {
@@ -189,9 +205,11 @@ fn run(
         }
         let mut tries = 0;
         let mut retry = Retry::new(retry::STORE);
-        let landed = loop {
-            match commit(&mut connection, &group, clock.now(), tries) {
-                Ok(Committed::All(landed)) => break landed,
+        let now = clock.now();
+        let number = news.number(now);
+        let (landed, changed) = loop {
+            match commit(&mut connection, &group, number, clock.now(), tries) {
+                Ok(Committed::All(landed, changed)) => break (landed, changed),
                 Ok(Committed::NotYet) => {
                     tries += 1;
                     std::thread::park_timeout(retry.pause());
@@ -207,6 +225,7 @@ fn run(
             }
         };
         say(trouble, None);
+        news.publish(number, now, changed, group.iter().filter_map(|(write, _)| sample(write)));
         if landed.iter().any(|one| one.has_stored()) {
             commits.send_modify(|number| *number += 1);
         }
@@ -217,6 +236,11 @@ fn run(
             }
         }
     }
+}
+
+/// Returns the sample that a write stores.
+fn sample(write: &Write) -> Option<&Telemetry> {
+    if let Write::Telemetry(sample) = write { Some(sample) } else { None }
 }
 
 fn say(trouble: &Mutex<Option<String>>, now: Option<String>) {
@@ -233,7 +257,7 @@ fn say(trouble: &Mutex<Option<String>>, now: Option<String>) {
 #[derive(Debug)]
 enum Committed {
     /// Every write has its answer.
-    All(Vec<WriteOutcome>),
+    All(Vec<WriteOutcome>, Changed),
     /// A write failed for a cause that is not known: nothing is committed, the same group is to be tried again.
     NotYet,
 }
@@ -243,15 +267,17 @@ enum Committed {
 fn commit(
     connection: &mut Connection,
     group: &[Job],
+    number: u64,
     now: Timestamp,
     tries: usize,
 ) -> Result<Committed, StoreError> {
     let mut transaction = connection.transaction()?;
+    let mut touched = Touched::default();
     let mut landed = Vec::with_capacity(group.len());
     let (mut is_puzzled, mut has_written) = (false, false);
     for (write, _) in group {
         let savepoint = transaction.savepoint()?;
-        match apply(&savepoint, write, now) {
+        match apply(&savepoint, write, now, &mut touched) {
             Ok(one) => {
                 savepoint.commit()?;
                 has_written = true;
@@ -263,7 +289,7 @@ fn commit(
                 drop(savepoint);
                 is_puzzled |= !is_of_the_write(&problem) && tries + 1 < STORE_TRIES_MAX;
                 error!(error = %problem, tries, "a write was refused by the store; the others go on");
-                landed.push(refuse(&mut transaction, write)?);
+                landed.push(refuse(&mut transaction, write, &mut touched)?);
             }
         }
     }
@@ -275,13 +301,19 @@ fn commit(
         transaction.rollback()?;
         return Ok(Committed::NotYet);
     }
+    let changed = touched.settle(&transaction, number, now)?;
     transaction.commit()?;
-    Ok(Committed::All(landed))
+    Ok(Committed::All(landed, changed))
 }
 
 /// Answers a write that can never succeed. A chunk that will be missing has its attempt fail at once.
-fn refuse(transaction: &mut Transaction<'_>, write: &Write) -> Result<WriteOutcome, StoreError> {
+fn refuse(
+    transaction: &mut Transaction<'_>,
+    write: &Write,
+    touched: &mut Touched,
+) -> Result<WriteOutcome, StoreError> {
     if let Write::Chunk(chunk) = write {
+        touched.attempt(&chunk.run());
         let savepoint = transaction.savepoint()?;
         match attempts::fail(&savepoint, &chunk.run(), attempts::REJECTED, STORE_REFUSED) {
             Ok(_) => savepoint.commit()?,
@@ -299,7 +331,7 @@ fn probe(transaction: &Connection) -> Result<(), StoreError> {
 }
 
 /// Returns whether the same write may succeed later: the disk is full, away or busy.
-fn may_pass(problem: &StoreError) -> bool {
+pub(super) fn may_pass(problem: &StoreError) -> bool {
     let StoreError::Database(rusqlite::Error::SqliteFailure(failure, _)) = problem else {
         return false;
     };
@@ -327,23 +359,58 @@ fn is_of_the_write(problem: &StoreError) -> bool {
     }
 }
 
-fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome, StoreError> {
+fn apply(
+    tx: &Connection,
+    write: &Write,
+    now: Timestamp,
+    touched: &mut Touched,
+) -> Result<WriteOutcome, StoreError> {
     let changed = match write {
-        Write::Status(status) => return results::insert_status(tx, status, now),
-        Write::Chunk(chunk) => return results::insert_chunk(tx, chunk, now),
+        Write::Status(status) => {
+            let landed = results::insert_status(tx, status, now)?;
+            if landed == WriteOutcome::Inserted {
+                touched.part(status.request, &status.agent);
+            }
+            return Ok(landed);
+        }
+        Write::Chunk(chunk) => {
+            let landed = results::insert_chunk(tx, chunk, now)?;
+            match landed {
+                WriteOutcome::Duplicate => {}
+                WriteOutcome::Inserted => touched.chunk(chunk),
+                // A piece that is there already may be complete once more.
+                _ => touched.attempt(&chunk.run()),
+            }
+            return Ok(landed);
+        }
         Write::Blob { chunk, kind, sha256, bytes } => {
+            touched.attempt(&chunk.run());
             results::insert_blob(tx, chunk, kind, sha256, *bytes)?
         }
-        Write::Contradiction(chunk) => results::insert_conflict(tx, chunk)?,
-        Write::Rejected(run, why) => attempts::fail(tx, run, attempts::REJECTED, why)?,
+        Write::Contradiction(chunk) => {
+            touched.attempt(&chunk.run());
+            results::insert_conflict(tx, chunk)?
+        }
+        Write::Rejected(run, why) => {
+            touched.attempt(run);
+            attempts::fail(tx, run, attempts::REJECTED, why)?
+        }
         Write::Telemetry(sample) => {
             facts::learn(tx, sample, now)?;
-            roster::insert_telemetry(tx, sample, now)?
+            roster::insert_telemetry(tx, sample, now, touched)?
         }
         Write::Request(request, audit) => {
-            return requests::insert_request(tx, request, audit, now);
+            let landed = requests::insert_request(tx, request, audit, now)?;
+            if landed == WriteOutcome::Inserted {
+                touched.begun(request.id);
+                request.control.iter().for_each(|control| touched.request(control.about));
+            }
+            return Ok(landed);
         }
-        Write::Published(id) => requests::mark_published(tx, id)?,
+        Write::Published(id) => {
+            touched.request(*id);
+            requests::mark_published(tx, id)?
+        }
         Write::Sent(id, agent) => requests::mark_sent(tx, id, agent)?,
         Write::PartsOver(parts) => {
             let mut gone = 0;
@@ -359,7 +426,7 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome,
         }
         Write::Revoked(agent, audit) => {
             ledger::insert_audit(tx, audit, now)?;
-            roster::revoke(tx, agent, now)?
+            roster::revoke(tx, agent, now, touched)?
         }
         Write::Audit(audit) => {
             ledger::insert_audit(tx, audit, now)?;
@@ -378,6 +445,11 @@ fn apply(tx: &Connection, write: &Write, now: Timestamp) -> Result<WriteOutcome,
         Write::Drained(agent) => quarantine::drained(tx, agent)?,
         Write::Swept(sweep) => spent::swept(tx, sweep)?,
         Write::Condense => curves::condense(tx, now)?,
+        Write::Rebuild(id) => {
+            let differed = rebuild::rebuild(tx, id)?;
+            touched.request(*id);
+            return Ok(WriteOutcome::Differed(differed));
+        }
     };
     Ok(if changed == 0 { WriteOutcome::Duplicate } else { WriteOutcome::Inserted })
 }

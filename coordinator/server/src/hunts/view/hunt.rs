@@ -1,17 +1,15 @@
 //! What is shown of a hunt, as a whole and for each agent.
 
-use std::collections::BTreeMap;
-
 use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::result::{ArtifactFooter, CollectionSample, Footer};
+use muster_protocol::result::{ArtifactFooter, Footer};
 
 use super::{RequestSnapshot, exit_code};
 use crate::hunts::lists;
 use crate::live::broker_health::Blockage;
-use crate::state::Collection;
+use crate::state::{Collection, Done, done::total};
 use crate::store::{DataDir, StoreError};
 use muster_api::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
 
@@ -62,7 +60,8 @@ impl RequestSnapshot {
             let run = part.counting();
             let is_live = run.is_none_or(|(_, run)| run.last.is_none());
             let sample = self.sample(agent).filter(|_| is_live);
-            let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
+            let footer = run.and_then(|(_, run)| run.footer());
+            let done = footer.map(Done::of).unwrap_or_default().with(sample);
             add(&mut sum.seen, done.seen);
             add(&mut sum.files, done.hashed.saturating_add(done.cached));
             add(&mut sum.matched, done.matched);
@@ -115,7 +114,7 @@ impl RequestSnapshot {
         let sample = self.sample(agent).filter(|_| is_live);
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         let volume = run.and_then(|(id, _)| self.volume.get(&(agent.clone(), *id)));
-        let done = Done::new(run.and_then(|(_, run)| run.footer()), sample);
+        let done = Done::of(&footer).with(sample);
         let path = sample.map_or(files.slowest_path.as_slice(), |sample| &sample.path);
         CollectionView {
             hunt: self.request.id.to_string(),
@@ -130,8 +129,7 @@ impl RequestSnapshot {
             journal: run.map(|(id, _)| id.journal.to_string()),
             attempts: u64::try_from(part.runs.len()).unwrap_or(u64::MAX),
             chunks: run.and_then(|(_, run)| run.chunks()),
-            chunks_stored: run
-                .map_or(0, |(_, run)| u64::try_from(run.stored.len()).unwrap_or(u64::MAX)),
+            chunks_stored: run.map_or(0, |(_, run)| run.stored.len()),
             rows: volume.map_or(0, |stored| stored.rows),
             first_row: volume.and_then(|stored| stored.first_row).map(Time::from),
             started: time(footer.started),
@@ -169,52 +167,6 @@ impl RequestSnapshot {
 /// Adds a figure that an agent said.
 fn add(sum: &mut u64, figure: u64) {
     *sum = sum.saturating_add(figure);
-}
-
-fn total(counts: &BTreeMap<String, u64>) -> u64 {
-    counts.values().fold(0, |sum, count| sum.saturating_add(*count))
-}
-
-/// What one part has done so far. An agent reports it in statuses and in telemetry, and no figure of a run ever goes back:
-/// of each the greater is the newer.
-#[derive(Debug, Default)]
-struct Done {
-    seen: u64,
-    hashed: u64,
-    cached: u64,
-    matched: u64,
-    errors: u64,
-    bytes: u64,
-    cpu_ms: u64,
-    throttled_ms: u64,
-}
-
-impl Done {
-    fn new(footer: Option<&Footer>, sample: Option<&CollectionSample>) -> Self {
-        let mut done = footer.map_or_else(Self::default, |footer| {
-            let counters =
-                footer.artifact.as_ref().map(|footer| footer.counters).unwrap_or_default();
-            let figures = footer.artifact.as_ref().map(ArtifactFooter::figures).unwrap_or_default();
-            Self {
-                seen: figures.seen.max(counters.entries),
-                hashed: figures.hashed.max(counters.hashed.saturating_sub(figures.cached)),
-                cached: figures.cached,
-                matched: figures.matched,
-                errors: total(&figures.failed).max(counters.errors),
-                bytes: figures.bytes_read.max(counters.bytes),
-                cpu_ms: footer.cpu_user_ms.saturating_add(footer.cpu_system_ms),
-                throttled_ms: footer.throttled_ms,
-            }
-        });
-        if let Some(sample) = sample {
-            done.seen = done.seen.max(sample.seen);
-            done.hashed = done.hashed.max(sample.hashed);
-            done.bytes = done.bytes.max(sample.bytes);
-            done.cpu_ms = done.cpu_ms.max(sample.cpu_ms);
-            done.throttled_ms = done.throttled_ms.max(sample.throttled_ms);
-        }
-        done
-    }
 }
 
 fn shown(footer: &Footer) -> Spent {

@@ -4,7 +4,7 @@ use muster_protocol::limits::FINISHING_MS_MAX;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::target::Target;
 use muster_protocol::request::{Kind, Limits, Sealed};
-use muster_protocol::result::{Footer, ProfileFooter, State, Status};
+use muster_protocol::result::{FILE_BLOB, Footer, ProfileFooter, State, Status};
 use serde_bytes::ByteBuf;
 
 use super::*;

@@ -90,6 +90,9 @@ fn age(place: &DataDir, chunks: &[Chunk]) {
     }
     let older = "DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
                  ALTER TABLE request DROP COLUMN verb;
+                 DROP TABLE collection; DROP TABLE summary; ALTER TABLE attempt DROP COLUMN chunks;
+                 ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
+                 ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
                  PRAGMA user_version = 5";
     connection.execute_batch(older).unwrap();
 }

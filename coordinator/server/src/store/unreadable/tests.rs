@@ -347,7 +347,8 @@ fn poisons() -> Vec<Poison> {
             &[(Table::Conflict, "NO")],
         ),
         bad(
-            "INSERT INTO attempt VALUES (?2, 'NO', x'00', x'00', 0, 'quota', ?1)",
+            "INSERT INTO attempt (request, agent, origin, journal, bytes, fault, reason)
+             VALUES (?2, 'NO', x'00', x'00', 0, 'quota', ?1)",
             &[(Table::Attempt, "NO")],
         ),
         bad(
