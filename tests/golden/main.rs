@@ -13,6 +13,7 @@ use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row, Uplo
 use muster_protocol::artifact::ioc::{IocList, IocPartRef, PART_WIDTH, SplitIocList};
 use muster_protocol::artifact::{Digest, Digests};
 use muster_protocol::clock::Timestamp;
+use muster_protocol::hex;
 use muster_protocol::ids::{
     AgentId, Attempt, FleetId, InstanceId, JournalId, MachineId, RequestId,
 };
@@ -28,6 +29,7 @@ use muster_protocol::result::{
     Telemetry, rows,
 };
 use muster_protocol::wire;
+use muster_runtime::escape;
 use serde_bytes::ByteBuf;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -549,5 +551,34 @@ fn routing_keys_have_one_spelling() {
     for bad in ["rows.web-1-ab12", "rows.WEB.-", "x.web.-", "rows.a.b.c", "rows..-", upper.as_str()]
     {
         assert!(bad.parse::<muster_protocol::topology::RoutingKey>().is_err(), "{bad}");
+    }
+}
+
+/// One vector of `escape.json`, which the tests of the console's pages read, too.
+#[derive(serde::Deserialize)]
+struct EscapeVector {
+    /// Which function: `text`, `laid_out` or `bytes`.
+    kind: String,
+    /// The text.
+    #[serde(default, rename = "in")]
+    text: String,
+    /// The bytes, in hexadecimal.
+    #[serde(default)]
+    hex: String,
+    /// What is shown.
+    out: String,
+}
+
+#[test]
+fn hostile_text_is_shown_as_the_console_shows_it() {
+    let vectors: Vec<EscapeVector> = serde_json::from_slice(&stored("escape.json")).unwrap();
+    assert!(vectors.len() > 20);
+    for EscapeVector { kind, text, hex: bytes, out } in vectors {
+        let shown = match kind.as_str() {
+            "bytes" => escape::bytes(&hex::decode(&bytes).unwrap()),
+            "laid_out" => escape::laid_out(&text).into_owned(),
+            _ => escape::text(&text).into_owned(),
+        };
+        assert_eq!(shown, out, "{kind} {text:?} {bytes}");
     }
 }
