@@ -52,7 +52,8 @@ fence 'the agent and what both sides share know no coordinator' '\bmuster_(api|s
 fence 'the coordinator and what both sides share know no agent' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/*/src common/*/src
 fence 'the types of the API know no server, store or broker' '\b(axum|rusqlite|lapin|muster_(server|cli))::' "$tests" coordinator/api/src
 fence 'the server knows no command line' '\b(clap|muster_cli)::' "$tests" coordinator/server/src
-fence 'the command line knows no store, broker library or HTTP server' '\b(rusqlite|lapin|axum)::' "$tests" coordinator/cli/src
+fence 'the command line knows no store and no broker library' '\b(rusqlite|lapin)::' "$tests" coordinator/cli/src
+fence 'the command line serves HTTP only in its console' '\b(axum|hyper|hyper_util)::' "coordinator/cli/src/console/|$tests" coordinator/cli/src
 fence 'only the verbs of the coordinator'"'"'s own machine know the server' '\bmuster_server::' "coordinator/cli/src/local/|$tests" coordinator/cli/src
 # The columns of a row are those of its artifact's schema: a newer artifact's rows are shown, too.
 fence 'the command line decodes answers into types of the API' '\bserde_json::(\{.*)?Value\b' \

@@ -447,6 +447,36 @@ limits! {
     HTTP_HEADER_MS_MAX: u64 = 20_000, "the connection is closed";
     /// What is held of a request before its handler reads it: headers included.
     HTTP_BUFFER_BYTES_MAX: usize = 65_536, "431, and the connection is closed";
+    /// How long the code in the address that `muster console` prints works.
+    CONSOLE_CODE_MS_MAX: u64 = 300_000, "401; Enter on its terminal prints a new address";
+    /// Sessions of one `muster console`: browsers that have exchanged a code.
+    CONSOLE_SESSIONS_MAX: usize = 16, "the oldest session is over";
+    /// Connections of browsers to one `muster console`.
+    CONSOLE_CONNECTIONS_MAX: usize = 128, "the next one waits to be accepted";
+    /// Requests of pages that `muster console` has open at the coordinator.
+    CONSOLE_STREAMS_MAX: usize = 64, "503";
+    /// Body of a request to `muster console`, but for lists of hashes and files of symbols.
+    CONSOLE_BODY_BYTES_MAX: usize = 2_097_152, "413";
+    /// Size of a list of hashes that a page sends.
+    CONSOLE_LIST_BYTES_MAX: u64 = 134_217_728, "413";
+    /// Such lists that are kept.
+    CONSOLE_LISTS_MAX: usize = 8, "the oldest one goes";
+    /// How long a list is kept.
+    CONSOLE_LIST_MS_MAX: u64 = 3_600_000, "404: send it again";
+    /// Drafts that are kept.
+    CONSOLE_DRAFTS_MAX: usize = 64, "the oldest one goes";
+    /// What they weigh together.
+    CONSOLE_DRAFTS_BYTES_MAX: usize = 134_217_728, "the oldest ones go; one alone may weigh more";
+    /// How long a draft can be launched.
+    CONSOLE_DRAFT_MS_MAX: u64 = 3_600_000, "404: make it again";
+    /// How long a launch waits for Enter on the terminal (`--confirm terminal`).
+    CONSOLE_CONFIRM_MS_MAX: u64 = 300_000, "504, and nothing is signed";
+    /// Downloads that are prepared.
+    CONSOLE_DOWNLOADS_MAX: usize = 256, "the oldest one goes";
+    /// How long a prepared download works.
+    CONSOLE_DOWNLOAD_MS_MAX: u64 = 60_000, "404: ask for it again";
+    /// Size of a file of a form (`--draft FILE`).
+    DRAFT_FILE_BYTES_MAX: u64 = 2_097_152, "the file is refused: exit 64";
     /// Size of one program, or its debug companion, that is added to the symbols.
     SYMBOLS_FILE_BYTES_MAX: u64 = 2 << 30, "the file is refused";
     /// Size of all symbols that were added.

@@ -3,6 +3,7 @@
 //! This module alone reads the environment. A flag of the design that this version cannot keep does not
 //! exist here.
 
+pub mod console;
 pub mod hunt;
 pub mod profile;
 mod profile_kind;
@@ -110,6 +111,13 @@ pub enum Verb {
         muster --dir /etc/muster init --listen 0.0.0.0:7411 --host muster.example.org \\\n      \
         --tls-cert muster.pem --tls-key muster.key --ca-file ca.pem")]
     Init(Init),
+    /// Serve the pages of the fleet to the browser of this machine, until ctrl-C: key and token stay here.
+    #[command(
+        after_help = "Examples:\n  muster console\n  muster console --open --source ~/src/muster\n  \
+        muster console --read-only\n  muster console --confirm terminal\n  \
+        ssh -L 7412:127.0.0.1:7412 HOST muster console     # from another machine"
+    )]
+    Console(console::Console),
     /// Run the coordinator until it is told to stop.
     #[command(after_help = "Examples:\n  muster serve\n  \
         muster serve --config /etc/muster/coordinator.toml\n  \

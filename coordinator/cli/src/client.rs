@@ -131,6 +131,26 @@ impl Client {
         self.posted(path, "application/octet-stream", file)
     }
 
+    /// Fetches what is passed on as it comes, whatever it is.
+    pub(super) fn pass(&self, path: &str, last_event_id: Option<&str>) -> Result<Passed, Failure> {
+        let mut request = self.agent.get(self.at(path));
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        self.send(request).map(Passed::of).map_err(|error| self.unreachable(&error))
+    }
+
+    /// Posts what is passed on as it comes.
+    pub(super) fn pass_post(
+        &self,
+        path: &str,
+        media: &str,
+        body: impl ureq::AsSendBody,
+    ) -> Result<Passed, Failure> {
+        let request = self.prepared(self.agent.post(self.at(path))).content_type(media);
+        request.send(body).map(Passed::of).map_err(|error| self.unreachable(&error))
+    }
+
     fn posted<T: Answer>(
         &self,
         path: &str,
@@ -256,6 +276,19 @@ impl Client {
     fn foreign(&self, error: impl std::fmt::Display) -> Failure {
         let what = format!("what answers at {} is not a coordinator", self.url);
         Failure::new(Exit::Unavailable, what, error, "check --url or MUSTER_URL")
+    }
+}
+
+/// An answer that is passed on: nothing of it was looked at.
+pub(super) struct Passed {
+    pub(super) head: ureq::http::response::Parts,
+    pub(super) body: ureq::BodyReader<'static>,
+}
+
+impl Passed {
+    fn of(response: ureq::http::Response<ureq::Body>) -> Self {
+        let (head, body) = response.into_parts();
+        Self { head, body: body.into_reader() }
     }
 }
 

@@ -38,18 +38,22 @@ pub(super) fn send<'a>(
     subject: impl Into<Subject<'a>>,
     verb: Verb,
 ) -> Result<Document<Launched>, Failure> {
+    client.submit(&sign::seal(&context.settings.operator()?, ask(subject, verb)?)?)
+}
+
+/// Makes a control of a request.
+pub(super) fn ask<'a>(subject: impl Into<Subject<'a>>, verb: Verb) -> Result<Ask, Failure> {
     let subject = subject.into();
     let request: RequestId =
         subject.id.parse().map_err(|e| Failure::bug("the coordinator sent a broken id", e))?;
     // Milliseconds since 1970 grow from control to control, and exceed the start's 0.
     let revision = u64::try_from(Clock::system().now().0).unwrap_or(1);
-    let ask = Ask {
+    Ok(Ask {
         args: Args::Control(Control::new(request, verb, revision)),
         target: target(&subject),
         limits: Limits::default(),
         valid_ms: sign::CONTROL_VALID_MS,
-    };
-    client.submit(&sign::seal(&context.settings.operator()?, ask)?)
+    })
 }
 
 /// Returns whom a control is for, as its start was: the agents that were named, the coordinator, or all.

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::hex;
-use muster_protocol::ids::FleetId;
+use muster_protocol::ids::{FleetId, KeyId};
 use muster_protocol::limits;
 use muster_protocol::request::Capability;
 use muster_protocol::request::sign::SigningKey;
@@ -14,6 +14,7 @@ use muster_protocol::request::trust::{Certificate, Grant};
 use muster_protocol::wire;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use zeroize::Zeroizing;
 
 use super::failure::{Exit, Failure};
 use super::private;
@@ -77,9 +78,10 @@ impl Root {
 
     /// Reads the key file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let file: RootFile = parse(path, &private::read(path)?)?;
-        let fleet = file.fleet.parse().map_err(|e| broken(path, e))?;
-        Ok(Self { fleet, key: SigningKey::from_seed(&key_bytes(path, &file.seed)?) })
+        let RootFile { fleet, seed } = parse(path, &private::key(path)?)?;
+        let seed = Zeroizing::new(seed);
+        let fleet = fleet.parse().map_err(|e| broken(path, e))?;
+        Ok(Self { fleet, key: SigningKey::from_seed(&*key_bytes(path, &seed)?) })
     }
 
     /// Makes an operator with a new key that may ask for everything but revocations, for a year.
@@ -117,20 +119,43 @@ impl Operator {
         private::write(path, toml_text(&file)?.as_bytes())
     }
 
-    /// Reads the key file.
+    /// Reads the key file, of which nothing is left in memory but the key.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let file: OperatorFile = parse(path, &private::read(path)?)?;
-        let certificate = STANDARD.decode(&file.certificate).map_err(|e| broken(path, e))?;
+        let OperatorFile { fleet, root, name, seed, certificate } =
+            parse(path, &private::key(path)?)?;
+        let seed = Zeroizing::new(seed);
+        let certificate = STANDARD.decode(&certificate).map_err(|e| broken(path, e))?;
         let certificate = wire::decode(&certificate, limits::CERTIFICATE_BYTES_MAX)
             .map_err(|e| broken(path, e))?;
         Ok(Self {
-            fleet: file.fleet.parse().map_err(|e| broken(path, e))?,
-            root: key_bytes(path, &file.root)?,
-            name: file.name,
-            key: SigningKey::from_seed(&key_bytes(path, &file.seed)?),
+            fleet: fleet.parse().map_err(|e| broken(path, e))?,
+            root: *key_bytes(path, &root)?,
+            name,
+            key: SigningKey::from_seed(&*key_bytes(path, &seed)?),
             certificate,
         })
     }
+
+    /// Returns what may be known of an operator by everybody.
+    pub(super) fn signer(&self) -> Result<Signer, Failure> {
+        let grant = wire::decode(&self.certificate.grant, limits::CERTIFICATE_BYTES_MAX);
+        let grant = grant.map_err(|error| {
+            let next = "give the file that `muster init` wrote: --operator-key FILE";
+            Failure::new(Exit::Refused, "the key's certificate cannot be read", error, next)
+        })?;
+        Ok(Signer { fleet: self.fleet, key: self.key.id(), grant })
+    }
+}
+
+/// Who will sign: an operator without the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Signer {
+    /// The fleet.
+    pub(super) fleet: FleetId,
+    /// The id of the key.
+    pub(super) key: KeyId,
+    /// What the root says of it.
+    pub(super) grant: Grant,
 }
 
 fn toml_text<T: Serialize>(file: &T) -> Result<String, Failure> {
@@ -142,8 +167,9 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, F
     toml::from_str(text).map_err(|e: toml::de::Error| broken(path, e.message()))
 }
 
-fn key_bytes(path: &Path, text: &str) -> Result<[u8; 32], Failure> {
-    let bytes = hex::decode(text).and_then(|bytes| bytes.try_into().ok());
+fn key_bytes(path: &Path, text: &str) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let bytes = hex::decode(text).map(Zeroizing::new);
+    let bytes = bytes.and_then(|bytes| bytes.as_slice().try_into().ok()).map(Zeroizing::new);
     bytes.ok_or_else(|| broken(path, "a key is not 64 hexadecimal digits"))
 }
 
@@ -175,9 +201,26 @@ mod tests {
     fn a_broken_key_file_does_not_leak_its_seed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("root.key");
-        std::fs::write(&path, "fleet = \"x\"\nseed = \"5ec2e7\" nonsense\n").unwrap();
+        private::write(&path, b"fleet = \"x\"\nseed = \"5ec2e7\" nonsense\n").unwrap();
         let failure = Root::read(&path).unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(!format!("{failure:?}").contains("5ec2e7"));
+        assert!(failure.error.contains("not a key file"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_key_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("op.key");
+        Root::generate().unwrap().operator("ann", Timestamp(1)).unwrap().write(&path).unwrap();
+        for mode in [0o644, 0o640, 0o620, 0o601] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let failure = Operator::read(&path).unwrap_err();
+            assert_eq!(failure.exit, Exit::Refused);
+            assert!(failure.cause.contains(&format!("{mode:04o}")), "{failure:?}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        Operator::read(&path).unwrap();
     }
 }

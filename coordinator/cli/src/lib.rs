@@ -1,14 +1,16 @@
 //! The command line: what was typed ([`args`]) becomes what it means, is done, and ends with a code.
 //!
 //! All verbs but `init`, `serve`, `broker` and `hunt seal` are clients of the coordinator's API and know
-//! the fleet through nothing else.
+//! the fleet through nothing else. `console` serves pages, which do the same through it.
 
 mod agents;
 pub mod args;
 mod bundle;
 mod client;
+mod console;
 mod control;
 mod doctor;
+mod draft;
 pub mod failure;
 mod hunt;
 mod keys;
@@ -68,6 +70,7 @@ pub fn run(typed: Typed, environment: Environment, out: Out) -> Result<Exit, Fai
     let context = Context { out, settings, environment, began: Instant::now() };
     match typed.verb {
         Verb::Init(flags) => local::init::run(&context, &flags),
+        Verb::Console(flags) => console::run(&context, &flags),
         Verb::Serve(flags) => local::serve::run(&context, &flags),
         Verb::Broker(verb) => local::broker::run(&context, &verb),
         Verb::Agents(verb) => agents::run(&context, &verb),

@@ -2,10 +2,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::failure::Failure;
+use zeroize::Zeroizing;
+
+use super::failure::{Exit, Failure};
 
 /// What a key, token or password file may hold.
 const SECRET_BYTES_MAX: u64 = 65_536;
@@ -48,11 +50,19 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Reads a small text file.
-pub(super) fn read(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text))
+/// Reads a key file, which nobody but its owner may be able to read.
+pub(super) fn key(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let file = fs::File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+    let mode = file.metadata().map_err(|error| Failure::file("read", path, &error))?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let what = format!("{} is no secret", path.display());
+        let cause = format!("its mode is {mode:04o}: others than its owner can read or change it");
+        let next = format!("chmod 600 {}; if others had it, have the key revoked", path.display());
+        return Err(Failure::new(Exit::Refused, what, cause, &next));
+    }
+    file.take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)
         .map_err(|error| Failure::file("read", path, &error))?;
     Ok(text)
 }

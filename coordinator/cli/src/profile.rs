@@ -9,6 +9,9 @@ mod source;
 mod top;
 mod views;
 
+pub(super) use self::lines::read as read_source;
+pub(super) use self::source::Sources;
+
 use muster_api::{By, Launched, ProfileAgentView, ProfileKindView, ProfileView};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
@@ -20,7 +23,7 @@ use super::failure::{Exit, Failure};
 use super::hunt::id_part;
 use super::sign::{self, Ask};
 use super::watch::{self, Watched};
-use super::{Context, control, hunt};
+use super::{Context, control, draft, hunt};
 use crate::output::{Column, Document, Format, Show, listing};
 
 /// How much longer than its window a profile may take.
@@ -86,6 +89,9 @@ pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
 }
 
 fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
+    if let Some(path) = &flags.draft {
+        return draft::take_profile(context, path, flags.yes);
+    }
     let plan = series::Plan::of(flags)?;
     let client = context.client()?;
     let ask = ask(flags, &client)?;
@@ -120,7 +126,7 @@ fn take(context: &Context, flags: &Take) -> Result<Exit, Failure> {
     }
 }
 
-fn ask(flags: &Take, client: &Client) -> Result<Ask, Failure> {
+pub(super) fn ask(flags: &Take, client: &Client) -> Result<Ask, Failure> {
     let during = match &flags.during {
         Some(typed) => Some(hunt::find(client, typed)?.id),
         None => None,
@@ -238,7 +244,10 @@ fn kinds_of(agent: &ProfileAgentView) -> Vec<ProfileKind> {
 }
 
 /// Finds a profile by the unique beginning of its id.
-fn find(client: &Client, prefix: &str) -> Result<(String, Document<ProfileView>), Failure> {
+pub(super) fn find(
+    client: &Client,
+    prefix: &str,
+) -> Result<(String, Document<ProfileView>), Failure> {
     let profile: Document<ProfileView> =
         client.get(&format!("/api/v1/profiles/{}", id_part(prefix)?))?;
     Ok((id_part(&profile.view.id)?, profile))

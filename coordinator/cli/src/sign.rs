@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use muster_protocol::clock::{Clock, Timestamp};
-use muster_protocol::request::sign::{Draft, Refusal, Trust};
+use muster_protocol::ids::{FleetId, KeyId};
+use muster_protocol::request::sign::{Draft, Refusal, Trust, Unsigned};
 use muster_protocol::request::{Args, Limits, Sealed, Target};
 
 use super::failure::{Exit, Failure};
@@ -24,19 +25,28 @@ pub(super) struct Ask {
 
 /// Signs.
 pub(super) fn seal(operator: &Operator, ask: Ask) -> Result<Sealed, Failure> {
+    sign(operator, &prepare(operator.fleet, operator.key.id(), ask)?)
+}
+
+/// Makes the exact bytes that will be signed, with the key of that id.
+pub(super) fn prepare(fleet: FleetId, key: KeyId, ask: Ask) -> Result<Unsigned, Failure> {
     check_target(&ask.target)?;
-    let now = Clock::system().now();
     let draft = Draft {
-        fleet: operator.fleet,
+        fleet,
         target: ask.target,
         limits: ask.limits,
-        issued: now,
+        issued: Clock::system().now(),
         valid_ms: ask.valid_ms,
     };
-    let bug = |error| Failure::bug("cannot encode the request", error);
-    let body = draft.body(operator.key.id(), &ask.args).map_err(bug)?;
-    let sealed = operator.key.seal(&body, Some(&operator.certificate)).map_err(bug)?;
-    check(operator, &sealed, now)?;
+    let body = draft.body(key, &ask.args).and_then(|body| Unsigned::new(&body));
+    body.map_err(|error| Failure::bug("cannot encode the request", error))
+}
+
+/// Signs exactly these bytes.
+pub(super) fn sign(operator: &Operator, unsigned: &Unsigned) -> Result<Sealed, Failure> {
+    let sealed = operator.key.sign(unsigned, Some(&operator.certificate));
+    let sealed = sealed.map_err(|error| Failure::bug("cannot encode the request", error))?;
+    check(operator, &sealed, Clock::system().now())?;
     Ok(sealed)
 }
 
@@ -53,11 +63,15 @@ pub(super) fn check_target(target: &Target) -> Result<(), Failure> {
 
 fn check(operator: &Operator, sealed: &Sealed, now: Timestamp) -> Result<(), Failure> {
     let trust = Trust { fleet: operator.fleet, root: operator.root, revoked: BTreeSet::new() };
-    let Err(refusal) = trust.open(sealed, now) else { return Ok(()) };
+    trust.open(sealed, now).map(drop).map_err(refused)
+}
+
+/// Reports why no agent would carry a request out.
+pub(super) fn refused(refusal: Refusal) -> Failure {
     let (exit, next) = match refusal {
         Refusal::OutOfBounds(_) | Refusal::TooBig(_) => (Exit::Usage, "muster doctor --limits"),
         Refusal::CertificateExpired(_) => (Exit::Refused, "have the root sign the key again"),
         _ => (Exit::Refused, "check the operator's key: --operator-key FILE"),
     };
-    Err(Failure::new(exit, "no agent would accept this request", refusal, next))
+    Failure::new(exit, "no agent would accept this request", refusal, next)
 }

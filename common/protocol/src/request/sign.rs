@@ -3,6 +3,8 @@
 //! The order of the checks is the point: size, then the chain of trust, then the signature over the exact
 //! bytes, and only then is anything decoded. Verification is the strict one (no malleable signatures).
 
+mod unsigned;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -17,6 +19,8 @@ use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
 use crate::limits;
 use crate::wire;
+
+pub use unsigned::Unsigned;
 
 /// Why a request is not carried out. The word ([`Refusal::code`]) travels; the text is for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,13 +146,22 @@ impl SigningKey {
         body: &Body,
         certificate: Option<&Certificate>,
     ) -> Result<Sealed, wire::WireError> {
-        let bytes = wire::encode(body)?;
-        let sig = self.0.sign(&signed_bytes(body.kind.as_str(), &bytes));
+        self.sign(&Unsigned::new(body)?, certificate)
+    }
+
+    /// Signs exactly the bytes of a body that was encoded before.
+    pub fn sign(
+        &self,
+        unsigned: &Unsigned,
+        certificate: Option<&Certificate>,
+    ) -> Result<Sealed, wire::WireError> {
+        let kind = unsigned.kind().as_str();
+        let sig = self.0.sign(&signed_bytes(kind, unsigned.bytes()));
         let cert = certificate.map(wire::encode).transpose()?.unwrap_or_default();
         Ok(Sealed {
-            kind: body.kind.as_str().to_owned(),
-            id: body.id.to_string(),
-            body: ByteBuf::from(bytes),
+            kind: kind.to_owned(),
+            id: unsigned.id().to_string(),
+            body: ByteBuf::from(unsigned.bytes()),
             sig: ByteBuf::from(sig.to_bytes()),
             cert: ByteBuf::from(cert),
         })

@@ -26,7 +26,8 @@ pub enum Hunt {
     /// Launch a hunt and print its id.
     #[command(
         after_help = "Examples:\n  muster hunt launch --target all --root /opt --max-cpu 25%\n  \
-        muster hunt launch --sealed hunt.sealed"
+        muster hunt launch --sealed hunt.sealed\n  \
+        muster hunt launch --draft draft.json --ioc bad-hashes.txt"
     )]
     Launch(Launch),
     /// Sign a hunt without launching it; needs no coordinator.
@@ -263,6 +264,53 @@ pub struct Run {
     pub yes: bool,
 }
 
+/// What a draft holds itself.
+const NOT_BESIDE_A_DRAFT: [&str; 43] = [
+    "sealed",
+    "target",
+    "agents",
+    "sample",
+    "expires",
+    "artifact",
+    "roots",
+    "include",
+    "exclude",
+    "ignore_case",
+    "max_depth",
+    "min_size",
+    "max_size",
+    "hash",
+    "upload_matches",
+    "upload_max_file",
+    "upload_max",
+    "one_file_system",
+    "follow",
+    "fresh",
+    "fs",
+    "newer",
+    "older",
+    "changed_newer",
+    "changed_older",
+    "born_newer",
+    "born_older",
+    "kind",
+    "owner",
+    "group",
+    "setuid",
+    "setgid",
+    "world_writable",
+    "mode",
+    "max_cpu",
+    "max_mbps",
+    "max_files_per_s",
+    "timeout",
+    "max_rows",
+    "max_bytes",
+    "max_memory",
+    "spread",
+    "on_stall",
+];
+
 /// Flags of `hunt launch`.
 #[derive(Debug, Args)]
 pub struct Launch {
@@ -272,7 +320,10 @@ pub struct Launch {
     /// A request that `hunt seal` wrote.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "target", "agents", "ioc"])]
     pub sealed: Option<PathBuf>,
-    /// Send a list of hashes to the fleet, whatever that weighs.
+    /// A form that a page wrote: it is reviewed here, signed and launched. Its list of hashes, if it wants one, is --ioc.
+    #[arg(long = "draft", value_name = "FILE", conflicts_with_all = NOT_BESIDE_A_DRAFT)]
+    pub draft_file: Option<PathBuf>,
+    /// Send a list of hashes to the fleet, whatever that weighs; sign a draft without asking.
     #[arg(long)]
     pub yes: bool,
 }

@@ -19,7 +19,8 @@ pub enum Profile {
         muster profile take --agent web-1 --kind cpu,wall\n  \
         muster profile take --agent web-1 --while 0177 --kind cpu,wall\n  \
         muster profile take --agent web-1 --seconds 20 --repeat 60s --for 1h\n  \
-        muster profile take --coordinator --seconds 10")]
+        muster profile take --coordinator --seconds 10\n  \
+        muster profile take --draft draft.json")]
     Take(Take),
     /// List profiles, the newest first.
     #[command(
@@ -83,7 +84,7 @@ pub enum Profile {
 
 /// Flags of `profile take`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("whom").required(true).args(["agents", "target", "coordinator"]))]
+#[command(group = clap::ArgGroup::new("whom").required(true).args(["agents", "target", "coordinator", "draft"]))]
 pub struct Take {
     /// Agents, by id or its unique beginning.
     #[arg(long, visible_alias = "agent", value_name = "A,B", value_delimiter = ',')]
@@ -94,6 +95,13 @@ pub struct Take {
     /// The coordinator itself.
     #[arg(long)]
     pub coordinator: bool,
+    /// A form that a page wrote: it is reviewed here, signed and launched, and not waited for.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sample", "kinds", "seconds", "during", "repeat", "length",
+          "hertz", "expires", "wait", "detach"])]
+    pub draft: Option<PathBuf>,
+    /// Sign the draft without asking.
+    #[arg(long, requires = "draft")]
+    pub yes: bool,
     /// A part of the target: `5%`.
     #[arg(long, value_name = "SHARE", value_parser = parse::share_ppm, requires = "target")]
     pub sample: Option<u32>,

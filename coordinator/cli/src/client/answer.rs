@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
-    AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, HuntFile, HuntView, Launched,
-    ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TelemetryView, WhoHas,
+    AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, FleetView, HuntFile, HuntView,
+    Launched, ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview,
+    TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -58,6 +59,7 @@ answers! {
     Diff: "diff",
     Doctor: "report",
     EnrolledAgents: "enrolment",
+    FleetView: "fleet",
     HuntFile: "file",
     HuntView: "hunt",
     Launched: "launch",
@@ -67,6 +69,7 @@ answers! {
     Rebuilt: "rebuild",
     RowView: "row",
     SymbolsView: "symbol file",
+    TargetPreview: "preview",
     TelemetryView: "sample",
     Top: "top",
     Tree: "tree",

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use muster_api::Launched;
 use muster_protocol::artifact::ioc::{IocPartRef, SplitIocList};
-use muster_protocol::request::{Args, Bundle, Limits, Target, sign as request};
+use muster_protocol::ids::{FleetId, KeyId};
+use muster_protocol::request::sign::Unsigned;
+use muster_protocol::request::{Args, Bundle, Limits, Target};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire;
 use serde_bytes::ByteBuf;
@@ -17,8 +19,27 @@ use crate::keys::Operator;
 use crate::output::Document;
 use crate::sign::{self, Ask};
 
+/// A hunt and the parts of its list before they are signed.
+#[derive(Debug)]
+pub(crate) struct Unsealed {
+    /// The hunt.
+    pub(crate) start: Unsigned,
+    /// The parts of its list, which travel before it.
+    pub(crate) parts: Vec<Unsigned>,
+    /// The whole digests of the list, which nobody signs: the hunt names them by their SHA-256.
+    pub(crate) whole: Vec<ByteBuf>,
+}
+
 /// Signs a hunt, after the parts of its list.
 pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
+    let Unsealed { start, parts, whole } = prepare(operator.fleet, operator.key.id(), plan)?;
+    let parts = parts.iter().map(|part| sign::sign(operator, part));
+    let parts = parts.collect::<Result<_, _>>()?;
+    Ok(Bundle { start: sign::sign(operator, &start)?, parts, whole })
+}
+
+/// Makes the exact bytes of a hunt and of the parts of its list.
+pub(crate) fn prepare(fleet: FleetId, key: KeyId, plan: Plan) -> Result<Unsealed, Failure> {
     let Plan { mut ask, list, .. } = plan;
     let (mut parts, mut whole) = (Vec::new(), Vec::new());
     if let Some(list) = list {
@@ -32,11 +53,10 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
                 limits: Limits::default(),
                 valid_ms: ask.valid_ms,
             };
-            let sealed = sign::seal(operator, part)?;
-            let body = request::body_of(&sealed)
-                .map_err(|error| Failure::bug("cannot read what was just signed", error))?;
+            let part = sign::prepare(fleet, key, part)?;
+            let (body, _) = part.decoded().map_err(sign::refused)?;
             named.parts.push(IocPartRef { id: body.id, sha256: sha256(&body.args) });
-            parts.push(sealed);
+            parts.push(part);
         }
         for piece in digests {
             let bytes = wire::encode(&piece)
@@ -51,7 +71,7 @@ pub(super) fn seal(operator: &Operator, plan: Plan) -> Result<Bundle, Failure> {
             start.args = ByteBuf::from(args);
         }
     }
-    Ok(Bundle { start: sign::seal(operator, ask)?, parts, whole })
+    Ok(Unsealed { start: sign::prepare(fleet, key, ask)?, parts, whole })
 }
 
 /// Submits everything to the coordinator: the whole digests, the parts, and last the hunt.

@@ -30,7 +30,7 @@ const SKIPPED_SHOWN: usize = 10;
 
 /// A list that is sent in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LongList {
+pub(crate) struct LongList {
     pub(super) count: u64,
     pub(super) parts: Vec<IocList>,
     pub(super) whole: Vec<IocList>,
@@ -38,13 +38,52 @@ pub(super) struct LongList {
 
 /// Hashes by kind, and what was met on the way to them.
 #[derive(Debug, Default)]
-pub(super) struct Hashes {
+pub(crate) struct Hashes {
     of: BTreeMap<HashKind, Vec<Vec<u8>>>,
     read: usize,
     doubles: usize,
     /// How many lines were left out, and the first of them.
     skipped: usize,
     skipped_first: Vec<String>,
+}
+
+/// A file with hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListFile {
+    /// Where it is; `-` is stdin.
+    pub(crate) path: PathBuf,
+    /// What it is called in errors and notes.
+    pub(crate) name: String,
+    /// Whether lines without a hash are left out.
+    pub(crate) skips_bad: bool,
+}
+
+/// What is in a list, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Different hashes.
+    pub(crate) hashes: u64,
+    /// The same by kind.
+    pub(crate) kinds: Vec<(HashKind, u64)>,
+    /// Hashes that came again.
+    pub(crate) duplicates: u64,
+    /// Lines that were left out.
+    pub(crate) skipped: u64,
+}
+
+/// A list that cannot be taken.
+#[derive(Debug)]
+pub(crate) struct BadList {
+    /// What, why, what to do.
+    pub(crate) failure: Failure,
+    /// The line and the column, from 1, where it is one line.
+    pub(crate) place: Option<(u64, usize)>,
+}
+
+impl From<Failure> for BadList {
+    fn from(failure: Failure) -> Self {
+        Self { failure, place: None }
+    }
 }
 
 impl Hashes {
@@ -55,13 +94,23 @@ impl Hashes {
             let next = "give --ioc - once";
             return Err(Failure::usage("stdin is named twice", "it can be read once", next));
         }
+        let file = |path: &PathBuf| {
+            let name = if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
+            ListFile { path: path.clone(), name, skips_bad }
+        };
+        let files: Vec<_> = paths.iter().map(file).collect();
+        Self::of(&files).map_err(|bad| bad.failure)
+    }
+
+    /// Reads files under the names that they are to have in errors.
+    pub(crate) fn of(files: &[ListFile]) -> Result<Self, BadList> {
         let mut hashes = Self::default();
-        for path in paths {
+        for ListFile { path, name, skips_bad } in files {
             if is_stdin(path) {
-                hashes.add(Path::new("stdin"), io::stdin().lock(), skips_bad)?;
+                hashes.add(name, io::stdin().lock(), *skips_bad)?;
             } else {
                 let file = File::open(path).map_err(|e| Failure::file("read", path, &e))?;
-                hashes.add(path, BufReader::new(file), skips_bad)?;
+                hashes.add(name, BufReader::new(file), *skips_bad)?;
             }
         }
         for digests in hashes.of.values_mut() {
@@ -69,12 +118,33 @@ impl Hashes {
             digests.dedup();
         }
         hashes.doubles = hashes.read - hashes.count();
-        if hashes.count() == 0 && !paths.is_empty() {
+        if hashes.count() == 0 && !files.is_empty() {
             let cause = "every file would be judged by nothing";
             let next = "one hash a line: md5, sha1, sha256 or sha512 in hexadecimal";
-            return Err(Failure::usage("--ioc names no hash", cause, next));
+            return Err(Failure::usage("--ioc names no hash", cause, next).into());
         }
         Ok(hashes)
+    }
+
+    /// Returns what is in it, in numbers.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            hashes: self.count() as u64,
+            kinds: self.of.iter().map(|(kind, of)| (*kind, of.len() as u64)).collect(),
+            duplicates: self.doubles as u64,
+            skipped: self.skipped as u64,
+        }
+    }
+
+    /// Returns the first lines that were left out: `bad.txt:17`.
+    pub(crate) fn skipped_first(&self) -> &[String] {
+        &self.skipped_first
+    }
+
+    /// Returns how many bytes of digests go to each agent.
+    pub(crate) fn weight(&self) -> u64 {
+        let lists = self.pack().unwrap_or_else(|| self.part().parts);
+        lists.iter().map(|list| list.digests.len() as u64).sum()
     }
 
     /// Returns the digests that a hunt must compute.
@@ -113,10 +183,10 @@ impl Hashes {
         LongList { count, parts: lists(&|_| PART_WIDTH), whole: lists(&HashKind::bytes) }
     }
 
-    /// Notes what was read, and what is asked for.
-    pub(super) fn note(&self, out: Out, packed: &[IocList]) {
+    /// Returns what is worth knowing of what was read, and of how it is asked for.
+    pub(crate) fn notes(&self) -> Vec<String> {
         if self.of.is_empty() {
-            return;
+            return Vec::new();
         }
         let number = |count: usize| units::count(count as u64);
         let kinds =
@@ -132,50 +202,59 @@ impl Hashes {
             said.push(format!("lines without a hash, left out: {count} ({first}{more})"));
         }
         let is_cut = |list: &IocList| list.width() != list.kind.bytes();
-        if packed.is_empty() {
-            let first = format!("sent in parts, the first {PART_WIDTH} bytes of each");
-            said.push(format!("{first}; the coordinator compares them whole"));
-        } else if packed.iter().any(is_cut) {
-            said.push(format!("compared by their first {WIDTH_MIN} bytes, so that all fit"));
+        match self.pack() {
+            None => {
+                let first = format!("sent in parts, the first {PART_WIDTH} bytes of each");
+                said.push(format!("{first}; the coordinator compares them whole"));
+            }
+            Some(packed) if packed.iter().any(is_cut) => {
+                said.push(format!("compared by their first {WIDTH_MIN} bytes, so that all fit"));
+            }
+            Some(_) => {}
         }
-        out.note(&said.join("; "));
-        for kind in self.of.iter().filter(|(kind, of)| holds_empty(**kind, of)).map(|(k, _)| k) {
-            out.note(&format!(
+        let mut notes = vec![said.join("; ")];
+        let empty = self.of.iter().filter(|(kind, of)| holds_empty(**kind, of));
+        notes.extend(empty.map(|(kind, _)| {
+            format!(
                 "warning: the list holds the {} of the empty file: every empty file will match",
                 kind.as_str()
-            ));
-        }
+            )
+        }));
+        notes
     }
 
     fn count(&self) -> usize {
         self.of.values().map(Vec::len).sum()
     }
 
-    fn add(&mut self, path: &Path, reader: impl BufRead, skips_bad: bool) -> Result<(), Failure> {
-        let unread = |error: io::Error| Failure::file("read", path, &error);
+    fn add(&mut self, name: &str, reader: impl BufRead, skips_bad: bool) -> Result<(), BadList> {
+        let unread = |error: io::Error| Failure::file("read", Path::new(name), &error);
         let mut lines = Reader::new(reader).map_err(unread)?;
         while let Some((number, line)) = lines.next().map_err(unread)? {
             match line {
-                Line::Hashes(found) => self.take(path, found)?,
+                Line::Hashes(found) => self.take(name, found)?,
                 Line::Nothing => {}
                 Line::Unclear(unclear) if skips_bad && unclear.is_spare => {
                     self.skipped += 1;
                     if self.skipped_first.len() < SKIPPED_SHOWN {
-                        let name = escape::text(&path.to_string_lossy()).into_owned();
+                        let name = escape::text(name);
                         self.skipped_first.push(format!("{name}:{number}"));
                     }
                 }
-                Line::Unclear(unclear) => return Err(refused(path, number, &unclear)),
+                Line::Unclear(unclear) => {
+                    let place = Some((number, unclear.column));
+                    return Err(BadList { failure: refused(name, number, &unclear), place });
+                }
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, path: &Path, found: Vec<Digest>) -> Result<(), Failure> {
+    fn take(&mut self, name: &str, found: Vec<Digest>) -> Result<(), Failure> {
         self.read += found.len();
         if self.read > limits::IOC_HASHES_MAX {
             let most = units::count(limits::IOC_HASHES_MAX as u64);
-            let cause = format!("{most} hashes are read at most, and {} has more", path.display());
+            let cause = format!("{most} hashes are read at most, and {name} has more");
             let next = "muster doctor --limits";
             return Err(Failure::usage("the list is too long", cause, next));
         }
@@ -194,10 +273,10 @@ fn pieces(list: &IocList) -> Vec<IocList> {
     list.digests.chunks(per_piece.max(1)).map(piece).collect()
 }
 
-fn refused(path: &Path, number: u64, unclear: &Unclear) -> Failure {
+fn refused(name: &str, number: u64, unclear: &Unclear) -> Failure {
     let shown: String = unclear.text.chars().take(SHOWN_CHARS).collect();
     let column = unclear.column;
-    let what = format!("{}: line {number} cannot be taken, at column {column}", path.display());
+    let what = format!("{name}: line {number} cannot be taken, at column {column}");
     let next = if unclear.is_spare {
         "correct it, put a # before it, or leave lines without a hash out with --ioc-skip-bad"
     } else {

@@ -11,6 +11,10 @@ mod probe;
 mod select;
 mod show;
 
+pub(super) use self::bundle::{Unsealed, prepare};
+pub(super) use self::ioc::{BadList, Hashes, ListFile};
+pub(super) use self::plan::listing;
+pub(super) use self::probe::plan as plan_probes;
 pub(super) use self::show::agents_coverage;
 
 use std::path::PathBuf;
@@ -18,12 +22,12 @@ use std::path::PathBuf;
 use muster_api::{HuntView, Launched, RowView};
 use muster_protocol::request::{Sealed, Verb};
 
-use super::args::hunt::{Hunt, Launch, Results, Run, Seal};
+use super::args::hunt::{Hunt, Launch, Results, Run, Seal, What};
 use super::client::Client;
 use super::failure::{Exit, Failure};
 use super::place::Place;
 use super::watch::{self, Watched};
-use super::{Context, control, private};
+use super::{Context, control, draft, private};
 use crate::output::rows::RowWriter;
 use crate::output::{Column, Document, Format, Show, units};
 
@@ -162,6 +166,11 @@ fn note_rows(context: &Context, id: &str, hunt: &HuntView, written: u64) {
 }
 
 fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
+    if let Some(path) = &flags.draft_file {
+        let What { ioc, ioc_skip_bad, .. } = &flags.draft.what;
+        let lists = draft::lists(ioc, *ioc_skip_bad);
+        return draft::launch_hunt(context, path, &lists, flags.yes);
+    }
     let client = context.client()?;
     let bundle = if let Some(path) = &flags.sealed {
         bundle::read(path)?

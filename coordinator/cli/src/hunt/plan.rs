@@ -26,12 +26,12 @@ const PROGRESS_S: u32 = 2;
 
 /// A hunt that is to be signed.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// What its rows are of.
-    pub(super) artifact: String,
-    pub(super) ask: Ask,
+    pub(crate) artifact: String,
+    pub(crate) ask: Ask,
     /// Its list of hashes, where that is too long to go along.
-    pub(super) list: Option<LongList>,
+    pub(crate) list: Option<LongList>,
 }
 
 /// Plans without a coordinator: agents are named by their whole ids.
@@ -39,7 +39,7 @@ pub(super) fn offline(draft: &Draft, out: Out) -> Result<Plan, Failure> {
     let exact = |id: &String| AgentId::new(id);
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
-    let (start, list) = start(draft, out)?;
+    let (start, list) = start(draft, typed_list(draft, out)?)?;
     Ok(plan(draft, start, list, target(&draft.which, &ids)?, 0))
 }
 
@@ -50,8 +50,18 @@ pub(super) fn online(
     out: Out,
     is_watched: bool,
 ) -> Result<Plan, Failure> {
+    listing(draft, typed_list(draft, out)?, client, is_watched)
+}
+
+/// The same with a list of hashes that was read already: no file is opened.
+pub(crate) fn listing(
+    draft: &Draft,
+    hashes: Hashes,
+    client: &Client,
+    is_watched: bool,
+) -> Result<Plan, Failure> {
     // What is wrong with the command line is said before anything is fetched.
-    let (start, list) = start(draft, out)?;
+    let (start, list) = start(draft, hashes)?;
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.asked_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
     let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
@@ -92,11 +102,18 @@ fn plan(
     Plan { artifact, ask, list }
 }
 
+/// Reads the list of hashes that was typed, and notes what is in it.
+fn typed_list(draft: &Draft, out: Out) -> Result<Hashes, Failure> {
+    let hashes = Hashes::read(&draft.what.ioc, draft.what.ioc_skip_bad)?;
+    hashes.notes().iter().for_each(|note| out.note(note));
+    Ok(hashes)
+}
+
 /// Makes the start of the artifact that is asked for, and its list of hashes where that is too long to go along.
-fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongList>), Failure> {
+fn start(draft: &Draft, hashes: Hashes) -> Result<(HuntStart, Option<LongList>), Failure> {
     match draft.what.artifact.as_str() {
-        FILE_HASH => file_hash::start(draft, out),
-        PROCESSES => processes::start(draft, out),
+        FILE_HASH => file_hash::start(draft, &hashes),
+        PROCESSES => processes::start(draft, &hashes),
         other => Err(Failure::bug("no such artifact", other)),
     }
 }
@@ -106,15 +123,9 @@ fn encoded<T: Serialize>(artifact: &dyn Artifact, args: &T) -> Result<HuntStart,
     HuntStart::new(artifact, args).map_err(|error| Failure::bug("cannot encode the request", error))
 }
 
-/// Reads the list of hashes: what goes along, and what is too long for that.
-fn listed(what: &What, out: Out) -> Result<(Hashes, Vec<IocList>, Option<LongList>), Failure> {
-    let listed = Hashes::read(&what.ioc, what.ioc_skip_bad)?;
-    let (ioc, list) = match listed.pack() {
-        Some(ioc) => (ioc, None),
-        None => (Vec::new(), Some(listed.part())),
-    };
-    listed.note(out, &ioc);
-    Ok((listed, ioc, list))
+/// Divides the list of hashes: what goes along, and what is too long for that.
+fn divided(hashes: &Hashes) -> (Vec<IocList>, Option<LongList>) {
+    hashes.pack().map_or_else(|| (Vec::new(), Some(hashes.part())), |ioc| (ioc, None))
 }
 
 /// Returns the digests in the order of the output columns, each once.

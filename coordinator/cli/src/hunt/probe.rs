@@ -29,10 +29,25 @@ pub(super) struct Probes {
 pub(super) fn ask(
     context: &Context,
     client: &Client,
-    (hunt, meant): (RequestId, &Target),
+    meant: (RequestId, &Target),
     flags: &Probed,
     valid_ms: i64,
 ) -> Result<Option<Probes>, Failure> {
+    let Some((ask, chosen)) = plan(client, meant, flags, valid_ms)? else { return Ok(None) };
+    let answer = client.submit(&sign::seal(&context.settings.operator()?, ask)?)?;
+    let id = id_part(&answer.view.id)?;
+    let names: Vec<_> = chosen.iter().map(ToString::to_string).collect();
+    context.out.note(&format!("profile {id}: of {} while they hunt", names.join(", ")));
+    Ok(Some(Probes { id }))
+}
+
+/// Makes the request for those profiles, where there are to be any, and chooses the agents.
+pub(crate) fn plan(
+    client: &Client,
+    (hunt, meant): (RequestId, &Target),
+    flags: &Probed,
+    valid_ms: i64,
+) -> Result<Option<(Ask, Vec<AgentId>)>, Failure> {
     let Some(probe) = &flags.profile else { return Ok(None) };
     let chosen = choose(&agents::matching(client, meant)?, flags.profile_agents);
     if chosen.is_empty() {
@@ -53,11 +68,7 @@ pub(super) fn ask(
         limits: Limits::default(),
         valid_ms,
     };
-    let answer = client.submit(&sign::seal(&context.settings.operator()?, ask)?)?;
-    let id = id_part(&answer.view.id)?;
-    let names: Vec<_> = chosen.iter().map(ToString::to_string).collect();
-    context.out.note(&format!("profile {id}: of {} while they hunt", names.join(", ")));
-    Ok(Some(Probes { id }))
+    Ok(Some((ask, chosen)))
 }
 
 /// Chooses live agents, the first in the order of the list; as many as one directed request can name.

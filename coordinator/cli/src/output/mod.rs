@@ -149,6 +149,11 @@ impl Out {
         }
     }
 
+    /// Prints on stderr what must be seen to be answered, also where the person asked for quiet.
+    pub fn prompt(&self, text: &str) {
+        to_stderr(&escape::laid_out(text));
+    }
+
     /// Prints a failure: what, why, what to do next.
     pub fn failure(&self, failure: &Failure) {
         let (red, plain) = if self.is_coloured { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };

@@ -87,7 +87,8 @@ fn files(view: &views::Lines) -> BTreeMap<&str, Costs> {
     files
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// Reads the beginning of a file, as much as is shown of one.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| Failure::file("read", path, &error))?;
     let read = file.take(SOURCE_BYTES_MAX).read_to_end(&mut bytes);

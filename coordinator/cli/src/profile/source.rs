@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 
 /// The files of a folder, by their names.
 #[derive(Debug)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     by_name: HashMap<String, Vec<Source>>,
 }
 
@@ -29,7 +29,7 @@ struct Source {
 
 impl Sources {
     /// Walks a folder. Hidden folders and `target` are left out.
-    pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of(folder: &Path) -> Result<Self, Failure> {
         let root = folder.canonicalize().map_err(|error| Failure::file("read", folder, &error))?;
         let mut sources = Self { by_name: HashMap::new() };
         let mut count = 0;
@@ -58,7 +58,7 @@ impl Sources {
     /// Finds the file of each path. A file is found when its whole way from the folder is the end of the path;
     /// of several the one with the longest common end, and where that is not one, none. No file is found by
     /// two paths.
-    pub(super) fn find<'a>(&self, wanted: &[&'a str]) -> BTreeMap<&'a str, PathBuf> {
+    pub(crate) fn find<'a>(&self, wanted: &[&'a str]) -> BTreeMap<&'a str, PathBuf> {
         let mut claims: HashMap<&Path, Vec<(usize, &'a str)>> = HashMap::new();
         for path in wanted {
             if let Some((source, common)) = self.best(path) {

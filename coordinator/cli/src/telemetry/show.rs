@@ -59,7 +59,7 @@ struct Point {
 }
 
 pub(super) fn run(context: &Context, flags: &Show) -> Result<Exit, Failure> {
-    let picture = |path| Ok((path, Picture::of(path)?));
+    let picture = |path| Ok::<_, Failure>((path, Picture::of(path)?));
     let picture = flags.out.as_deref().map(picture).transpose()?;
     let client = context.client()?;
     let id = match &flags.agent {

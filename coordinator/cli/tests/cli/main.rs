@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is a panic here")]
 
+mod console;
 mod documents;
 mod init;
 mod places;
@@ -104,6 +105,7 @@ fn help_of_every_verb_has_examples() {
     let verbs = [
         "init",
         "serve",
+        "console",
         "broker apply",
         "broker status",
         "agents enrol",

@@ -10,7 +10,7 @@ const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 
 fn read(text: &str, skips_bad: bool) -> Result<Hashes, Failure> {
     let mut hashes = Hashes::default();
-    hashes.add(Path::new("bad.txt"), text.as_bytes(), skips_bad)?;
+    hashes.add("bad.txt", text.as_bytes(), skips_bad).map_err(|bad| bad.failure)?;
     Ok(hashes)
 }
 

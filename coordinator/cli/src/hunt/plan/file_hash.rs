@@ -7,12 +7,15 @@ use serde_bytes::ByteBuf;
 
 use crate::args::hunt::{Draft, FileSystems};
 use crate::failure::Failure;
-use crate::hunt::ioc::LongList;
+use crate::hunt::ioc::{Hashes, LongList};
 use crate::hunt::select::select;
-use crate::output::{Out, escape};
+use crate::output::escape;
 use crate::parse;
 
-pub(super) fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongList>), Failure> {
+pub(super) fn start(
+    draft: &Draft,
+    listed: &Hashes,
+) -> Result<(HuntStart, Option<LongList>), Failure> {
     let what = &draft.what;
     if what.roots.is_empty() {
         let cause = "a hunt walks at least one folder";
@@ -31,7 +34,7 @@ pub(super) fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongLi
         let cause = "--min-size is above --max-size";
         return Err(Failure::usage("no file can match", cause, "exchange the two"));
     }
-    let (listed, ioc, list) = super::listed(what, out)?;
+    let (ioc, list) = super::divided(listed);
     let spec = file_hash::Args {
         roots: what.roots.iter().map(root).collect::<Result<_, _>>()?,
         include: what.include.clone(),
@@ -39,7 +42,7 @@ pub(super) fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongLi
         max_depth: what.max_depth,
         min_size: what.min_size,
         max_size: what.max_size,
-        hashes: super::hashes(what, &listed)?,
+        hashes: super::hashes(what, listed)?,
         one_file_system: what.one_file_system,
         all_file_systems: what.fs == FileSystems::All,
         ioc,

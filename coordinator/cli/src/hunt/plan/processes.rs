@@ -6,18 +6,20 @@ use muster_protocol::request::hunt::HuntStart;
 use crate::args::hunt::{Draft, FileSystems, What};
 use crate::args::select::Selection;
 use crate::failure::Failure;
-use crate::hunt::ioc::LongList;
-use crate::output::Out;
+use crate::hunt::ioc::{Hashes, LongList};
 
-pub(super) fn start(draft: &Draft, out: Out) -> Result<(HuntStart, Option<LongList>), Failure> {
+pub(super) fn start(
+    draft: &Draft,
+    listed: &Hashes,
+) -> Result<(HuntStart, Option<LongList>), Failure> {
     if let Some(flag) = of_files(&draft.what, &draft.selection) {
         let what = format!("{flag} does not apply to processes");
         let cause = "it chooses among files, and no tree is walked";
         return Err(Failure::usage(what, cause, "muster hunt run --artifact processes --ioc FILE"));
     }
-    let (listed, ioc, list) = super::listed(&draft.what, out)?;
+    let (ioc, list) = super::divided(listed);
     let args = Processes {
-        hashes: super::hashes(&draft.what, &listed)?,
+        hashes: super::hashes(&draft.what, listed)?,
         ioc,
         // Named once the parts are signed.
         list: Box::default(),

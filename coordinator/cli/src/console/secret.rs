@@ -1,0 +1,22 @@
+//! Secrets of 256 bits, and what is kept to know them again: their digests, so that the time of a comparison tells
+//! nothing.
+
+use muster_protocol::hex;
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+
+/// SHA-256 of a secret.
+pub(super) type Print = [u8; 32];
+
+/// Makes a secret: 64 hexadecimal digits.
+pub(super) fn make() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::bug("cannot make a secret", error))?;
+    Ok(hex::encode(&bytes))
+}
+
+/// Returns what is kept of a secret.
+pub(super) fn print(secret: &str) -> Print {
+    Sha256::digest(secret.as_bytes()).into()
+}

@@ -1,0 +1,85 @@
+//! The command line that makes the same request, for a shell.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::form::{Form, FormKind, Word};
+use crate::hunt::ListFile;
+
+/// Returns the command line of a form.
+pub(super) fn command(form: &Form, words: &[Word], lists: &[ListFile]) -> String {
+    let mut parts: Vec<String> = match form.kind {
+        FormKind::Hunt => vec!["muster hunt run".to_owned()],
+        FormKind::Profile => vec!["muster profile take".to_owned()],
+        FormKind::HuntCancel => {
+            return format!("muster hunt cancel {}", quoted(form.text("hunt").as_ref()));
+        }
+        FormKind::ProfileCancel => {
+            return format!("muster profile cancel {}", quoted(form.text("profile").as_ref()));
+        }
+    };
+    parts.extend(words.iter().map(word));
+    for list in lists {
+        parts.push(word(&Word::list(&list.name)));
+    }
+    if lists.iter().any(|list| list.skips_bad) {
+        parts.push("--ioc-skip-bad".to_owned());
+    }
+    parts.join(" ")
+}
+
+fn word(word: &Word) -> String {
+    let Word { flag, value } = word;
+    match value {
+        None => flag.clone(),
+        // The flag that may stand alone wants its value joined, and so does a value that looks like a flag.
+        Some(value) if flag == "--on-stall" || value.as_bytes().starts_with(b"-") => {
+            format!("{flag}={}", quoted(value))
+        }
+        Some(value) => format!("{flag} {}", quoted(value)),
+    }
+}
+
+/// Quotes a word for a POSIX shell; what is no text, as bash and zsh do.
+fn quoted(word: &OsStr) -> String {
+    let bytes = word.as_bytes();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:=,@%+-".contains(byte);
+    match word.to_str() {
+        Some(text) if !bytes.is_empty() && bytes.iter().all(is_plain) => text.to_owned(),
+        Some(text) if !text.chars().any(char::is_control) => {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+        _ => {
+            let escaped = |byte: &u8| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_what_a_shell_reads() {
+        let form: Form = serde_json::from_str(
+            r#"{"kind": "hunt", "fields": {"root": ["/srv/it's", {"base64": "L2L/Cg=="}], "include": ["*.php"],
+                "max_cpu": "25%", "setuid": true, "on_stall": "1m", "target": "-x"}}"#,
+        )
+        .unwrap();
+        let list =
+            ListFile { path: "/tmp/1".into(), name: "bad hashes.txt".into(), skips_bad: true };
+        assert_eq!(
+            command(&form, &form.words().unwrap(), &[list]),
+            "muster hunt run --target=-x --root '/srv/it'\\''s' --root $'/b\\xff\\x0a' --include '*.php' --setuid \
+             --max-cpu 25% --on-stall=1m --ioc 'bad hashes.txt' --ioc-skip-bad"
+        );
+        let cancel: Form =
+            serde_json::from_str(r#"{"kind": "hunt_cancel", "fields": {"hunt": "0199"}}"#).unwrap();
+        assert_eq!(command(&cancel, &[], &[]), "muster hunt cancel 0199");
+    }
+}
