@@ -1050,6 +1050,16 @@ export type Reasons = {
   unjudged?: Map<string, number>;
 };
 
+/** The answer to `POST /api/v1/doctor/rebuild`: the read models, made again from what they are made of. */
+export type Rebuilt = {
+  /** Records that differed from what their sources make of them, and are right now; 0 is well. */
+  different: number;
+  /** The requests of these: at most 100. */
+  of: string[];
+  /** Hunts and profiles that were made again. */
+  rebuilt: number;
+};
+
 /** `GET /requests/{id}`: every field of a signed request, decoded. */
 export type RequestView = {
   /** Its arguments, every field by its name; bytes that are no text as `{"base64": "…"}`. */
