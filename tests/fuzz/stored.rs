@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use muster_api::BrokerHealth;
+use muster_api::{AgentView, BrokerHealth};
 use muster_protocol::artifact::file_hash::{self, Upload};
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
@@ -23,6 +23,8 @@ use muster_server::hunts::view::RequestSnapshot;
 use muster_server::ingest::check::{Envelope, check_body, check_outside};
 use muster_server::live::broker_health::Look;
 use muster_server::live::counters::Snapshot;
+use muster_server::live::roster::Roster;
+use muster_server::roster;
 use muster_server::store::{Audit, DataDir, List, NewAgent, Reader, Request, Write, Writer};
 use muster_server::telemetry::marks::marks;
 use muster_server::who_has::who_has;
@@ -99,7 +101,11 @@ impl Scene {
 /// Asks every view; none may fail, and none may meet a record that it cannot read.
 fn look(reader: &Reader) {
     let now = Clock::system().now();
-    reader.agents().unwrap();
+    let agents = Roster::load(reader).unwrap().all();
+    for known in &agents {
+        let text = serde_json::to_string(&roster::view(known, None, now)).unwrap();
+        serde_json::from_str::<AgentView>(&text).unwrap();
+    }
     let hunts = reader.listed(List::Hunts, None, 10).unwrap();
     assert_eq!(listed(reader, &hunts, now, |whole| whole.hunt()).unwrap().len(), 1);
     let profiles = reader.listed(List::Profiles, None, 10).unwrap();
@@ -125,7 +131,7 @@ fn look(reader: &Reader) {
     };
     let seen_queues = Look { at: now, found: Err("not asked".to_owned()), growing: Vec::new() };
     let seen = Seen { link: &link, blockage: None, look: &seen_queues, settings: None };
-    doctor(reader, None, &seen, now).unwrap();
+    doctor(reader, &agents, None, &seen, now).unwrap();
     let present = Present {
         now,
         is_connected: true,
@@ -136,7 +142,7 @@ fn look(reader: &Reader) {
         counts: Snapshot::default(),
         agents: 10,
     };
-    metrics(reader, &present).unwrap();
+    metrics(reader, &agents, &present).unwrap();
     assert_eq!(reader.unreadable().counts().len(), 0);
 }
 

@@ -505,6 +505,14 @@ limits! {
     PAGE_ITEMS_MAX: usize = 500, "400; the rest is on the next page";
     /// Items of one page of a list, where the client does not say.
     PAGE_ITEMS: usize = 100, "not a bound: the usual length";
+    /// Text that a list is searched for.
+    SEARCH_TEXT_BYTES_MAX: usize = 256, "400";
+    /// Values that are counted one by one of each property of a set of agents, and label keys.
+    FACET_VALUES_MAX: usize = 50, "the rarest are left out; the sum of those shown is less than the whole";
+    /// Agents that the preview of a target shows.
+    PREVIEW_AGENTS_MAX: usize = 50, "the first by id are shown, all are counted";
+    /// Points of the fleet's curve in one answer.
+    FLEET_POINTS_MAX: usize = 600, "a point stands for several minutes or hours, with the greatest of each figure";
     /// Time between two looks at the broker's alarms.
     BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
     /// Time between two looks at the broker's queues that nothing but time asks for.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::Time;
 
 /// How an agent is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
@@ -28,6 +28,10 @@ pub enum AgentState {
 }
 
 impl AgentState {
+    /// Every state, in the order in which an agent may come to them.
+    pub const ALL: [Self; 5] =
+        [Self::New, Self::Live, Self::Silent, Self::Quarantined, Self::Revoked];
+
     /// Returns the word in every output.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,6 +79,12 @@ pub struct AgentView {
     pub quarantine: Option<String>,
     /// When it was last heard of, by the coordinator's clock.
     pub last_seen: Option<Time>,
+    /// CPU of the process between its last two samples, percent of one core; nothing where it was never heard of.
+    #[serde(default)]
+    pub cpu_percent: Option<f64>,
+    /// Resident memory in its last sample.
+    #[serde(default)]
+    pub rss_bytes: Option<u64>,
     /// Its clock less the coordinator's, network included.
     pub clock_offset_ms: Option<i64>,
     /// What waits in its outbox.

@@ -12,7 +12,7 @@ use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, KnownFormat, ObjectBuilder, OpenApi, Ref, Required, Response,
-    ResponseBuilder, Schema, SchemaFormat, Type,
+    ResponseBuilder, SchemaFormat, Type,
 };
 
 use super::{
@@ -33,6 +33,8 @@ enum Answer {
     List(&'static str),
     /// A page of them: see [`super::Page`].
     Page(&'static str),
+    /// The same, and beside it, where that is asked for, a property of a schema.
+    PageWith(&'static str, (&'static str, &'static str)),
     /// One of them a line.
     Lines(&'static str),
     /// Server-sent events whose data is this schema.
@@ -83,6 +85,20 @@ const fn list(path: &'static str, summary: &'static str, of: &'static str) -> En
     Endpoint { query: PAGING, ..get(path, summary, Answer::Page(of)) }
 }
 
+/// What the list of agents is asked with.
+const AGENTS: &[(&str, &str)] = &[
+    ("target", "A target expression: only agents that match it."),
+    ("q", "A text that the id, the name, the host or a label (`key=value`) holds, in any case."),
+    ("state", "Only these states, by commas: new, live, silent, quarantined, revoked."),
+    (
+        "sort",
+        "id, host, last_seen, cpu, rss, outbox or version; with - before it the greatest first. The id breaks ties.",
+    ),
+    ("facets", "1: also count the agents that are left by state, os, version and label."),
+    PAGING[0],
+    PAGING[1],
+];
+
 const SEALED: Body = Body::Bytes("application/msgpack");
 
 const ENDPOINTS: &[Endpoint] = &[
@@ -90,7 +106,14 @@ const ENDPOINTS: &[Endpoint] = &[
     get("/metrics", "What Prometheus scrapes; any token does.", Answer::Other("text/plain")),
     get("/api/v1/openapi.json", "This document.", Answer::Other("application/json")),
     get("/api/v1/fleet", "The fleet in figures.", Answer::One("FleetView")),
-    list("/api/v1/agents", "All agents, by id.", "AgentView"),
+    Endpoint {
+        query: AGENTS,
+        ..get(
+            "/api/v1/agents",
+            "Agents, filtered and sorted. The page also has `facets`, where they are asked for.",
+            Answer::PageWith("AgentBrief", ("facets", "Facets")),
+        )
+    },
     post(
         "/api/v1/agents",
         "Enrols agents; the answer holds their broker passwords.",
@@ -115,6 +138,12 @@ const ENDPOINTS: &[Endpoint] = &[
         "Lifts an agent's quarantine; what was set aside is taken back.",
         None,
         Answer::One("AgentView"),
+    ),
+    post(
+        "/api/v1/targets/preview",
+        "Which agents a target means now. It changes nothing; with a sample, another request may take other agents.",
+        Some(Body::Json("PreviewTarget")),
+        Answer::One("TargetPreview"),
     ),
     post(
         "/api/v1/requests",
@@ -364,7 +393,11 @@ fn response(what: &str, answer: Answer) -> Response {
         Answer::List(schema) => {
             ("application/json", content.schema(Some(of(schema).to_array_builder())))
         }
-        Answer::Page(schema) => ("application/json", content.schema(Some(page(schema)))),
+        Answer::Page(schema) => ("application/json", content.schema(Some(page(schema).build()))),
+        Answer::PageWith(schema, (name, beside)) => {
+            let page = page(schema).property(name, of(beside)).build();
+            ("application/json", content.schema(Some(page)))
+        }
         Answer::Lines(schema) => ("application/jsonl", content.schema(Some(of(schema)))),
         Answer::Events(schema) => ("text/event-stream", content.schema(Some(of(schema)))),
         Answer::Other(media) => (media, content),
@@ -373,7 +406,7 @@ fn response(what: &str, answer: Answer) -> Response {
 }
 
 /// Returns the schema of a page.
-fn page(of: &str) -> Schema {
+fn page(of: &str) -> ObjectBuilder {
     let text = |what: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(what));
     let next = text("Where the next page begins; null on the last one.");
     let next = next.schema_type(SchemaType::from_iter([Type::String, Type::Null]));
@@ -388,8 +421,6 @@ fn page(of: &str) -> Schema {
         .required("items")
         .required("total")
         .required("as_of")
-        .build()
-        .into()
 }
 
 #[cfg(test)]

@@ -2,72 +2,69 @@
 
 mod enrol;
 
-use std::collections::BTreeMap;
-
-use muster_api::{AgentState, AgentView, QuarantineAgent, TelemetryView};
-use muster_protocol::ids::RequestId;
+use muster_api::{
+    AgentBrief, AgentState, AgentView, Page, PreviewTarget, QuarantineAgent, TargetPreview,
+};
 use muster_protocol::request::Target;
-use muster_protocol::request::target::Facts;
 
 use super::args::Agents;
-use super::client::Client;
+use super::args::agents::List;
+use super::client::{Client, Query};
 use super::failure::{Exit, Failure};
 use super::{Context, sign};
 use crate::output::{Column, Document, Format, Show, units};
 
-const LIST: &[Column<Listed>] = &[
-    Column::new("id", "id", Show::Text, |one| (&one.agent.id).into()),
-    Column::new("host", "host", Show::Text, |one| (&one.agent.host).into()),
-    Column::new("state", "state", Show::Text, |one| one.agent.state.as_str().into()),
-    Column::new("version", "version", Show::Text, |one| (&one.agent.version).into()),
-    Column::new("last seen", "last_seen", Show::Text, |one| one.agent.last_seen.into()),
+const AGENTS: &str = "/api/v1/agents";
+
+const LIST: &[Column<AgentBrief>] = &[
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("host", "host", Show::Text, |one| (&one.host).into()),
+    Column::new("state", "state", Show::Text, |one| one.state.as_str().into()),
+    Column::new("version", "version", Show::Text, |one| (&one.version).into()),
+    Column::new("last seen", "last_seen", Show::Text, |one| one.last_seen.into()),
     Column::new("cpu", "cpu_percent", Show::Percent, |one| one.cpu_percent.into()),
     Column::new("rss", "rss_bytes", Show::Bytes, |one| one.rss_bytes.into()),
-    Column::new("running", "collections", Show::Count, |one| one.agent.collections.into()),
-    Column::new("clone", "clone", Show::Text, |one| one.agent.clone.into()),
-    Column::new("labels", "labels", Show::Pairs, |one| (&one.agent.labels).into()),
+    Column::new("running", "collections", Show::Count, |one| one.collections.into()),
+    Column::new("clone", "clone", Show::Text, |one| one.clone.into()),
+    Column::new("labels", "labels", Show::Pairs, |one| (&one.labels).into()),
 ];
 
-const SHOW: &[Column<Listed>] = &[
-    Column::new("id", "id", Show::Text, |one| (&one.agent.id).into()),
-    Column::new("name", "name", Show::Text, |one| (&one.agent.name).into()),
-    Column::new("state", "state", Show::Text, |one| one.agent.state.as_str().into()),
-    Column::new("why", "cause", Show::Text, |one| (&one.agent.cause).into()),
-    Column::new("host", "host", Show::Text, |one| (&one.agent.host).into()),
-    Column::new("os", "os", Show::Text, |one| (&one.agent.os).into()),
-    Column::new("arch", "arch", Show::Text, |one| (&one.agent.arch).into()),
-    Column::new("version", "version", Show::Text, |one| (&one.agent.version).into()),
-    Column::new("labels", "labels", Show::Pairs, |one| (&one.agent.labels).into()),
-    Column::new("can do", "capabilities", Show::Pairs, |one| (&one.agent.capabilities).into()),
-    Column::new("enrolled", "enrolled", Show::Text, |one| one.agent.enrolled.into()),
-    Column::new("revoked", "revoked", Show::Text, |one| one.agent.revoked.into()),
-    Column::new("quarantined", "quarantined", Show::Text, |one| one.agent.quarantined.into()),
-    Column::new("cause", "quarantine", Show::Text, |one| one.agent.quarantine.as_deref().into()),
-    Column::new("last seen", "last_seen", Show::Text, |one| one.agent.last_seen.into()),
+const SHOW: &[Column<AgentView>] = &[
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("name", "name", Show::Text, |one| (&one.name).into()),
+    Column::new("state", "state", Show::Text, |one| one.state.as_str().into()),
+    Column::new("why", "cause", Show::Text, |one| (&one.cause).into()),
+    Column::new("host", "host", Show::Text, |one| (&one.host).into()),
+    Column::new("os", "os", Show::Text, |one| (&one.os).into()),
+    Column::new("arch", "arch", Show::Text, |one| (&one.arch).into()),
+    Column::new("version", "version", Show::Text, |one| (&one.version).into()),
+    Column::new("labels", "labels", Show::Pairs, |one| (&one.labels).into()),
+    Column::new("can do", "capabilities", Show::Pairs, |one| (&one.capabilities).into()),
+    Column::new("enrolled", "enrolled", Show::Text, |one| one.enrolled.into()),
+    Column::new("revoked", "revoked", Show::Text, |one| one.revoked.into()),
+    Column::new("quarantined", "quarantined", Show::Text, |one| one.quarantined.into()),
+    Column::new("cause", "quarantine", Show::Text, |one| one.quarantine.as_deref().into()),
+    Column::new("last seen", "last_seen", Show::Text, |one| one.last_seen.into()),
     Column::new("clock offset, ms", "clock_offset_ms", Show::Text, |one| {
-        one.agent.clock_offset_ms.into()
+        one.clock_offset_ms.into()
     }),
-    Column::new("outbox", "outbox_bytes", Show::Bytes, |one| one.agent.outbox_bytes.into()),
-    Column::new("journal full", "journal_full", Show::Text, |one| one.agent.journal_full.into()),
-    Column::new("running", "collections", Show::Count, |one| one.agent.collections.into()),
+    Column::new("outbox", "outbox_bytes", Show::Bytes, |one| one.outbox_bytes.into()),
+    Column::new("journal full", "journal_full", Show::Text, |one| one.journal_full.into()),
+    Column::new("running", "collections", Show::Count, |one| one.collections.into()),
     Column::new("cpu", "cpu_percent", Show::Percent, |one| one.cpu_percent.into()),
     Column::new("rss", "rss_bytes", Show::Bytes, |one| one.rss_bytes.into()),
-    Column::new("machine", "machine", Show::Text, |one| one.agent.machine.as_deref().into()),
-    Column::new("clone", "clone", Show::Text, |one| one.agent.clone.into()),
-    Column::new("notes", "notes", Show::Pairs, |one| (&one.agent.notes).into()),
+    Column::new("machine", "machine", Show::Text, |one| one.machine.as_deref().into()),
+    Column::new("clone", "clone", Show::Text, |one| one.clone.into()),
+    Column::new("notes", "notes", Show::Pairs, |one| (&one.notes).into()),
 ];
+
+/// The states of agents that are part of the fleet.
+const ENROLLED: &str = "new,live,silent,quarantined";
 
 pub(super) fn run(context: &Context, verb: &Agents) -> Result<Exit, Failure> {
     match verb {
         Agents::Enrol(flags) => enrol::run(context, flags),
-        Agents::List { target, all, revoked } => {
-            let which = match (all, revoked) {
-                (true, _) => Which::All,
-                (_, true) => Which::Revoked,
-                _ => Which::Enrolled,
-            };
-            list(context, target.as_deref(), which)
-        }
+        Agents::List(flags) => list(context, flags),
         Agents::Show { agent } => show(context, agent),
         Agents::Quarantine { agent, reason, yes } => quarantine(context, agent, reason, *yes),
         Agents::Release { agent } => release(context, agent),
@@ -75,101 +72,57 @@ pub(super) fn run(context: &Context, verb: &Agents) -> Result<Exit, Failure> {
     }
 }
 
-/// Which agents are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Enrolled,
-    Revoked,
-    All,
-}
-
-/// An agent with its latest cost, where there is a sample of it.
-#[derive(Debug)]
-struct Listed {
-    agent: AgentView,
-    cpu_percent: Option<f64>,
-    rss_bytes: Option<u64>,
-}
-
-fn list(context: &Context, target: Option<&str>, which: Which) -> Result<Exit, Failure> {
-    let expr = target.unwrap_or("all").to_owned();
-    let target = Target { expr, sample_ppm: None };
-    sign::check_target(&target)?;
+fn list(context: &Context, flags: &List) -> Result<Exit, Failure> {
+    let target = flags.target.as_deref();
+    if let Some(expr) = target {
+        sign::check_target(&Target { expr: expr.to_owned(), sample_ppm: None })?;
+    }
+    let named: Vec<_> = flags.state.iter().map(|state| state.as_str()).collect();
+    let states = match (flags.all, flags.revoked, named.is_empty()) {
+        (true, ..) => None,
+        (_, true, _) => Some(AgentState::Revoked.as_str().to_owned()),
+        (.., true) => Some(ENROLLED.to_owned()),
+        (.., false) => Some(named.join(",")),
+    };
+    let asked = Query::of(AGENTS).with("target", target).with("q", flags.search.as_deref());
+    let query = asked.clone().with("state", states.as_deref()).with("sort", flags.sort.as_deref());
     let client = context.client()?;
-    let mut agents = matching(&client, &target)?;
-    let all = agents.len();
-    let is_revoked = |agent: &AgentView| agent.state == AgentState::Revoked;
-    agents.retain(|agent| {
-        which == Which::All || is_revoked(&agent.view) == (which == Which::Revoked)
-    });
-    let costs = Costs::fetch(&client)?;
-    let agents: Vec<_> = agents.into_iter().map(|agent| costs.add_to(agent)).collect();
+    let most = flags.limit.unwrap_or(usize::MAX);
+    let agents: Vec<Document<AgentBrief>> = client.list_up_to(&query.to_string(), most)?;
     context.out.list(LIST, &agents)?;
     // One broker, one cause: it is the same for all that have one.
-    let causes = agents.iter().map(|one| &one.view.agent.cause);
+    let causes = agents.iter().map(|one| &one.view.cause);
     let causes: Vec<_> = causes.filter(|cause| !cause.is_empty()).collect();
     if let Some(cause) = causes.first() {
         context.out.note(&format!("{} silent: {cause}", causes.len()));
     }
-    if which == Which::Enrolled && agents.len() < all {
-        let hidden = units::count((all - agents.len()) as u64);
-        context.out.note(&format!("revoked and not shown: {hidden}; add --all or --revoked"));
+    if states.as_deref() == Some(ENROLLED) {
+        let query =
+            asked.with("state", Some(AgentState::Revoked.as_str())).with("limit", Some("1"));
+        let revoked: Page<AgentBrief> = client.get(&query.to_string())?;
+        if revoked.total > 0 {
+            let hidden = units::count(revoked.total);
+            context.out.note(&format!("revoked and not shown: {hidden}; add --all or --revoked"));
+        }
     }
     Ok(if agents.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
-/// Fetches the agents that an expression means.
-pub(super) fn matching(
-    client: &Client,
-    target: &Target,
-) -> Result<Vec<Document<AgentView>>, Failure> {
-    let mut agents: Vec<Document<AgentView>> = client.list("/api/v1/agents")?;
-    // The id of a request decides a sample only, and a list has none.
-    let request = RequestId::new();
-    agents.retain(|agent| target.matches(&facts(&agent.view), &request).unwrap_or(false));
-    Ok(agents)
+/// Fetches the agents that an expression means, whatever the sample.
+pub(super) fn matching(client: &Client, target: &Target) -> Result<Vec<AgentBrief>, Failure> {
+    client.list(&Query::of(AGENTS).with("target", Some(&target.expr)).to_string())
 }
 
-fn facts(agent: &AgentView) -> Facts {
-    Facts {
-        id: agent.id.clone(),
-        host: agent.host.clone(),
-        os: agent.os.clone(),
-        arch: agent.arch.clone(),
-        version: agent.version.clone(),
-        labels: agent.labels.clone(),
-    }
-}
-
-/// The latest samples, by agent.
-#[derive(Debug)]
-struct Costs(BTreeMap<String, TelemetryView>);
-
-impl Costs {
-    fn fetch(client: &Client) -> Result<Self, Failure> {
-        let samples: Vec<TelemetryView> = client.get("/api/v1/telemetry")?;
-        Ok(Self(samples.into_iter().map(|sample| (sample.agent.clone(), sample)).collect()))
-    }
-
-    /// Adds what an agent costs, in its document as well.
-    fn add_to(&self, agent: Document<AgentView>) -> Document<Listed> {
-        let Document { view: agent, mut json } = agent;
-        let sample = self.0.get(&agent.id);
-        if let (Some(json), Some(sample)) = (json.as_object_mut(), sample) {
-            json.insert("cpu_percent".to_owned(), sample.cpu_percent.into());
-            json.insert("rss_bytes".to_owned(), sample.rss_bytes.into());
-        }
-        let cpu_percent = sample.map(|sample| sample.cpu_percent);
-        let rss_bytes = sample.map(|sample| sample.rss_bytes);
-        Document { view: Listed { agent, cpu_percent, rss_bytes }, json }
-    }
+/// Asks how many agents a request would be for now.
+pub(super) fn targeted(client: &Client, target: &Target) -> Result<u64, Failure> {
+    let asked = PreviewTarget { expr: target.expr.clone(), sample_ppm: target.sample_ppm };
+    let preview: TargetPreview = client.post("/api/v1/targets/preview", &asked)?;
+    Ok(preview.matched)
 }
 
 fn show(context: &Context, agent: &str) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let id = client.agent_id(agent)?;
-    let agent = client.get(&format!("/api/v1/agents/{id}"))?;
-    context.out.record(SHOW, &Costs::fetch(&client)?.add_to(agent))?;
+    let agent: Document<AgentView> = context.client()?.agent(agent)?;
+    context.out.record(SHOW, &agent)?;
     Ok(Exit::Done)
 }
 
@@ -180,7 +133,7 @@ fn revoke(context: &Context, agent: &str, is_sure: bool) -> Result<Exit, Failure
         format!("Revoke {id}? Its broker user is deleted; it must be enrolled again to come back.");
     confirm(context, &question, is_sure)?;
     let answer = client.act(&format!("/api/v1/agents/{id}/revoke"))?;
-    shown(context, answer, &format!("{id} is revoked"))
+    shown(context, &answer, &format!("{id} is revoked"))
 }
 
 fn quarantine(
@@ -195,21 +148,21 @@ fn quarantine(
     confirm(context, &question, is_sure)?;
     let asked = QuarantineAgent { reason: reason.to_owned() };
     let answer = client.post(&format!("/api/v1/agents/{id}/quarantine"), &asked)?;
-    shown(context, answer, &format!("{id} is in quarantine; muster agents release {id} lifts it"))
+    shown(context, &answer, &format!("{id} is in quarantine; muster agents release {id} lifts it"))
 }
 
 fn release(context: &Context, agent: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let id = client.agent_id(agent)?;
     let answer = client.act(&format!("/api/v1/agents/{id}/release"))?;
-    shown(context, answer, &format!("{id} may connect again; what was set aside is taken back"))
+    shown(context, &answer, &format!("{id} may connect again; what was set aside is taken back"))
 }
 
 /// Notes what was done; the agent itself is shown where the output is for programs.
-fn shown(context: &Context, agent: Document<AgentView>, note: &str) -> Result<Exit, Failure> {
+fn shown(context: &Context, agent: &Document<AgentView>, note: &str) -> Result<Exit, Failure> {
     context.out.note(note);
     if context.out.format != Format::Table {
-        context.out.record(SHOW, &Costs(BTreeMap::new()).add_to(agent))?;
+        context.out.record(SHOW, agent)?;
     }
     Ok(Exit::Done)
 }

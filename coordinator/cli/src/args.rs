@@ -3,6 +3,7 @@
 //! This module alone reads the environment. A flag of the design that this version cannot keep does not
 //! exist here.
 
+pub mod agents;
 pub mod console;
 pub mod hunt;
 pub mod profile;
@@ -274,19 +275,11 @@ pub enum Agents {
     /// List agents.
     #[command(after_help = "Examples:\n  muster agents list\n  \
         muster agents list --target 'label:role=db and not os:windows'\n  \
+        muster agents list --state silent,quarantined --sort last_seen\n  \
+        muster agents list --search web --sort -cpu --limit 10\n  \
         muster agents list --revoked\n  \
         muster agents list --output jsonl")]
-    List {
-        /// Only agents that match.
-        #[arg(long, value_name = "EXPR")]
-        target: Option<String>,
-        /// Also those that were revoked.
-        #[arg(long, conflicts_with = "revoked")]
-        all: bool,
-        /// Only those that were revoked.
-        #[arg(long)]
-        revoked: bool,
-    },
+    List(agents::List),
     /// Show one agent.
     #[command(after_help = "Examples:\n  muster agents show web-1\n  \
         muster agents show web-1 --output json")]

@@ -1,9 +1,10 @@
 //! The client of the coordinator's HTTP API; the CLI knows the fleet through nothing else.
 //!
-//! * [`answer`]: what can be asked for, by its type. [`stream`]: answers that come piece by piece.
+//! * [`answer`]: what can be asked for, by its type. [`query`]: paths with their parameters. [`stream`]: answers that come piece by piece.
 //! * [`refusal`]: an error of the API as an exit code and three lines.
 
 mod answer;
+mod query;
 mod refusal;
 mod stream;
 
@@ -14,11 +15,13 @@ use std::time::Duration;
 use muster_api::{AgentState, AgentView, CURSOR, Launched, ListPiece, Page, tls};
 use muster_broker::tls::{Distrust, NOT_TLS, Trouble};
 use muster_protocol::ids::AgentId;
+use muster_protocol::limits::PAGE_ITEMS_MAX;
 use muster_protocol::request::Sealed;
 use muster_protocol::wire;
 use serde::Serialize;
 
 pub(super) use self::answer::Answer;
+pub(super) use self::query::{Query, escaped};
 pub(super) use self::stream::{Event, Events, Lines};
 use super::failure::{Exit, Failure};
 use super::settings::Settings;
@@ -67,19 +70,29 @@ impl Client {
 
     /// Fetches a list to its end, page by page.
     pub(super) fn list<T: Answer>(&self, path: &str) -> Result<Vec<T>, Failure> {
-        let (mut all, mut at) = (Vec::new(), path.to_owned());
-        loop {
-            let page: Page<T> = self.get(&at)?;
-            all.extend(page.items);
-            let Some(next) = page.next else { return Ok(all) };
+        self.list_up_to(path, usize::MAX)
+    }
+
+    /// Fetches the first items of a list, page by page.
+    pub(super) fn list_up_to<T: Answer>(&self, path: &str, most: usize) -> Result<Vec<T>, Failure> {
+        let (mut all, mut after) = (Vec::new(), None);
+        while all.len() < most {
+            let length = (most - all.len()).min(PAGE_ITEMS_MAX);
             let sign = if path.contains('?') { '&' } else { '?' };
-            let next = format!("{path}{sign}{CURSOR}={next}");
-            if next == at {
+            let cursor = after.as_deref().map(|after| format!("{CURSOR}={}&", escaped(after)));
+            let cursor = cursor.unwrap_or_default();
+            let page: Page<T> = self.get(&format!("{path}{sign}{cursor}limit={length}"))?;
+            all.extend(page.items);
+            if page.next.is_some() && page.next == after {
                 let cause = "a page leads to itself";
                 return Err(Failure::bug("the coordinator sent a broken list", cause));
             }
-            at = next;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
+        Ok(all)
     }
 
     /// Fetches bytes.
@@ -174,7 +187,7 @@ impl Client {
         if prefix == AgentId::COORDINATOR {
             return Ok(AgentId::coordinator());
         }
-        let agent = self.agent(prefix)?;
+        let agent: AgentView = self.agent(prefix)?;
         let id = id_of(&agent)?;
         if agent.state == AgentState::Revoked {
             let next = "leave it out, or enrol it again: muster agents enrol NAME --out DIR";
@@ -185,7 +198,8 @@ impl Client {
         Ok(id)
     }
 
-    fn agent(&self, prefix: &str) -> Result<AgentView, Failure> {
+    /// Fetches the agent whose id is, or uniquely begins with, `prefix`.
+    pub(super) fn agent<T: Answer>(&self, prefix: &str) -> Result<T, Failure> {
         AgentId::new(prefix)
             .map_err(|e| Failure::usage("no such agent", e, "muster agents list"))?;
         self.get(&format!("/api/v1/agents/{prefix}"))

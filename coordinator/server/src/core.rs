@@ -21,6 +21,7 @@ use crate::live::dead_letter_budget::DeadLetterBudget;
 use crate::live::held::Held;
 use crate::live::misdeeds::Misdeeds;
 use crate::live::publish_locks::PublishLocks;
+use crate::live::roster::Roster;
 use crate::live::shares::Shares;
 use crate::live::watched::Watched;
 use crate::store::{DataDir, Reader, StoreError, Writer};
@@ -38,6 +39,8 @@ pub struct Core {
     pub place: DataDir,
     /// The one writer.
     pub writer: Writer,
+    /// Every agent with its latest sample: it follows the writer's commits.
+    pub roster: Arc<Roster>,
     /// The broker's management API.
     pub management: Management,
     /// What is known of the broker beside the link.
@@ -85,7 +88,7 @@ impl Core {
     pub fn new(
         config: Config,
         place: DataDir,
-        writer: Writer,
+        (writer, roster): (Writer, Arc<Roster>),
         management: Management,
         trust: Trust,
         tasks: Tasks,
@@ -105,6 +108,7 @@ impl Core {
             config,
             place,
             writer,
+            roster,
             management,
             broker: crate::live::broker_health::Health::default(),
             clock,
@@ -156,6 +160,15 @@ impl Core {
             Ok(result) => result,
             Err(problem) => Err(StoreError::Broken(format!("a reader died: {problem}")).into()),
         }
+    }
+
+    /// Runs work on what is in memory on a thread that may block: the one that answers must not.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let made = tokio::task::spawn_blocking(work).await;
+        made.map_err(|problem| StoreError::Broken(format!("an answer died: {problem}")))
     }
 
     /// Runs the making of a view on a thread that may block, a few at once.

@@ -3,14 +3,16 @@
 mod broker;
 mod silence;
 
+use std::sync::Arc;
+
 use muster_protocol::clock::Timestamp;
 use muster_protocol::limits::CLOCK_SKEW_MS_MAX;
 
 pub use self::broker::Seen;
 use crate::instances::FaultKind;
+use crate::live::roster::Known;
 use crate::roster;
-use crate::store::StoredAgent;
-use crate::store::{Reader, StoreError, Unreadable};
+use crate::store::{Reader, StoreError, StoredAgent, Unreadable};
 use muster_api::{Check, Doctor, Verdict};
 
 /// Names that one message lists.
@@ -21,13 +23,15 @@ const DEAD_NAMED_MAX: u32 = 5;
 /// Looks at everything. `trouble` is why the store cannot be written, while that is so.
 pub fn doctor(
     reader: &Reader,
+    agents: &[Arc<Known>],
     trouble: Option<&str>,
     broker: &Seen<'_>,
     now: Timestamp,
 ) -> Result<Doctor, StoreError> {
-    let agents = reader.agents()?;
-    let enrolled: Vec<_> = agents.iter().filter(|agent| agent.revoked.is_none()).collect();
-    let [clones, set_back] = identities(reader, &enrolled, now)?;
+    let enrolled = || agents.iter().filter(|known| known.agent.revoked.is_none());
+    let known: Vec<_> = enrolled().map(Arc::as_ref).collect();
+    let [clones, set_back] = identities(&known, now);
+    let enrolled: Vec<_> = enrolled().map(|known| &known.agent).collect();
     let checks = vec![
         broker::link(broker.link),
         broker::queues(broker, now),
@@ -153,18 +157,13 @@ fn unpublished(reader: &Reader, now: Timestamp) -> Result<Check, StoreError> {
     Ok(listed("unpublished", Verdict::Warn, &waiting, what, next))
 }
 
-fn identities(
-    reader: &Reader,
-    agents: &[&StoredAgent],
-    now: Timestamp,
-) -> Result<[Check; 2], StoreError> {
-    let faults = reader.faults()?;
+fn identities(agents: &[&Known], now: Timestamp) -> [Check; 2] {
     let of = |kind: FaultKind| {
-        let present = agents.iter().flat_map(|agent| {
-            let faults = roster::present_faults(agent, &faults, now);
+        let present = agents.iter().flat_map(|known| {
+            let faults = roster::present_faults(known, now);
             faults
                 .filter(move |fault| fault.kind == kind)
-                .map(|fault| format!("{}: {}", agent.id, fault.text()))
+                .map(|fault| format!("{}: {}", known.agent.id, fault.text()))
         });
         present.collect::<Vec<_>>()
     };
@@ -175,7 +174,7 @@ fn identities(
     let next =
         "on that machine: stop the agent, remove journal.sqlite* from its state_dir, start it";
     let set_back = listed("set_back", Verdict::Bad, &of(FaultKind::SetBack), what, next);
-    Ok([clones, set_back])
+    [clones, set_back]
 }
 
 fn clocks(agents: &[&StoredAgent]) -> Check {

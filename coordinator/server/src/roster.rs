@@ -1,16 +1,19 @@
 //! Who is in the fleet, as the coordinator knows it: enrolment, and what agents say of themselves.
 
-use std::collections::BTreeMap;
+pub mod facets;
+pub mod list;
+pub mod order;
+pub mod targeted;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, IdError};
 use muster_protocol::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
-use muster_protocol::request::target::Facts;
 
-use crate::instances::{self, Fault, FaultKind, Faults};
+use crate::instances::{self, Fault, FaultKind};
 use crate::live::broker_health::Blockage;
+use crate::live::roster::Known;
 use crate::store::StoredAgent;
-use muster_api::{AgentState, AgentView};
+use muster_api::{AgentBrief, AgentState, AgentView};
 
 /// Bytes of an id's random tail: four hexadecimal digits.
 const TAIL_BYTES: usize = 2;
@@ -30,33 +33,6 @@ pub fn mint(name: &str) -> Result<AgentId, IdError> {
     AgentId::new(&format!("{base}-{}", muster_protocol::hex::encode(&tail)))
 }
 
-/// Returns the labels of an agent: those of the enrolment, overridden by what it says itself.
-pub fn labels(agent: &StoredAgent) -> BTreeMap<String, String> {
-    // Written by us as a JSON object; one that does not read is as good as none.
-    let mut labels: BTreeMap<String, String> =
-        serde_json::from_str(&agent.labels).unwrap_or_default();
-    if let Some((_, said)) = &agent.heard {
-        labels.extend(said.labels.clone());
-    }
-    labels
-}
-
-/// Returns what a target expression can ask of an agent.
-pub fn facts(agent: &StoredAgent) -> Facts {
-    let said = agent.heard.as_ref().map(|(_, said)| said);
-    let word = |take: fn(&muster_protocol::result::Telemetry) -> &String| {
-        said.map(take).cloned().unwrap_or_default()
-    };
-    Facts {
-        id: agent.id.to_string(),
-        host: word(|said| &said.host),
-        os: word(|said| &said.os),
-        arch: word(|said| &said.arch),
-        version: word(|said| &said.version),
-        labels: labels(agent),
-    }
-}
-
 /// Returns how an agent is doing at `now`.
 pub fn state(agent: &StoredAgent, now: Timestamp) -> AgentState {
     if agent.quarantine.is_some() && agent.revoked.is_none() {
@@ -71,14 +47,10 @@ pub fn state(agent: &StoredAgent, now: Timestamp) -> AgentState {
 }
 
 /// Returns what is wrong with an agent's identity at `now`.
-pub fn present_faults<'a>(
-    agent: &StoredAgent,
-    faults: &'a Faults,
-    now: Timestamp,
-) -> impl Iterator<Item = &'a Fault> {
-    let journal = agent.heard.as_ref().map(|(_, said)| said.journal);
-    let faults = faults.get(&agent.id).filter(|_| agent.revoked.is_none());
-    instances::present(faults.map_or(&[], Vec::as_slice), journal, now)
+pub fn present_faults(known: &Known, now: Timestamp) -> impl Iterator<Item = &Fault> {
+    let journal = known.said().map(|said| said.journal);
+    let faults = if known.agent.revoked.is_none() { known.faults.as_slice() } else { &[] };
+    instances::present(faults, journal, now)
 }
 
 /// Returns whether an agent is silent because the broker takes no messages, or did not until just now.
@@ -87,43 +59,73 @@ pub fn is_blocked(agent: &StoredAgent, blockage: Option<&Blockage>, now: Timesta
     heard.is_some_and(|heard| blockage.is_some_and(|blockage| blockage.explains(heard, now)))
 }
 
-/// Shows an agent.
-pub fn view(
-    agent: &StoredAgent,
-    faults: &Faults,
-    blockage: Option<&Blockage>,
-    now: Timestamp,
-) -> AgentView {
-    let facts = facts(agent);
-    let said = agent.heard.as_ref();
-    let faults: Vec<_> = present_faults(agent, faults, now).collect();
-    let machine = said.and_then(|(_, said)| said.instance?.machine);
-    let state = state(agent, now);
-    let is_blocked = state == AgentState::Silent && is_blocked(agent, blockage, now);
-    AgentView {
-        id: facts.id,
+/// Returns why an agent is silent, where the coordinator knows it; else nothing.
+fn cause(agent: &StoredAgent, blockage: Option<&Blockage>, now: Timestamp) -> String {
+    let is_blocked = state(agent, now) == AgentState::Silent && is_blocked(agent, blockage, now);
+    blockage.filter(|_| is_blocked).map(Blockage::sentence).unwrap_or_default()
+}
+
+/// Shows an agent in one line of a list.
+pub fn brief(known: &Known, blockage: Option<&Blockage>, now: Timestamp) -> AgentBrief {
+    let (agent, facts) = (&known.agent, &known.facts);
+    let heard = agent.heard.as_ref();
+    let said = known.said();
+    AgentBrief {
+        id: facts.id.clone(),
         name: agent.name.clone(),
-        state,
-        cause: blockage.filter(|_| is_blocked).map(Blockage::sentence).unwrap_or_default(),
-        host: facts.host,
-        os: facts.os,
-        arch: facts.arch,
-        version: facts.version,
-        labels: facts.labels,
-        capabilities: said.map(|(_, said)| said.capabilities.clone()).unwrap_or_default(),
+        host: facts.host.clone(),
+        os: facts.os.clone(),
+        arch: facts.arch.clone(),
+        version: facts.version.clone(),
+        labels: facts.labels.clone(),
+        state: state(agent, now),
+        cause: cause(agent, blockage, now),
+        clone: present_faults(known, now).any(|fault| fault.kind == FaultKind::Clone),
+        last_seen: heard.map(|(at, _)| (*at).into()),
+        cpu_percent: said.map(|said| finite(said.cpu_percent)),
+        rss_bytes: said.map(|said| said.rss_bytes),
+        collections: said.map_or(0, |said| said.collections.len() as u64),
+        outbox_bytes: said.map_or(0, |said| said.outbox_bytes),
+        journal_full: said.is_some_and(|said| said.journal_full),
+        clock_offset_ms: heard.map(|(at, said)| said.at.since_ms(*at)),
+    }
+}
+
+/// Returns a figure of an endpoint as JSON can hold it: what is no number, or has no end, is 0.
+pub fn finite(figure: f64) -> f64 {
+    if figure.is_finite() { figure } else { 0.0 }
+}
+
+/// Shows an agent.
+pub fn view(known: &Known, blockage: Option<&Blockage>, now: Timestamp) -> AgentView {
+    let (agent, said) = (&known.agent, known.said());
+    let brief = brief(known, blockage, now);
+    let machine = said.and_then(|said| said.instance?.machine);
+    AgentView {
+        id: brief.id,
+        name: brief.name,
+        state: brief.state,
+        cause: brief.cause,
+        host: brief.host,
+        os: brief.os,
+        arch: brief.arch,
+        version: brief.version,
+        labels: brief.labels,
+        capabilities: said.map(|said| said.capabilities.clone()).unwrap_or_default(),
         enrolled: agent.enrolled.into(),
         revoked: agent.revoked.map(Into::into),
         quarantined: agent.quarantine.as_ref().map(|quarantine| quarantine.since.into()),
         quarantine: agent.quarantine.as_ref().map(|quarantine| quarantine.cause.clone()),
-        last_seen: said.map(|(at, _)| (*at).into()),
-        clock_offset_ms: said.map(|(at, said)| said.at.since_ms(*at)),
-        outbox_bytes: said.map_or(0, |(_, said)| said.outbox_bytes),
-        journal_full: said.is_some_and(|(_, said)| said.journal_full),
-        collections: said
-            .map_or(0, |(_, said)| u64::try_from(said.collections.len()).unwrap_or(u64::MAX)),
+        last_seen: brief.last_seen,
+        cpu_percent: brief.cpu_percent,
+        rss_bytes: brief.rss_bytes,
+        clock_offset_ms: brief.clock_offset_ms,
+        outbox_bytes: brief.outbox_bytes,
+        journal_full: brief.journal_full,
+        collections: brief.collections,
         machine: machine.map(|machine| machine.to_string()),
-        clone: faults.iter().any(|fault| fault.kind == FaultKind::Clone),
-        notes: faults.iter().map(|fault| fault.text()).collect(),
+        clone: brief.clone,
+        notes: present_faults(known, now).map(Fault::text).collect(),
     }
 }
 

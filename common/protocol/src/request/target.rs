@@ -26,7 +26,7 @@ pub struct Target {
 }
 
 /// What an expression can ask of an agent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The agent's id.
     pub id: String,
@@ -50,6 +50,13 @@ pub struct TargetError {
     pub at: usize,
     /// What is wrong there.
     pub why: String,
+}
+
+/// A target whose expression is parsed once, to be held against many agents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matcher {
+    expr: Expr,
+    sample_ppm: Option<u32>,
 }
 
 /// A parsed expression.
@@ -99,8 +106,12 @@ impl Target {
 
     /// Returns whether the agent is meant.
     pub fn matches(&self, facts: &Facts, request: &RequestId) -> Result<bool, TargetError> {
-        let meant = eval(&parse::parse(&self.expr)?, facts);
-        Ok(meant && self.sample_ppm.is_none_or(|ppm| is_sampled(ppm, request, &facts.id)))
+        Ok(self.matcher()?.matches(facts, request))
+    }
+
+    /// Parses the expression.
+    pub fn matcher(&self) -> Result<Matcher, TargetError> {
+        Ok(Matcher { expr: parse::parse(&self.expr)?, sample_ppm: self.sample_ppm })
     }
 
     /// Returns the agents when the expression is nothing but up to
@@ -127,6 +138,14 @@ impl Target {
         ids.sort();
         ids.dedup();
         (ids.len() <= limits::DIRECTED_AGENTS_MAX).then_some(ids)
+    }
+}
+
+impl Matcher {
+    /// Returns whether the agent is meant.
+    pub fn matches(&self, facts: &Facts, request: &RequestId) -> bool {
+        eval(&self.expr, facts)
+            && self.sample_ppm.is_none_or(|ppm| is_sampled(ppm, request, &facts.id))
     }
 }
 
@@ -161,20 +180,28 @@ fn eval(expr: &Expr, facts: &Facts) -> bool {
     }
 }
 
-/// Matches `*` (any run) and `?` (any one character), nothing else, in time proportional to the product of
-/// the lengths: an expression comes from outside.
+/// Matches `*` (any run) and `?` (any one character), nothing else.
 fn glob_matches(glob: &str, text: &str) -> bool {
+    if glob.is_ascii() && text.is_ascii() {
+        return runs_match(glob.as_bytes(), text.as_bytes(), (b'*', b'?'));
+    }
     let glob: Vec<char> = glob.chars().collect();
     let text: Vec<char> = text.chars().collect();
+    runs_match(&glob, &text, ('*', '?'))
+}
+
+/// Matches characters against a pattern with a sign for any run and one for any character, in time proportional to the
+/// product of the lengths: an expression comes from outside.
+fn runs_match<C: PartialEq + Copy>(glob: &[C], text: &[C], (run, one): (C, C)) -> bool {
     let (mut g, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(wanted) = text.get(t) {
         match glob.get(g) {
-            Some('*') => {
+            Some(found) if *found == run => {
                 star = Some((g, t));
                 g += 1;
             }
-            Some(found) if *found == '?' || found == wanted => {
+            Some(found) if *found == one || found == wanted => {
                 g += 1;
                 t += 1;
             }
@@ -188,7 +215,7 @@ fn glob_matches(glob: &str, text: &str) -> bool {
             },
         }
     }
-    glob.iter().skip(g).all(|rest| *rest == '*')
+    glob.iter().skip(g).all(|rest| *rest == run)
 }
 
 #[cfg(test)]

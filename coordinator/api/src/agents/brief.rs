@@ -29,6 +29,9 @@ pub struct AgentBrief {
     pub labels: BTreeMap<String, String>,
     /// How it is doing.
     pub state: AgentState,
+    /// Why it is silent, where that is known; else empty.
+    #[serde(default)]
+    pub cause: String,
     /// Two machines, or two copies of its folder, answer under this id.
     #[serde(default)]
     pub clone: bool,

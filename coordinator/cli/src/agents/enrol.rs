@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use muster_api::{AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, EnrolledAgents};
+use muster_api::{AgentBrief, AgentState, BrokerAddress, Enrol, EnrolAgents, EnrolledAgents};
 use muster_broker::BrokerConfig;
 use muster_protocol::ids::AgentId;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::confirm;
 use crate::args::Enrol as Flags;
 use crate::bundle::{self, Enrolled};
-use crate::client::Client;
+use crate::client::{Client, Query};
 use crate::failure::{Exit, Failure};
 use crate::output::{Column, Document, Show};
 use crate::{Context, parse, place, private};
@@ -81,7 +81,8 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
 
 /// Returns the names that are asked for and that an agent of the fleet, or an earlier line, has already.
 fn known_again(client: &Client, asked: &[(String, Labels)]) -> Result<Vec<String>, Failure> {
-    let agents: Vec<AgentView> = client.list("/api/v1/agents")?;
+    let path = Query::of(super::AGENTS).with("state", Some(super::ENROLLED)).to_string();
+    let agents: Vec<AgentBrief> = client.list(&path)?;
     let agents = agents.iter().filter(|agent| agent.state != AgentState::Revoked);
     let mut known: BTreeMap<&str, String> = agents
         .map(|agent| (agent.name.as_str(), format!("{} ({})", agent.name, agent.id)))

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
-    AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, FleetView, HuntFile, HuntView,
-    Launched, ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview,
+    AgentBrief, AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, FleetView, HuntFile,
+    HuntView, Launched, ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview,
     TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
@@ -53,6 +53,7 @@ macro_rules! answers {
 }
 
 answers! {
+    AgentBrief: "agent",
     AgentView: "agent",
     CollectionView: "collection",
     CurveView: "curve",

@@ -328,7 +328,7 @@ pub(super) fn confirm_fanout(
     if asked.ioc.is_empty() && asked.list.is_none() {
         return Ok(());
     }
-    let agents = agents::matching(client, &body.target)?.len() as u64;
+    let agents = agents::targeted(client, &body.target)?;
     let records = bundle.parts.iter().chain([&bundle.start]);
     let weight = records.map(|sealed| sealed.body.len() as u64).sum();
     consent(context.out, weight, agents, is_sure)

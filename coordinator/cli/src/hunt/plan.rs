@@ -64,7 +64,7 @@ pub(crate) fn listing(
     let (start, list) = start(draft, hashes)?;
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(|id| client.asked_id(id)).collect();
     let target = target(&draft.which, &ids?)?;
-    let is_few = is_watched && agents::matching(client, &target)?.len() <= DIRECTED_AGENTS_MAX;
+    let is_few = is_watched && agents::targeted(client, &target)? <= DIRECTED_AGENTS_MAX as u64;
     Ok(plan(draft, start, list, target, if is_few { PROGRESS_S } else { 0 }))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The request for them goes out before the hunt does, so that it lies with the agents when the hunt begins there.
 
-use muster_api::{AgentState, AgentView, ProfileView};
+use muster_api::{AgentBrief, AgentState, ProfileView};
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::DIRECTED_AGENTS_MAX;
 use muster_protocol::request::profile::ProfileStart;
@@ -12,7 +12,6 @@ use super::id_part;
 use crate::args::hunt::Probed;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::output::Document;
 use crate::sign::{self, Ask};
 use crate::{Context, agents, control, watch};
 
@@ -72,9 +71,9 @@ pub(crate) fn plan(
 }
 
 /// Chooses live agents, the first in the order of the list; as many as one directed request can name.
-fn choose(matching: &[Document<AgentView>], count: usize) -> Vec<AgentId> {
-    let live = matching.iter().filter(|agent| agent.view.state == AgentState::Live);
-    let ids = live.filter_map(|agent| AgentId::new(&agent.view.id).ok());
+fn choose(matching: &[AgentBrief], count: usize) -> Vec<AgentId> {
+    let live = matching.iter().filter(|agent| agent.state == AgentState::Live);
+    let ids = live.filter_map(|agent| AgentId::new(&agent.id).ok());
     ids.take(count.min(DIRECTED_AGENTS_MAX)).collect()
 }
 
@@ -115,11 +114,10 @@ mod tests {
 
     #[test]
     fn only_agents_that_are_there_are_chosen_and_only_so_many() {
-        let agent = |id: &str, state: &str| -> Document<AgentView> {
+        let agent = |id: &str, state: &str| -> AgentBrief {
             let view = json!({
                 "id": id, "name": id, "state": state, "host": "", "os": "", "arch": "", "version": "",
-                "labels": {}, "capabilities": [], "enrolled": "2026-01-02T03:04:05.000Z",
-                "outbox_bytes": 0, "journal_full": false, "collections": 0,
+                "labels": {}, "outbox_bytes": 0, "journal_full": false, "collections": 0,
             });
             serde_json::from_value(view).unwrap()
         };

@@ -7,7 +7,7 @@ use muster_protocol::request::profile::ProfileKind;
 use super::locate;
 use crate::Context;
 use crate::args::profile::{Blob, Export, ExportFormat, Flame};
-use crate::client::Client;
+use crate::client::{Client, escaped};
 use crate::failure::{Exit, Failure};
 use crate::picture::Picture;
 use crate::place::Place;
@@ -56,17 +56,6 @@ impl Of {
         }
         format!("{path}/{view}?{}", query.join("&"))
     }
-}
-
-/// Writes text as a part of a query.
-fn escaped(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
 }
 
 pub(super) fn flame(context: &Context, flags: &Flame) -> Result<Exit, Failure> {

@@ -1,16 +1,19 @@
 //! Whole documents of the API, for a server that answers every question with the same bytes.
 
-use muster_api::{AgentView, Doctor, HuntView, Page, ProfileView, RowView, WhoHas};
+use muster_api::{AgentBrief, AgentView, Doctor, HuntView, Page, ProfileView, RowView, WhoHas};
 use serde_json::{Map, Value, json};
 
 /// Returns an agent with `text` in every field that an endpoint or an operator chose.
 pub(crate) fn agent(id: &str, name: &str, state: &str, text: &str) -> Value {
-    decodes::<AgentView>(json!({
+    // What a list shows of it, and the agent alone, at a time.
+    let agent = decodes::<AgentView>(json!({
         "id": id, "name": name, "state": state, "cause": text, "host": text, "os": text, "arch": text,
         "version": text, "labels": {text: text}, "capabilities": [text], "enrolled": "2026-01-02T03:04:05.000Z",
         "revoked": null, "quarantined": null, "quarantine": text, "last_seen": null, "clock_offset_ms": null,
         "outbox_bytes": 0, "journal_full": false, "collections": 0, "machine": text, "clone": false, "notes": [text],
-    }))
+        "cpu_percent": 0.5, "rss_bytes": 1,
+    }));
+    decodes::<AgentBrief>(agent)
 }
 
 /// Returns a row of the hunt `0199`.

@@ -115,8 +115,20 @@ fn agents_that_were_revoked_are_said_to_be_and_names_are_taken_once() {
         assert!(stderr.contains("a-1 is revoked"), "{stderr}");
     }
     let live = documents::agent("b-1", "b", "live", "");
-    let agents = documents::page(&[revoked, live], None).to_string();
-    let both = routed(vec![("/api/v1/telemetry", "[]".to_owned()), ("/", agents)]);
+    let page = |agents: &[serde_json::Value], total: u64| {
+        let mut page = documents::page(agents, None);
+        page["total"] = total.into();
+        page.to_string()
+    };
+    let both = routed(vec![
+        ("/api/v1/agents?state=revoked", page(std::slice::from_ref(&revoked), 1)),
+        (
+            "/api/v1/agents?state=new%2Clive%2Csilent%2Cquarantined",
+            page(std::slice::from_ref(&live), 1),
+        ),
+        ("/api/v1/agents?limit", page(&[revoked, live], 2)),
+        ("/", "{}".to_owned()),
+    ]);
     let listed = |flags: &[&str]| {
         let words = ["--url", &both, "--output", "csv", "agents", "list"];
         let (code, stdout, stderr) = ran(muster(&dir).args(words).args(flags));

@@ -26,8 +26,7 @@ fn a_terminal_obeys_nothing_that_an_endpoint_chose() {
     let folder = fleet();
     let dir = folder.path().join("f");
     let everything = documents::everything(HOSTILE);
-    let serving =
-        |document: String| routed(vec![("/api/v1/telemetry", "[]".to_owned()), ("/", document)]);
+    let serving = |document: String| routed(vec![("/", document)]);
     let many = documents::page(std::slice::from_ref(&everything), None).to_string();
     let (one, many) = (serving(everything.to_string()), serving(many));
     let hash = "ab".repeat(32);

@@ -11,6 +11,7 @@ use super::*;
 use crate::broker::queues::{QueueStatus, Queues};
 use crate::broker::settings::Advice;
 use crate::live::broker_health::{Blockage, Look};
+use crate::live::roster::Roster;
 use crate::store::{Audit, DataDir, DeadCount, NewAgent, Request, Write, Writer};
 use muster_api::BrokerHealth;
 
@@ -32,6 +33,16 @@ fn look(agents: &[&str]) -> Look {
         directed: agents.iter().map(|agent| AgentId::new(agent).unwrap()).collect(),
     };
     Look { at: now().plus_ms(60_000), found: Ok(found), growing: Vec::new() }
+}
+
+/// Asks with the roster as it is stored.
+fn doctor(
+    reader: &Reader,
+    trouble: Option<&str>,
+    broker: &Seen<'_>,
+    now: Timestamp,
+) -> Result<Doctor, StoreError> {
+    super::doctor(reader, &Roster::load(reader)?.all(), trouble, broker, now)
 }
 
 fn examined(

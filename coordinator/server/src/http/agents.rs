@@ -1,8 +1,10 @@
-//! `/agents`: enrol, list, show, quarantine, release, revoke.
+//! `/agents`: enrol, show, quarantine, release, revoke; [`list`]: the list.
+
+pub mod list;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use muster_broker::tls::{Authorities, AuthoritiesError};
 use muster_protocol::address::Address;
@@ -12,69 +14,40 @@ use muster_protocol::result::bounds::refuse_labels;
 
 use super::error::ApiError;
 use super::guard::Caller;
-use super::page::{Keys, PageQuery};
 use crate::broker::{self, ManagementError};
 use crate::core::Core;
 use crate::ingest::quarantine::{impose, lift};
+use crate::live::roster::{Known, Named};
 use crate::roster;
-use crate::store::StoredAgent;
-use crate::store::{Audit, NewAgent, Reader, StoreError, Write};
+use crate::store::{Audit, NewAgent, Write};
 use muster_api::{
-    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, Page, QuarantineAgent,
+    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, QuarantineAgent,
 };
 
 /// Agents that one call enrols at most.
 const ENROL_MAX: usize = 10_000;
-
-/// `GET /agents`
-pub async fn list(
-    State(core): State<Arc<Core>>,
-    Query(asked): Query<PageQuery>,
-) -> Result<Json<Page<AgentView>>, ApiError> {
-    let (now, limit) = (core.clock.now(), asked.limit()?);
-    let after = asked.after::<String>()?.unwrap_or_default();
-    let read = move |reader: &Reader| {
-        let agents = reader.agents_after(&after, limit.saturating_add(1))?;
-        Ok::<_, StoreError>((agents, reader.faults()?, reader.count_agents()?))
-    };
-    let (agents, faults, total) = core.read(read).await.map_err(ApiError::from)?;
-    let blockage = core.broker.blockage();
-    let view = |agent| roster::view(agent, &faults, blockage.as_ref(), now);
-    let items = agents.iter().take(limit).map(view).collect();
-    let keys = Keys::cut(agents.into_iter().map(|agent| agent.id).collect(), limit);
-    Ok(Json(keys.page(items, total, now)))
-}
 
 /// `GET /agents/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,
     Path(id): Path<String>,
 ) -> Result<Json<AgentView>, ApiError> {
-    let agent = find(&core, &id).await?;
-    shown(&core, &agent).await
+    Ok(shown(&core, &find(&core, &id)?))
 }
 
-async fn shown(core: &Core, agent: &StoredAgent) -> Result<Json<AgentView>, ApiError> {
-    let faults = core.read(Reader::faults).await.map_err(ApiError::from)?;
-    let blockage = core.broker.blockage();
-    Ok(Json(roster::view(agent, &faults, blockage.as_ref(), core.clock.now())))
+fn shown(core: &Core, known: &Arc<Known>) -> Json<AgentView> {
+    Json(roster::view(known, core.broker.blockage().as_ref(), core.clock.now()))
 }
 
 /// Finds the one agent whose id is, or begins with, `prefix`.
-pub async fn find(core: &Core, prefix: &str) -> Result<StoredAgent, ApiError> {
-    let agents = core.read(Reader::agents).await.map_err(ApiError::from)?;
+pub fn find(core: &Core, prefix: &str) -> Result<Arc<Known>, ApiError> {
     let next = "muster agents list";
-    if let Some(exact) = agents.iter().find(|agent| agent.id.as_str() == prefix) {
-        return Ok(exact.clone());
-    }
-    let mut found: Vec<_> =
-        agents.into_iter().filter(|a| a.id.as_str().starts_with(prefix)).collect();
-    match (found.pop(), found.len()) {
-        (Some(one), 0) => Ok(one),
-        (None, _) => Err(ApiError::missing("agent", prefix, next)),
-        (Some(one), others) => Err(ApiError::usage(
-            format!("{prefix:?} stands for {} agents", others + 1),
-            format!("among them {}", one.id),
+    match core.roster.find(prefix) {
+        Named::One(known) => Ok(known),
+        Named::None => Err(ApiError::missing("agent", prefix, next)),
+        Named::Many(count, first) => Err(ApiError::usage(
+            format!("{prefix:?} stands for {count} agents"),
+            format!("among them {first}"),
             next,
         )),
     }
@@ -169,7 +142,8 @@ pub async fn revoke(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<AgentView>, ApiError> {
-    let agent = find(&core, &id).await?;
+    let known = find(&core, &id)?;
+    let agent = &known.agent;
     let (management, of): (_, AgentId) = (core.management.clone(), agent.id.clone());
     let revoked =
         tokio::task::spawn_blocking(move || broker::enrol::revoke(&management, &of)).await;
@@ -184,8 +158,7 @@ pub async fn revoke(
         core.writer.write(Write::Released(agent.id.clone(), line)).await.map_err(ApiError::from)?;
         core.held.lift(&agent.id);
     }
-    let agent = find(&core, agent.id.as_str()).await?;
-    shown(&core, &agent).await
+    Ok(shown(&core, &find(&core, agent.id.as_str())?))
 }
 
 /// `POST /agents/{id}/quarantine`
@@ -199,7 +172,8 @@ pub async fn quarantine(
         let cause = format!("1 to {QUARANTINE_REASON_BYTES_MAX} bytes are allowed");
         return Err(ApiError::usage("a quarantine needs a reason", cause, "--reason TEXT"));
     }
-    let agent = find(&core, &id).await?;
+    let known = find(&core, &id)?;
+    let agent = &known.agent;
     if agent.revoked.is_some() {
         let cause = format!("{} has no rights any more", agent.id);
         return Err(ApiError::usage("the agent is revoked", cause, "muster agents list"));
@@ -207,8 +181,7 @@ pub async fn quarantine(
     let mut line = audit(&caller, "quarantine", agent.id.to_string());
     line.detail.clone_from(&asked.reason);
     impose(&core, &agent.id, asked.reason, line).await.map_err(ApiError::from)?;
-    let agent = find(&core, agent.id.as_str()).await?;
-    shown(&core, &agent).await
+    Ok(shown(&core, &find(&core, agent.id.as_str())?))
 }
 
 /// `POST /agents/{id}/release`
@@ -217,9 +190,10 @@ pub async fn release(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<AgentView>, ApiError> {
-    let agent = find(&core, &id).await?;
+    let known = find(&core, &id)?;
+    let agent = &known.agent;
     if agent.quarantine.is_none() || agent.revoked.is_some() {
-        let cause = format!("{} is {}", agent.id, roster::state(&agent, core.clock.now()).as_str());
+        let cause = format!("{} is {}", agent.id, roster::state(agent, core.clock.now()).as_str());
         return Err(ApiError::usage("the agent is not in quarantine", cause, "muster agents list"));
     }
     let line = audit(&caller, "release", agent.id.to_string());
@@ -227,8 +201,7 @@ pub async fn release(
         let what = "the broker does not let the agent in again";
         ApiError::away(what, error.to_string(), "muster broker status, then run the command again")
     })?;
-    let agent = find(&core, agent.id.as_str()).await?;
-    shown(&core, &agent).await
+    Ok(shown(&core, &find(&core, agent.id.as_str())?))
 }
 
 /// Notes what an operator did.

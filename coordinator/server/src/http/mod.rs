@@ -12,8 +12,10 @@ pub mod page;
 pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
+pub mod query;
 pub mod symbols;
 pub mod system;
+pub mod targets;
 pub mod telemetry;
 
 use std::sync::Arc;
@@ -41,11 +43,12 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/doctor/rebuild", post(system::rebuild))
         .route("/openapi.json", get(system::openapi))
         .route("/who-has", get(system::who_has))
-        .route("/agents", get(agents::list).post(agents::enrol))
+        .route("/agents", get(agents::list::list).post(agents::enrol))
         .route("/agents/{id}", get(agents::show))
         .route("/agents/{id}/revoke", post(agents::revoke))
         .route("/agents/{id}/quarantine", post(agents::quarantine))
         .route("/agents/{id}/release", post(agents::release))
+        .route("/targets/preview", post(targets::preview))
         .route("/requests", post(hunts::request))
         .route("/lists", post(hunts::list_piece))
         .route("/artifacts", get(system::artifacts))

@@ -21,13 +21,7 @@ pub struct PageQuery {
 impl PageQuery {
     /// Returns how many items the page has at most.
     pub fn limit(&self) -> Result<usize, ApiError> {
-        let limit = self.limit.unwrap_or(PAGE_ITEMS);
-        if (1..=PAGE_ITEMS_MAX).contains(&limit) {
-            return Ok(limit);
-        }
-        let cause = format!("limit is {limit}");
-        let next = format!("1 to {PAGE_ITEMS_MAX} items a page");
-        Err(ApiError::usage("a page cannot be that long", cause, &next))
+        length(self.limit)
     }
 
     /// Reads where the page begins.
@@ -38,6 +32,17 @@ impl PageQuery {
             ApiError::usage("cannot find this page", cause, "begin with the first page")
         })
     }
+}
+
+/// Returns how many items a page has at most, of what a client asks for.
+pub fn length(limit: Option<usize>) -> Result<usize, ApiError> {
+    let limit = limit.unwrap_or(PAGE_ITEMS);
+    if (1..=PAGE_ITEMS_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    let cause = format!("limit is {limit}");
+    let next = format!("1 to {PAGE_ITEMS_MAX} items a page");
+    Err(ApiError::usage("a page cannot be that long", cause, &next))
 }
 
 /// What was read of a list for one page: one more than the page holds, where there is more.

@@ -20,7 +20,6 @@ use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
 use crate::profiles::merge::merge;
 use crate::profiles::profile::Profile;
-use crate::roster;
 use crate::store::{DataDir, List, Reader, StoredAgent, StoredBlob};
 use muster_api::By;
 
@@ -150,8 +149,7 @@ fn meant(reader: &Reader, wanted: &Wanted) -> Result<Option<BTreeSet<AgentId>>, 
         )
     })?;
     let none = RequestId::new();
-    let is_meant =
-        |agent: &StoredAgent| target.matches(&roster::facts(agent), &none).unwrap_or(false);
+    let is_meant = |agent: &StoredAgent| target.matches(&agent.facts(), &none).unwrap_or(false);
     let agents = reader.agents()?.into_iter().filter(is_meant).map(|agent| agent.id);
     Ok(Some(agents.collect()))
 }

@@ -55,7 +55,7 @@ pub async fn view(
     let agent = match agent.as_str() {
         "-" => None,
         AgentId::COORDINATOR => Some(AgentId::coordinator()),
-        prefix => Some(super::agents::find(&core, prefix).await?.id),
+        prefix => Some(super::agents::find(&core, prefix)?.agent.id.clone()),
     };
     let kind = look.kind.clone();
     let blob = whole.blob_of(agent.as_ref(), kind.as_deref())?.ok_or_else(|| {

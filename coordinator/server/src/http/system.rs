@@ -46,22 +46,15 @@ pub async fn health(State(core): State<Arc<Core>>) -> Json<Health> {
 /// `GET /fleet`
 pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, ApiError> {
     let now = core.clock.now();
-    let read = move |reader: &Reader| {
-        let agents = reader.agents()?;
-        let states: Vec<_> = agents.iter().map(|agent| roster::state(agent, now)).collect();
-        let count =
-            |wanted: &[AgentState]| states.iter().filter(|s| wanted.contains(s)).count() as u64;
-        let all = count(&[
-            AgentState::New,
-            AgentState::Live,
-            AgentState::Silent,
-            AgentState::Quarantined,
-        ]);
-        let live = count(&[AgentState::Live]);
-        Ok((all, live, reader.count("hunt.start")?, reader.count("profile.start")?))
-    };
+    let (mut agents, mut live) = (0, 0);
+    for known in core.roster.all() {
+        let state = roster::state(&known.agent, now);
+        agents += u64::from(state != AgentState::Revoked);
+        live += u64::from(state == AgentState::Live);
+    }
+    let read = |reader: &Reader| Ok((reader.count("hunt.start")?, reader.count("profile.start")?));
     let counts: Result<_, StoreError> = core.read(read).await;
-    let (agents, live, hunts, profiles) = counts?;
+    let (hunts, profiles) = counts?;
     Ok(Json(FleetView {
         id: core.config.file.fleet.to_string(),
         root: core.config.file.root.clone(),
@@ -101,10 +94,11 @@ pub async fn doctor(State(core): State<Arc<Core>>) -> Result<Json<Doctor>, ApiEr
     let look = look(&core).await;
     let (link, trouble, now) = (core.health(), core.writer.trouble(), core.clock.now());
     let (blockage, settings) = (core.broker.blockage(), core.broker.settings());
+    let agents = core.roster.all();
     let examine = move |reader: &Reader| {
         let (blockage, settings) = (blockage.as_ref(), settings.as_deref());
         let broker = Seen { link: &link, blockage, look: &look, settings };
-        crate::doctor::doctor(reader, trouble.as_deref(), &broker, now)
+        crate::doctor::doctor(reader, &agents, trouble.as_deref(), &broker, now)
     };
     Ok(Json(core.read(examine).await?))
 }
@@ -149,7 +143,9 @@ pub async fn metrics(State(core): State<Arc<Core>>) -> Result<impl IntoResponse,
         counts: core.counters.read(),
         agents: core.config.metrics_agents(),
     };
-    let text = core.read(move |reader| super::metrics::metrics(reader, &present)).await?;
+    let agents = core.roster.all();
+    let write = move |reader: &Reader| super::metrics::metrics(reader, &agents, &present);
+    let text = core.read(write).await?;
     Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text))
 }
 

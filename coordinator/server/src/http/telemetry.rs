@@ -24,14 +24,11 @@ const SINCE: Moment = Moment::Ago(15 * 60_000);
 
 /// `GET /telemetry`
 pub async fn latest(State(core): State<Arc<Core>>) -> Result<Json<Vec<TelemetryView>>, ApiError> {
-    let read = |reader: &Reader| {
-        let own = reader.heard(&AgentId::coordinator())?;
-        let agents = reader.agents()?.into_iter().filter(|agent| agent.revoked.is_none());
-        Ok(own.into_iter().chain(agents.filter_map(|agent| agent.heard)).collect::<Vec<_>>())
-    };
-    let samples: Result<Vec<_>, StoreError> = core.read(read).await;
     let now = core.clock.now();
-    Ok(Json(samples?.into_iter().map(|heard| view(heard, now)).collect()))
+    let agents = core.roster.all();
+    let agents = agents.iter().filter(|known| known.agent.revoked.is_none());
+    let samples = agents.filter_map(|known| known.agent.heard.clone());
+    Ok(Json(core.roster.own().into_iter().chain(samples).map(|heard| view(heard, now)).collect()))
 }
 
 /// The span of a curve, as it is asked for.
@@ -68,7 +65,7 @@ pub async fn curve(
     let agent = if id == AgentId::COORDINATOR {
         AgentId::coordinator()
     } else {
-        find(&core, &id).await?.id
+        find(&core, &id)?.agent.id.clone()
     };
     let now = core.clock.now();
     let span = span.resolve(now)?;

@@ -18,10 +18,11 @@ use crate::broker::alarms;
 use crate::core::Core;
 use crate::hunts::{lists, target_suggestions};
 use crate::live::publish_locks::PublishLock;
-use crate::roster;
+use crate::live::roster::Known;
+use crate::roster::targeted::{route, targeted};
 use crate::store::lists::named;
 use crate::store::{
-    Audit, DataDir, Reader, Request, StoreError, StoredAgent, StoredRequest, Write, WriteOutcome,
+    Audit, DataDir, Reader, Request, StoreError, StoredRequest, Write, WriteOutcome,
 };
 use muster_api::{Launched, Route};
 
@@ -43,8 +44,8 @@ pub async fn launch(core: &Arc<Core>, token: &str, bytes: &[u8]) -> Result<Launc
     };
     let request = {
         let (opened, sealed) = (opened.clone(), sealed);
-        let place = core.place.clone();
-        core.read(move |reader| plan(reader, &place, opened, sealed)).await?
+        let (place, agents) = (core.place.clone(), core.roster.all());
+        core.read(move |reader| plan((reader, &agents), &place, opened, sealed)).await?
     };
     record(core, token, &opened, &request).await?;
     let mut launched = Launched {
@@ -115,7 +116,7 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, Laun
 
 /// Works out whom to expect and which way to take.
 fn plan(
-    reader: &Reader,
+    (reader, agents): (&Reader, &[Arc<Known>]),
     place: &DataDir,
     opened: Opened,
     sealed: Sealed,
@@ -131,7 +132,7 @@ fn plan(
             let start = begun(reader, control)?;
             (start.route, reader.expected(&start.id)?)
         }
-        None => way(reader, &body.target, &body.id, &opened.args)?,
+        None => way(agents, &body.target, &body.id, &opened.args)?,
     };
     let list = match &opened.args {
         Args::HuntStart(start) => start.asked().map_err(StoreError::from)?.list,
@@ -171,42 +172,24 @@ fn begun(reader: &Reader, control: &Control) -> Result<StoredRequest, LaunchErro
 
 /// Chooses the way of a request that is no control.
 fn way(
-    reader: &Reader,
+    agents: &[Arc<Known>],
     target: &Target,
     id: &RequestId,
     args: &Args,
 ) -> Result<(Route, Vec<AgentId>), LaunchError> {
-    if target.directed().is_some_and(|ids| ids == [AgentId::coordinator()]) {
-        return Ok((Route::Coordinator, vec![AgentId::coordinator()]));
+    let route = route(target);
+    if route == Route::Coordinator {
+        return Ok((route, vec![AgentId::coordinator()]));
     }
-    let agents = reader.agents()?;
-    let meant = meant(&agents, target, id)?;
+    let found = targeted(agents, target, id);
+    let meant = found.map_err(|error| LaunchError::Target(error.to_string()))?.meant;
     if meant.is_empty() && !matches!(args, Args::TrustRevoke(_)) {
-        return Err(target_suggestions::no_match(&agents, target, id).into());
-    }
-    if target.directed().is_some() {
-        return Ok((Route::Directed, meant));
+        return Err(target_suggestions::no_match(agents, target, id).into());
     }
     // Of the part of a list on the stream nobody is expected to say anything: its hunt does.
-    let is_part = matches!(args, Args::ListPart(_));
-    Ok((Route::Broadcast, if is_part { Vec::new() } else { meant }))
-}
-
-fn meant(
-    agents: &[StoredAgent],
-    target: &Target,
-    request: &RequestId,
-) -> Result<Vec<AgentId>, LaunchError> {
-    let mut meant = Vec::new();
-    for agent in agents.iter().filter(|agent| agent.revoked.is_none()) {
-        let matches = target
-            .matches(&roster::facts(agent), request)
-            .map_err(|error| LaunchError::Target(error.to_string()))?;
-        if matches {
-            meant.push(agent.id.clone());
-        }
-    }
-    Ok(meant)
+    let is_silent = route == Route::Broadcast && matches!(args, Args::ListPart(_));
+    let expected = meant.into_iter().filter(|_| !is_silent);
+    Ok((route, expected.map(|known| known.agent.id.clone()).collect()))
 }
 
 /// Records the request, its revision, whom it means and who asked, in one transaction.

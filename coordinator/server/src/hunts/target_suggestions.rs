@@ -1,13 +1,13 @@
 //! Suggests what an operator may have meant by a target that matches no agent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use muster_protocol::ids::RequestId;
 use muster_protocol::request::Target;
 use muster_protocol::request::target::Facts;
 
-use crate::roster;
-use crate::store::StoredAgent;
+use crate::live::roster::Known;
 
 /// Suggestions of one answer.
 const NEAR_SHOWN: usize = 5;
@@ -44,12 +44,14 @@ pub enum Remedy {
 }
 
 /// Explains why a target matches no agent, and finds terms near to its own.
-pub fn no_match(agents: &[StoredAgent], target: &Target, request: &RequestId) -> NoMatch {
+pub fn no_match(agents: &[Arc<Known>], target: &Target, request: &RequestId) -> NoMatch {
     let shown: String = target.expr.chars().take(200).collect();
     let no_match = |cause: String, remedy| NoMatch { target: shown.clone(), cause, remedy };
-    let (revoked, agents): (Vec<_>, Vec<_>) = agents.iter().partition(|a| a.revoked.is_some());
-    let of = |agents: Vec<&StoredAgent>| agents.into_iter().map(roster::facts).collect::<Vec<_>>();
-    let (revoked, agents) = (of(revoked), of(agents));
+    let of = |is_revoked: bool| {
+        let agents = agents.iter().filter(move |known| known.agent.revoked.is_some() == is_revoked);
+        agents.map(|known| &known.facts).collect::<Vec<_>>()
+    };
+    let (revoked, agents) = (of(true), of(false));
     let gone: Vec<_> = revoked
         .iter()
         .filter(|facts| target.matches(facts, request).unwrap_or(false))
@@ -68,7 +70,7 @@ pub fn no_match(agents: &[StoredAgent], target: &Target, request: &RequestId) ->
     }
     let matching = |expr: &str| {
         let target = Target { expr: expr.to_owned(), sample_ppm: None };
-        let is_meant = |facts: &&Facts| target.matches(facts, request).unwrap_or(false);
+        let is_meant = |facts: &&&Facts| target.matches(facts, request).unwrap_or(false);
         agents.iter().filter(is_meant).count()
     };
     if target.sample_ppm.is_some() {
@@ -121,7 +123,7 @@ fn words(expr: &str) -> Vec<String> {
 }
 
 /// Returns every word that is true of some agent, with the number of agents.
-fn known(agents: &[Facts]) -> BTreeMap<String, u64> {
+fn known(agents: &[&Facts]) -> BTreeMap<String, u64> {
     let mut known: BTreeMap<String, u64> = BTreeMap::new();
     let mut add = |kind: &str, value: &str| {
         if !value.is_empty() {

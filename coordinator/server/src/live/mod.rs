@@ -4,6 +4,7 @@
 //! * [`misdeeds`], [`dead_letter_budget`]: refused results by agent. [`held`]: whose results are set aside.
 //! * [`publish_locks`]: requests that are being published.
 //! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again.
+//! * [`roster`]: every agent with its latest sample, as the store has it.
 //! * [`broker_health`]: alarms, queues and settings of the broker.
 
 pub mod broker_health;
@@ -13,5 +14,6 @@ pub mod dead_letter_budget;
 pub mod held;
 pub mod misdeeds;
 pub mod publish_locks;
+pub mod roster;
 pub mod shares;
 pub mod watched;

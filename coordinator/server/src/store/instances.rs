@@ -1,6 +1,7 @@
 //! The last instances of each agent, and what was wrong with them: one bounded row per agent.
 
 use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
 use muster_protocol::result::Telemetry;
 use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -8,8 +9,7 @@ use tracing::error;
 
 use super::StoreError;
 use super::read::{Reader, agent_id};
-use crate::instances::Faults;
-use crate::instances::Instances;
+use crate::instances::{Fault, Faults, Instances};
 
 /// Size of one agent's row, which only the coordinator writes.
 const ROW_BYTES_MAX: usize = 1_048_576;
@@ -32,6 +32,15 @@ impl Reader {
             faults.insert(agent_id(row, 0)?, decoded(&body).faults().to_vec());
         }
         Ok(faults)
+    }
+
+    /// Returns what is or was wrong with the identity of one agent.
+    pub fn faults_of(&self, agent: &AgentId) -> Result<Vec<Fault>, StoreError> {
+        let sql = "SELECT body FROM instances WHERE agent = ?1 AND has_faults";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let body: Option<Vec<u8>> =
+            select.query_row([agent.as_str()], |row| row.get(0)).optional()?;
+        Ok(body.map(|body| decoded(&body).faults().to_vec()).unwrap_or_default())
     }
 }
 

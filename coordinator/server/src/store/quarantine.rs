@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::StoreError;
 use super::read::{Reader, agent_id};
@@ -29,12 +29,14 @@ impl Reader {
     /// Returns the agents in quarantine.
     pub fn quarantined(&self) -> Result<Vec<(AgentId, Quarantine)>, StoreError> {
         let sql = "SELECT agent, since, cause FROM quarantine";
-        self.all(of(Table::Quarantine, sql), [], |row| {
-            Ok((
-                agent_id(row, 0)?,
-                Quarantine { since: Timestamp(row.get(1)?), cause: row.get(2)? },
-            ))
-        })
+        self.all(of(Table::Quarantine, sql), [], quarantined)
+    }
+
+    /// Returns why an agent is in quarantine.
+    pub fn quarantine_of(&self, agent: &AgentId) -> Result<Option<Quarantine>, StoreError> {
+        let sql = "SELECT agent, since, cause FROM quarantine WHERE agent = ?1";
+        let found = self.all(of(Table::Quarantine, sql), [agent.as_str()], quarantined)?.pop();
+        Ok(found.map(|(_, quarantine)| quarantine))
     }
 
     /// Returns the ids of the agents in quarantine; none where the tables are of a version that knows no quarantine.
@@ -50,6 +52,10 @@ impl Reader {
     pub fn held(&self) -> Result<Vec<AgentId>, StoreError> {
         self.all(of(Table::Held, "SELECT agent FROM held"), [], |row| agent_id(row, 0))
     }
+}
+
+fn quarantined(row: &Row<'_>) -> Result<(AgentId, Quarantine), StoreError> {
+    Ok((agent_id(row, 0)?, Quarantine { since: Timestamp(row.get(1)?), cause: row.get(2)? }))
 }
 
 fn of(table: Table, sql: &str) -> Query<'_> {

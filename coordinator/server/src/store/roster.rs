@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::{JOURNALS_HEARD_MAX, TELEMETRY_WAITING_MAX};
+use muster_protocol::request::target::Facts;
 use muster_protocol::result::Telemetry;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -27,7 +28,7 @@ pub struct NewAgent {
 }
 
 /// An agent on the roster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StoredAgent {
     /// Its id.
     pub id: AgentId,
@@ -45,6 +46,46 @@ pub struct StoredAgent {
     pub heard: Option<(Timestamp, Telemetry)>,
 }
 
+impl StoredAgent {
+    /// Returns its labels: those of the enrolment, overridden by what it says itself.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        // Written by us as a JSON object; one that does not read is as good as none.
+        let mut labels: BTreeMap<String, String> =
+            serde_json::from_str(&self.labels).unwrap_or_default();
+        if let Some((_, said)) = &self.heard {
+            labels.extend(said.labels.clone());
+        }
+        labels
+    }
+
+    /// Returns what a target expression can ask of it.
+    pub fn facts(&self) -> Facts {
+        let said = self.heard.as_ref().map(|(_, said)| said);
+        let word = |take: fn(&Telemetry) -> &String| said.map(take).cloned().unwrap_or_default();
+        Facts {
+            id: self.id.to_string(),
+            host: word(|said| &said.host),
+            os: word(|said| &said.os),
+            arch: word(|said| &said.arch),
+            version: word(|said| &said.version),
+            labels: self.labels(),
+        }
+    }
+}
+
+/// Columns of an agent with its latest self-sample.
+macro_rules! agents {
+    ($where:literal) => {
+        concat!(
+            "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body
+             FROM agent a LEFT JOIN heard h ON h.rowid =
+                 (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, rowid DESC LIMIT 1)
+             WHERE ",
+            $where
+        )
+    };
+}
+
 impl Reader {
     /// Returns the ids of all agents, and whether each is revoked. Reads nothing that other versions have otherwise.
     pub fn agent_ids(&self) -> Result<Vec<(AgentId, bool)>, StoreError> {
@@ -58,50 +99,45 @@ impl Reader {
         Ok(ids)
     }
 
-    /// Returns every agent, by id, with its latest self-sample.
+    /// Returns every agent, by id, with its latest self-sample; those that cannot be read are left out.
     pub fn agents(&self) -> Result<Vec<StoredAgent>, StoreError> {
-        self.agents_after("", usize::MAX)
-    }
-
-    /// Returns the agents after an id, by id: at most so many, of which those that cannot be read are left out.
-    pub fn agents_after(&self, after: &str, most: usize) -> Result<Vec<StoredAgent>, StoreError> {
         let quarantined: BTreeMap<_, _> = self.quarantined()?.into_iter().collect();
-        let sql = "SELECT a.id, a.name, a.labels, a.enrolled, a.revoked, h.received, h.body
-             FROM agent a LEFT JOIN heard h ON h.rowid =
-                 (SELECT rowid FROM heard WHERE agent = a.id ORDER BY received DESC, rowid DESC LIMIT 1)
-             WHERE a.id > ?1 ORDER BY a.id";
+        let sql = agents!("true ORDER BY a.id");
         let query = Query { table: Table::Agent, reads: Reads::All, of: &[], keys: 1, sql };
-        let mut agents = Vec::new();
-        let read = |row: &Row<'_>| {
-            let id = agent_id(row, 0)?;
-            // A sample that cannot be read does not hide its agent.
-            let heard = match row.get_ref(5)? {
-                ValueRef::Null => None,
-                _ => self.readable_of(Table::Heard, id.as_str(), &[], sample(row, 5))?,
-            };
-            Ok(StoredAgent {
-                name: row.get(1)?,
-                labels: row.get(2)?,
-                enrolled: Timestamp(row.get(3)?),
-                revoked: row.get::<_, Option<i64>>(4)?.map(Timestamp),
-                quarantine: quarantined.get(&id).cloned(),
-                heard,
-                id,
-            })
-        };
-        // Not by LIMIT: an agent that cannot be read must not count as the end of the list.
-        self.each(query, [after], read, |agent| {
-            agents.push(agent);
-            Ok(agents.len() < most)
-        })?;
+        let mut agents = self.all(query, [], |row| self.stored_agent(row))?;
+        for agent in &mut agents {
+            agent.quarantine = quarantined.get(&agent.id).cloned();
+        }
         Ok(agents)
     }
 
-    /// Counts the agents on the roster.
-    pub fn count_agents(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM agent";
-        let count: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
+    /// Returns one agent with its latest self-sample: as [`Self::agents`] does, and reads nothing of any other.
+    pub fn agent(&self, id: &AgentId) -> Result<Option<StoredAgent>, StoreError> {
+        let sql = agents!("a.id = ?1");
+        let query = Query { table: Table::Agent, reads: Reads::All, of: &[], keys: 1, sql };
+        let found = self.all(query, [id.as_str()], |row| self.stored_agent(row))?.pop();
+        let Some(mut agent) = found else { return Ok(None) };
+        agent.quarantine = self.quarantine_of(id)?;
+        Ok(Some(agent))
+    }
+
+    /// Reads an agent, all but why it is in quarantine.
+    fn stored_agent(&self, row: &Row<'_>) -> Result<StoredAgent, StoreError> {
+        let id = agent_id(row, 0)?;
+        // A sample that cannot be read does not hide its agent.
+        let heard = match row.get_ref(5)? {
+            ValueRef::Null => None,
+            _ => self.readable_of(Table::Heard, id.as_str(), &[], sample(row, 5))?,
+        };
+        Ok(StoredAgent {
+            name: row.get(1)?,
+            labels: row.get(2)?,
+            enrolled: Timestamp(row.get(3)?),
+            revoked: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+            quarantine: None,
+            heard,
+            id,
+        })
     }
 
     /// Returns the last sample of an agent, or of the coordinator itself.

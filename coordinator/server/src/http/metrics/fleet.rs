@@ -1,6 +1,7 @@
 //! Roll-ups: the agents as one fleet. No text that comes from an endpoint becomes a label.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
@@ -9,18 +10,12 @@ use muster_protocol::result::Telemetry;
 use super::families::{self, Family};
 use super::text::Text;
 use crate::curves::Rolled;
+use crate::live::roster::Known;
 use crate::roster;
 use crate::store::StoredAgent;
 use muster_api::AgentState;
 use muster_api::quantile::rank;
 
-const STATES: [AgentState; 5] = [
-    AgentState::New,
-    AgentState::Live,
-    AgentState::Silent,
-    AgentState::Quarantined,
-    AgentState::Revoked,
-];
 const QUANTILES: [(&str, f64); 4] = [("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99), ("1", 1.0)];
 
 /// A figure of each agent, and the three ways in which it is shown.
@@ -78,8 +73,9 @@ pub(super) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) fn new(agents: &'a [StoredAgent], now: Timestamp) -> Self {
-        Self { agents: agents.iter().map(|agent| (agent, roster::state(agent, now))).collect() }
+    pub(super) fn new(agents: &'a [Arc<Known>], now: Timestamp) -> Self {
+        let agents = agents.iter().map(|known| (&known.agent, roster::state(&known.agent, now)));
+        Self { agents: agents.collect() }
     }
 
     /// Returns the last samples of those that are live: what a silent one said is not so any more.
@@ -96,7 +92,7 @@ impl<'a> Fleet<'a> {
     /// Writes states, sums and quantiles.
     pub(super) fn write(&self, text: &mut Text) {
         let count = |wanted| self.agents.iter().filter(|(_, state)| *state == wanted).count();
-        text.many(&families::AGENTS, STATES.map(|state| ([state.as_str()], count(state))));
+        text.many(&families::AGENTS, AgentState::ALL.map(|state| ([state.as_str()], count(state))));
         let rolled: Vec<_> = self.live().map(|(_, said)| Rolled::of(said)).collect();
         for figure in &FIGURES {
             let sum = rolled.iter().map(figure.take).fold(0, u64::saturating_add);

@@ -11,6 +11,7 @@ mod fleet;
 pub mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
@@ -19,6 +20,7 @@ use muster_protocol::topology::Class;
 use muster_runtime::process;
 
 use crate::live::counters::{ENDS, OUTCOMES, Snapshot};
+use crate::live::roster::Known;
 use crate::store::{Reader, StoreError, Table};
 use families::Family;
 use fleet::Fleet;
@@ -49,9 +51,12 @@ pub struct Present {
 }
 
 /// Writes the answer.
-pub fn metrics(reader: &Reader, present: &Present) -> Result<String, StoreError> {
-    let agents = reader.agents()?;
-    let fleet = Fleet::new(&agents, present.now);
+pub fn metrics(
+    reader: &Reader,
+    agents: &[Arc<Known>],
+    present: &Present,
+) -> Result<String, StoreError> {
+    let fleet = Fleet::new(agents, present.now);
     let mut text = Text::default();
     let version = env!("CARGO_PKG_VERSION");
     text.many(&families::BUILD_INFO, [([version], 1)]);

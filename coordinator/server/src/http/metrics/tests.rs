@@ -11,6 +11,7 @@ use serde_bytes::ByteBuf;
 use super::families::TABLE;
 use super::*;
 use crate::curves::tests::sample;
+use crate::live::roster::Roster;
 use crate::store::{Audit, DataDir, DeadCount, NewAgent, Request, Write, Writer};
 
 /// An agent that takes so many thousandths of a core and ten times as much of everything else.
@@ -96,7 +97,8 @@ fn scrape(
         agents: 0,
     };
     change(&mut present);
-    metrics(&place.reader().unwrap(), &present).unwrap()
+    let reader = place.reader().unwrap();
+    metrics(&reader, &Roster::load(&reader).unwrap().all(), &present).unwrap()
 }
 
 /// Three live agents, a silent, a revoked and a new one.

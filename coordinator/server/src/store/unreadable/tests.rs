@@ -20,6 +20,7 @@ use crate::http::hunts::listed;
 use crate::http::metrics::{Present, metrics};
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
+use crate::live::roster::Roster;
 use crate::store::{Audit, Chunk, DataDir, List, NewAgent, Request, Write, Writer};
 use crate::telemetry::marks::marks;
 use crate::who_has::who_has;
@@ -184,7 +185,7 @@ fn examined(reader: &Reader, now: Timestamp) -> Doctor {
     };
     let look = Look { at: now, found: Err("not asked".to_owned()), growing: Vec::new() };
     let seen = Seen { link: &link, blockage: None, look: &look, settings: None };
-    doctor(reader, None, &seen, now).unwrap()
+    doctor(reader, &Roster::load(reader).unwrap().all(), None, &seen, now).unwrap()
 }
 
 /// Asks every view; none may fail.
@@ -218,7 +219,7 @@ fn shown(reader: &Reader) -> Shown {
         counts: crate::live::counters::Snapshot::default(),
         agents: 10,
     };
-    metrics(reader, &present).unwrap();
+    metrics(reader, &Roster::load(reader).unwrap().all(), &present).unwrap();
     let heard = reader.heard(&agent(1)).unwrap();
     let span = (Timestamp(0), now);
     let marks = marks(reader, &agent(1), heard.as_ref(), span).unwrap();

@@ -1,0 +1,99 @@
+//! Query parameters of a closed set: one that is not known, or does not read, is 400 and says so.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use muster_protocol::limits::SEARCH_TEXT_BYTES_MAX;
+use muster_protocol::request::Target;
+use muster_protocol::request::target::{Matcher, TargetError};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// The query of a request. `T` denies unknown fields.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(rejection) => {
+                let next = "GET /api/v1/openapi.json names the parameters of each endpoint";
+                let what = "cannot use these query parameters";
+                Err(ApiError::usage(what, rejection.body_text(), next))
+            }
+        }
+    }
+}
+
+/// Reads a target expression that filters a list.
+pub fn target(expr: Option<&str>) -> Result<Option<Matcher>, ApiError> {
+    let Some(expr) = expr else { return Ok(None) };
+    let target = Target { expr: expr.to_owned(), sample_ppm: None };
+    target.matcher().map(Some).map_err(|error| no_target(&error))
+}
+
+/// 400: the expression does not parse, and where.
+fn no_target(error: &TargetError) -> ApiError {
+    let next = "label:k=v, id:A, host:GLOB, os:X, arch:X, version:GLOB, joined by and, or, not";
+    ApiError::usage("this is no target", error.to_string(), next)
+}
+
+/// Reads a text that a list is searched for, as it is compared: in lower case.
+pub fn search(text: Option<&str>) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.len() > SEARCH_TEXT_BYTES_MAX => {
+            let cause = format!("q has {} bytes", text.len());
+            let next = format!("at most {SEARCH_TEXT_BYTES_MAX} bytes");
+            Err(ApiError::usage("cannot search for that much text", cause, &next))
+        }
+        Some(text) => Ok(Some(text.to_lowercase()).filter(|text| !text.is_empty())),
+        None => Ok(None),
+    }
+}
+
+/// Reads words of a closed set, joined by commas.
+pub fn words<W: Copy>(
+    name: &str,
+    text: Option<&str>,
+    known: &[(&str, W)],
+) -> Result<Option<Vec<W>>, ApiError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let read = |word: &str| {
+        let found = known.iter().find(|(known, _)| *known == word);
+        found.map(|(_, word)| *word).ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|(known, _)| *known).collect();
+            let shown: String = word.chars().take(60).collect();
+            let next = format!("some of {}, joined by commas", names.join(", "));
+            ApiError::usage(format!("{name} has another word"), format!("it is {shown:?}"), &next)
+        })
+    };
+    text.split(',').map(read).collect::<Result<_, _>>().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_of_a_closed_set() {
+        let known = [("live", 1), ("silent", 2)];
+        assert_eq!(words("state", Some("silent,live"), &known).unwrap(), Some(vec![2, 1]));
+        assert_eq!(words("state", None, &known).unwrap(), None);
+        assert_eq!(words("state", Some(""), &known).unwrap(), None);
+        for bad in ["dead", "live,", "live,Silent", ","] {
+            words("state", Some(bad), &known).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_text_is_bounded_and_a_target_parses() {
+        assert_eq!(search(Some("WEB")).unwrap().as_deref(), Some("web"));
+        assert_eq!(search(Some("")).unwrap(), None);
+        search(Some(&"x".repeat(SEARCH_TEXT_BYTES_MAX + 1))).unwrap_err();
+        assert!(target(Some("os:linux and not id:a")).unwrap().is_some());
+        target(Some("os:linux and")).unwrap_err();
+    }
+}
