@@ -21,7 +21,8 @@ export class Failure extends Error {
 
   /** Whether the other side does not know the endpoint: it is older than this page. */
   get isMissing(): boolean {
-    return this.status === 405 || (this.status === 404 && this.why === "" && this.body === undefined);
+    const isNoPage = this.body === undefined || this.what.startsWith("no page ");
+    return this.status === 405 || (this.status === 404 && isNoPage);
   }
 
   /** Whether the thing that was asked for does not exist, or its id is not unique. */

@@ -148,7 +148,8 @@ export function useList<T>(
   return {
     items: kept.current.items,
     total: (last ?? kept.current.first)?.total,
-    hasMore: pages?.hasMore ?? false,
+    // A page that failed is asked for again by hand, not by the table that still shows its end.
+    hasMore: (pages?.hasMore ?? false) && !pages?.failure,
     isLoading: pages?.isLoading ?? false,
     failure: pages?.failure,
     asOf: (last ?? kept.current.first)?.as_of,

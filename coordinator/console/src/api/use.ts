@@ -1,8 +1,10 @@
 //! Hooks that ask the API and ask again when something has changed.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { now } from "../text/time.ts";
 import { get, type Query, withQuery } from "./client.ts";
 import { type Failure, failureOf } from "./failure.ts";
+import { isPlain } from "./json.ts";
 import { link, subscribe } from "./live.ts";
 
 /** What a question has brought so far. */
@@ -11,6 +13,8 @@ export interface Answer<T> {
   data: T | undefined;
   /** Why the latest attempt failed. */
   failure: Failure | undefined;
+  /** When it was read, by the coordinator's clock; nothing while that is not known. */
+  asOf: string | undefined;
   /** Whether an answer to this very question is awaited. */
   isLoading: boolean;
   /** Asks again. */
@@ -41,7 +45,12 @@ export function useAsk<T>(
   ask: (signal: AbortSignal) => Promise<T>,
   again: Again = {},
 ): Answer<T> {
-  const [state, setState] = useState<{ key?: string; data?: T; failure?: Failure }>({});
+  const [state, setState] = useState<{
+    key?: string;
+    data?: T;
+    asOf?: string | undefined;
+    failure?: Failure;
+  }>({});
   const [turn, setTurn] = useState(0);
   const latest = useRef(ask);
   latest.current = ask;
@@ -49,12 +58,12 @@ export function useAsk<T>(
     if (key === undefined) return;
     const own = new AbortController();
     latest.current(own.signal).then(
-      (data) => !own.signal.aborted && setState({ key, data }),
+      (data) => !own.signal.aborted && setState({ key, data, asOf: timeOf(data) }),
       (error) =>
         !own.signal.aborted &&
         setState((old) => ({
           key,
-          ...(old.key === key ? { data: old.data } : {}),
+          ...(old.key === key ? { data: old.data, asOf: old.asOf } : {}),
           failure: failureOf(error),
         })),
     );
@@ -62,7 +71,14 @@ export function useAsk<T>(
   }, [key, turn]);
   const reload = () => setTurn((n) => n + 1);
   useAgain(key !== undefined && !state.failure?.isMissing, reload, again);
-  return { data: state.data, failure: state.failure, isLoading: state.key !== key, reload };
+  return { data: state.data, asOf: state.asOf, failure: state.failure, isLoading: state.key !== key, reload };
+}
+
+/** Returns the time of an answer: its own, else that of its arrival by the coordinator's clock. */
+function timeOf(data: unknown): string | undefined {
+  if (isPlain(data) && typeof data.as_of === "string") return data.as_of;
+  const present = now();
+  return present === undefined ? undefined : new Date(present).toISOString();
 }
 
 /** Calls `reload` when it is time to. */

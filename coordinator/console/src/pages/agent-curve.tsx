@@ -1,8 +1,9 @@
 //! What an agent cost over time, with its hunts and profiles as lanes below.
 
 import { useMemo } from "preact/hooks";
+import { get, withQuery } from "../api/client.ts";
 import type { CurveView, PointView } from "../api/types.ts";
-import { useGet } from "../api/use.ts";
+import { useAsk } from "../api/use.ts";
 import { Empty } from "../parts/boxes.tsx";
 import { Curves, withGaps } from "../parts/curve.tsx";
 import { huntPath } from "../parts/hunts.tsx";
@@ -14,7 +15,7 @@ import { SpanChoice, spanMs } from "../parts/span.tsx";
 import { useAddress } from "../parts/url.ts";
 import { command } from "../text/command.ts";
 import { bytes, percent, rate } from "../text/format.ts";
-import { brief } from "../text/time.ts";
+import { brief, hear } from "../text/time.ts";
 
 /** The span that is shown at first. */
 const FIRST = "1h";
@@ -30,7 +31,17 @@ export function AgentCurve({ id, topic }: { id: string; topic: string | undefine
   const query = isFixed ? { since: from, until: to } : { since: span };
   const isLive = !isFixed && spanMs(span) <= LIVE_MS;
   const again = isLive ? { topic, restMs: 5000, pollMs: 10_000 } : {};
-  const answer = useGet<CurveView>(`/telemetry/${encodeURIComponent(id)}`, query, again);
+  const path = `/telemetry/${encodeURIComponent(id)}`;
+  const answer = useAsk<CurveView>(
+    withQuery(path, query),
+    async (signal) => {
+      const curve = await get<CurveView>(path, query, signal);
+      // A span that ends now ends at the coordinator's present.
+      if (!isFixed) hear(curve.until);
+      return curve;
+    },
+    again,
+  );
   const zoom = (fromMs: number, toMs: number) =>
     address.set({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), span: "" });
   const out = () => address.set({ from: "", to: "" });
@@ -60,7 +71,7 @@ export function AgentCurve({ id, topic }: { id: string; topic: string | undefine
   return (
     <Panel
       title="What it cost"
-      asOf={answer.data?.until}
+      asOf={answer.asOf}
       actions={actions}
       command={command(["telemetry", "show", id], isFixed ? { since: from, until: to } : { since: span })}
     >

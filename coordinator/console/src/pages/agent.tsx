@@ -67,7 +67,7 @@ export function Agent({ params }: { params: { id: string } }) {
         </>
       }
     >
-      <Head of={agent} />
+      <Head of={agent} asOf={answer.asOf} />
       <AgentCurve id={agent.id} topic={topic} />
       <Tabs
         tabs={[
@@ -103,10 +103,10 @@ function offset(ms: number | null | undefined): string {
   return `${n < 0 ? "−" : "+"}${count(Math.abs(n))} ms`;
 }
 
-function Head({ of }: { of: AgentView }) {
+function Head({ of, asOf }: { of: AgentView; asOf: string | undefined }) {
   const labels = [...(of.labels ?? [])];
   return (
-    <Panel command={command(["agents", "show", of.id])}>
+    <Panel asOf={asOf} command={command(["agents", "show", of.id])}>
       {[of.cause, of.quarantine ?? "", ...(of.notes ?? [])].filter(Boolean).map((note) => (
         <p key={note} class="warn">
           <Icon name="alert" /> <Text of={note} most={600} />

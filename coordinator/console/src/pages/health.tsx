@@ -63,6 +63,7 @@ function Checks() {
     <Panel
       class="flush"
       title={<>Checks {answer.data ? <State of={answer.data.verdict} /> : null}</>}
+      asOf={answer.asOf}
       command="muster doctor"
     >
       <Show of={answer}>

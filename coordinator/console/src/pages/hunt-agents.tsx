@@ -69,6 +69,17 @@ const COLUMNS: Column<CollectionBrief>[] = [
     ),
   },
   {
+    id: "agent",
+    title: "Agent",
+    width: "minmax(110px, 1fr)",
+    spare: 8,
+    cell: (part) => (
+      <span class="id">
+        <Text of={part.agent} most={60} />
+      </span>
+    ),
+  },
+  {
     id: "why",
     title: "Where it is, or why it ended",
     width: "minmax(150px, 2fr)",

@@ -81,7 +81,11 @@ export function HuntRows({ of }: { of: HuntView }) {
           sort={sort}
           onSort={(value) => address.set({ sort: value }, true)}
           onOpen={setOpen}
-          onEnd={search.isComplete || search.isStopped || search.isRunning ? undefined : search.more}
+          onEnd={
+            search.isComplete || search.isStopped || search.isRunning || search.failure
+              ? undefined
+              : search.more
+          }
           tone={(row) => (row.match ? "hit" : "")}
           empty={
             search.isRunning ? null : <None isFiltered={given.length > 0} isComplete={search.isComplete} />

@@ -16,7 +16,7 @@ export function FleetCurve({ span, onSpan }: { span: string; onSpan: (span: stri
   return (
     <Panel
       title="The fleet over time"
-      asOf={answer.data?.until}
+      asOf={answer.asOf}
       command={`muster telemetry fleet --since ${span}`}
       actions={<SpanChoice value={span} onChange={onSpan} />}
     >

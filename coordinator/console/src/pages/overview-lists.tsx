@@ -32,6 +32,16 @@ export function Busiest({ of, asOf }: { of: AgentBrief[]; asOf: string }) {
       ),
     },
     {
+      id: "id",
+      title: "Id",
+      width: "minmax(100px, 1fr)",
+      cell: (agent) => (
+        <span class="id">
+          <Text of={agent.id} most={60} />
+        </span>
+      ),
+    },
+    {
       id: "cpu",
       title: "CPU",
       width: "110px",

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { link } from "../api/live.ts";
 import type { Answer } from "../api/use.ts";
+import { ago } from "../text/time.ts";
 import { ErrorBox, Loading } from "./boxes.tsx";
 import { Command } from "./copy.tsx";
 import { Age } from "./text.tsx";
@@ -22,13 +23,14 @@ interface Props {
 /** A panel. */
 export function Panel({ title, asOf, command, actions, children, ...rest }: Props) {
   const isOld = link.value.state === "broken";
+  const hasAge = asOf ? ago(asOf) !== undefined : false;
   return (
     <section class={`panel ${rest.class ?? ""}`} data-old={isOld ? "" : undefined}>
-      {title || actions || asOf ? (
+      {title || actions || hasAge ? (
         <header>
           {title ? <h2>{title}</h2> : null}
           <span class="space" />
-          {asOf ? (
+          {hasAge ? (
             <span class="asof">
               <Age of={asOf} />
             </span>

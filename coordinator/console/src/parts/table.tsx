@@ -129,7 +129,6 @@ export function Table<T>(props: Props<T>) {
             <Head key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
           ))}
         </div>
-        {chooser}
         <div class="body" role="rowgroup" style={{ height: `${window.height}px` }}>
           {window.items.map(({ index, start }) => {
             const row = rows[index];
@@ -162,8 +161,9 @@ export function Table<T>(props: Props<T>) {
             );
           })}
         </div>
-        {rows.length === 0 ? props.empty : null}
       </div>
+      {rows.length === 0 ? props.empty : null}
+      {chooser}
     </div>
   );
 }
