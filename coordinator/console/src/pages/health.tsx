@@ -68,7 +68,7 @@ function Checks() {
     >
       <Show of={answer}>
         {(doctor) => (
-          <ul class="checks all">
+          <ul class="verdicts all">
             {[...doctor.checks]
               .sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))
               .map((check) => (

@@ -156,7 +156,7 @@ export function Profiles({ of, asOf }: { of: ProfileBrief[]; asOf: string }) {
 /** Checks that are not `ok`, each with what to do. */
 export function Checks({ of }: { of: Check[] }) {
   return (
-    <ul class="checks">
+    <ul class="verdicts">
       {of.map((check) => (
         <li key={check.name}>
           <State of={check.verdict} />
