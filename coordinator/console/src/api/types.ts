@@ -7,6 +7,8 @@ export const MAPS: ReadonlySet<string> = new Set(["errors", "filtered", "labels"
 export type AgentBrief = {
   /** `x86_64`, … */
   arch: string;
+  /** Why it is silent, where that is known; else empty. */
+  cause?: string;
   /** Its clock less the coordinator's, network included. */
   clock_offset_ms?: number | null;
   /** Two machines, or two copies of its folder, answer under this id. */
@@ -102,6 +104,8 @@ export type AgentView = {
   clone?: boolean;
   /** Requests that it holds and has not finished. */
   collections: number;
+  /** CPU of the process between its last two samples, percent of one core; nothing where it was never heard of. */
+  cpu_percent?: number | null;
   /** When it was enrolled. */
   enrolled: Time;
   /** Name of its machine, as it says. */
@@ -127,6 +131,8 @@ export type AgentView = {
   quarantine?: string | null;
   quarantined?: Time | null;
   revoked?: Time | null;
+  /** Resident memory in its last sample. */
+  rss_bytes?: number | null;
   /** How it is doing. */
   state: AgentState;
   /** Version of the agent. */
