@@ -3,12 +3,15 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, type Query, withQuery } from "./client.ts";
-import { type Failure, failureOf } from "./failure.ts";
+import { Failure, failureOf } from "./failure.ts";
+import { isPlain } from "./json.ts";
 import type { Page } from "./page.ts";
 import { type Again, useAgain } from "./use.ts";
 
 /** Items of a page. */
 const PAGE = 100;
+/** A page of more items than this is refused: nobody asked for it. */
+const ITEMS_MAX = 2000;
 
 /** What a table needs of a list. */
 export interface List<T> {
@@ -17,6 +20,7 @@ export interface List<T> {
   total: number | undefined;
   /** Whether more can be asked for. */
   hasMore: boolean;
+  /** Whether the first answer is awaited. */
   isLoading: boolean;
   failure: Failure | undefined;
   asOf: string | undefined;
@@ -101,12 +105,19 @@ class Pages<T> {
     const answer = await get<Page<T> | T[]>(this.path, query, this.own.signal);
     // A coordinator of the version before answers with everything.
     if (Array.isArray(answer)) return { items: answer, next: null, total: answer.length, as_of: "" };
+    const isList = isPlain(answer) && Array.isArray(answer.items) && answer.items.length <= ITEMS_MAX;
+    if (!isList)
+      throw new Failure(
+        "the answer is no page of a list",
+        "",
+        "see whether the address is a Muster coordinator's",
+        0,
+      );
     return answer;
   }
 
   private async work(task: () => Promise<void>): Promise<void> {
     this.isLoading = true;
-    this.changed();
     try {
       await task();
       this.failure = undefined;
@@ -150,7 +161,7 @@ export function useList<T>(
     total: (last ?? kept.current.first)?.total,
     // A page that failed is asked for again by hand, not by the table that still shows its end.
     hasMore: (pages?.hasMore ?? false) && !pages?.failure,
-    isLoading: pages?.isLoading ?? false,
+    isLoading: pages !== undefined && pages.pages.length === 0 && !pages.failure,
     failure: pages?.failure,
     asOf: (last ?? kept.current.first)?.as_of,
     first: kept.current.first,

@@ -89,6 +89,7 @@ class Search {
 
   /** In walk order answers follow each other; a sorted one takes the place of the one before until it is complete. */
   private take(page: RowsPage): void {
+    if (!Array.isArray(page?.rows)) throw new Error("the answer has no rows");
     const isReplaced = this.isSorted && this.last !== undefined && !this.last.complete;
     this.rows = isReplaced ? page.rows : [...this.rows, ...page.rows];
     this.lookedAt += Number(page.looked_at);

@@ -1,10 +1,8 @@
 //! The frame of every page, and which page an address shows.
 
-import { Component, type ComponentChildren } from "preact";
-import { LocationProvider, Route, Router } from "preact-iso/router";
-import { failureOf } from "../api/failure.ts";
+import { LocationProvider, Route, Router, useLocation } from "preact-iso/router";
 import { type AnyPage, PAGES } from "../pages/pages.ts";
-import { ErrorBox } from "../parts/boxes.tsx";
+import { Fence } from "../parts/fence.tsx";
 import { useTitle } from "../parts/page.tsx";
 import { Gate } from "../session/gate.tsx";
 import { gate } from "../session/session.ts";
@@ -13,25 +11,9 @@ import { Keys, useKeys } from "./keys.tsx";
 import { Nav } from "./nav.tsx";
 import { Search } from "./search.tsx";
 
-/** Catches what a page throws: the frame stays. */
-class Fence extends Component<{ children: ComponentChildren }, { error?: unknown }> {
-  override componentDidCatch(error: unknown): void {
-    this.setState({ error });
-  }
-
-  override render() {
-    if (this.state.error === undefined) return this.props.children;
-    return (
-      <main class="page">
-        <h1>This page failed</h1>
-        <ErrorBox of={failureOf(this.state.error)} retry={() => location.reload()} />
-      </main>
-    );
-  }
-}
-
 function Frame() {
   useKeys();
+  const { path } = useLocation();
   return (
     <div class="frame">
       <a class="skip" href="#main">
@@ -43,7 +25,7 @@ function Frame() {
         <Problems />
         <Broken />
         <div id="main" class="main" tabIndex={-1}>
-          <Fence>
+          <Fence key={path}>
             <Router onRouteChange={() => document.getElementById("main")?.scrollTo(0, 0)}>
               {PAGES.map(([path, page]) => (
                 <Route key={path} path={path} component={page as AnyPage} />

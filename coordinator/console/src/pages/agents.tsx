@@ -1,6 +1,6 @@
 //! The agents: filtered by a target expression, so that what is on the screen can be hunted.
 
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useState } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
 import { useList } from "../api/list.ts";
 import type { FacetedPage } from "../api/page.ts";
@@ -41,12 +41,10 @@ export function Agents() {
     string,
     string,
   ];
-  const [typed, setTyped] = useState(target);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  useEffect(() => setTyped(target), [target]);
   const set = (changes: Record<string, string>) => address.set(changes, true);
 
-  const query = { target: typed.trim(), q, state, sort: sort || "host" };
+  const query = { target: target.trim(), q, state, sort: sort || "host" };
   const list = useList<AgentBrief>(
     "/agents",
     { ...query, facets: true },
@@ -55,7 +53,7 @@ export function Agents() {
   );
   const facets = (list.first as FacetedPage<AgentBrief> | undefined)?.facets;
   const isRefused = list.failure?.status === 400;
-  const preview = usePreview(isRefused && typed.trim() ? typed : undefined);
+  const preview = usePreview(isRefused && target.trim() ? target : undefined);
   const error =
     preview?.error ??
     (isRefused && list.failure ? { at: 0, why: list.failure.why || list.failure.what } : undefined);
@@ -89,7 +87,7 @@ export function Agents() {
         <Actions
           list={list.items}
           total={list.total}
-          target={typed}
+          target={target}
           isNarrowed={Boolean(q || state)}
           selected={selected}
         />
@@ -97,15 +95,12 @@ export function Agents() {
     >
       <div class="toolbar">
         <TargetBox
-          value={typed}
+          value={target}
           facets={facets}
           error={error}
           placeholder="label:role=web and not os:windows"
           label="Target expression"
-          onChange={(value) => {
-            setTyped(value);
-            set({ target: value });
-          }}
+          onChange={(value) => set({ target: value })}
         />
         <input
           type="search"
@@ -130,7 +125,7 @@ export function Agents() {
             of={facets}
             state={state}
             onState={(value) => set({ state: value })}
-            onTerm={(term) => set({ target: withTerm(typed, term) })}
+            onTerm={(term) => set({ target: withTerm(target, term) })}
           />
         ) : null}
         <Table
@@ -151,7 +146,7 @@ export function Agents() {
           empty={
             list.isLoading || isRefused ? null : (
               <Nobody
-                isFiltered={Boolean(typed || q || state)}
+                isFiltered={Boolean(target || q || state)}
                 onClear={() => set({ target: "", q: "", state: "" })}
               />
             )

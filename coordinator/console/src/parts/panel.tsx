@@ -6,6 +6,7 @@ import type { Answer } from "../api/use.ts";
 import { ago } from "../text/time.ts";
 import { ErrorBox, Loading } from "./boxes.tsx";
 import { Command } from "./copy.tsx";
+import { Fence } from "./fence.tsx";
 import { Age } from "./text.tsx";
 
 interface Props {
@@ -44,6 +45,11 @@ export function Panel({ title, asOf, command, actions, children, ...rest }: Prop
   );
 }
 
+/** Draws within the fence: what an answer lacks must not take the page down. */
+function Draw<T>({ data, draw }: { data: T; draw: (data: T) => ComponentChildren }) {
+  return <>{draw(data)}</>;
+}
+
 /** Shows an answer: its failure, that it is awaited, or what `children` makes of it. */
 export function Show<T>({ of, children }: { of: Answer<T>; children: (data: T) => ComponentChildren }) {
   if (of.failure && (of.data === undefined || of.failure.isMissing))
@@ -52,7 +58,9 @@ export function Show<T>({ of, children }: { of: Answer<T>; children: (data: T) =
   return (
     <>
       {of.failure ? <ErrorBox of={of.failure} retry={of.reload} /> : null}
-      {children(of.data)}
+      <Fence>
+        <Draw data={of.data} draw={children} />
+      </Fence>
     </>
   );
 }
