@@ -65,7 +65,12 @@ export function Agents() {
       return next;
     });
   }, []);
-  const cli = command(["agents", "list"], { target: target.trim(), state, q, sort });
+  const cli = command(["agents", "list"], {
+    target: target.trim(),
+    state,
+    search: q,
+    sort,
+  });
   return (
     <Page
       title="Agents"

@@ -1,7 +1,6 @@
 //! What became of a hunt on each agent. Parts that change are put in place as the stream brings them.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { useLocation } from "preact-iso/router";
 import { useList } from "../api/list.ts";
 import { subscribe } from "../api/live.ts";
 import type { HuntAgentsEvent } from "../api/page.ts";
@@ -57,10 +56,11 @@ function useChanges(hunt: string, reload: () => void): Map<string, CollectionBri
 }
 
 const COLUMNS: Column<CollectionBrief>[] = [
-  { id: "state", title: "State", width: "112px", cell: (part) => <State of={part.state} /> },
+  { id: "state", title: "State", sort: "state", width: "112px", cell: (part) => <State of={part.state} /> },
   {
     id: "host",
     title: "Host",
+    sort: "host",
     width: "minmax(130px, 1.2fr)",
     cell: (part) => (
       <a href={agentPath(part.agent)}>
@@ -71,6 +71,7 @@ const COLUMNS: Column<CollectionBrief>[] = [
   {
     id: "agent",
     title: "Agent",
+    sort: "agent",
     width: "minmax(110px, 1fr)",
     spare: 8,
     cell: (part) => (
@@ -183,7 +184,6 @@ const COLUMNS: Column<CollectionBrief>[] = [
 /** The tab. */
 export function HuntAgents({ of }: { of: HuntView }) {
   const address = useAddress();
-  const { route } = useLocation();
   const [state, code, q, sort, open] = ["state", "code", "q", "sort", "row"].map((name) =>
     address.get(name),
   ) as [string, string, string, string, string];
@@ -196,7 +196,6 @@ export function HuntAgents({ of }: { of: HuntView }) {
     // A part that has left the filter leaves the list; one that has entered it comes with the next page that is asked for.
     return state ? merged.filter((part) => state.split(",").includes(part.state)) : merged;
   }, [list.items, changes, state]);
-  const chosen = rows.find((part) => part.agent === open);
   return (
     <>
       <div class="toolbar">
@@ -265,16 +264,9 @@ export function HuntAgents({ of }: { of: HuntView }) {
             )
           }
         />
-        {open ? (
-          <PartPanel
-            hunt={of.id}
-            agent={chosen?.agent ?? open}
-            onClose={() => address.set({ row: "" }, true)}
-            onOpen={() => route(agentPath(open))}
-          />
-        ) : null}
+        {open ? <PartPanel hunt={of.id} agent={open} onClose={() => address.set({ row: "" }, true)} /> : null}
       </div>
-      <Command text={command(["hunt", "show", of.id, "--agents"], { state, code, q, sort })} />
+      <Command text={command(["hunt", "show", of.id, ...(state ? [] : ["--agents"])], { state, sort })} />
     </>
   );
 }

@@ -2,29 +2,32 @@
 
 import type { CollectionView } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
+import { Command } from "../parts/copy.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Facts, Show } from "../parts/panel.tsx";
 import { State } from "../parts/states.tsx";
-import { Moment, Text } from "../parts/text.tsx";
+import { Moment, Text, When } from "../parts/text.tsx";
+import { command } from "../text/command.ts";
 import { bytes, count, duration, NONE } from "../text/format.ts";
 import { Raw } from "./agent-raw.tsx";
 import { agentPath } from "./overview-lists.tsx";
 
-/** An answer of this endpoint is one part, or the part and its attempts. */
-type Part = CollectionView & { attempts_all?: unknown };
+/** One attempt of an agent, as a coordinator that knows them tells. */
+interface Attempt {
+  attempt: string;
+  counts: boolean;
+  host: string;
+  state: string;
+  reason: string;
+  rows: number;
+  started: string | null;
+  ended: string | null;
+}
+type Part = CollectionView & { attempts_known?: Attempt[] };
 
 /** The panel. */
-export function PartPanel({
-  hunt,
-  agent,
-  onClose,
-}: {
-  hunt: string;
-  agent: string;
-  onClose: () => void;
-  onOpen: () => void;
-}) {
-  const answer = useGet<Part | Part[]>(
+export function PartPanel({ hunt, agent, onClose }: { hunt: string; agent: string; onClose: () => void }) {
+  const answer = useGet<Part>(
     `/hunts/${encodeURIComponent(hunt)}/agents/${encodeURIComponent(agent)}`,
     {},
     { everyMs: 5000 },
@@ -43,18 +46,13 @@ export function PartPanel({
         </button>
       </header>
       <div class="content">
-        <Show of={answer}>
-          {(data) => {
-            const part = Array.isArray(data) ? data[0] : data;
-            return part ? <Body of={part} whole={data} /> : null;
-          }}
-        </Show>
+        <Show of={answer}>{(part) => <Body of={part} />}</Show>
       </div>
     </aside>
   );
 }
 
-function Body({ of, whole }: { of: Part; whole: unknown }) {
+function Body({ of }: { of: Part }) {
   const reasons: [string, Map<string, number> | undefined][] = [
     ["Errors", of.reasons?.errors],
     ["Filtered", of.reasons?.filtered],
@@ -95,9 +93,25 @@ function Body({ of, whole }: { of: Part; whole: unknown }) {
           </section>
         ) : null,
       )}
+      {(of.attempts_known?.length ?? 0) > 1 ? (
+        <section>
+          <h3>Attempts</h3>
+          <ul class="attempts">
+            {of.attempts_known?.map((attempt) => (
+              <li key={attempt.attempt}>
+                <State of={attempt.state} /> <Text of={attempt.host} most={40} />,{" "}
+                <When of={attempt.started} />, {count(attempt.rows)} rows{attempt.counts ? ", counts" : ""}
+                {attempt.reason ? ": " : ""}
+                {attempt.reason ? <Text of={attempt.reason} most={300} /> : null}
+              </li>
+            ))}
+          </ul>
+        </section>
+      ) : null}
+      <Command text={command(["hunt", "show", of.hunt], { agent: of.agent })} />
       <details>
         <summary>All fields</summary>
-        <Raw of={whole} title="" />
+        <Raw of={of} title="Part" />
       </details>
     </>
   );

@@ -36,14 +36,14 @@ const SINCE = [
 export function Hunts() {
   const address = useAddress();
   const { route } = useLocation();
-  const [state, q, operator, since] = ["state", "q", "operator", "since"].map((name) =>
+  const [state, q, operator, since, sort] = ["state", "q", "operator", "since", "sort"].map((name) =>
     address.get(name),
-  ) as [string, string, string, string];
+  ) as [string, string, string, string, string];
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const set = (changes: Record<string, string>) => address.set(changes, true);
   const list = useList<HuntBrief>(
     "/hunts",
-    { state, q, operator, since },
+    { state, q, operator, since, sort },
     { topic: "overview", restMs: 3000 },
     (hunt) => hunt.id,
   );
@@ -117,6 +117,8 @@ export function Hunts() {
         rows={list.items}
         id={(hunt) => hunt.id}
         total={list.total}
+        sort={sort || "-issued"}
+        onSort={(value) => set({ sort: value })}
         onOpen={(hunt) => route(huntPath(hunt.id))}
         selected={selected}
         onSelect={(hunt) =>
@@ -145,7 +147,7 @@ export function Hunts() {
           )
         }
       />
-      <Command text={command(["hunt", "list"], { state, q, operator, since })} />
+      <Command text={command(["hunt", "list"], { state, search: q, operator, since, sort })} />
     </Page>
   );
 }

@@ -73,7 +73,7 @@ export function Busiest({ of, asOf }: { of: AgentBrief[]; asOf: string }) {
       class="flush"
       title="Busiest agents"
       asOf={asOf}
-      command="muster agents list --sort -cpu --limit 10"
+      command="muster agents list --sort=-cpu --limit 10"
       actions={<a href="/agents?sort=-cpu">All agents</a>}
     >
       <Table

@@ -51,7 +51,13 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
       cell: (hunt) => <Text of={hunt.target} most={120} />,
     },
     { id: "operator", title: "By", width: "80px", cell: (hunt) => <Text of={hunt.operator} most={30} /> },
-    { id: "issued", title: `Signed (${zone()})`, width: "134px", cell: (hunt) => <When of={hunt.issued} /> },
+    {
+      id: "issued",
+      sort: "issued",
+      title: `Signed (${zone()})`,
+      width: "134px",
+      cell: (hunt) => <When of={hunt.issued} />,
+    },
     {
       id: "states",
       title: "States",
@@ -60,6 +66,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
     },
     {
       id: "finished",
+      sort: "targeted",
       title: "Finished",
       width: "120px",
       align: "right",
@@ -69,9 +76,17 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
         </span>
       ),
     },
-    { id: "rows", title: "Rows", width: "92px", align: "right", cell: (hunt) => <Num of={hunt.rows} /> },
+    {
+      id: "rows",
+      sort: "rows",
+      title: "Rows",
+      width: "92px",
+      align: "right",
+      cell: (hunt) => <Num of={hunt.rows} />,
+    },
     {
       id: "matched",
+      sort: "matched",
       title: "Matched",
       width: "72px",
       align: "right",
@@ -91,6 +106,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
     ...columns,
     {
       id: "errors",
+      sort: "errors",
       title: "Errors",
       width: "80px",
       align: "right",
@@ -99,6 +115,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
     },
     {
       id: "bytes",
+      sort: "bytes",
       title: "Read",
       width: "76px",
       align: "right",
@@ -107,6 +124,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
     },
     {
       id: "cpu",
+      sort: "cpu_ms",
       title: "CPU",
       width: "92px",
       align: "right",

@@ -10,7 +10,8 @@ export function command(words: string[], flags: Record<string, string | string[]
   const parts = words.map(quote);
   for (const [flag, value] of Object.entries(flags)) {
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one) parts.push(`--${flag}`, quote(one));
+      // A value that begins with `-` would be taken for a flag.
+      if (one) parts.push(...(one.startsWith("-") ? [`--${flag}=${quote(one)}`] : [`--${flag}`, quote(one)]));
     }
   }
   return ["muster", ...parts].join(" ");

@@ -41,6 +41,6 @@ test("a command is quoted for a shell", () => {
   assert.equal(quote("a'b; rm -rf /"), `'a'\\''b; rm -rf /'`);
   assert.equal(
     command(["hunt", "show", "$(id)"], { state: "", sort: "-cpu" }),
-    "muster hunt show '$(id)' --sort -cpu",
+    "muster hunt show '$(id)' --sort=-cpu",
   );
 });
