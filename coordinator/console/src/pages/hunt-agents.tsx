@@ -97,6 +97,7 @@ const COLUMNS: Column<CollectionBrief>[] = [
   },
   {
     id: "matched",
+    spare: 0,
     title: "Matched",
     width: "82px",
     align: "right",
@@ -105,6 +106,7 @@ const COLUMNS: Column<CollectionBrief>[] = [
   },
   {
     id: "errors",
+    spare: 0,
     title: "Errors",
     width: "76px",
     align: "right",
@@ -246,6 +248,7 @@ export function HuntAgents({ of }: { of: HuntView }) {
           sort={sort}
           onSort={(value) => address.set({ sort: value }, true)}
           onOpen={(part) => address.set({ row: part.agent }, true)}
+          tone={(part) => (part.agent === open ? "chosen" : "")}
           onEnd={list.hasMore ? list.more : undefined}
           onShow={list.show}
           empty={
