@@ -13,10 +13,11 @@ import { Age, Id, Moment, Text } from "../parts/text.tsx";
 import { command } from "../text/command.ts";
 import { bytes, count, NONE } from "../text/format.ts";
 import { AgentCurve } from "./agent-curve.tsx";
-import { Requests, Uploads } from "./agent-lists.tsx";
+import { Requests } from "./agent-lists.tsx";
 import { Capabilities, Raw } from "./agent-raw.tsx";
 import { RevokeButton } from "./agent-revoke.tsx";
 import { Running } from "./agent-running.tsx";
+import { Uploads } from "./agent-uploads.tsx";
 
 /** The page. */
 export function Agent({ params }: { params: { id: string } }) {
