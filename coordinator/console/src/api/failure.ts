@@ -21,8 +21,9 @@ export class Failure extends Error {
 
   /** Whether the other side does not know the endpoint: it is older than this page. */
   get isMissing(): boolean {
-    const isNoPage = this.body === undefined || this.what.startsWith("no page ");
-    return this.status === 405 || (this.status === 404 && isNoPage);
+    // The console may say so of the coordinator with a status of its own.
+    if (this.status === 405 || this.what.startsWith("no page ")) return true;
+    return this.status === 404 && this.body === undefined;
   }
 
   /** Whether the thing that was asked for does not exist, or its id is not unique. */

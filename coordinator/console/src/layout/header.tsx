@@ -70,9 +70,12 @@ export function Problems() {
   const problem = own?.coordinator.problem ?? null;
   return problem ? (
     <div class="problem" role="alert">
-      <Icon name="alert" /> <Text of={problem.error} most={300} />
-      {problem.cause ? ": " : ""}
-      {problem.cause ? <Text of={problem.cause} most={300} /> : null} <Text of={problem.try} most={300} />
+      <Icon name="alert" /> <Text of={[problem.error, problem.cause].filter(Boolean).join(": ")} most={600} />
+      {problem.try ? (
+        <>
+          . Try <Text of={problem.try} most={300} />
+        </>
+      ) : null}
     </div>
   ) : null;
 }

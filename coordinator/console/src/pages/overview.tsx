@@ -13,6 +13,7 @@ import { Table } from "../parts/table.tsx";
 import { Age, Text } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { count } from "../text/format.ts";
+import { AgentCurve } from "./agent-curve.tsx";
 import { FleetCurve } from "./overview-curve.tsx";
 import { Busiest, Checks, Profiles } from "./overview-lists.tsx";
 
@@ -90,7 +91,11 @@ function Body({ of }: { of: Document }) {
           </Empty>
         )}
       </Panel>
-      <FleetCurve span={address.get("span") || "6h"} onSpan={(span) => address.set({ span }, true)} />
+      {total === 1 && of.busiest[0] ? (
+        <AgentCurve id={of.busiest[0].id} topic={`agent:${of.busiest[0].id}`} />
+      ) : (
+        <FleetCurve span={address.get("span") || "6h"} onSpan={(span) => address.set({ span }, true)} />
+      )}
       <div class="two">
         <Busiest of={of.busiest} asOf={of.as_of} />
         <Profiles of={of.profiles} asOf={of.as_of} />
