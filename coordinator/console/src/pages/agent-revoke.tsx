@@ -59,7 +59,7 @@ function Dialog({ of, verb, onDone, onClose }: Props) {
   return (
     <dialog
       ref={dialog}
-      class="review"
+      class="confirm"
       aria-label={verb === "revoke" ? "Revoke the agent" : "Lift the quarantine"}
       onClose={onClose}
     >

@@ -162,7 +162,7 @@ function NotStarted({ of }: { of: AgentView }) {
         It was enrolled and has never been heard of. Install the agent on its machine with the bundle of its
         enrolment:
       </p>
-      <Command text={`muster-agent run --bundle ${of.name}.bundle`} />
+      <Command text={`muster-agent run --config bundles/${of.id}/agent.toml`} />
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { useList } from "../api/list.ts";
-import { subscribe } from "../api/live.ts";
+import { link, subscribe } from "../api/live.ts";
 import type { HuntAgentsEvent } from "../api/page.ts";
 import type { CollectionBrief, HuntView } from "../api/types.ts";
 import { Empty, ErrorBox } from "../parts/boxes.tsx";
@@ -62,9 +62,13 @@ export function HuntAgents({ of }: { of: HuntView }) {
     address.get(name),
   ) as [string, string, string, string, string];
   const path = `/hunts/${encodeURIComponent(of.id)}/agents`;
-  const again = of.done ? {} : { everyMs: 15_000 };
+  const isLive = link.value.state === "live";
+  const again = of.done ? {} : { everyMs: isLive ? 15_000 : 5000 };
   const list = useList<CollectionBrief>(path, { state, code, q, sort }, again, (part) => part.agent);
   const changes = useChanges(of.id, list.reload);
+  useEffect(() => {
+    if (of.done) list.reload();
+  }, [of.done]);
   const rows = useMemo(() => {
     const merged = list.items.map((part) => changes.get(part.agent) ?? part);
     // A part that has left the filter leaves the list; one that has entered it comes with the next page that is asked for.

@@ -50,7 +50,7 @@ function Body({ of }: { of: Document }) {
   const waits = [...(of.waits_ms ?? [])].sort((a, b) => Number(b[1]) - Number(a[1]));
   const most = Math.max(1, ...waits.map(([, ms]) => Number(ms)));
   return (
-    <div class="costs">
+    <div class="costgrid">
       {parts.map(([title, part, as]) => (
         <One key={title} title={title} of={part} as={as} asOf={of.as_of} />
       ))}

@@ -67,7 +67,7 @@ function Dialog({ kind, id, onClose, onDone }: Props & { onClose: () => void }) 
     setBusy(false);
   };
   return (
-    <dialog ref={dialog} class="review" aria-label={`Cancel the ${kind}`} onClose={onClose}>
+    <dialog ref={dialog} class="confirm" aria-label={`Cancel the ${kind}`} onClose={onClose}>
       <header>
         <h2>Cancel the {kind}</h2>
       </header>

@@ -78,7 +78,7 @@ export function Status({ row }: { row: RowView }) {
   return (
     <span class={BAD.has(status) ? "bad" : "quiet"} title={`${escaped(status)}${errno}`}>
       {row.match ? (
-        <b class="matched">
+        <b class="hitword">
           <Icon name="hunts" size={12} title="In the hunt's list of hashes" /> match{" "}
         </b>
       ) : null}
