@@ -94,7 +94,7 @@ function Reading({ plot, line, index }: { plot: Plot; line: Plot["lines"][number
   const high = line.high?.[index];
   const hasBand = typeof low === "number" && typeof high === "number" && low !== high;
   return (
-    <span class="legend" data-color={line.color}>
+    <span class="atcursor" data-color={line.color}>
       <i class={line.isDashed ? "dashed" : ""} />
       {plot.lines.length > 1 ? line.label : null} <b>{plot.format(value)}</b>
       {hasBand ? (

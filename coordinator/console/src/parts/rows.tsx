@@ -82,8 +82,8 @@ export function Status({ row }: { row: RowView }) {
           <Icon name="hunts" size={12} title="In the hunt's list of hashes" /> match{" "}
         </b>
       ) : null}
-      {row.uploaded ? <Icon name="upload" size={12} title="Its content was sent" /> : null}{" "}
-      {cut(escaped(status), 24)}
+      {row.uploaded ? <Icon name="upload" size={12} title="Its content was sent" /> : null}
+      {row.match ? null : cut(escaped(status), 24)}
     </span>
   );
 }
