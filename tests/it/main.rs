@@ -33,6 +33,7 @@ mod processes;
 mod profile_during_hunt;
 mod refused;
 mod republish;
+mod roster;
 mod stall;
 mod states;
 mod steps;

@@ -52,7 +52,7 @@ pub use profiles::{By, ProfileAgentView, ProfileKindView, ProfileView, SymbolsVi
 pub use rows::page::RowsPage;
 pub use rows::{ArtifactView, ColumnView, Found, RowView, WhoHas};
 pub use telemetry::fleet::{FleetCurve, FleetPoint, Spread};
-pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryView};
+pub use telemetry::{CurveView, MarkView, PointView, RunningView, TelemetryPage, TelemetryView};
 pub use time::Time;
 
 use serde::{Deserialize, Serialize};

@@ -18,8 +18,8 @@ use utoipa::openapi::{
 use super::{
     AgentBrief, AgentRequest, AgentUpload, AgentView, ArtifactView, AuditView, BrokerView,
     CollectionBrief, CollectionView, CurveView, DeadView, Doctor, EnrolAgents, EnrolledAgents,
-    ErrorBody, Facets, FleetCurve, FleetView, Health, HuntBrief, HuntCosts, HuntErrors, HuntFile,
-    HuntTimeline, HuntView, Launched, ListPiece, Overview, PreviewTarget, ProfileBrief,
+    ErrorBody, Facets, FleetCurve, FleetPoint, FleetView, Health, HuntBrief, HuntCosts, HuntErrors,
+    HuntFile, HuntTimeline, HuntView, Launched, ListPiece, Overview, PreviewTarget, ProfileBrief,
     ProfileView, QuarantineAgent, Rebuilt, RequestView, RowView, RowsPage, Search, SymbolsView,
     TargetPreview, TelemetryView, WhoHas,
 };
@@ -121,6 +121,27 @@ const ENDPOINTS: &[Endpoint] = &[
         Answer::One("EnrolledAgents"),
     ),
     get("/api/v1/agents/{id}", "One agent.", Answer::One("AgentView")),
+    Endpoint {
+        query: &[
+            ("kind", "hunt, profile: only these, by commas."),
+            (
+                "state",
+                "Only where the agent's part is in these states, by commas: silent, seen, queued, running, paused, finishing, finished, failed, cancelled, declined, expired, incomplete.",
+            ),
+            PAGING[0],
+            PAGING[1],
+        ],
+        ..get(
+            "/api/v1/agents/{id}/requests",
+            "The hunts and profiles that an agent was expected for or has answered, the latest first.",
+            Answer::Page("AgentRequest"),
+        )
+    },
+    list(
+        "/api/v1/agents/{id}/uploads",
+        "The files and profiles that an agent has sent, those of the latest request first.",
+        "AgentUpload",
+    ),
     post(
         "/api/v1/agents/{id}/revoke",
         "Takes an agent's rights back and closes its connections.",
@@ -246,7 +267,33 @@ const ENDPOINTS: &[Endpoint] = &[
         Some(Body::Bytes("application/octet-stream")),
         Answer::One("SymbolsView"),
     ),
-    get("/api/v1/telemetry", "The latest sample of each agent.", Answer::List("TelemetryView")),
+    Endpoint {
+        query: &[
+            (
+                "sort",
+                "agent, cpu, rss, read, written or outbox; with - before it the greatest first. Sorted by cost, silent agents come last.",
+            ),
+            ("fleet", "1: also what the agents that are live cost together, by quantiles."),
+            PAGING[0],
+            PAGING[1],
+        ],
+        ..get(
+            "/api/v1/telemetry",
+            "The latest sample of each agent, and the coordinator's own.",
+            Answer::PageWith("TelemetryView", ("fleet", "FleetPoint")),
+        )
+    },
+    Endpoint {
+        query: &[
+            ("since", "From when: how long ago (`1h`, when not given) or RFC 3339."),
+            ("until", "Until when, in the same forms; now when not given."),
+        ],
+        ..get(
+            "/api/v1/telemetry/fleet",
+            "What the agents cost over a span of time, by quantiles: at most 600 points. Where a point stands for several minutes or hours, each of its figures is their greatest.",
+            Answer::One("FleetCurve"),
+        )
+    },
     Endpoint {
         query: &[
             ("since", "From when: how long ago (`15m`, when not given) or RFC 3339."),
@@ -292,6 +339,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ErrorBody,
     Facets,
     FleetCurve,
+    FleetPoint,
     FleetView,
     Health,
     HuntBrief,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;
 
-use super::{AgentState, Time};
+use super::{AgentState, FleetPoint, Page, Time};
 
 /// The latest self-sample of an agent (or of the coordinator).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,17 @@ pub struct TelemetryView {
     pub journal_full: bool,
     /// What waits or runs.
     pub collections: Vec<RunningView>,
+}
+
+/// `GET /telemetry`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TelemetryPage {
+    /// The samples.
+    #[serde(flatten)]
+    pub page: Page<TelemetryView>,
+    /// What the agents that are live cost now, where `fleet=1` asks for it; the coordinator is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetPoint>,
 }
 
 /// One collection at the moment of a sample.

@@ -1,10 +1,12 @@
-//! `muster agents`: enrol, list, show, revoke.
+//! `muster agents`: enrol, list, show, quarantine, release, revoke.
+//!
+//! * [`history`]: what one was asked for and has sent. [`preview`]: whom a target means.
 
 mod enrol;
+mod history;
+mod preview;
 
-use muster_api::{
-    AgentBrief, AgentState, AgentView, Page, PreviewTarget, QuarantineAgent, TargetPreview,
-};
+use muster_api::{AgentBrief, AgentState, AgentView, Page, QuarantineAgent, TargetPreview};
 use muster_protocol::request::Target;
 
 use super::args::Agents;
@@ -66,6 +68,9 @@ pub(super) fn run(context: &Context, verb: &Agents) -> Result<Exit, Failure> {
         Agents::Enrol(flags) => enrol::run(context, flags),
         Agents::List(flags) => list(context, flags),
         Agents::Show { agent } => show(context, agent),
+        Agents::Requests(flags) => history::requests(context, flags),
+        Agents::Uploads(flags) => history::uploads(context, flags),
+        Agents::Preview(flags) => preview::run(context, flags),
         Agents::Quarantine { agent, reason, yes } => quarantine(context, agent, reason, *yes),
         Agents::Release { agent } => release(context, agent),
         Agents::Revoke { agent, yes } => revoke(context, agent, *yes),
@@ -115,9 +120,7 @@ pub(super) fn matching(client: &Client, target: &Target) -> Result<Vec<AgentBrie
 
 /// Asks how many agents a request would be for now.
 pub(super) fn targeted(client: &Client, target: &Target) -> Result<u64, Failure> {
-    let asked = PreviewTarget { expr: target.expr.clone(), sample_ppm: target.sample_ppm };
-    let preview: TargetPreview = client.post("/api/v1/targets/preview", &asked)?;
-    Ok(preview.matched)
+    Ok(preview::ask::<TargetPreview>(client, target)?.matched)
 }
 
 fn show(context: &Context, agent: &str) -> Result<Exit, Failure> {

@@ -127,7 +127,7 @@ pub enum Verb {
     /// The broker: declare what the fleet needs; see what waits in it.
     #[command(subcommand)]
     Broker(Broker),
-    /// Agents: enrol, list, show, quarantine, release, revoke.
+    /// Agents: enrol, list, show, requests, uploads, preview, quarantine, release, revoke.
     #[command(subcommand)]
     Agents(Agents),
     /// Hunts: ask many agents for the same files.
@@ -287,6 +287,21 @@ pub enum Agents {
         /// The agent, or the unique beginning of its id.
         agent: String,
     },
+    /// List the hunts and profiles that an agent was asked for, the latest first, with what became of each on it.
+    #[command(after_help = "Examples:\n  muster agents requests web-1\n  \
+        muster agents requests web-1 --kind hunt --state failed,incomplete\n  \
+        muster agents requests web-1 --limit 20 --output jsonl")]
+    Requests(agents::Requests),
+    /// List the files and profiles that an agent has sent.
+    #[command(after_help = "Examples:\n  muster agents uploads web-1\n  \
+        muster agents uploads web-1 --output csv")]
+    Uploads(agents::Uploads),
+    /// Show which agents a target means now. Nothing is launched, and the audit log has no line of it.
+    #[command(
+        after_help = "Examples:\n  muster agents preview --target 'label:role=db and os:linux'\n  \
+        muster agents preview --target all --sample 5% --output json"
+    )]
+    Preview(agents::Preview),
     /// Shut an agent out of the broker until it is released. Nothing of it is lost: what it had sent is set aside, what
     /// it has not sent stays in its outbox.
     #[command(after_help = "Examples:\n  \

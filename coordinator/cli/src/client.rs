@@ -75,7 +75,17 @@ impl Client {
 
     /// Fetches the first items of a list, page by page.
     pub(super) fn list_up_to<T: Answer>(&self, path: &str, most: usize) -> Result<Vec<T>, Failure> {
-        let (mut all, mut after) = (Vec::new(), None);
+        self.list_after(path, None, most)
+    }
+
+    /// Fetches the items of a list that come after a page.
+    pub(super) fn list_after<T: Answer>(
+        &self,
+        path: &str,
+        mut after: Option<String>,
+        most: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let mut all = Vec::new();
         while all.len() < most {
             let length = (most - all.len()).min(PAGE_ITEMS_MAX);
             let sign = if path.contains('?') { '&' } else { '?' };

@@ -18,6 +18,7 @@ use crate::broker::management::Management;
 use crate::config::Config;
 use crate::live::counters::IngestCounters;
 use crate::live::dead_letter_budget::DeadLetterBudget;
+use crate::live::fleet_minutes::FleetMinutes;
 use crate::live::held::Held;
 use crate::live::misdeeds::Misdeeds;
 use crate::live::publish_locks::PublishLocks;
@@ -59,6 +60,8 @@ pub struct Core {
     pub misdeeds: Misdeeds,
     /// Agents in quarantine, and those of which results were set aside.
     pub held: Held,
+    /// The fleet in its last minutes.
+    pub fleet_minutes: FleetMinutes,
     /// Hunts that are being watched.
     pub watched: Watched,
     /// Scans of everything that has landed: few at once.
@@ -118,6 +121,7 @@ impl Core {
             shares: Shares::default(),
             misdeeds: Misdeeds::default(),
             held: Held::default(),
+            fleet_minutes: FleetMinutes::default(),
             watched: Watched::default(),
             scans: Semaphore::new(SCANS_MAX),
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),

@@ -3,6 +3,8 @@
 //! Pure: no I/O and no clock. A minute or an hour keeps the least, the sum and the greatest of each figure, as whole
 //! numbers; so a peak survives, and rolling in two steps gives exactly what rolling in one would.
 
+pub mod fleet;
+
 use std::collections::BTreeMap;
 
 use muster_protocol::clock::Timestamp;

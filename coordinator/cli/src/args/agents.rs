@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use muster_api::AgentState;
 
+use crate::parse;
+
 /// Orders of the list; with `-` before it the greatest comes first.
 const SORTS: [&str; 14] = [
     "id",
@@ -73,4 +75,59 @@ pub struct List {
     /// Only those that were revoked.
     #[arg(long)]
     pub revoked: bool,
+}
+
+/// Kinds of what an agent is asked for.
+const KINDS: [&str; 2] = ["hunt", "profile"];
+/// States of an agent's part in a hunt or profile.
+const STATES: [&str; 12] = [
+    "silent",
+    "seen",
+    "queued",
+    "running",
+    "paused",
+    "finishing",
+    "finished",
+    "failed",
+    "cancelled",
+    "declined",
+    "expired",
+    "incomplete",
+];
+
+/// Flags of `agents requests`.
+#[derive(Debug, Args)]
+pub struct Requests {
+    /// The agent, or the unique beginning of its id.
+    pub agent: String,
+    /// Only hunts, or profiles.
+    #[arg(long, value_delimiter = ',', value_parser = KINDS)]
+    pub kind: Vec<String>,
+    /// Only where the agent's part is in these states, joined by commas.
+    #[arg(long, value_delimiter = ',', value_parser = STATES)]
+    pub state: Vec<String>,
+    /// How many [default: all].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// Flags of `agents uploads`.
+#[derive(Debug, Args)]
+pub struct Uploads {
+    /// The agent, or the unique beginning of its id.
+    pub agent: String,
+    /// How many [default: all].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// Flags of `agents preview`.
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// The target expression.
+    #[arg(long, value_name = "EXPR")]
+    pub target: String,
+    /// A part of the agents that match, as of a hunt; which ones, the id of the request decides.
+    #[arg(long, value_name = "PART", value_parser = parse::share_ppm)]
+    pub sample: Option<u32>,
 }

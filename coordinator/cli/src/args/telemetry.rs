@@ -23,6 +23,21 @@ pub enum Telemetry {
         muster telemetry top --sort rss --limit 10\n  muster telemetry top --watch\n  \
         muster telemetry top --output csv")]
     Top(Top),
+    /// List what the agents cost together over time: quantiles by minute, of longer spans by hour.
+    #[command(after_help = "Examples:\n  muster telemetry fleet\n  \
+        muster telemetry fleet --since 1d\n  muster telemetry fleet --since 30d --output csv")]
+    Fleet(Fleet),
+}
+
+/// Flags of `telemetry fleet`.
+#[derive(Debug, Args)]
+pub struct Fleet {
+    /// From when: how long ago (`90s`, `2h`, `7d`) or a time (`2026-01-31T10:00:00Z`).
+    #[arg(long, alias = "last", default_value = "1h", value_name = "TIME")]
+    pub since: Moment,
+    /// Until when, in the same forms [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
 }
 
 /// Flags of `telemetry show`.

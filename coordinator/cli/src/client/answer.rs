@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
-    AgentBrief, AgentView, CollectionView, CurveView, Doctor, EnrolledAgents, FleetView, HuntFile,
-    HuntView, Launched, ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview,
-    TelemetryView, WhoHas,
+    AgentBrief, AgentRequest, AgentUpload, AgentView, CollectionView, CurveView, Doctor,
+    EnrolledAgents, FleetCurve, FleetView, HuntFile, HuntView, Launched, ListPiece, Page,
+    ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview, TelemetryPage, TelemetryView,
+    WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -54,12 +55,15 @@ macro_rules! answers {
 
 answers! {
     AgentBrief: "agent",
+    AgentRequest: "request",
+    AgentUpload: "upload",
     AgentView: "agent",
     CollectionView: "collection",
     CurveView: "curve",
     Diff: "diff",
     Doctor: "report",
     EnrolledAgents: "enrolment",
+    FleetCurve: "curve of the fleet",
     FleetView: "fleet",
     HuntFile: "file",
     HuntView: "hunt",
@@ -71,6 +75,7 @@ answers! {
     RowView: "row",
     SymbolsView: "symbol file",
     TargetPreview: "preview",
+    TelemetryPage: "page of samples",
     TelemetryView: "sample",
     Top: "top",
     Tree: "tree",

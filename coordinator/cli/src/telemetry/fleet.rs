@@ -1,23 +1,26 @@
 //! What the fleet costs: quantiles over its live agents; the coordinator is no agent.
 
-use muster_api::quantile::{quantile, rank};
-use muster_api::{AgentState, TelemetryView};
-use muster_protocol::ids::AgentId;
+use muster_api::{FleetPoint, Spread};
 use serde::Serialize;
 
 /// Shares of the fleet whose cost is shown.
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)];
+const QUANTILES: [(&str, fn(&Spread) -> f64); 4] = [
+    ("p50", |spread| spread.p50),
+    ("p95", |spread| spread.p95),
+    ("p99", |spread| spread.p99),
+    ("max", |spread| spread.max),
+];
 
 /// How many agents are heard, and what they cost.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Fleet {
-    pub(super) live: usize,
-    pub(super) silent: usize,
+    pub(super) live: u64,
+    pub(super) silent: u64,
     pub(super) quantiles: Vec<Quantile>,
 }
 
 /// What a share of the live agents costs at most; nothing where none is live.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Quantile {
     #[serde(rename = "quantile")]
     pub(super) name: &'static str,
@@ -27,27 +30,32 @@ pub(super) struct Quantile {
     pub(super) written_bytes_per_s: Option<u64>,
 }
 
-/// Sums up samples.
-pub(super) fn fleet(samples: &[TelemetryView]) -> Fleet {
-    let agents = samples.iter().filter(|sample| sample.agent != AgentId::COORDINATOR);
-    let (live, silent): (Vec<_>, Vec<_>) =
-        agents.partition(|sample| sample.state == AgentState::Live);
-    let of = |(name, share)| Quantile {
-        name,
-        cpu_percent: quantile(live.iter().map(|sample| sample.cpu_percent).collect(), share),
-        rss_bytes: count(&live, |sample| sample.rss_bytes, share),
-        read_bytes_per_s: count(&live, |sample| sample.read_bytes_per_s, share),
-        written_bytes_per_s: count(&live, |sample| sample.written_bytes_per_s, share),
+/// Takes what the coordinator has summed up.
+pub(super) fn fleet(point: &FleetPoint) -> Fleet {
+    let is_any = point.live > 0;
+    let of = |(name, take): (&'static str, fn(&Spread) -> f64)| {
+        let count = |spread: &Spread| is_any.then(|| whole(take(spread)));
+        Quantile {
+            name,
+            cpu_percent: is_any.then(|| take(&point.cpu_percent)),
+            rss_bytes: count(&point.rss_bytes),
+            read_bytes_per_s: count(&point.read_bytes_per_s),
+            written_bytes_per_s: count(&point.written_bytes_per_s),
+        }
     };
     Fleet {
-        live: live.len(),
-        silent: silent.len(),
+        live: point.live,
+        silent: point.silent,
         quantiles: QUANTILES.into_iter().map(of).collect(),
     }
 }
 
-fn count(live: &[&TelemetryView], take: fn(&TelemetryView) -> u64, share: f64) -> Option<u64> {
-    let mut values: Vec<_> = live.iter().map(|sample| take(sample)).collect();
-    values.sort_unstable();
-    rank(values.len(), share).and_then(|rank| values.get(rank).copied())
+/// Returns a figure that is a whole number as one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates, and bytes are whole numbers"
+)]
+pub(super) fn whole(figure: f64) -> u64 {
+    figure as u64
 }

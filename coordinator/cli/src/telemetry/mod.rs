@@ -1,5 +1,6 @@
 //! `muster telemetry`: what agents cost.
 
+mod curve;
 mod fleet;
 mod show;
 mod table;
@@ -13,5 +14,6 @@ pub(super) fn run(context: &Context, verb: &Telemetry) -> Result<Exit, Failure> 
     match verb {
         Telemetry::Show(flags) => show::run(context, flags),
         Telemetry::Top(flags) => top::run(context, flags),
+        Telemetry::Fleet(flags) => curve::run(context, flags),
     }
 }

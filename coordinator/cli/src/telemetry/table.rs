@@ -2,12 +2,14 @@
 
 use muster_api::{AgentState, TelemetryView};
 
-use super::fleet::{Quantile, fleet};
+use super::fleet::{Fleet, Quantile};
 use crate::output::listing::table as laid_out;
 use crate::output::{Column, Show, units};
 
 /// Characters of a path in the table.
 const PATH_MAX: usize = 44;
+/// From this age on the figures of the fleet say how old they are.
+const OLD_MS: u64 = 10_000;
 
 const COLUMNS: &[Column<TelemetryView>] = &[
     Column::new("agent", "agent", Show::Text, |sample| (&sample.agent).into()),
@@ -46,14 +48,19 @@ const FLEET: &[Column<Quantile>] = &[
     }),
 ];
 
-/// Writes the samples that are shown, and what the whole fleet costs.
-pub(super) fn table(shown: &[TelemetryView], all: &[TelemetryView]) -> String {
+/// Writes the samples that are shown, and what the whole fleet cost so long ago.
+pub(super) fn table(
+    shown: &[TelemetryView],
+    (total, fleet): (u64, &Fleet),
+    since_ms: u64,
+) -> String {
     let mut text = laid_out(COLUMNS, shown);
-    if shown.len() < all.len() {
-        text.extend([format!("… and {} more\n", all.len() - shown.len())]);
+    let more = total.saturating_sub(shown.len() as u64);
+    if more > 0 {
+        text.extend([format!("… and {more} more\n")]);
     }
-    let fleet = fleet(all);
-    text.extend([format!("\nagents: {} live, {} silent\n", fleet.live, fleet.silent)]);
+    let when = if since_ms < OLD_MS { String::new() } else { format!(", {} ago", age(since_ms)) };
+    text.extend([format!("\nagents: {} live, {} silent{when}\n", fleet.live, fleet.silent)]);
     if fleet.live > 0 {
         text += &laid_out(FLEET, &fleet.quantiles);
     }

@@ -3,19 +3,22 @@
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use muster_api::{AgentState, TelemetryView};
+use muster_api::{AgentState, TelemetryPage, TelemetryView};
+use muster_protocol::limits::PAGE_ITEMS_MAX;
 use serde_json::json;
 
-use super::fleet::fleet;
+use super::fleet::{Fleet, fleet};
 use super::table::table;
 use crate::args::telemetry::{Sort, Top};
-use crate::client::Client;
+use crate::client::{Client, Query};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Cell, Column, Document, Format, Show, document, escape};
 use crate::{Context, watch};
 
 /// Lines of a screen that are not agents: headings, the fleet, a note.
 const OTHER_LINES: usize = 10;
+/// Columns and lines of a screen that does not say.
+const SCREEN: (usize, usize) = (120, 40);
 const CSV: &[Column<TelemetryView>] = &[
     Column::new("agent", "agent", Show::Text, |sample| (&sample.agent).into()),
     Column::new("host", "host", Show::Text, |sample| (&sample.host).into()),
@@ -45,45 +48,54 @@ pub(super) fn run(context: &Context, flags: &Top) -> Result<Exit, Failure> {
     if let Some(seconds) = flags.watch {
         return live(context, &client, flags, Duration::from_secs(seconds.into()));
     }
-    let samples = fetch(&client, flags.sort)?;
-    let shown = samples.get(..flags.limit.unwrap_or(usize::MAX)).unwrap_or(&samples);
+    let Samples { shown, total, fleet } =
+        fetch(&client, flags.sort, flags.limit.unwrap_or(usize::MAX))?;
     match context.out.format {
-        Format::Table => context.out.text(&table(shown, &samples))?,
+        Format::Table => context.out.text(&table(&shown, (total, &fleet), 0))?,
         Format::Json => {
             // Built as a value, whose names are sorted as in every document.
-            context.out.json(&json!({"agents": shown, "fleet": fleet(&samples)}))?;
+            context.out.json(&json!({"agents": shown, "fleet": fleet}))?;
         }
         Format::Jsonl | Format::Csv => {
-            context.out.list(CSV, &Document::of_all(shown.iter().cloned())?)?;
+            context.out.list(CSV, &Document::of_all(shown)?)?;
         }
     }
-    Ok(if samples.is_empty() { Exit::NothingMatched } else { Exit::Done })
+    Ok(if total == 0 { Exit::NothingMatched } else { Exit::Done })
 }
 
-/// Fetches the latest samples: the live by their cost, then the silent, the longest silence last.
-fn fetch(client: &Client, sort: Sort) -> Result<Vec<TelemetryView>, Failure> {
-    let mut samples: Vec<TelemetryView> = client.get("/api/v1/telemetry")?;
-    let is_silent = |sample: &TelemetryView| sample.state != AgentState::Live;
-    samples.sort_by(|a, b| {
-        let by_state = is_silent(a).cmp(&is_silent(b));
-        let by_cost = if is_silent(a) {
-            a.age_ms.cmp(&b.age_ms)
-        } else {
-            cost(b, sort).total_cmp(&cost(a, sort))
-        };
-        by_state.then(by_cost).then_with(|| a.agent.cmp(&b.agent))
-    });
-    Ok(samples)
+/// The samples that are shown, of how many, and what the fleet costs.
+#[derive(Debug)]
+struct Samples {
+    shown: Vec<TelemetryView>,
+    total: u64,
+    fleet: Fleet,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "to compare them")]
-fn cost(sample: &TelemetryView, sort: Sort) -> f64 {
+/// Fetches the first of the latest samples: the live by their cost, then the silent, the longest silence last.
+fn fetch(client: &Client, sort: Sort, most: usize) -> Result<Samples, Failure> {
+    let query = Query::of("/api/v1/telemetry").with("sort", Some(greatest_first(sort)));
+    let length = most.clamp(1, PAGE_ITEMS_MAX).to_string();
+    let first = query.clone().with("fleet", Some("1")).with("limit", Some(&length));
+    let TelemetryPage { page, fleet: point } = client.get(&first.to_string())?;
+    let Some(point) = point else {
+        let cause = "it has no figures of the fleet";
+        return Err(Failure::bug("the coordinator sent a broken page of samples", cause));
+    };
+    let mut shown = page.items;
+    shown.truncate(most);
+    if page.next.is_some() && shown.len() < most {
+        shown.extend(client.list_after(&query.to_string(), page.next, most - shown.len())?);
+    }
+    Ok(Samples { shown, total: page.total, fleet: fleet(&point) })
+}
+
+fn greatest_first(sort: Sort) -> &'static str {
     match sort {
-        Sort::Cpu => sample.cpu_percent,
-        Sort::Rss => sample.rss_bytes as f64,
-        Sort::Read => sample.read_bytes_per_s as f64,
-        Sort::Written => sample.written_bytes_per_s as f64,
-        Sort::Outbox => sample.outbox_bytes as f64,
+        Sort::Cpu => "-cpu",
+        Sort::Rss => "-rss",
+        Sort::Read => "-read",
+        Sort::Written => "-written",
+        Sort::Outbox => "-outbox",
     }
 }
 
@@ -116,10 +128,12 @@ fn redraw(
     interval: Duration,
     interrupted: &Receiver<()>,
 ) -> Result<Exit, Failure> {
-    let mut last: Option<(Instant, Vec<TelemetryView>)> = None;
+    let mut last: Option<(Instant, Samples)> = None;
     loop {
         let mut note = String::new();
-        match fetch(client, flags.sort) {
+        let screen = output::screen();
+        let most = room(screen).min(flags.limit.unwrap_or(usize::MAX));
+        match fetch(client, flags.sort, most) {
             Ok(samples) => last = Some((Instant::now(), samples)),
             // A coordinator that is restarted is awaited, and what is shown grows old before one's eyes.
             Err(failure) if failure.exit == Exit::Unavailable && last.is_some() => {
@@ -129,8 +143,7 @@ fn redraw(
         }
         if let Some((at, samples)) = &last {
             let since_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let aged = older(samples, since_ms);
-            context.out.draw(&frame(&note, &aged, flags.limit, output::screen()))?;
+            context.out.draw(&frame(&note, &older(samples, since_ms), since_ms, screen))?;
         }
         match interrupted.recv_timeout(interval) {
             Ok(()) => return Ok(Exit::Detached),
@@ -143,27 +156,29 @@ fn redraw(
 }
 
 /// Returns samples as they are so much later.
-fn older(samples: &[TelemetryView], since_ms: u64) -> Vec<TelemetryView> {
+fn older(samples: &Samples, since_ms: u64) -> Samples {
     let silent_ms = muster_protocol::limits::SILENT_MS_MAX.unsigned_abs();
     let age = |sample: &TelemetryView| {
         let age_ms = sample.age_ms.saturating_add(since_ms);
         let state = if age_ms > silent_ms { AgentState::Silent } else { sample.state };
         TelemetryView { state, age_ms, ..sample.clone() }
     };
-    samples.iter().map(age).collect()
+    let shown = samples.shown.iter().map(age).collect();
+    Samples { shown, total: samples.total, fleet: samples.fleet.clone() }
+}
+
+/// Returns how many agents a screen has lines for.
+fn room(screen: Option<(usize, usize)>) -> usize {
+    let (_, lines) = screen.unwrap_or(SCREEN);
+    lines.saturating_sub(OTHER_LINES).max(1)
 }
 
 /// Draws one picture: from the upper left corner, each line to its end, then nothing.
-fn frame(
-    note: &str,
-    samples: &[TelemetryView],
-    limit: Option<usize>,
-    screen: Option<(usize, usize)>,
-) -> String {
-    let (columns, lines) = screen.unwrap_or((120, 40));
-    let room = lines.saturating_sub(OTHER_LINES).max(1);
-    let shown = samples.get(..limit.unwrap_or(room).min(room)).unwrap_or(samples);
-    let text = format!("{note}{}ctrl-c ends", table(shown, samples));
+fn frame(note: &str, samples: &Samples, since_ms: u64, screen: Option<(usize, usize)>) -> String {
+    let (columns, lines) = screen.unwrap_or(SCREEN);
+    let shown = samples.shown.get(..room(screen)).unwrap_or(&samples.shown);
+    let whole = (samples.total, &samples.fleet);
+    let text = format!("{note}{}ctrl-c ends", table(shown, whole, since_ms));
     let mut frame = String::from("\x1b[H");
     for (at, line) in text.lines().take(lines).enumerate() {
         if at > 0 {

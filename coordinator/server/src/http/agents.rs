@@ -1,5 +1,7 @@
 //! `/agents`: enrol, show, quarantine, release, revoke; [`list`]: the list.
+//! [`history`]: what one was asked for and has sent.
 
+pub mod history;
 pub mod list;
 
 use std::sync::Arc;

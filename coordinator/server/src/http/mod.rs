@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod error;
+pub mod fleet_curve;
 pub mod guard;
 pub mod hunt_events;
 pub mod hunt_rows;
@@ -45,6 +46,8 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/who-has", get(system::who_has))
         .route("/agents", get(agents::list::list).post(agents::enrol))
         .route("/agents/{id}", get(agents::show))
+        .route("/agents/{id}/requests", get(agents::history::requests))
+        .route("/agents/{id}/uploads", get(agents::history::uploads))
         .route("/agents/{id}/revoke", post(agents::revoke))
         .route("/agents/{id}/quarantine", post(agents::quarantine))
         .route("/agents/{id}/release", post(agents::release))
@@ -65,6 +68,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/profile-views/{view}", get(profile_merge::view))
         .route("/symbols", get(symbols::list).post(symbols::add))
         .route("/telemetry", get(telemetry::latest))
+        .route("/telemetry/fleet", get(fleet_curve::curve))
         .route("/telemetry/{agent}", get(telemetry::curve))
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::token));
     let scraped = Router::new()

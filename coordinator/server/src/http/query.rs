@@ -54,6 +54,19 @@ pub fn search(text: Option<&str>) -> Result<Option<String>, ApiError> {
     }
 }
 
+/// Reads a parameter that is 1 or 0.
+pub fn is_set(name: &str, text: Option<&str>) -> Result<bool, ApiError> {
+    match text {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(text) => {
+            let shown: String = text.chars().take(60).collect();
+            let what = format!("{name} is 1 or 0");
+            Err(ApiError::usage(what, format!("it is {shown:?}"), "leave it out, or give 1"))
+        }
+    }
+}
+
 /// Reads words of a closed set, joined by commas.
 pub fn words<W: Copy>(
     name: &str,

@@ -3,50 +3,91 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
-use muster_protocol::limits::SILENT_MS_MAX;
 use muster_protocol::result::Telemetry;
 use serde::Deserialize;
 
 use super::agents::find;
 use super::error::ApiError;
+use super::fleet_curve;
+use super::page::length;
+use super::page::question::{Question, sort};
+use super::query::{self, Asked};
 use crate::core::Core;
 use crate::curves::{Rolled, Spread, Step};
+use crate::roster::finite;
+use crate::roster::order::Direction;
 use crate::store::{Reader, StoreError};
+use crate::telemetry::latest::{Field, Samples, is_silent};
 use crate::telemetry::marks::{Marks, marks};
-use muster_api::{AgentState, CurveView, PointView, RunningView, TelemetryView};
+use muster_api::{
+    AgentState, CurveView, Page, PointView, RunningView, TelemetryPage, TelemetryView,
+};
 use muster_protocol::when::Moment;
 
 /// How far an answer goes back when nothing is said.
 const SINCE: Moment = Moment::Ago(15 * 60_000);
 
+/// Which samples come first, and which page of them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplesQuery {
+    sort: Option<String>,
+    fleet: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
 /// `GET /telemetry`
-pub async fn latest(State(core): State<Arc<Core>>) -> Result<Json<Vec<TelemetryView>>, ApiError> {
-    let now = core.clock.now();
-    let agents = core.roster.all();
-    let agents = agents.iter().filter(|known| known.agent.revoked.is_none());
-    let samples = agents.filter_map(|known| known.agent.heard.clone());
-    Ok(Json(core.roster.own().into_iter().chain(samples).map(|heard| view(heard, now)).collect()))
+pub async fn latest(
+    State(core): State<Arc<Core>>,
+    Asked(asked): Asked<SamplesQuery>,
+) -> Result<Json<TelemetryPage>, ApiError> {
+    let (field, is_descending) = sort(asked.sort.as_deref(), &Field::ALL, (Field::Agent, false))?;
+    let direction = if is_descending { Direction::Descending } else { Direction::Ascending };
+    let is_fleet = query::is_set("fleet", asked.fleet.as_deref())?;
+    let limit = length(asked.limit)?;
+    let question = Question::new("telemetry", &(format!("{field:?}"), is_descending));
+    let after = question.key(asked.cursor.as_deref())?;
+    let (now, agents, own) = (core.clock.now(), core.roster.all(), core.roster.own());
+    let make = move || {
+        let samples = Samples::new(&agents, own.as_ref(), now);
+        let page = samples.page((field, direction), after.as_ref(), limit);
+        let page = Page {
+            items: page.items.into_iter().map(|heard| view(heard, now)).collect(),
+            next: page.next.map(|key| question.cursor(&key)),
+            total: samples.count(),
+            as_of: now.into(),
+        };
+        TelemetryPage { page, fleet: is_fleet.then(|| fleet_curve::shown(now, &samples.fleet())) }
+    };
+    Ok(Json(core.aside(make).await?))
 }
 
 /// The span of a curve, as it is asked for.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Span {
     since: Option<String>,
     until: Option<String>,
 }
 
 impl Span {
-    fn resolve(&self, now: Timestamp) -> Result<(Timestamp, Timestamp), ApiError> {
+    /// Returns the span; it goes back to `since` where nothing else is asked for.
+    pub(super) fn resolve(
+        &self,
+        since: Moment,
+        now: Timestamp,
+    ) -> Result<(Timestamp, Timestamp), ApiError> {
         let read = |text: &Option<String>, default: Moment| match text {
             Some(text) => text.parse::<Moment>().map_err(|why| {
                 ApiError::usage("cannot use this moment", why, "muster telemetry show --help")
             }),
             None => Ok(default),
         };
-        let since = read(&self.since, SINCE)?.resolve(now);
+        let since = read(&self.since, since)?.resolve(now);
         let until = read(&self.until, Moment::Ago(0))?.resolve(now).min(now);
         if since >= until {
             let cause = format!("it would begin at {since} and end at {until}");
@@ -60,7 +101,7 @@ impl Span {
 pub async fn curve(
     State(core): State<Arc<Core>>,
     Path(id): Path<String>,
-    Query(span): Query<Span>,
+    Asked(span): Asked<Span>,
 ) -> Result<Json<CurveView>, ApiError> {
     let agent = if id == AgentId::COORDINATOR {
         AgentId::coordinator()
@@ -68,7 +109,7 @@ pub async fn curve(
         find(&core, &id)?.agent.id.clone()
     };
     let now = core.clock.now();
-    let span = span.resolve(now)?;
+    let span = span.resolve(SINCE, now)?;
     let step = Step::finest(span.0, now);
     let whose = agent.clone();
     let read = move |reader: &Reader| {
@@ -118,10 +159,10 @@ fn shown_point(at: Timestamp, point: &Rolled) -> PointView {
     }
 }
 
-fn view((received, said): (Timestamp, Telemetry), now: Timestamp) -> TelemetryView {
-    let collections = said.collections.into_iter().map(|one| RunningView {
+fn view((received, said): &(Timestamp, Telemetry), now: Timestamp) -> TelemetryView {
+    let collections = said.collections.iter().map(|one| RunningView {
         request: one.request.to_string(),
-        state: one.state,
+        state: one.state.clone(),
         age_ms: one.age_ms,
         seen: one.seen,
         hashed: one.hashed,
@@ -130,15 +171,15 @@ fn view((received, said): (Timestamp, Telemetry), now: Timestamp) -> TelemetryVi
         throttled_ms: one.throttled_ms,
         path: String::from_utf8_lossy(&one.path).into_owned(),
     });
-    let age_ms = now.since_ms(received).max(0);
+    let age_ms = now.since_ms(*received).max(0);
     TelemetryView {
         agent: said.agent.to_string(),
-        host: said.host,
-        state: if age_ms > SILENT_MS_MAX { AgentState::Silent } else { AgentState::Live },
+        host: said.host.clone(),
+        state: if is_silent(*received, now) { AgentState::Silent } else { AgentState::Live },
         at: said.at.into(),
-        received: received.into(),
+        received: (*received).into(),
         age_ms: age_ms.unsigned_abs(),
-        cpu_percent: said.cpu_percent,
+        cpu_percent: finite(said.cpu_percent),
         rss_bytes: said.rss_bytes,
         threads: said.threads,
         fds: said.fds,

@@ -4,6 +4,7 @@
 //! * [`misdeeds`], [`dead_letter_budget`]: refused results by agent. [`held`]: whose results are set aside.
 //! * [`publish_locks`]: requests that are being published.
 //! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again.
+//! * [`fleet_minutes`]: how the fleet was in the last minutes.
 //! * [`roster`]: every agent with its latest sample, as the store has it.
 //! * [`broker_health`]: alarms, queues and settings of the broker.
 
@@ -11,6 +12,7 @@ pub mod broker_health;
 pub mod changes;
 pub mod counters;
 pub mod dead_letter_budget;
+pub mod fleet_minutes;
 pub mod held;
 pub mod misdeeds;
 pub mod publish_locks;

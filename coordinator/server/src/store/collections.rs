@@ -20,7 +20,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::read::{Reader, agent_id, attempt, broken};
+use super::read::{Reader, agent_id, attempt, broken, request_id};
 use super::signed::signed;
 use crate::state::{Class, Done, Phase, Standing};
 
@@ -60,6 +60,9 @@ CREATE INDEX collection_by_agent ON collection (agent, request);
 const COLUMNS: &str = "is_settled, is_expected, is_seen, is_revoked, passed, class, until, attempts, origin, journal, has_ended,
     is_spoilt, heard, received, said, started, ended, host, code, reason, chunks, chunks_stored, rows, bytes, first_row, seen,
     hashed, cached, matched, errors, bytes_read, cpu_ms, throttled_ms, path, spent";
+
+/// The place of a column behind [`COLUMNS`] and the agent.
+const REQUEST: usize = 36;
 
 /// What the threads of an attempt that has ended used, and what they waited for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +198,27 @@ impl Reader {
         agent: &AgentId,
     ) -> Result<Option<StoredCollection>, StoreError> {
         find(&self.connection, request, agent)
+    }
+
+    /// Visits an agent's parts in hunts and profiles, those of the newest first, until `take` says that it has enough. Nothing of
+    /// another agent is read. A row that cannot be read is an error.
+    pub fn visit_collections_of(
+        &self,
+        agent: &AgentId,
+        mut take: impl FnMut(RequestId, StoredCollection) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT agent, {COLUMNS}, request FROM collection INDEXED BY collection_by_agent
+             WHERE agent = ?1 ORDER BY request DESC"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query([agent.as_str()])?;
+        while let Some(row) = rows.next()? {
+            if !take(request_id(row, REQUEST)?, read(row)?)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the first agent that a request expects.

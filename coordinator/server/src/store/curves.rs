@@ -11,9 +11,10 @@ use muster_protocol::limits::{
 use muster_protocol::result::Telemetry;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::StoreError;
+use super::fleet_curve::Spans;
 use super::read::Reader;
 use super::signed::signed;
+use super::{StoreError, fleet_curve};
 use crate::curves::{Roll, Rolled, Spread, Step, place, settled};
 
 /// A table of what was rolled up: minutes, hours.
@@ -87,6 +88,16 @@ impl Reader {
         samples(tx, curve, (from, until), &mut roll)?;
         Ok(roll.points().collect())
     }
+
+    /// Returns until when minutes or hours are made; of samples, nothing is.
+    pub fn condensed(&self, step: Step) -> Result<Timestamp, StoreError> {
+        let Done { minutes, hours } = done(&self.connection)?;
+        Ok(match step {
+            Step::Sample => Timestamp::default(),
+            Step::Minute => minutes,
+            Step::Hour => hours,
+        })
+    }
 }
 
 /// Puts a sample on its agent's curve.
@@ -134,20 +145,29 @@ pub(super) fn condense(tx: &Connection, now: Timestamp) -> Result<usize, StoreEr
     let from =
         Done { minutes: held.minutes.min(until.minutes), hours: held.hours.min(until.hours) };
     let mut made = 0;
-    for curve in curves(tx)? {
+    let mut fleet = Spans::default();
+    for (curve, is_agent) in curves(tx)? {
         let mut minutes = Roll::new(Step::Minute);
         samples(tx, curve, (from.minutes, until.minutes), &mut minutes)?;
-        made += insert_rolled(tx, Step::Minute, curve, minutes)?;
+        let mut gather = |step, at, point: &Rolled| {
+            if is_agent {
+                fleet.add(step, at, point);
+            }
+        };
+        made += insert_rolled(tx, Step::Minute, curve, minutes, &mut gather)?;
         forget(tx, "curve_sample", curve, now.plus_ms(-TELEMETRY_RAW_MS_MAX))?;
         if from.hours < until.hours {
             let mut hours = Roll::new(Step::Hour);
             rolled(tx, Step::Minute, curve, (from.hours, until.hours), &mut hours)?;
-            made += insert_rolled(tx, Step::Hour, curve, hours)?;
+            made += insert_rolled(tx, Step::Hour, curve, hours, &mut gather)?;
             forget(tx, "curve_minute", curve, now.plus_ms(-TELEMETRY_MINUTES_MS_MAX))?;
             forget(tx, "curve_hour", curve, now.plus_ms(-TELEMETRY_HOURS_MS_MAX))?;
         }
     }
+    fleet.insert(tx)?;
     if from.hours < until.hours {
+        fleet_curve::forget(tx, Step::Minute, now.plus_ms(-TELEMETRY_MINUTES_MS_MAX))?;
+        fleet_curve::forget(tx, Step::Hour, now.plus_ms(-TELEMETRY_HOURS_MS_MAX))?;
         tx.execute(
             "DELETE FROM curve WHERE NOT EXISTS (SELECT 1 FROM curve_sample WHERE curve = id)
              AND NOT EXISTS (SELECT 1 FROM curve_minute WHERE curve = id)
@@ -173,9 +193,10 @@ fn curve_of(tx: &Connection, agent: &AgentId) -> Result<Option<i64>, StoreError>
     Ok(select.query_row([agent.as_str()], |row| row.get(0)).optional()?)
 }
 
-fn curves(tx: &Connection) -> Result<Vec<i64>, StoreError> {
-    let mut select = tx.prepare_cached("SELECT id FROM curve")?;
-    let rows = select.query_map([], |row| row.get(0))?;
+/// Returns all curves, and whether each is an agent's.
+fn curves(tx: &Connection) -> Result<Vec<(i64, bool)>, StoreError> {
+    let mut select = tx.prepare_cached("SELECT id, agent <> ?1 FROM curve")?;
+    let rows = select.query_map([AgentId::COORDINATOR], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -239,7 +260,13 @@ fn rolled(
     Ok(())
 }
 
-fn insert_rolled(tx: &Connection, step: Step, curve: i64, roll: Roll) -> Result<usize, StoreError> {
+fn insert_rolled(
+    tx: &Connection,
+    step: Step,
+    curve: i64,
+    roll: Roll,
+    gather: &mut impl FnMut(Step, Timestamp, &Rolled),
+) -> Result<usize, StoreError> {
     let sql = format!(
         "INSERT OR REPLACE INTO {} VALUES
          (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
@@ -248,6 +275,7 @@ fn insert_rolled(tx: &Connection, step: Step, curve: i64, roll: Roll) -> Result<
     let mut insert = tx.prepare_cached(&sql)?;
     let mut made = 0;
     for (at, point) in roll.points() {
+        gather(step, at, &point);
         let mut values = vec![curve, at.0, signed(point.samples)];
         for figure in [point.cpu, point.rss, point.read, point.written] {
             values.extend([figure.min, figure.sum, figure.max].map(signed));

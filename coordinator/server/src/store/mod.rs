@@ -2,7 +2,7 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`listed`], [`lists`], [`results`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`],
+//! * [`requests`], [`listed`], [`lists`], [`results`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`], [`fleet_curve`], [`uploads`],
 //!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
 //! * [`collections`], [`summaries`]: read models, kept in the transaction of what they are made of. [`news`]: what a commit changed.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
@@ -17,6 +17,7 @@ pub mod curves;
 pub mod dead;
 pub mod facts;
 pub mod files;
+pub mod fleet_curve;
 pub mod instances;
 pub mod ledger;
 pub mod listed;
@@ -33,6 +34,7 @@ mod signed;
 pub mod spent;
 pub mod summaries;
 pub mod unreadable;
+pub mod uploads;
 pub mod write;
 
 use std::path::{Path, PathBuf};
@@ -57,6 +59,7 @@ pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
 pub use summaries::{Summary, Tally};
 pub use unreadable::{Table, Unreadable};
+pub use uploads::{Upload, UploadKey};
 pub use write::{Write, WriteOutcome, Writer};
 
 /// What the store cannot do.

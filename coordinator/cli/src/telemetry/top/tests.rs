@@ -1,7 +1,7 @@
 use muster_protocol::clock::Timestamp;
 
 use super::*;
-use muster_api::RunningView;
+use muster_api::{FleetPoint, RunningView, Spread};
 
 fn sample(agent: &str, age_ms: u64, cpu: f64) -> TelemetryView {
     let state = if age_ms > 45_000 { AgentState::Silent } else { AgentState::Live };
@@ -37,40 +37,57 @@ fn sample(agent: &str, age_ms: u64, cpu: f64) -> TelemetryView {
     }
 }
 
+fn summed(live: u64, silent: u64, cpu: [f64; 4]) -> Fleet {
+    let spread = |[p50, p95, p99, max]: [f64; 4]| Spread { p50, p95, p99, max };
+    fleet(&FleetPoint {
+        at: Timestamp(0).into(),
+        live,
+        silent,
+        cpu_percent: spread(cpu),
+        rss_bytes: spread([1e6, 2e6, 3e6, 4e6]),
+        read_bytes_per_s: Spread::default(),
+        written_bytes_per_s: Spread::default(),
+    })
+}
+
 #[test]
-fn what_is_old_is_marked_and_does_not_count() {
+fn what_is_old_is_marked() {
     let samples = [sample("a-1", 4_000, 7.5), sample("a-2", 400_000, 99.0)];
-    let text = table(&samples, &samples);
+    let fleet = summed(1, 1, [7.5; 4]);
+    let text = table(&samples, (2, &fleet), 0);
     assert!(text.contains("4 s ago") && text.contains("6 min 40 s ago"), "{text}");
     assert!(
         text.contains(" 7.5 %") && text.contains("(99.0 %)") && text.contains("silent"),
         "{text}"
     );
-    assert!(text.contains("agents: 1 live, 1 silent"), "{text}");
+    assert!(text.contains("agents: 1 live, 1 silent\n") && !text.contains("more"), "{text}");
+    let later = table(&samples, (3, &fleet), 12_000);
+    assert!(later.contains("and 1 more") && later.contains("1 silent, 12 s ago"), "{later}");
     assert!(text.contains("( ) is how it was"), "{text}");
     let worst = text.lines().find(|line| line.trim_start().starts_with("max")).unwrap();
-    assert!(worst.contains("7.5 %"), "the silent one does not count: {text}");
+    assert!(worst.contains("7.5 %"), "{text}");
     assert!(text.contains("1: …") && text.contains("\\u{1b}[2Jend"), "{text}");
     assert!(!text.contains('\u{1b}'), "{text:?}");
 }
 
 #[test]
-fn quantiles_are_values_that_there_are() {
-    let agents: Vec<_> = (1..=100).map(|n| sample(&format!("a-{n}"), 0, f64::from(n))).collect();
-    let all: Vec<_> = agents.into_iter().chain([sample("coordinator", 0, 1_000.0)]).collect();
-    let fleet = fleet(&all);
-    let cpu: Vec<_> = fleet.quantiles.iter().map(|of| of.cpu_percent.unwrap()).collect();
-    assert_eq!(cpu, [50.0, 95.0, 99.0, 100.0], "the coordinator is no agent");
+fn quantiles_are_the_coordinators_and_none_where_none_is_live() {
+    let quantiles = summed(4, 0, [1.0, 2.0, 3.0, 4.5]).quantiles;
+    let cpu: Vec<_> = quantiles.iter().map(|of| of.cpu_percent.unwrap()).collect();
+    assert_eq!((quantiles[3].rss_bytes, cpu), (Some(4_000_000), vec![1.0, 2.0, 3.0, 4.5]));
+    let quantiles = summed(0, 2, [0.0; 4]).quantiles;
+    assert!(quantiles.iter().all(|of| of.cpu_percent.is_none() && of.rss_bytes.is_none()));
 }
 
 #[test]
 fn a_picture_fits_the_screen_and_grows_old() {
-    let samples: Vec<_> = (0..100).map(|n| sample(&format!("a-{n}"), 40_000, 1.0)).collect();
+    let shown: Vec<_> = (0..100).map(|n| sample(&format!("a-{n}"), 40_000, 1.0)).collect();
+    let samples = Samples { shown, total: 100, fleet: summed(100, 0, [1.0; 4]) };
     let aged = older(&samples, 6_000);
-    assert!(
-        aged.iter().all(|sample| sample.state == AgentState::Silent && sample.age_ms == 46_000)
-    );
-    let picture = frame("gone\n", &aged, None, Some((60, 24)));
+    let is_old =
+        |sample: &TelemetryView| sample.state == AgentState::Silent && sample.age_ms == 46_000;
+    assert!(aged.shown.iter().all(is_old));
+    let picture = frame("gone\n", &aged, 6_000, Some((60, 24)));
     let lines: Vec<_> = picture.split("\r\n").collect();
     assert!(lines.len() <= 24, "{picture}");
     assert!(lines[0].contains("gone") && picture.contains("and 86 more"), "{picture}");

@@ -42,11 +42,8 @@ pub async fn list(
     };
     let (field, is_descending) = sort(asked.sort.as_deref(), &Field::ALL, (Field::Id, false))?;
     let direction = if is_descending { Direction::Descending } else { Direction::Ascending };
-    let counted = query::words("facets", asked.facets.as_deref(), &[("1", true), ("0", false)])?;
-    let counted = match counted.as_deref() {
-        Some([true]) => Counted::Yes,
-        _ => Counted::No,
-    };
+    let is_counted = query::is_set("facets", asked.facets.as_deref())?;
+    let counted = if is_counted { Counted::Yes } else { Counted::No };
     let limit = length(asked.limit)?;
     let order = (format!("{field:?}"), is_descending);
     let question = Question::new("agents", &(&asked.target, &asked.q, &asked.state, order));

@@ -11,7 +11,8 @@ const HOUR_MS: i64 = 3_600_000;
 
 fn store() -> Reader {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(TABLES).unwrap();
+    let roster = "CREATE TABLE agent (id TEXT, enrolled INTEGER, revoked INTEGER);";
+    connection.execute_batch(&[TABLES, fleet_curve::TABLES, roster].concat()).unwrap();
     Reader::new(connection, std::sync::Arc::default())
 }
 
