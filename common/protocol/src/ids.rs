@@ -102,7 +102,7 @@ macro_rules! uuid_type {
             }
 
             /// Takes 16 bytes as they are.
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
         }

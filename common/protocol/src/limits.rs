@@ -517,6 +517,24 @@ limits! {
     FLEET_MINUTE_WAIT_MS: i64 = 20_000, "not a bound: the delay; what comes later counts when the minute is condensed";
     /// Points of the fleet's curve in one answer.
     FLEET_POINTS_MAX: usize = 600, "a point stands for several minutes or hours, with the greatest of each figure";
+    /// How long one answer looks through the rows of a hunt.
+    ROWS_BUDGET_MS: u64 = 150, "the answer has what was found, says that it is not complete, and where to go on";
+    /// Answers that look through rows at once.
+    ROWS_LOOKS_MAX: usize = 2, "the next one waits";
+    /// Size of the rows of one answer, as JSON.
+    ROWS_PAGE_BYTES_MAX: usize = 8_388_608, "the answer ends with the row that reaches it, and says where to go on";
+    /// Rows that are shown in an order of their own: by size, by time.
+    ROWS_SORTED_MAX: usize = 1_000, "the first ones are kept; the answer says how many there are";
+    /// Size of these rows, as JSON.
+    ROWS_SORTED_BYTES_MAX: usize = 8_388_608, "fewer are kept, the last ones go";
+    /// Sorted answers that are remembered, to go on with.
+    ROWS_SORTS_HELD_MAX: usize = 8, "the one that was not asked for the longest time is forgotten, and begins again";
+    /// Hunts whose lists of hashes are held for those who ask for their rows.
+    ROWS_LISTS_HELD_MAX: usize = 2, "the one that was not asked for the longest time is read again";
+    /// Values of one filter: agents, error numbers.
+    FILTER_VALUES_MAX: usize = 500, "400";
+    /// Digits of the beginning of a digest that rows are asked for.
+    HASH_PREFIX_DIGITS_MIN: usize = 8, "400";
     /// Time between two looks at the broker's alarms.
     BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
     /// Time between two looks at the broker's queues that nothing but time asks for.

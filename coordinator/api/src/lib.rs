@@ -8,6 +8,7 @@
 pub mod address;
 mod agents;
 mod broker;
+pub mod csv;
 mod doctor;
 pub mod events;
 mod hunts;

@@ -81,6 +81,49 @@ const PAGING: &[(&str, &str)] = &[
     ("limit", "Items that the page has at most: 1 to 500; 100 when not given."),
 ];
 
+/// Puts the filter of rows behind parameters of an endpoint's own.
+macro_rules! row_filter {
+    ($($own:expr,)*) => {
+        &[
+            $($own,)*
+            ("agent", "Only of this agent; may be repeated. Every filter that is given holds."),
+            ("status", "One of these words, by commas: denied,io_error."),
+            ("errno", "One of these error numbers or names, by commas: 13,EIO."),
+            ("match", "yes: a digest is in the list of hashes of the hunt; no: none is."),
+            ("uploaded", "yes: the content of the file was sent; no: it was not."),
+            ("path", "A pattern, as hunts have them: against the name, with a / the path below the root, with one in front the whole path."),
+            ("path_b64", "The very path, in base64."),
+            ("hash", "A digest begins with these hexadecimal digits: 8 at least."),
+            ("kind", "One of these words, by commas: file,symlink."),
+            ("min_size", "At least so many bytes."),
+            ("max_size", "At most so many bytes."),
+            ("newer", "Content changed at this time or later: how long ago (7d) or RFC 3339."),
+            ("older", "Content changed before this time."),
+            ("changed_newer", "Inode changed at this time or later."),
+            ("uid", "One of these owners, by number, by commas."),
+            ("gid", "One of these groups, by number, by commas."),
+            ("mode", "Mode bits, octal: 4000 all of them set, /6000 one of them, =0755 exactly."),
+        ]
+    };
+}
+
+/// What the stream of rows is asked with.
+const RESULTS: &[(&str, &str)] = row_filter![
+    ("limit", "No more than so many rows."),
+    ("follow", "true: goes on as rows are stored, until the hunt is done."),
+    ("format", "jsonl, or csv; jsonl when not given."),
+];
+
+/// What a part of the rows is asked with.
+const ROWS: &[(&str, &str)] = row_filter![
+    ("cursor", "`next` of the answer before, as it is; the beginning when not given."),
+    ("limit", "Rows of the answer at most: 1 to 500; 100 when not given."),
+    (
+        "sort",
+        "walk (by agent, then as it met them), size, mtime, ctime, started, cpu_ms, rss_bytes; with - before it the greatest first."
+    ),
+];
+
 const fn list(path: &'static str, summary: &'static str, of: &'static str) -> Endpoint {
     Endpoint { query: PAGING, ..get(path, summary, Answer::Page(of)) }
 }
@@ -190,7 +233,22 @@ const ENDPOINTS: &[Endpoint] = &[
         "What became of a hunt on each agent.",
         Answer::List("CollectionView"),
     ),
-    get("/api/v1/hunts/{id}/results", "The rows of a hunt.", Answer::Lines("RowView")),
+    Endpoint {
+        query: RESULTS,
+        ..get(
+            "/api/v1/hunts/{id}/results",
+            "The rows of a hunt that the filter leaves, all of them. A filter may name any column of the artifact: pid, exe_state, comm, ….",
+            Answer::Lines("RowView"),
+        )
+    },
+    Endpoint {
+        query: ROWS,
+        ..get(
+            "/api/v1/hunts/{id}/rows",
+            "A part of the rows of a hunt that the filter leaves, found within 150 ms: it says how far it looked, and goes on at next.",
+            Answer::One("RowsPage"),
+        )
+    },
     get(
         "/api/v1/hunts/{id}/files",
         "The files that matched and whose content was sent.",

@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use muster_protocol::artifact::file_hash::select::MODE_BITS;
 use muster_protocol::decimal::scaled;
 use muster_protocol::limits;
 use muster_protocol::request::profile::ProfileKind;
 use muster_protocol::when::duration_ms;
 
+pub use muster_protocol::artifact::file_hash::select::ModeTest;
 pub use muster_protocol::when::seconds;
 
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
@@ -31,30 +31,9 @@ pub fn size(text: &str) -> Result<u64, String> {
     scaled(number, unit).ok_or_else(bad)
 }
 
-/// A condition on the bits of a mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModeTest {
-    /// All of these are set.
-    All(u32),
-    /// At least one of these is set.
-    Any(u32),
-    /// No others are set.
-    Exactly(u32),
-}
-
 /// Reads mode bits in octal: `4000` or `-4000` all set, `/6000` one set, `=0755` exactly.
 pub fn mode(text: &str) -> Result<ModeTest, String> {
-    let bad = || format!("{text:?} is not a mode like 4000, /6000 or =0755");
-    let digits = text.trim_start_matches(['/', '=', '-']);
-    let is_octal = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| is_octal && *bits <= MODE_BITS);
-    let bits = bits.ok_or_else(bad)?;
-    match text.strip_suffix(digits) {
-        Some("=") => Ok(ModeTest::Exactly(bits)),
-        Some("" | "-") if bits != 0 => Ok(ModeTest::All(bits)),
-        Some("/") if bits != 0 => Ok(ModeTest::Any(bits)),
-        _ => Err(bad()),
-    }
+    text.parse()
 }
 
 /// Reads how long a request is valid, in milliseconds.
@@ -173,22 +152,6 @@ mod tests {
         assert_eq!(size("4KiB"), Ok(4_096));
         for bad in ["", "M", "-1", "10X", "1.", ".5", "1e3", "99999999999999999999", "20000000T"] {
             assert!(size(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn modes_are_octal() {
-        assert_eq!(mode("4000"), Ok(ModeTest::All(0o4000)));
-        assert_eq!(
-            (mode("-22"), mode("/6000")),
-            (Ok(ModeTest::All(0o22)), Ok(ModeTest::Any(0o6000)))
-        );
-        assert_eq!(
-            (mode("=0755"), mode("=0")),
-            (Ok(ModeTest::Exactly(0o755)), Ok(ModeTest::Exactly(0)))
-        );
-        for bad in ["", "0", "/", "/0", "888", "10000", "+4", "==7", "u+s"] {
-            assert!(mode(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use muster_broker::Publisher;
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{JournalId, RequestId};
 use muster_protocol::limits::{
-    BLOB_ASSEMBLIES_MAX, PROFILE_LANES, PROFILE_VIEWS_MAX, STORE_READERS_IDLE_MAX,
+    BLOB_ASSEMBLIES_MAX, PROFILE_LANES, PROFILE_VIEWS_MAX, ROWS_LOOKS_MAX, STORE_READERS_IDLE_MAX,
 };
 use muster_protocol::request::sign::Trust;
 use muster_runtime::tasks::Tasks;
@@ -25,6 +25,7 @@ use crate::live::publish_locks::PublishLocks;
 use crate::live::roster::Roster;
 use crate::live::shares::Shares;
 use crate::live::watched::Watched;
+use crate::rows::held::HeldRows;
 use crate::store::{DataDir, Reader, StoreError, Writer};
 use muster_api::BrokerHealth;
 
@@ -64,6 +65,10 @@ pub struct Core {
     pub fleet_minutes: FleetMinutes,
     /// Hunts that are being watched.
     pub watched: Watched,
+    /// What is kept between two answers with rows.
+    pub rows: HeldRows,
+    /// Answers that look through rows: few at once.
+    pub row_looks: Semaphore,
     /// Scans of everything that has landed: few at once.
     pub scans: Semaphore,
     /// Blobs that are put together: few at once.
@@ -123,6 +128,8 @@ impl Core {
             held: Held::default(),
             fleet_minutes: FleetMinutes::default(),
             watched: Watched::default(),
+            rows: HeldRows::default(),
+            row_looks: Semaphore::new(ROWS_LOOKS_MAX),
             scans: Semaphore::new(SCANS_MAX),
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),

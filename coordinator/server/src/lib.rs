@@ -4,7 +4,8 @@
 //!
 //! * [`tls`], [`config`]: the API's identity; what the coordinator was told.
 //! * [`curves`], [`instances`], [`state`]: pure folds: of telemetry, of the processes under one id, of a request's events.
-//! * [`store`]: the one commit point. [`broker`]: queues, users and settings of the broker as code.
+//! * [`store`]: the one commit point. [`rows`]: rows of a hunt, found by a filter. [`broker`]: queues, users and settings of
+//!   the broker as code.
 //! * [`live`], [`core`]: what the running coordinator keeps in memory, and shares.
 //! * [`roster`], [`telemetry`], [`profiles`], [`who_has`]: who is in the fleet, marks on curves, from addresses to functions
 //!   and pictures, who holds a file.
@@ -27,6 +28,7 @@ pub mod link;
 pub mod live;
 pub mod profiles;
 pub mod roster;
+pub mod rows;
 mod self_telemetry;
 pub mod serve;
 pub mod state;

@@ -28,22 +28,50 @@ impl Rows {
     /// Unpacks what [`Rows::pack`] made of rows of this schema in its version or an older one; every column must have
     /// exactly `count` entries. What a newer version has added is left out.
     pub fn unpack(schema: &'static Schema, body: &[u8], count: u32) -> Result<Self, WireError> {
+        Self::unpack_wanted(schema, body, count, None)
+    }
+
+    /// The same, of some columns, by their places in the schema: the others have no values. For those who look through many
+    /// rows for few.
+    pub fn unpack_columns(
+        schema: &'static Schema,
+        body: &[u8],
+        count: u32,
+        places: &[usize],
+    ) -> Result<Self, WireError> {
+        let is_of_times = |place: usize| schema.columns.get(place).is_some_and(|c| is_time(c.kind));
+        // A time that does not fit is listed beside the columns, by its number among all columns of times.
+        let has_times = places.iter().any(|place| is_of_times(*place));
+        let is_wanted = |place: usize| places.contains(&place) || has_times && is_of_times(place);
+        let wanted: Vec<_> = (0..schema.columns.len()).map(is_wanted).collect();
+        Self::unpack_wanted(schema, body, count, Some(&wanted))
+    }
+
+    fn unpack_wanted(
+        schema: &'static Schema,
+        body: &[u8],
+        count: u32,
+        wanted: Option<&[bool]>,
+    ) -> Result<Self, WireError> {
         let cap = limits::ROW_CHUNK_UNPACKED_BYTES_MAX;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count > limits::ROW_CHUNK_ROWS_MAX {
             return Err(WireError::Malformed(format!("{count} rows in one chunk")));
         }
         let bytes = wire::decompress(body, cap)?;
-        let mut rows = wire::decode_with(Unpack { schema, count }, &bytes, cap)?;
+        let wanted = Wanted(wanted);
+        let mut rows = wire::decode_with(Unpack { schema, count, wanted }, &bytes, cap)?;
         rows.count = count;
-        rows.check().map_err(WireError::Malformed)?;
+        rows.check(wanted).map_err(WireError::Malformed)?;
         Ok(rows)
     }
 
     /// Checks that the columns fit each other and the count, and that words are known.
-    fn check(&self) -> Result<(), String> {
-        let lengths = self.values.iter().filter_map(Values::len);
-        let mut lengths = lengths.chain(self.has_digests().then_some(self.hashed.len()));
+    fn check(&self, wanted: Wanted<'_>) -> Result<(), String> {
+        let values = self.values.iter().enumerate().filter(|(place, _)| wanted.has(*place));
+        let lengths = values.filter_map(|(_, values)| values.len());
+        let mut lengths =
+            lengths.chain(wanted.has_digests(self.schema).then_some(self.hashed.len()));
         if lengths.any(|length| length != self.count) {
             return Err("columns differ in length from the count of rows".to_owned());
         }
@@ -133,14 +161,38 @@ impl Serialize for Values {
     }
 }
 
-/// Reads rows of a schema.
+/// Which columns are read; without a list every one.
 #[derive(Clone, Copy)]
-struct Unpack {
-    schema: &'static Schema,
-    count: usize,
+struct Wanted<'a>(Option<&'a [bool]>);
+
+impl Wanted<'_> {
+    fn has(self, place: usize) -> bool {
+        self.0.is_none_or(|wanted| wanted.get(place) == Some(&true))
+    }
+
+    fn has_digests(self, schema: &Schema) -> bool {
+        self.has_any(schema, Column::is_digest)
+    }
+
+    fn has_times(self, schema: &Schema) -> bool {
+        self.has_any(schema, |column| is_time(column.kind))
+    }
+
+    fn has_any(self, schema: &Schema, of: impl Fn(&Column) -> bool) -> bool {
+        let mut columns = schema.columns.iter().enumerate();
+        columns.any(|(place, column)| self.has(place) && of(column))
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Unpack {
+/// Reads rows of a schema.
+#[derive(Clone, Copy)]
+struct Unpack<'a> {
+    schema: &'static Schema,
+    count: usize,
+    wanted: Wanted<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for Unpack<'_> {
     type Value = Rows;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
@@ -148,7 +200,7 @@ impl<'de> DeserializeSeed<'de> for Unpack {
     }
 }
 
-impl<'de> Visitor<'de> for Unpack {
+impl<'de> Visitor<'de> for Unpack<'_> {
     type Value = Rows;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,13 +210,20 @@ impl<'de> Visitor<'de> for Unpack {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Rows, A::Error> {
         let mut rows = Rows::new(self.schema, 0);
         let mut seen = vec![false; self.schema.columns.len()];
+        // Of whole rows everything is read and checked, also what no column is there for.
+        let is_part = self.wanted.0.is_some();
+        let skips_digests = is_part && !self.wanted.has_digests(self.schema);
+        let skips_times = is_part && !self.wanted.has_times(self.schema);
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
+                HASHED | DIGESTS if skips_digests => drop(map.next_value::<IgnoredAny>()?),
+                FAR_TIMES if skips_times => drop(map.next_value::<IgnoredAny>()?),
                 HASHED => rows.hashed = map.next_value()?,
                 FAR_TIMES => rows.far = map.next_value()?,
                 DIGESTS => rows.digests = map.next_value()?,
                 key => {
                     let place = self.schema.columns.iter().position(|c| is_called(c, key));
+                    let place = place.filter(|place| self.wanted.has(*place));
                     let slot = place.and_then(|at| rows.values.get_mut(at).zip(seen.get_mut(at)));
                     let Some((values, is_seen)) = slot else {
                         map.next_value::<IgnoredAny>()?;

@@ -4,7 +4,6 @@
 //! ([`csv`]). A reader that closes the pipe ends the program with success.
 
 pub mod cell;
-pub mod csv;
 pub mod curve;
 pub mod document;
 pub mod listing;
@@ -22,7 +21,7 @@ use crate::failure::{Exit, Failure};
 pub use cell::{Cell, Show};
 pub use document::{Document, json_of};
 pub use listing::Column;
-pub use muster_api::units;
+pub use muster_api::{csv, units};
 pub use muster_runtime::escape;
 
 /// The shape of what goes to stdout.

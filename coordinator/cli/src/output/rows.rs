@@ -7,20 +7,17 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use muster_api::RowView;
-use muster_protocol::artifact::{self, Artifact, Column, ColumnType, HashKind, Schema};
+use muster_protocol::artifact::{self, Artifact, ColumnType, HashKind, Schema};
 use muster_runtime::stdout::Stdout;
 use serde_json::Value;
 
 use super::document::Line;
-use super::{Cell, Format, Out, csv, escape, units};
+use super::{Format, Out, csv, escape, units};
 use crate::failure::{Exit, Failure};
 
 /// Digests in the order in which people look them up.
 const DIGESTS: [HashKind; 5] =
     [HashKind::Sha256, HashKind::Blake3, HashKind::Sha1, HashKind::Md5, HashKind::Sha512];
-/// What CSV has before the columns of the artifact, and behind them.
-const BEFORE: [&str; 3] = ["hunt", "agent", "host"];
-const BEHIND: [&str; 3] = ["match", "uploaded", "clone"];
 
 /// Writes rows to stdout or a file in one format.
 pub struct RowWriter {
@@ -79,7 +76,7 @@ impl RowWriter {
         let end = match (self.format, self.written, self.schema) {
             (Format::Json, 0, _) => "[]\n".to_owned(),
             (Format::Json, _, _) => "\n]\n".to_owned(),
-            (Format::Csv, 0, Some(schema)) => csv_header(schema),
+            (Format::Csv, 0, Some(schema)) => csv::head(schema),
             _ => String::new(),
         };
         let ended = self.sink.write_all(end.as_bytes()).and_then(|()| self.sink.flush());
@@ -94,8 +91,8 @@ impl RowWriter {
             Format::Json => Ok([b",\n".as_slice(), json].concat()),
             Format::Csv => {
                 let (row, schema) = (decoded(line)?, self.columns()?);
-                let head = if is_first { csv_header(schema) } else { String::new() };
-                Ok((head + &csv_row(schema, &row)).into_bytes())
+                let head = if is_first { csv::head(schema) } else { String::new() };
+                Ok((head + &csv::line(schema, &row)).into_bytes())
             }
             Format::Table => {
                 let (row, schema) = (decoded(line)?, self.columns()?);
@@ -118,44 +115,6 @@ impl RowWriter {
 
 fn decoded(line: &Line<RowView>) -> Result<RowView, Failure> {
     line.view().map_err(|e| Failure::bug("the coordinator sent a broken row", e))
-}
-
-/// Returns the names of the cells that a column takes in CSV.
-fn csv_names(column: &Column) -> impl Iterator<Item = String> {
-    let is_bytes = matches!(column.kind, ColumnType::Bytes | ColumnType::OptionalBytes);
-    let exact = is_bytes.then(|| format!("{}_b64", column.name));
-    std::iter::once(column.name.to_owned()).chain(exact)
-}
-
-fn csv_header(schema: &Schema) -> String {
-    let own = schema.columns.iter().flat_map(csv_names);
-    let names = BEFORE.iter().map(|name| (*name).to_owned()).chain(own);
-    let names: Vec<_> = names.chain(BEHIND.iter().map(|name| (*name).to_owned())).collect();
-    names.join(",") + "\r\n"
-}
-
-fn csv_row(schema: &Schema, row: &RowView) -> String {
-    let cell = |name: String| row.columns.get(&name).map_or(Cell::Nothing, cell).csv();
-    let flag = |flag: Option<bool>| flag.map_or(Cell::Nothing, Cell::Flag).csv();
-    let mut cells: Vec<_> = [&row.hunt, &row.agent, &row.host].map(|text| csv::text(text)).into();
-    cells.extend(schema.columns.iter().flat_map(csv_names).map(cell));
-    cells.push(row.matched.as_deref().map_or_else(String::new, csv::text));
-    cells.extend([flag(row.uploaded), flag(row.clone)]);
-    cells.join(",") + "\r\n"
-}
-
-fn cell(value: &Value) -> Cell<'_> {
-    match value {
-        Value::Null => Cell::Nothing,
-        Value::String(text) => Cell::Text(text.into()),
-        Value::Bool(is_so) => Cell::Flag(*is_so),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(count), _) => Cell::Count(count),
-            (None, Some(signed)) => Cell::Signed(signed),
-            (None, None) => Cell::json(value),
-        },
-        Value::Array(_) | Value::Object(_) => Cell::json(value),
-    }
 }
 
 /// Returns the digest that a table shows: of several the one that people look up first.

@@ -1,5 +1,5 @@
-//! `GET /hunts/{id}/results`: one JSON object a line, never all in memory; with `follow` as they are stored, until the
-//! hunt is done.
+//! `GET /hunts/{id}/results`: the rows that a filter leaves, one a line as JSON or CSV, never all in memory; with `follow`
+//! as they are stored, until the hunt is done. It ends when its reader goes away.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,49 +10,105 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use muster_protocol::artifact::ioc::{self, IocList};
-use muster_protocol::artifact::{HashKind, RowRef};
+use muster_protocol::artifact::RowRef;
+use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::limits::{RESULTS_LOOK_MS_MAX, RESULTS_PACE_MS};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::hunts::whole;
+use super::row_query::RowQuery;
 use crate::core::Core;
-use crate::hunts::view::RequestSnapshot;
 use crate::live::changes::Changes;
-use crate::store::{DataDir, Reader, StoreError};
-use muster_api::Found;
+use crate::rows::filter::Filter;
+use crate::rows::source::{Run, Source, view};
+use crate::rows::walk::Looking;
+use crate::store::{Reader, StoreError};
+use muster_api::csv;
 
 /// Chunks of rows that wait for a slow client.
 const WAITING_MAX: usize = 8;
+/// The parameters that are no filter.
+const OWN: [&str; 3] = ["limit", "follow", "format"];
 
 type Lines = mpsc::Sender<io::Result<Piece>>;
 
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// One JSON object a line.
+    JsonLines,
+    /// Comma-separated, with a head.
+    Csv,
+}
+
+impl Format {
+    fn read(asked: Option<&str>) -> Result<Self, ApiError> {
+        match asked {
+            None | Some("jsonl") => Ok(Self::JsonLines),
+            Some("csv") => Ok(Self::Csv),
+            Some(other) => {
+                let shown: String = other.chars().take(60).collect();
+                let cause = format!("format is {shown:?}");
+                Err(ApiError::usage("rows are not written so", cause, "jsonl or csv"))
+            }
+        }
+    }
+
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::JsonLines => "application/jsonl",
+            Self::Csv => "text/csv; charset=utf-8",
+        }
+    }
+}
+
 /// Which rows are wanted, and how.
-#[derive(Debug, Deserialize)]
-pub struct Wanted {
-    agent: Option<String>,
-    limit: Option<u64>,
-    #[serde(default)]
+#[derive(Debug)]
+struct Wanted {
+    filter: Filter,
+    format: Format,
+    limit: u64,
     follow: bool,
+}
+
+impl Wanted {
+    fn read(query: &RowQuery, source: &Source, now: Timestamp) -> Result<Self, ApiError> {
+        let follow = match query.own("follow") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                let cause = format!("follow is {other:?}");
+                return Err(ApiError::usage("follow is true or false", cause, "follow=true"));
+            }
+        };
+        Ok(Self {
+            filter: Filter::read(&query.filter, source.schema, &source.roots, now)?,
+            format: Format::read(query.own("format"))?,
+            limit: query.number("limit")?.unwrap_or(u64::MAX),
+            follow,
+        })
+    }
 }
 
 /// `GET /hunts/{id}/results`
 pub async fn results(
     State(core): State<Arc<Core>>,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(asked): Query<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
+    let query = RowQuery::read(asked, &OWN)?;
     // Before the first look: what is committed after it must lead to another.
     let changes = Changes::new(
         core.writer.commits(),
         Duration::from_millis(RESULTS_PACE_MS),
         Duration::from_millis(RESULTS_LOOK_MS_MAX),
     );
-    // The first look is before the answer begins, so that a wrong id is an error and not an empty stream.
-    let first = whole(&core, id).await?;
+    // The first look is before the answer begins, so that a wrong id or filter is an error and not an empty stream.
+    let first = look(&core, id).await?;
+    let wanted = Wanted::read(&query, &first.source, core.clock.now())?;
+    let format = wanted.format;
     let (lines, stream) = mpsc::channel(WAITING_MAX);
     let stop = core.tasks.stop_signal();
     let shared = Arc::clone(&core);
@@ -67,8 +123,24 @@ pub async fn results(
         // The client may have gone.
         drop(lines.send(end).await);
     });
-    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(until_the_end(stream)))
-        .into_response())
+    let body = Body::from_stream(until_the_end(stream));
+    Ok(([(CONTENT_TYPE, format.content_type())], body).into_response())
+}
+
+/// A hunt at one moment.
+struct Look {
+    source: Source,
+    is_done: bool,
+}
+
+async fn look(core: &Arc<Core>, id: String) -> Result<Look, ApiError> {
+    let snapshot = whole(core, id).await?;
+    let shared = Arc::clone(core);
+    let look = core.read(move |_| {
+        let is_done = snapshot.hunt()?.done;
+        Ok::<_, StoreError>(Look { source: snapshot.source(&shared.place, &shared.rows)?, is_done })
+    });
+    Ok(look.await?)
 }
 
 /// A piece of the answer.
@@ -96,27 +168,22 @@ fn until_the_end(
 
 /// Sends what is stored: once, or until nothing more can come.
 async fn send(
-    core: &Core,
-    first: RequestSnapshot,
+    core: &Arc<Core>,
+    first: Look,
     mut changes: Changes,
     wanted: Wanted,
     lines: &Lines,
 ) -> Result<(), ApiError> {
-    let hunt = first.hunt()?.id;
-    let mut rows = Rows {
-        hunt: hunt.clone(),
-        agent: wanted.agent,
-        left: wanted.limit.unwrap_or(u64::MAX),
-        next: BTreeMap::new(),
-        lines: lines.clone(),
-    };
+    let follow = wanted.follow;
+    let mut rows = Rows { left: wanted.limit, wanted, next: BTreeMap::new(), lines: lines.clone() };
+    rows.begin(&first.source).await;
     let mut now = first;
     loop {
-        let is_last = !wanted.follow || now.hunt()?.done;
-        let place = core.place.clone();
+        let hunt = now.source.named.clone();
+        let is_last = !follow || now.is_done;
         rows = core
             .read(move |reader: &Reader| {
-                rows.send(reader, &place, &now, is_last)?;
+                rows.send(reader, &now.source, is_last)?;
                 Ok::<_, StoreError>(rows)
             })
             .await?;
@@ -124,14 +191,13 @@ async fn send(
             return Ok(());
         }
         changes.next().await;
-        now = whole(core, hunt.clone()).await?;
+        now = look(core, hunt).await?;
     }
 }
 
 /// The rows of one hunt on their way to one client.
 struct Rows {
-    hunt: String,
-    agent: Option<String>,
+    wanted: Wanted,
     left: u64,
     /// The first chunk of each run that was not sent yet.
     next: BTreeMap<(AgentId, Attempt), u64>,
@@ -139,6 +205,15 @@ struct Rows {
 }
 
 impl Rows {
+    /// Sends what stands before the first row.
+    async fn begin(&self, source: &Source) {
+        if self.wanted.format == Format::Csv {
+            let head = Piece::Rows(Bytes::from(csv::head(source.schema)));
+            // The client may have gone.
+            drop(self.lines.send(Ok(head)).await);
+        }
+    }
+
     /// Returns whether the client wants no more.
     fn is_over(&self) -> bool {
         self.left == 0 || self.lines.is_closed()
@@ -146,88 +221,61 @@ impl Rows {
 
     /// Sends what is stored and was not sent before; until the last time only up to the first chunk that is missing,
     /// so that each run's rows come in their order.
-    fn send(
-        &mut self,
-        reader: &Reader,
-        place: &DataDir,
-        whole: &RequestSnapshot,
-        is_last: bool,
-    ) -> Result<(), StoreError> {
-        let request = self.hunt.parse().map_err(|_| StoreError::Broken("hunt id".to_owned()))?;
-        let ioc = whole.ioc(place)?;
-        for (agent, host, run) in whole.counting() {
-            if self.is_over() {
+    fn send(&mut self, reader: &Reader, source: &Source, is_last: bool) -> Result<(), StoreError> {
+        let Self { wanted, left, next, lines } = self;
+        let looking = Looking { reader, source, filter: &wanted.filter };
+        for run in source.runs.iter().filter(|run| wanted.filter.may_have(source, run)) {
+            if *left == 0 || lines.is_closed() {
                 break;
             }
-            if self.agent.as_ref().is_some_and(|only| *only != agent.as_str()) {
-                continue;
-            }
-            let key = (agent.clone(), run);
-            let from = self.next.get(&key).copied().unwrap_or(0);
+            let key = (run.agent.clone(), run.attempt);
+            let from = next.get(&key).copied().unwrap_or(0);
             let until = if is_last {
                 u64::MAX
             } else {
-                reader.stored_until(&request, &agent, &run, from)?
+                reader.stored_until(&source.hunt, &run.agent, &run.attempt, from)?
             };
             if until == from {
                 continue;
             }
-            let shape = Shape::new(&self.hunt, &agent, &host, whole, &ioc);
-            let (left, lines) = (&mut self.left, &self.lines);
-            reader.rows_between(&request, &agent, &run, from..until, |rows| {
-                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(rows.len());
-                *left -= count as u64;
-                let text = shape.lines(rows.iter().take(count))?;
-                let is_heard = lines.blocking_send(Ok(Piece::Rows(Bytes::from(text)))).is_ok();
+            looking.run(run, from..until, |rows| {
+                let text = written(source, run, wanted.format, rows, left)?;
+                // Of a chunk without a row that is meant nothing is sent: the client may have gone all the same.
+                let is_heard = if text.is_empty() {
+                    !lines.is_closed()
+                } else {
+                    lines.blocking_send(Ok(Piece::Rows(Bytes::from(text)))).is_ok()
+                };
                 Ok(is_heard && *left > 0)
             })?;
-            self.next.insert(key, until);
+            next.insert(key, until);
         }
         Ok(())
     }
 }
 
-/// What the rows of one agent have in common.
-struct Shape<'a> {
-    hunt: &'a str,
-    agent: &'a AgentId,
-    host: &'a str,
-    whole: &'a RequestSnapshot,
-    ioc: &'a [IocList],
-    is_clone: bool,
-}
-
-impl<'a> Shape<'a> {
-    fn new(
-        hunt: &'a str,
-        agent: &'a AgentId,
-        host: &'a str,
-        whole: &'a RequestSnapshot,
-        ioc: &'a [IocList],
-    ) -> Self {
-        Self { hunt, agent, host, whole, ioc, is_clone: whole.is_clone(agent) }
-    }
-
-    fn lines<'r>(&self, rows: impl Iterator<Item = RowRef<'r>>) -> Result<Vec<u8>, StoreError> {
-        let uploaded = self.whole.uploaded(self.agent);
-        let mut text = Vec::new();
-        for row in rows {
-            // Whatever the agent made of the list.
-            let matched: Vec<_> = ioc::matches(self.ioc, row.digests()).collect();
-            let is_here =
-                row.digest(HashKind::Sha256).is_some_and(|sha256| uploaded.contains(sha256));
-            let found = Found {
-                hunt: self.hunt,
-                agent: self.agent.as_str(),
-                host: self.host,
-                is_clone: self.is_clone,
-                is_uploaded: is_here && !matched.is_empty(),
-            };
-            found
-                .write(&row, &matched, &mut text)
-                .map_err(|error| StoreError::Broken(error.to_string()))?;
-            text.push(b'\n');
+/// Writes rows of one run, as many as are left to send.
+fn written(
+    source: &Source,
+    run: &Run,
+    format: Format,
+    rows: &mut dyn Iterator<Item = RowRef<'_>>,
+    left: &mut u64,
+) -> Result<Vec<u8>, StoreError> {
+    let mut text = Vec::new();
+    for row in rows.take(usize::try_from(*left).unwrap_or(usize::MAX)) {
+        *left = left.saturating_sub(1);
+        match format {
+            Format::JsonLines => {
+                source.write(run, &row, &mut text)?;
+                text.push(b'\n');
+            }
+            Format::Csv => {
+                let mut line = Vec::new();
+                source.write(run, &row, &mut line)?;
+                text.extend_from_slice(csv::line(source.schema, &view(&line)?).as_bytes());
+            }
         }
-        Ok(text)
     }
+    Ok(text)
 }

@@ -14,6 +14,8 @@ pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
 pub mod query;
+pub mod row_pages;
+pub mod row_query;
 pub mod symbols;
 pub mod system;
 pub mod targets;
@@ -60,6 +62,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts/{id}/agents", get(hunts::agents))
         .route("/hunts/{id}/events", get(hunt_events::events))
         .route("/hunts/{id}/results", get(hunt_rows::results))
+        .route("/hunts/{id}/rows", get(row_pages::rows))
         .route("/hunts/{id}/files", get(hunts::files))
         .route("/hunts/{id}/files/{sha256}", get(hunts::file))
         .route("/profiles", get(profiles::list))
@@ -94,3 +97,6 @@ async fn harmless(mut response: Response) -> Response {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,9 @@
 //! What agents have sent: statuses, chunks, blobs, each under the key that makes it exactly once.
 
-use std::ops::Range;
-
-use muster_protocol::artifact::Rows;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::limits::CONFLICTS_MAX;
-use muster_protocol::result::{RowChunk, Status};
+use muster_protocol::result::Status;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::attempts::{self, AttemptKey, Entry};
@@ -197,45 +194,6 @@ impl Reader {
         let volume: Vec<Result<_, StoreError>> = rows.collect::<Result<_, _>>()?;
         // The fold of the request meets the same chunks, and notes what cannot be read of them.
         Ok(volume.into_iter().flatten().collect())
-    }
-
-    /// Visits the rows of one run, a chunk at a time in order of `seq`; `visit` returns whether to go on.
-    pub fn rows(
-        &self,
-        request: &RequestId,
-        agent: &AgentId,
-        run: &Attempt,
-        visit: impl FnMut(Rows) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
-        self.rows_between(request, agent, run, 0..u64::MAX, visit)
-    }
-
-    /// The same, of the chunks whose `seq` is in a range.
-    pub fn rows_between(
-        &self,
-        request: &RequestId,
-        agent: &AgentId,
-        run: &Attempt,
-        seq: Range<u64>,
-        visit: impl FnMut(Rows) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
-        let sql = "SELECT agent, origin, journal, seq, body FROM chunk
-             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4
-             AND blob IS NULL AND seq >= ?5 AND seq < ?6 ORDER BY seq";
-        let query = of_chunk(request, sql);
-        let key = params![
-            request.as_bytes(),
-            agent.as_str(),
-            run.origin.as_bytes(),
-            run.journal.as_bytes(),
-            signed(seq.start),
-            signed(seq.end),
-        ];
-        let read = |row: &Row<'_>| {
-            let chunk: RowChunk = decode(row, 4)?;
-            Ok(chunk.unpack()?)
-        };
-        self.each(query, key, read, visit)
     }
 
     /// Returns the first `seq` from `from` on that is not stored of a run: before it nothing is missing.

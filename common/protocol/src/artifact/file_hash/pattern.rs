@@ -3,7 +3,11 @@
 //! One without a `/` is matched against the name, one with a `/` against the path below the root; one that begins with
 //! a `/` against the whole path. What can match nothing is refused.
 
+mod matcher;
+
 use globset::{Glob, GlobBuilder};
+
+pub use self::matcher::PathPattern;
 
 /// What a pattern is matched against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

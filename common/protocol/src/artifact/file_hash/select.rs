@@ -6,6 +6,9 @@ use crate::artifact::file_hash::FileKind;
 use crate::limits;
 
 mod far;
+mod mode;
+
+pub use self::mode::ModeTest;
 
 /// Bits of a mode that can be asked for: permissions, set-uid, set-gid, sticky.
 pub const MODE_BITS: u32 = 0o7777;

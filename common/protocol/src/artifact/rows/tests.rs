@@ -1,5 +1,7 @@
 use crate::artifact::file_hash::{FileKind, FileStatus, Row, SCHEMA};
-use crate::artifact::{Column, ColumnType, Record, RowRef, RowWriter, Rows, Schema, Value};
+use crate::artifact::{
+    Column, ColumnType, Digest, Digests, HashKind, Record, RowRef, RowWriter, Rows, Schema, Value,
+};
 use crate::wire;
 
 use super::super::times::NS_PER_S;
@@ -50,6 +52,35 @@ fn far_times_that_contradict_their_rows_are_refused() {
         &[(0, 1, 1), (0, 0, 1)],
     ] {
         with(bad).unwrap_err();
+    }
+}
+
+#[test]
+fn some_columns_are_read_as_if_all_were() {
+    let far = 10_413_792_000 * NS_PER_S + 5;
+    let digests = |n: u8| Digests::from_iter([(HashKind::Md5, Digest::from_elem(n, 16))]);
+    let files: Vec<_> = (0..9_u8)
+        .map(|n| Row {
+            path: vec![b'/', b'a' + n],
+            size: n.into(),
+            digests: if n % 3 == 0 { digests(n) } else { Digests::new() },
+            ..row([n.into(), if n == 4 { far } else { 1 }, 2, 3])
+        })
+        .collect();
+    let rows = Rows::of(files);
+    let packed = rows.pack().unwrap();
+    let all = 0..SCHEMA.columns.len();
+    for places in [vec![], vec![0], vec![2, 3, 4], vec![6], vec![16], vec![1, 5, 17], all.collect()]
+    {
+        let some = Rows::unpack_columns(&SCHEMA, &packed, 9, &places).unwrap();
+        assert_eq!(some.len(), rows.len());
+        for (some, whole) in some.iter().zip(rows.iter()) {
+            for place in &places {
+                assert_eq!(some.value(*place), whole.value(*place), "{places:?}");
+            }
+        }
+        Rows::unpack_columns(&SCHEMA, &packed, 8, &places)
+            .map_or_else(|_| (), |_| assert!(places.is_empty(), "{places:?} do not have 8 rows"));
     }
 }
 

@@ -1,0 +1,203 @@
+//! `GET /hunts/{id}/rows`: a part of the rows that a filter leaves, found within a bounded time.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use muster_protocol::artifact::Schema;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::limits::{PAGE_ITEMS, PAGE_ITEMS_MAX, ROWS_BUDGET_MS};
+use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use super::hunts::whole;
+use super::page::question::{Question, sort};
+use super::row_query::RowQuery;
+use crate::core::Core;
+use crate::hunts::view::RequestSnapshot;
+use crate::rows::filter::Filter;
+use crate::rows::sorted::{Order, Rank, SORTS};
+use crate::rows::source::{Place, Source, view};
+use crate::rows::walk::Looking;
+use crate::store::{Reader, StoreError};
+use muster_api::RowsPage;
+
+/// The parameters that are no filter.
+const OWN: [&str; 3] = ["cursor", "limit", "sort"];
+/// The order that needs no sorting.
+const WALK: &str = "walk";
+
+/// What a cursor holds: the question stays the one that it was, however long its answers take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct GoesOn {
+    /// The moment that lengths of time count from.
+    now: i64,
+    /// Rows that were found before.
+    found: u64,
+    at: At,
+}
+
+/// Where an answer begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum At {
+    /// At the beginning.
+    First,
+    /// At this row of the walk.
+    Place(Place),
+    /// Behind this one of the sorted rows; at the first of them where none is named. What is found so far goes on.
+    Sorted(Option<Rank>),
+}
+
+/// A question, ready to be answered.
+struct Asked {
+    source: Source,
+    filter: Filter,
+    order: Option<Order>,
+    question: Question,
+    goes: GoesOn,
+    limit: usize,
+    /// The moment of this answer.
+    now: Timestamp,
+}
+
+/// `GET /hunts/{id}/rows`
+pub async fn rows(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Result<Json<RowsPage>, ApiError> {
+    let query = RowQuery::read(asked, &OWN)?;
+    let limit = limit(&query)?;
+    let snapshot = whole(&core, id).await?;
+    let shared = Arc::clone(&core);
+    let asked = core.read(move |_| Asked::new(&shared, &snapshot, &query, limit)).await?;
+    // A few at once: each of them has a processor for as long as it may work.
+    let look = core.row_looks.acquire().await;
+    let _look = look.map_err(|closed| ApiError::bug(closed.to_string()))?;
+    let shared = Arc::clone(&core);
+    let page = core.read(move |reader| asked.answer(&shared, reader)).await;
+    Ok(Json(page?))
+}
+
+/// Reads how many rows an answer has at most.
+fn limit(query: &RowQuery) -> Result<usize, ApiError> {
+    let limit = query.number("limit")?.map_or(Ok(PAGE_ITEMS), usize::try_from);
+    limit.ok().filter(|limit| (1..=PAGE_ITEMS_MAX).contains(limit)).ok_or_else(|| {
+        let cause = format!("limit is {}", query.own("limit").unwrap_or_default());
+        let next = format!("1 to {PAGE_ITEMS_MAX} rows an answer");
+        ApiError::usage("an answer cannot be that long", cause, &next)
+    })
+}
+
+/// Reads the order; nothing is the walk.
+fn order(asked: Option<&str>, schema: &'static Schema) -> Result<Option<Order>, ApiError> {
+    let sorts = SORTS.iter().filter_map(|name| Some((*name, Some(schema.place(name)?))));
+    let known: Vec<_> = std::iter::once((WALK, None)).chain(sorts).collect();
+    let (place, is_descending) = sort(asked, &known, (None, false))?;
+    if place.is_none() && is_descending {
+        let cause = format!("sort is \"-{WALK}\"");
+        return Err(ApiError::usage("this list has no such order", cause, "sort=walk"));
+    }
+    Ok(place.map(|place| Order { place, is_descending }))
+}
+
+impl Asked {
+    fn new(
+        core: &Core,
+        snapshot: &RequestSnapshot,
+        query: &RowQuery,
+        limit: usize,
+    ) -> Result<Self, ApiError> {
+        let source = snapshot.source(&core.place, &core.rows)?;
+        let order = order(query.own("sort"), source.schema)?;
+        let sort = query.own("sort").unwrap_or(WALK);
+        let question = Question::new("rows", &(&source.named, sort, &query.filter));
+        let now = core.clock.now();
+        let goes = question.key(query.own("cursor"))?;
+        let goes = goes.unwrap_or(GoesOn { now: now.0, found: 0, at: At::First });
+        let then = Timestamp(goes.now);
+        let filter = Filter::read(&query.filter, source.schema, &source.roots, then)?;
+        Ok(Self { source, filter, order, question, goes, limit, now })
+    }
+
+    fn answer(&self, core: &Core, reader: &Reader) -> Result<RowsPage, StoreError> {
+        let until = Instant::now() + Duration::from_millis(ROWS_BUDGET_MS);
+        match self.order {
+            None => self.walked(reader, until),
+            Some(order) => self.sorted(core, reader, order, until),
+        }
+    }
+
+    fn looking<'a>(&'a self, reader: &'a Reader) -> Looking<'a> {
+        Looking { reader, source: &self.source, filter: &self.filter }
+    }
+
+    fn cursor(&self, found: u64, at: At) -> String {
+        self.question.cursor(&GoesOn { now: self.goes.now, found, at })
+    }
+
+    fn walked(&self, reader: &Reader, until: Instant) -> Result<RowsPage, StoreError> {
+        let from = match &self.goes.at {
+            At::Place(place) => Some(place),
+            At::First | At::Sorted(_) => None,
+        };
+        let stretch = self.looking(reader).walk(from, self.limit, until)?;
+        let found = self.goes.found.saturating_add(stretch.rows.len() as u64);
+        let is_complete = stretch.next.is_none();
+        let next = stretch.next.map(|place| self.cursor(found, At::Place(place)));
+        let known = if is_complete { Some(found) } else { self.known() };
+        self.page(&stretch.rows, next, stretch.looked_at, known, is_complete)
+    }
+
+    fn sorted(
+        &self,
+        core: &Core,
+        reader: &Reader,
+        order: Order,
+        until: Instant,
+    ) -> Result<RowsPage, StoreError> {
+        let (after, begins) = match &self.goes.at {
+            At::Sorted(after) => (after.as_ref(), false),
+            At::First | At::Place(_) => (None, true),
+        };
+        // The same question of another moment is another one: its lengths of time count from there.
+        let named = self.question.cursor(&self.goes.now);
+        let sorting = core.rows.sorting(&named, begins);
+        let mut sorting = sorting.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked_at = sorting.go_on(&self.looking(reader), order, until)?;
+        let part = sorting.part(after, self.limit, looked_at);
+        let next = match (part.is_complete, part.after) {
+            (false, _) => Some(self.cursor(0, At::Sorted(after.cloned()))),
+            (true, Some(last)) => Some(self.cursor(0, At::Sorted(Some(last)))),
+            (true, None) => None,
+        };
+        self.page(&part.rows, next, part.looked_at, part.found.or(self.known()), part.is_complete)
+    }
+
+    /// Returns how many rows are meant where that needs no look at them.
+    fn known(&self) -> Option<u64> {
+        let meant = self.source.runs.iter().filter(|run| self.filter.may_have(&self.source, run));
+        let count = || meant.fold(0, |sum: u64, run| sum.saturating_add(run.rows));
+        self.filter.has_every_row().then(count)
+    }
+
+    fn page(
+        &self,
+        rows: &[Vec<u8>],
+        next: Option<String>,
+        looked_at: u64,
+        found: Option<u64>,
+        complete: bool,
+    ) -> Result<RowsPage, StoreError> {
+        Ok(RowsPage {
+            rows: rows.iter().map(|line| view(line)).collect::<Result<_, _>>()?,
+            next,
+            total: self.source.total(),
+            looked_at,
+            found,
+            complete,
+            as_of: self.now.into(),
+        })
+    }
+}
