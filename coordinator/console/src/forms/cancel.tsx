@@ -13,17 +13,24 @@ import { Review } from "./review.tsx";
 interface Props {
   kind: "hunt" | "profile";
   id: string;
+  /** A button for a table. */
+  isSmall?: boolean;
   /** Called once the cancel was launched. */
-  onDone: () => void;
+  onDone?: () => void;
 }
 
 /** A button that opens the review of a cancel. */
-export function CancelButton({ kind, id, onDone }: Props) {
+export function CancelButton({ kind, id, isSmall = false, onDone }: Props) {
   const [isOpen, setOpen] = useState(false);
   return (
     <>
-      <button type="button" class="danger" data-act="cancel" onClick={() => setOpen(true)}>
-        <Icon name="stop" /> Cancel {kind}
+      <button
+        type="button"
+        class={isSmall ? "bare danger" : "danger"}
+        data-act="cancel"
+        onClick={() => setOpen(true)}
+      >
+        <Icon name="stop" /> Cancel{isSmall ? "" : ` ${kind}`}
       </button>
       {isOpen ? (
         <CancelDialog
@@ -32,7 +39,7 @@ export function CancelButton({ kind, id, onDone }: Props) {
           onClose={() => setOpen(false)}
           onDone={() => {
             setOpen(false);
-            onDone();
+            onDone?.();
           }}
         />
       ) : null}
@@ -40,7 +47,17 @@ export function CancelButton({ kind, id, onDone }: Props) {
   );
 }
 
-function CancelDialog({ kind, id, onClose, onDone }: Props & { onClose: () => void }) {
+function CancelDialog({
+  kind,
+  id,
+  onClose,
+  onDone,
+}: {
+  kind: Props["kind"];
+  id: string;
+  onClose: () => void;
+  onDone: () => void;
+}) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [made, setMade] = useState<Draft>();
   const [failure, setFailure] = useState<Failure>();

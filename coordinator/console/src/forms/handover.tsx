@@ -8,26 +8,48 @@ import { command } from "../text/command.ts";
 import type { Form } from "./console.ts";
 import { WhyNot } from "./review.tsx";
 
-/** The verb that takes a draft of each kind. */
-const VERBS: Record<Form["kind"], string[]> = {
+/** The verb that takes a draft of each kind; a cancel is one line, and needs none. */
+const VERBS: Partial<Record<Form["kind"], string[]>> = {
   hunt: ["hunt", "launch"],
   profile: ["profile", "take"],
-  hunt_cancel: ["hunt", "cancel"],
-  profile_cancel: ["profile", "cancel"],
 };
 
+interface Props {
+  form: Form;
+  /** The command that asks for the same. */
+  line: string;
+  /** Names of the lists of hashes: their files are not in the draft. */
+  lists?: string[];
+  onBack: () => void;
+}
+
 /** Offers the draft. */
-export function Handover({ form, line, onBack }: { form: Form; line: string; onBack: () => void }) {
-  const name = `${form.kind.replace("_", "-")}-draft.json`;
+export function Handover({ form, line, lists = [], onBack }: Props) {
+  const verb = VERBS[form.kind];
+  return (
+    <Panel title="To be signed on your own machine">
+      <WhyNot />
+      {verb ? <DraftFile form={form} verb={verb} lists={lists} /> : <p>Give this command there:</p>}
+      <Command text={line} />
+      <div>
+        <button type="button" onClick={onBack}>
+          Back
+        </button>
+      </div>
+    </Panel>
+  );
+}
+
+function DraftFile({ form, verb, lists }: { form: Form; verb: string[]; lists: string[] }) {
+  const name = `${form.kind}-draft.json`;
   const text = useMemo(
-    () => `${JSON.stringify({ kind: form.kind, fields: form.fields }, null, 2)}\n`,
-    [form],
+    () => `${JSON.stringify({ kind: form.kind, fields: form.fields, lists }, null, 2)}\n`,
+    [form, lists],
   );
   const url = useMemo(() => URL.createObjectURL(new Blob([text], { type: "application/json" })), [text]);
   useEffect(() => () => URL.revokeObjectURL(url), [url]);
   return (
-    <Panel title="To be signed on your own machine">
-      <WhyNot />
+    <>
       <p>
         Take the draft there. The command shows what it is about to sign, and asks; read that, not this page:
         these pages cannot see your key.
@@ -36,17 +58,13 @@ export function Handover({ form, line, onBack }: { form: Form; line: string; onB
         <a class="button" href={url} download={name}>
           <Icon name="download" /> {name}
         </a>
-        <button type="button" onClick={onBack}>
-          Back
-        </button>
       </div>
-      <Command text={command(VERBS[form.kind], { draft: name })} />
-      <p>Or, in one line:</p>
-      <Command text={line} />
-      {form.lists?.length ? (
-        <p class="warn">The lists of hashes are not in the draft: give each with --ioc FILE.</p>
+      <Command text={command([...verb], { draft: name, ioc: lists })} />
+      {lists.length > 0 ? (
+        <p class="quiet">The lists of hashes are not in the draft: each is given with --ioc.</p>
       ) : null}
       <pre>{text}</pre>
-    </Panel>
+      <p>Or, without a file:</p>
+    </>
   );
 }

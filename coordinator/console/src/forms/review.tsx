@@ -49,7 +49,7 @@ export function Review({ draft, act, onBack, onLaunched }: Props) {
   const asked = review.requests.at(-1);
   const others = review.requests.slice(0, -1);
   return (
-    <div class="review">
+    <div class="reviewed">
       <div class="reviewmain">
         <Panel title="What is signed, read back from its bytes">
           {asked ? <RequestFacts of={asked} /> : null}

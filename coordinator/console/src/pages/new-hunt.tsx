@@ -100,7 +100,7 @@ function HuntForm({
     lists.map((list) => list.list),
   );
   const line = commandOf(
-    ["hunt", "launch"],
+    ["hunt", form.fields.profile ? "run" : "launch"],
     form.fields,
     lists.map((list) => list.name),
   );
@@ -109,7 +109,12 @@ function HuntForm({
   if (filling.handover) {
     return (
       <Page title="New hunt">
-        <Handover form={filling.handover} line={line} onBack={filling.back} />
+        <Handover
+          form={filling.handover}
+          line={line}
+          lists={lists.map((list) => list.name)}
+          onBack={filling.back}
+        />
       </Page>
     );
   }

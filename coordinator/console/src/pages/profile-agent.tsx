@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { path } from "../api/client.ts";
 import type { ProfileAgentView, ProfileKindView, ProfileView } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
+import { CancelButton } from "../forms/cancel.tsx";
 import { Empty } from "../parts/boxes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Show } from "../parts/panel.tsx";
@@ -14,27 +15,35 @@ import { KINDS, kindOf } from "../profile/kinds.ts";
 import { ofAgent } from "../profile/source.ts";
 import { Views } from "../profile/views.tsx";
 import { command } from "../text/command.ts";
+import { cut, escaped } from "../text/escape.ts";
 import { bytes, count, duration, percent } from "../text/format.ts";
+
+/** States from which nothing more comes. */
+const ENDED: ReadonlySet<string> = new Set(["finished", "failed", "declined", "expired", "cancelled"]);
 
 /** The page: `/profiles/ID/AGENT`. */
 export function ProfileOfAgent({ params }: { params: { id: string; agent: string } }) {
   const again = { topic: "profiles" };
   const answer = useGet<ProfileView>(`/profiles${path(params.id)}`, {}, again);
+  const agent = params.agent === "-" ? (answer.data?.agents[0]?.agent ?? "") : params.agent;
   return (
     <Page
-      title={`Profile of ${params.agent}`}
+      title={`Profile of ${agent}`}
       head={
         <h1>
           Profile <Id of={params.id} href={`/profiles${path(params.id)}`} />
         </h1>
       }
+      actions={answer.data ? <Others profile={answer.data} agent={agent} /> : undefined}
     >
-      <Show of={answer}>{(profile) => <OfAgent profile={profile} wanted={params.agent} />}</Show>
+      <Show of={answer}>
+        {(profile) => <OfAgent profile={profile} wanted={params.agent} reload={answer.reload} />}
+      </Show>
     </Page>
   );
 }
 
-function OfAgent({ profile, wanted }: { profile: ProfileView; wanted: string }) {
+function OfAgent({ profile, wanted, reload }: { profile: ProfileView; wanted: string; reload: () => void }) {
   const address = useAddress();
   const part =
     wanted === "-"
@@ -42,7 +51,7 @@ function OfAgent({ profile, wanted }: { profile: ProfileView; wanted: string }) 
       : (profile.agents.find((one) => one.agent === wanted) ?? startsWith(profile, wanted));
   if (!part) {
     return (
-      <Empty title={`No part of ${wanted} is in this profile`}>
+      <Empty title={cut(escaped(`No part of ${wanted} is in this profile`), 200)}>
         <p>
           <a href={`/profiles${path(profile.id)}`}>See which agents are.</a>
         </p>
@@ -67,12 +76,9 @@ function OfAgent({ profile, wanted }: { profile: ProfileView; wanted: string }) 
           name={name}
           profile={profile.id}
           bundle={command(["profile", "bundle", profile.id], { agent: part.agent })}
-          beside={
-            kindOf(kind).values.length > 0 ? <Others profile={profile} part={part} kind={kind} /> : null
-          }
         />
       ) : (
-        <NothingYet profile={profile} part={part} />
+        <NothingYet profile={profile} part={part} reload={reload} />
       )}
     </>
   );
@@ -89,17 +95,17 @@ function rank(order: string[], kind: string): number {
 }
 
 /** Where else one goes from here. */
-function Others({ profile, part, kind }: { profile: ProfileView; part: ProfileAgentView; kind: string }) {
-  const mine = `${profile.id}/${part.agent}`;
-  const params = (entries: Record<string, string>) => new URLSearchParams(entries).toString();
+function Others({ profile, agent }: { profile: ProfileView; agent: string }) {
+  const kind = useAddress().get("kind");
+  const params = (of: string) => new URLSearchParams(kind ? { of, kind } : { of }).toString();
   return (
     <>
       {profile.agents.length > 1 ? (
-        <a class="button" href={`/profiles/merge?${params({ of: profile.id, kind })}`}>
+        <a class="button" href={`/profiles/merge?${params(profile.id)}`}>
           All {count(profile.agents.length)} agents as one
         </a>
       ) : null}
-      <a class="button" href={`/profiles/compare?${params({ of: mine, kind })}`}>
+      <a class="button" href={`/profiles/compare?${params(`${profile.id}/${agent}`)}`}>
         Compare
       </a>
     </>
@@ -206,16 +212,25 @@ function Lost({ of }: { of: ProfileKindView }) {
   );
 }
 
-function NothingYet({ profile, part }: { profile: ProfileView; part: ProfileAgentView }) {
-  const isOver =
-    profile.done || ["finished", "failed", "declined", "expired", "cancelled"].includes(part.state);
+function NothingYet({
+  profile,
+  part,
+  reload,
+}: {
+  profile: ProfileView;
+  part: ProfileAgentView;
+  reload: () => void;
+}) {
+  const isOver = profile.done || ENDED.has(part.state);
+  const kinds = profile.kinds.map((kind) => kindOf(kind).title).join(", ");
   return (
     <Empty title={isOver ? "Nothing was sampled" : "The profile is being taken"}>
       <p>
         {isOver
           ? "The agent has sent no part of it; the reason, where there is one, stands above."
-          : "This page shows it when the agent has sent it."}
+          : `${kinds}, for ${count(profile.seconds)} s at ${count(profile.hertz)} Hz. This page shows it when the agent has sent it.`}
       </p>
+      {isOver ? null : <CancelButton kind="profile" id={profile.id} onDone={reload} />}
     </Empty>
   );
 }

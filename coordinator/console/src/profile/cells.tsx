@@ -2,14 +2,18 @@
 
 import { amountIn, plain } from "../../../server/src/profiles/views/flame/model.js";
 import { Text } from "../parts/text.tsx";
+import { cut, escaped } from "../text/escape.ts";
 import { count, percent } from "../text/format.ts";
+
+/** Characters of a tooltip. */
+const TITLE_MAX = 1000;
 
 /** A function's name without its type parameters; all of it on hover. */
 export function FunctionName({ of, most = 140 }: { of: string; most?: number }) {
   if (!of) return <span class="quiet">(no name)</span>;
   const short = plain(of.length > 4096 ? of.slice(0, 4096) : of);
   return (
-    <code class="fn" title={of.length > 400 ? undefined : of}>
+    <code class="fn" title={cut(escaped(of.slice(0, 2 * TITLE_MAX)), TITLE_MAX)}>
       <Text of={short} most={most} />
     </code>
   );
@@ -20,7 +24,7 @@ export function Place({ file, line }: { file: string; line: number | null }) {
   if (!file) return null;
   const at = line ? `:${line}` : "";
   return (
-    <span class="quiet place" title={`${file}${at}`}>
+    <span class="quiet place" title={cut(escaped(`${file.slice(-TITLE_MAX)}${at}`), 2 * TITLE_MAX)}>
       <Text of={`${file.slice(file.lastIndexOf("/") + 1)}${at}`} most={60} />
     </span>
   );

@@ -94,10 +94,10 @@ export function FlameTab({ data, label, command }: Props) {
           </button>
         ) : null}
         <span class="space" />
-        <SearchField text={shown.search} onChange={(q) => address.set({ q }, true)} />
         <output class="matched" aria-live="polite">
           {drawn.matched ? `matches ${drawn.matched}` : ""}
         </output>
+        <SearchField text={shown.search} onChange={(q) => address.set({ q }, true)} />
       </div>
       <Legend drawn={drawn} colour={shown.colour} onChoose={(q) => address.set({ q })} />
       {selected.word && !isKnown ? (

@@ -75,6 +75,7 @@ export function Graph({ data, shown, label, onPick, onDrawn }: Props) {
       width: WIDTH_MIN,
       changed: (state) => latest.current.onPick({ zoom: made.wordOf(state.zoom), selected: state.selected }),
       told: setTold,
+      escape: escaped,
     });
     graph.current = made;
     return () => element.replaceChildren();
@@ -123,7 +124,7 @@ export function Graph({ data, shown, label, onPick, onDrawn }: Props) {
         onBlur={() => graph.current?.hide()}
       />
       <span class="sr" aria-live="polite">
-        {cut(escaped(told), 300)}
+        {cut(told, 300)}
       </span>
     </div>
   );

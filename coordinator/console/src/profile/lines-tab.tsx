@@ -11,7 +11,7 @@ import { Text } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { useVirtual } from "../parts/virtual.ts";
 import { session } from "../session/session.ts";
-import { cut, escapeLaidOut } from "../text/escape.ts";
+import { cut, escaped, escapeLaidOut } from "../text/escape.ts";
 import { percent } from "../text/format.ts";
 import { amount, ShareBar } from "./cells.tsx";
 import { useSelected } from "./selected.ts";
@@ -121,7 +121,7 @@ function Files({ of, functions, source }: { of: Lines; functions: TopRow[]; sour
 /** A path whose end is seen first. */
 function Ending({ of }: { of: string }) {
   return (
-    <span title={cut(of, 2000)}>
+    <span title={cut(escaped(of.slice(-1000)), 2000)}>
       <Text of={of.split("/").slice(-3).join("/")} most={80} />
     </span>
   );

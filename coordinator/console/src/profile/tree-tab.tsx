@@ -82,12 +82,12 @@ function Rows({ of }: { of: Tree }) {
     setClosed(next);
   };
   const columns: Column<Branch>[] = [
-    { id: "total", title: "total", width: "150px", cell: ({ row }) => <ShareBar of={row.cum_percent} /> },
-    { id: "own", title: "own", width: "150px", cell: ({ row }) => <ShareBar of={row.flat_percent} /> },
+    { id: "total", title: "total", width: "120px", cell: ({ row }) => <ShareBar of={row.cum_percent} /> },
+    { id: "own", title: "own", width: "120px", cell: ({ row }) => <ShareBar of={row.flat_percent} /> },
     {
       id: "cost",
       title: "cost",
-      width: "100px",
+      width: "90px",
       align: "right",
       cell: ({ row }) => amount(row.cum, of.unit),
     },
@@ -98,7 +98,7 @@ function Rows({ of }: { of: Tree }) {
       cell: ({ row, at, hasChildren }) => (
         <span
           class={row.inlined ? "call inlined" : "call"}
-          style={{ paddingLeft: `${Math.min(row.depth - 1, INDENT_MAX) * 14}px` }}
+          style={{ paddingLeft: `${Math.min(row.depth - 1, INDENT_MAX) * 10}px` }}
         >
           {hasChildren ? (
             <button
@@ -120,7 +120,7 @@ function Rows({ of }: { of: Tree }) {
     {
       id: "place",
       title: "place",
-      width: "200px",
+      width: "150px",
       cell: ({ row }) => <Place file={row.file} line={row.line} />,
     },
   ];

@@ -1,6 +1,5 @@
 //! The views of one profile of one kind, with the switches that hold for all of them.
 
-import type { ComponentChildren } from "preact";
 import { Show } from "../parts/panel.tsx";
 import { type Tab, Tabs } from "../parts/tabs.tsx";
 import { useAddress } from "../parts/url.ts";
@@ -31,8 +30,6 @@ interface Props {
   profile?: string;
   isMerged?: boolean;
   bundle?: string;
-  /** What stands beside the switches. */
-  beside?: ComponentChildren;
 }
 
 /** Draws them. */
@@ -87,8 +84,6 @@ export function Views(props: Props) {
           </label>
         ) : null}
         <SelectedFunction />
-        <span class="space" />
-        {props.beside}
       </div>
       {known.reading ? <p class="reading quiet">{known.reading}</p> : null}
       {isStacks ? <Stacks {...props} allFrames={allFrames} /> : <OfDocument {...props} />}
@@ -105,7 +100,7 @@ function SelectedFunction() {
       {selected.word.startsWith("~") ? (
         <span class="quiet">a function with a long name</span>
       ) : (
-        <FunctionName of={selected.word} most={48} />
+        <FunctionName of={selected.word} most={36} />
       )}
       <a href={selected.href("", { zoom: "", around: "" })} aria-label="Select no function">
         ✕

@@ -42,6 +42,8 @@ export interface FlameOptions {
   changed(state: FlameState): void;
   /** Called with what the keyboard has reached. */
   told?(text: string): void;
+  /** Makes text of endpoints safe to look at. */
+  escape?(text: string): string;
 }
 
 export function flame(svg: SVGSVGElement, data: FlameData, options: FlameOptions): FlameGraph;

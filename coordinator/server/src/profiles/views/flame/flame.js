@@ -10,6 +10,8 @@ const ELEMENTS_MAX = 800;
 const REST = "#cfcac1", ROOT = "#ded8cc";
 // A tip has so many lines of a name, of so many characters.
 const TIP_LINES = 6, TIP_WIDTH = 88;
+// So much of a name an element keeps beside its label.
+const NAME_MAX = 1000;
 
 const make = (name, attributes, parent) => {
   const element = document.createElementNS(SVG, name);
@@ -24,18 +26,20 @@ const write = (parent, x, y, text, attributes) => {
 };
 const clear = (element) => { while (element.firstChild) element.removeChild(element.firstChild); };
 const cut = (text, room) => text.length > room ? text.slice(0, room - 1) + "…" : text;
+// Cuts what is drawn in a frame: East Asian characters and pictures take two places.
+const fitted = (text, room) => cut(text, /[\u1100-\uffff]/.test(text.slice(0, room)) ? Math.max(1, room >> 1) : room);
 const mix = (from, to, part) => "#" + [1, 3, 5].map((at) => {
   const a = parseInt(from.slice(at, at + 2), 16), b = parseInt(to.slice(at, at + 2), 16);
   return Math.round(a + (b - a) * part).toString(16).padStart(2, "0");
 }).join("");
 
 // Draws `data` into `svg`. `options`: `margin`, `top` and `width` in units of the picture; `changed(state)` is called after
-// a frame was picked, `told(text)` with what the keyboard has reached.
+// a frame was picked, `told(text)` with what the keyboard has reached; `escape(text)` makes text safe to look at.
 const flame = (svg, data, options) => {
   const model = modelOf(data), { isDiff } = model;
   const state = { colour: isDiff ? "change" : "module", side: isDiff ? 1 : 0, zoom: null, search: "", selected: "", around: "" };
   const { margin } = options;
-  const { top } = options;
+  const { top, escape = (text) => text } = options;
   let { width } = options;
   let tree = null, rows = [], isHit = () => false, glyph = 7, hottest = 1, largest = 1, cursor = null;
   // What is drawn: frames as elements, frames in paths, and of which state.
@@ -111,14 +115,14 @@ const flame = (svg, data, options) => {
     if (model.isInlined(node)) classes.push("inlined");
     if (box.isAbove) classes.push("above");
     if (isSelected(node)) classes.push("selected");
-    const group = make("g", { class: classes.join(" "), "data-total": node.total[state.side], "data-name": name(node) }, canvas);
+    const group = make("g", { class: classes.join(" "), "data-total": node.total[state.side], "data-name": cut(name(node), NAME_MAX) }, canvas);
     make("rect", { x: x.toFixed(2), y, width: Math.max(w, SMALLEST).toFixed(2), height: ROW, rx: w > 6 ? 2 : 0, fill: colour(node) }, group);
     wide.push({ node, group });
     const room = Math.floor((w - 8) / glyph);
     if (room < 3) return;
     let text = model.isGroup(node) ? name(node) : plain(name(node));
     if (text.length > room && !model.isGroup(node)) text = brief(text);
-    write(group, (x + 4).toFixed(1), y + 13, cut(text, room));
+    write(group, (x + 4).toFixed(1), y + 13, fitted(escape(text.slice(0, room + 1)), room));
   };
   // Draws narrow frames: one path for each look.
   const drawNarrow = (boxes, kind, parent) => {
@@ -199,12 +203,12 @@ const flame = (svg, data, options) => {
   };
   const describe = (node, sums) => {
     const side = state.side, whole = tree.root.total[side], { own, total } = sums || node, said = [];
-    const text = name(node);
+    const text = escape(name(node).slice(0, TIP_LINES * TIP_WIDTH));
     for (let at = 0; at < text.length && said.length < TIP_LINES; at += TIP_WIDTH) said.push([text.slice(at, at + TIP_WIDTH), ""]);
     if (node.node !== 0) {
       const file = model.fileOf(node), line = model.lineOf(node);
-      if (file) said.push([(file.length > 84 ? "…" + file.slice(-84) : file) + (line ? ":" + line : ""), "dim"]);
-      said.push([cut(model.moduleOf(node), TIP_WIDTH) + (model.isInlined(node) ? ", inlined into its caller" : ""), "dim"]);
+      if (file) said.push([escape(file.length > 84 ? "…" + file.slice(-84) : file) + (line ? ":" + line : ""), "dim"]);
+      said.push([escape(cut(model.moduleOf(node), TIP_WIDTH)) + (model.isInlined(node) ? ", inlined into its caller" : ""), "dim"]);
     }
     said.push([`total ${model.amount(total[side])}, ${percent(share(total[side], whole))}    own ${model.amount(own[side])}, ${percent(share(own[side], whole))}`, ""]);
     if (state.zoom && !sums) said.push([`${percent(share(total[side], state.zoom.total[side]))} of what is zoomed to`, "dim"]);
