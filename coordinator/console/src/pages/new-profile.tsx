@@ -2,7 +2,7 @@
 
 import { useLocation } from "preact-iso/router";
 import { path } from "../api/client.ts";
-import type { AgentView, ProfileView } from "../api/types.ts";
+import type { AgentView, HuntView, ProfileView } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
 import type { Form } from "../forms/console.ts";
 import { Checks, type Entry, Section, TextField } from "../forms/field.tsx";
@@ -56,7 +56,13 @@ export function NewProfile() {
   if (address.get("target")) Object.assign(given, { whom: "target", target: address.get("target") });
   if (address.get("hunt")) given.while = address.get("hunt");
   if (address.get("coordinator")) given.whom = "coordinator";
-  if (from && !earlier && !copied.failure) return <Page title="New profile">{null}</Page>;
+  // Of a hunt whose agents are not named, those that it is for.
+  const ofHunt =
+    address.get("hunt") && agents.length === 0 && !address.get("target") ? address.get("hunt") : "";
+  const hunt = useGet<HuntView>(ofHunt ? `/hunts${path(ofHunt)}` : undefined);
+  if (hunt.data) Object.assign(given, { whom: "target", target: hunt.data.target });
+  const isAwaited = (from && !earlier && !copied.failure) || (ofHunt && !hunt.data && !hunt.failure);
+  if (isAwaited) return <Page title="New profile">{null}</Page>;
   const origin = [from, ...agents, address.get("target"), address.get("hunt"), address.get("coordinator")]
     .join("\n")
     .trim();
@@ -211,10 +217,12 @@ function ProfileForm({ origin, initial }: { origin: string; initial: Typed }) {
           ) : (
             <Beside previewed={previewed} line={line} />
           )}
-          <Panel title="One each minute">
-            <p class="quiet">A series needs a process that stays: the command line takes it.</p>
-            <Command text={`${line} --repeat 60s --for 1h`} />
-          </Panel>
+          {textOf(typed, "while") && whom !== "coordinator" ? null : (
+            <Panel title="One each minute">
+              <p class="quiet">A series needs a process that stays: the command line takes it.</p>
+              <Command text={`${line} --repeat 60s --for 1h`} />
+            </Panel>
+          )}
           {maySign.value ? null : <WhyNot />}
           {filling.failure ? <ErrorBox of={filling.failure} /> : null}
           <div class="toolbar signbar">
