@@ -1120,17 +1120,17 @@ export type RowView = {
   uploaded?: boolean | null;
 } & { [column: string]: unknown };
 
-/** `GET /hunts/{id}/rows`. It says how far it looked: an answer that is not complete goes on at `next`. */
+/** `GET /hunts/{id}/rows`. It says how far it looked: an answer that is not complete goes on at `next`. In walk order the answers put together are the rows that the filter leaves, each once. Sorted, each answer has the first rows of all that was looked at so far and takes the place of the one before; once an answer is complete, its `next` leads to the rows behind it. */
 export type RowsPage = {
   /** When it was read. */
   as_of: Time;
-  /** Whether everything that the question asks for was looked at. */
+  /** Whether everything that the question asks for was looked at: no row behind it is meant, and a sorted answer is final. */
   complete: boolean;
   /** How many rows the filter leaves; nothing while that is not known. */
   found?: number | null;
   /** How many of them were looked at for this answer. */
   looked_at: number;
-  /** Where to go on: `?cursor=` takes it as it is. Nothing at the end. */
+  /** Where to go on: `?cursor=` takes it as it is. Nothing at the end. Behind it there may be no further row. */
   next?: string | null;
   /** The rows that were found, in the order that was asked for. */
   rows: RowView[];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use muster_broker::Password;
 use muster_protocol::artifact::Rows;
 use muster_protocol::artifact::file_hash::{self, FILE_HASH, FileKind, FileStatus, Row};
-use muster_protocol::clock::Timestamp;
+use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, KeyId, RequestId};
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::Trust;
@@ -23,7 +23,8 @@ use sha2::{Digest, Sha256};
 use crate::broker::management::Management;
 use crate::config::{Config, ConfigFile};
 use crate::core::Core;
-use crate::store::{Audit, Chunk, DataDir, Request, Write, Writer};
+use crate::live::roster::Roster;
+use crate::store::{Audit, Chunk, DataDir, Reader, Request, Write, Writer};
 
 /// The hunt that most of them ask for.
 pub(super) const HUNT: RequestId = RequestId::from_bytes([1; 16]);
@@ -64,10 +65,13 @@ impl Api {
         let file: ConfigFile = toml::from_str(&config).unwrap();
         let config = Config::new(file, folder.path().to_owned()).unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();
-        let writer = Writer::start(&place).unwrap();
+        let roster = Arc::new(Roster::load(&place.reader().unwrap()).unwrap());
+        let follower = Arc::clone(&roster);
+        let follow = Box::new(move |reader: &Reader, ids: &_| follower.reload(reader, ids));
+        let writer = Writer::start_followed(&place, Clock::system(), follow).unwrap();
         let management = Management::new("http://127.0.0.1:1", "muster", Password::new("x"), "/");
         let trust = Trust { fleet: config.file.fleet, root: config.root, revoked: [].into() };
-        let core = Core::new(config, place, writer, management, trust, Tasks::new());
+        let core = Core::new(config, place, (writer, roster), management, trust, Tasks::new());
         let core = Arc::new(core);
         let tcp = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", tcp.local_addr().unwrap());
