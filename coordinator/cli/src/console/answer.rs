@@ -80,7 +80,7 @@ impl From<Failure> for Refusal {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let Problem { failure, field, at, line, column } = problem;
-        let mut refusal = Self::from(failure);
+        let mut refusal = Self::from(*failure);
         refusal.body.field = field;
         refusal.body.at = at;
         refusal.body.line = line;

@@ -33,7 +33,7 @@ const NO_PAGES: &str = "This program was built without the pages of the console.
     They are made before it, with Node 18 or later:\n\n    coordinator/console/build && cargo build --release\n\n\
     Everything else of `muster console` works, and `muster` on the command line does all that the pages do.\n";
 
-/// The ETag of each file, in their order.
+/// The `ETag` of each file, in their order.
 static ETAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let etag = |asset: &Asset| {
         let digest: [u8; 32] = Sha256::digest(asset.gzip).into();

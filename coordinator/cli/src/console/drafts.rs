@@ -111,13 +111,12 @@ pub(super) async fn launch(
     agreed(&kept, &digest, &confirmed)?;
     // While one launch asks and signs, another one of the same draft waits, and then submits the same bytes.
     let mut signed = kept.signed.lock().await;
-    let sealed = match &*signed {
-        Some(sealed) => Arc::clone(sealed),
-        None => {
-            confirm(&console, &kept).await?;
-            let sealed = Arc::new(sign(&console, &kept).await?);
-            Arc::clone(signed.insert(sealed))
-        }
+    let sealed = if let Some(sealed) = &*signed {
+        Arc::clone(sealed)
+    } else {
+        confirm(&console, &kept).await?;
+        let sealed = Arc::new(sign(&console, &kept).await?);
+        Arc::clone(signed.insert(sealed))
     };
     drop(signed);
     let shared = Arc::clone(&kept);

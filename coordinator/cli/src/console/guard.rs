@@ -65,11 +65,15 @@ impl Asked {
         let is_download = path
             .strip_prefix(DOWNLOADS)
             .is_some_and(|name| !name.is_empty() && !name.contains('/'));
-        match request.method() {
-            _ if !is_below("/api") && !is_below("/console") => Self::Page,
-            &Method::POST if path == "/console/session" => Self::Exchange,
-            &Method::GET if is_download => Self::Download,
-            _ => Self::Data,
+        let method = request.method();
+        if !is_below("/api") && !is_below("/console") {
+            Self::Page
+        } else if method == Method::POST && path == "/console/session" {
+            Self::Exchange
+        } else if method == Method::GET && is_download {
+            Self::Download
+        } else {
+            Self::Data
         }
     }
 }
@@ -95,7 +99,7 @@ pub(super) async fn guard(
 
 fn admit(console: &Console, asked: Asked, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
-    let host = host(console.address, headers)?;
+    let host = host(console.address, request)?;
     if asked == Asked::Page {
         return Ok(());
     }
@@ -113,10 +117,12 @@ fn admit(console: &Console, asked: Asked, request: &Request) -> Result<(), Refus
 }
 
 /// Rejects unknown names (DNS rebinding); returns the one that was used.
-fn host(address: SocketAddr, headers: &HeaderMap) -> Result<&str, Refusal> {
+fn host(address: SocketAddr, request: &Request) -> Result<&str, Refusal> {
+    let headers = request.headers();
     let (port, given) = (address.port(), text(headers, &HOST).unwrap_or_default());
     let names = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"));
-    let is_only = headers.get_all(HOST).iter().count() == 1;
+    // A proxy's request names another host in its first line, which would be the one that counts.
+    let is_only = headers.get_all(HOST).iter().count() == 1 && request.uri().authority().is_none();
     if is_only && (names.iter().any(|name| name == given) || address.to_string() == given) {
         return Ok(given);
     }

@@ -57,15 +57,13 @@ pub(super) struct Folder(OnceLock<PathBuf>);
 
 impl Folder {
     fn new_file(&self) -> Result<(PathBuf, File), Failure> {
-        let folder = match self.0.get() {
-            Some(folder) => folder.clone(),
-            None => {
-                let folder =
-                    std::env::temp_dir().join(format!("muster-console-{}", secret::make()?));
-                let made = DirBuilder::new().mode(0o700).create(&folder);
-                made.map_err(|error| Failure::file("make the folder", &folder, &error))?;
-                self.0.get_or_init(|| folder).clone()
-            }
+        let folder = if let Some(folder) = self.0.get() {
+            folder.clone()
+        } else {
+            let folder = std::env::temp_dir().join(format!("muster-console-{}", secret::make()?));
+            let made = DirBuilder::new().mode(0o700).create(&folder);
+            made.map_err(|error| Failure::file("make the folder", &folder, &error))?;
+            self.0.get_or_init(|| folder).clone()
         };
         let path = folder.join(secret::make()?);
         let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);

@@ -1,6 +1,6 @@
 //! The coordinator's API, passed through with the operator's token, which the browser never sees.
 //!
-//! Of an answer only status, type, length, retry time and ETag pass; its body streams, so nothing of its size is held. The
+//! Of an answer only status, type, length, retry time and `ETag` pass; its body streams, so nothing of its size is held. The
 //! blocking client of the command line does the asking, one thread a request: it brings TLS, time-outs and error texts,
 //! and a page has few requests open. When the reader goes away, the next piece finds nobody and the request ends: of an
 //! event stream that is the next comment, after 15 s at the latest.
@@ -146,7 +146,8 @@ pub(super) fn api_path(uri: &Uri) -> Result<String, Refusal> {
     let (path, query) = (uri.path(), uri.query());
     let plain = path.to_ascii_lowercase().replace("%2e", ".");
     let is_stepping = plain.split(['/', '\\']).any(|name| matches!(name, "." | ".."));
-    if !path.starts_with("/api/v1/") || is_stepping || plain.contains("%2f") {
+    let is_plain = !is_stepping && !plain.contains("%2f") && uri.authority().is_none();
+    if !is_plain || !path.starts_with("/api/v1/") {
         let cause = "it is not a plain path below /api/v1/";
         return Err(Failure::usage("no such endpoint", cause, "docs/reference/console.md").into());
     }
@@ -282,6 +283,8 @@ impl Read for Pulled {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+
     use super::*;
 
     #[test]
@@ -321,7 +324,7 @@ mod tests {
             headers.insert(name, HeaderValue::from_static(value));
         }
         let left = passed(&headers);
-        let names: std::collections::BTreeSet<_> = left.keys().map(|name| name.as_str()).collect();
+        let names: std::collections::BTreeSet<_> = left.keys().map(HeaderName::as_str).collect();
         let wanted = ["content-length", "content-type", "etag", "retry-after"];
         assert_eq!(names, wanted.into_iter().collect());
         assert_eq!(left[CONTENT_TYPE], OCTETS);

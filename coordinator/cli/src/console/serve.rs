@@ -56,16 +56,18 @@ pub(super) async fn until_stopped(
     opens: bool,
     is_interactive: bool,
 ) -> Result<(), Failure> {
+    // Before the address is there: whoever has read it may end the console at once.
+    let waits = |kind| signal(kind).map_err(|error| Failure::bug("cannot wait for signals", error));
+    let (mut interrupt, mut term) =
+        (waits(SignalKind::interrupt())?, waits(SignalKind::terminate())?);
     console.greet(is_interactive);
     let url = console.print_address()?;
     let _opening = opens.then(|| open(&console, &url)).flatten();
-    let mut term = signal(SignalKind::terminate())
-        .map_err(|error| Failure::bug("cannot wait for signals", error))?;
     let serving = serve(listener, router(Arc::clone(&console)));
     tokio::select! {
         () = serving => Ok(()),
         ended = converse(&console, is_interactive) => ended,
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
         _ = term.recv() => Ok(()),
     }
 }

@@ -42,12 +42,11 @@ fn lines(console: &Console, asked: Asked) -> Result<SourceView, Refusal> {
     let Some(folder) = console.source.as_deref() else {
         return Err(Refusal::missing("file", "start the console with --source DIR"));
     };
-    let sources = match console.sources.get() {
-        Some(sources) => sources,
-        None => {
-            let sources = Sources::of(folder)?;
-            console.sources.get_or_init(|| sources)
-        }
+    let sources = if let Some(sources) = console.sources.get() {
+        sources
+    } else {
+        let sources = Sources::of(folder)?;
+        console.sources.get_or_init(|| sources)
     };
     let found = sources.find(&[&file]).remove(file.as_str());
     let found = found.ok_or_else(|| {

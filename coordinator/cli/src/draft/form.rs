@@ -223,7 +223,7 @@ impl Form {
     }
 
     /// Reads it as `hunt run`, with lists that were read already: of them the parser is told only that they are there.
-    pub(super) fn hunt(&self, words: &[Word], lists: &[ListFile]) -> Result<Run, Problem> {
+    pub(super) fn hunt(words: &[Word], lists: &[ListFile]) -> Result<Run, Problem> {
         let listed = lists.iter().map(|list| Word::list(&list.name));
         let words: Vec<_> = words.iter().cloned().chain(listed).collect();
         match parsed(&["muster", "hunt", "run"], &words)? {

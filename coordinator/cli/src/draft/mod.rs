@@ -28,7 +28,7 @@ use crate::hunt::BadList;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     /// What, why, what to do.
-    pub(super) failure: Failure,
+    pub(super) failure: Box<Failure>,
     /// The field.
     pub(super) field: Option<String>,
     /// The position within its text, in bytes from 0.
@@ -48,7 +48,7 @@ impl Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        Self { failure, field: None, at: None, line: None, column: None }
+        Self { failure: Box::new(failure), field: None, at: None, line: None, column: None }
     }
 }
 
@@ -61,6 +61,6 @@ impl From<BadList> for Problem {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        problem.failure
+        *problem.failure
     }
 }

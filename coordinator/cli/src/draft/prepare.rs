@@ -50,7 +50,7 @@ pub(crate) fn prepare(
     }
     check_target(form)?;
     let (requests, whole, about) = match form.kind {
-        FormKind::Hunt => hunt(form, &words, lists, &signer, client),
+        FormKind::Hunt => hunt(&words, lists, &signer, client),
         FormKind::Profile => take(&words, &signer, client),
         FormKind::HuntCancel => {
             let subject =
@@ -78,14 +78,13 @@ pub(crate) fn prepare(
 type Made = (Vec<Unsigned>, Vec<ByteBuf>, String);
 
 fn hunt(
-    form: &Form,
     words: &[Word],
     lists: &[ListFile],
     signer: &Signer,
     client: &Client,
 ) -> Result<Made, Problem> {
-    let run = form.hunt(words, lists)?;
-    let plan = hunt::listing(&run.draft, Hashes::of(lists)?, client, true)?;
+    let run = Form::hunt(words, lists)?;
+    let plan = hunt::listing(&run.draft, &Hashes::of(lists)?, client, true)?;
     let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
     let Unsealed { start, parts, whole } = hunt::prepare(signer.fleet, signer.key, plan)?;
     let id = start.id();
@@ -125,7 +124,7 @@ fn check_target(form: &Form) -> Result<(), Problem> {
 
 /// Finds the field of a failure of the planning, which names its flag.
 fn placed(problem: Problem) -> Problem {
-    let Failure { error, cause, .. } = &problem.failure;
+    let Failure { error, cause, .. } = &*problem.failure;
     let is_usage = problem.failure.exit == Exit::Usage && problem.field.is_none();
     let field = is_usage.then(|| flag_in(error).or_else(|| flag_in(cause))).flatten();
     Problem { field: problem.field.or(field), ..problem }

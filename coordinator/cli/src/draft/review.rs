@@ -333,8 +333,12 @@ impl HuntReview {
             let file_hash::Upload { max_file_bytes, max_bytes } = *upload;
             UploadReview { max_file_bytes, max_bytes }
         });
-        include.iter().for_each(|pattern| self.filter("include", pattern));
-        exclude.iter().for_each(|pattern| self.filter("exclude", pattern));
+        for pattern in &include {
+            self.filter("include", pattern);
+        }
+        for pattern in &exclude {
+            self.filter("exclude", pattern);
+        }
         self.switch("ignore-case", ignore_case);
         self.number("max-depth", max_depth);
         self.number("min-size", min_size);
@@ -344,12 +348,18 @@ impl HuntReview {
         self.switch("fresh", fresh);
         self.filter("fs", if all_file_systems { "all" } else { "local" });
         let Select { kinds, mtime, ctime, btime, owners, groups, mode } = *select;
-        kinds.iter().for_each(|kind| self.filter("kind", kind.as_str()));
+        for kind in &kinds {
+            self.filter("kind", kind.as_str());
+        }
         self.window(("newer", "older"), mtime);
         self.window(("changed-newer", "changed-older"), ctime);
         self.window(("born-newer", "born-older"), btime);
-        owners.iter().for_each(|owner| self.filter("owner", owner));
-        groups.iter().for_each(|group| self.filter("group", group));
+        for owner in &owners {
+            self.filter("owner", owner);
+        }
+        for group in &groups {
+            self.filter("group", group);
+        }
         let ModeBits { any, all, exactly } = mode;
         if any != 0 {
             self.filter("mode", &format!("/{any:04o}"));

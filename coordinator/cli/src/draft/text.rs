@@ -48,7 +48,7 @@ fn of_request(request: &RequestReview) -> Vec<String> {
     } = request;
     let mut lines = vec![format!("{kind} {id}")];
     let mut say = |name: &str, value: &str| lines.push(format!("  {name:<12} {value}"));
-    let sample = target.sample_ppm.map(|ppm| format!(", {} in a million of them", ppm));
+    let sample = target.sample_ppm.map(|ppm| format!(", {ppm} in a million of them"));
     say("target", &format!("{}{}", escape::text(&target.expr), sample.unwrap_or_default()));
     if let Some(hunt) = hunt {
         of_hunt(hunt, &mut say);

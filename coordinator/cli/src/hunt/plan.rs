@@ -39,7 +39,7 @@ pub(super) fn offline(draft: &Draft, out: Out) -> Result<Plan, Failure> {
     let exact = |id: &String| AgentId::new(id);
     let ids: Result<Vec<_>, _> = draft.which.agents.iter().map(exact).collect();
     let ids = ids.map_err(|e| Failure::usage("this is not an agent", e, "give whole ids"))?;
-    let (start, list) = start(draft, typed_list(draft, out)?)?;
+    let (start, list) = start(draft, &typed_list(draft, out)?)?;
     Ok(plan(draft, start, list, target(&draft.which, &ids)?, 0))
 }
 
@@ -50,13 +50,13 @@ pub(super) fn online(
     out: Out,
     is_watched: bool,
 ) -> Result<Plan, Failure> {
-    listing(draft, typed_list(draft, out)?, client, is_watched)
+    listing(draft, &typed_list(draft, out)?, client, is_watched)
 }
 
 /// The same with a list of hashes that was read already: no file is opened.
 pub(crate) fn listing(
     draft: &Draft,
-    hashes: Hashes,
+    hashes: &Hashes,
     client: &Client,
     is_watched: bool,
 ) -> Result<Plan, Failure> {
@@ -110,10 +110,10 @@ fn typed_list(draft: &Draft, out: Out) -> Result<Hashes, Failure> {
 }
 
 /// Makes the start of the artifact that is asked for, and its list of hashes where that is too long to go along.
-fn start(draft: &Draft, hashes: Hashes) -> Result<(HuntStart, Option<LongList>), Failure> {
+fn start(draft: &Draft, hashes: &Hashes) -> Result<(HuntStart, Option<LongList>), Failure> {
     match draft.what.artifact.as_str() {
-        FILE_HASH => file_hash::start(draft, &hashes),
-        PROCESSES => processes::start(draft, &hashes),
+        FILE_HASH => file_hash::start(draft, hashes),
+        PROCESSES => processes::start(draft, hashes),
         other => Err(Failure::bug("no such artifact", other)),
     }
 }

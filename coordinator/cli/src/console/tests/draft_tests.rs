@@ -232,7 +232,8 @@ fn a_long_list_travels_in_parts_under_one_digest() {
     let upstream = coordinator(preview(1, 1));
     let bench = Bench::new(&upstream.url, &[]);
     let session = bench.session();
-    let text: String = (0..40_000).map(|n| format!("{n:064x}\n")).collect();
+    let lines: Vec<_> = (0..40_000).map(|n| format!("{n:064x}")).collect();
+    let text = lines.join("\n");
     let list = bench.ask(&session, "POST /console/lists", &text).json();
     let form = json!({"kind": "hunt", "fields": {"root": ["/a"], "target": "label:a"}, "lists": [list["list"]]});
     let draft = make(&bench, &session, &form);

@@ -46,6 +46,8 @@ fn guard_1_only_our_own_names_are_answered_to() {
     }
     assert_eq!(but(&bench, &session, AGENTS, "Host", ""), 421);
     let host = bench.host();
+    let proxied = "GET http://rebound.example/api/v1/agents";
+    assert_eq!(bench.send(proxied, &good(&host, &session), b"").status, 421);
     let mut twice = good(&host, &session);
     twice.push(("Host", "rebound.example"));
     assert!(matches!(bench.send(AGENTS, &twice, b"").status, 400 | 421));

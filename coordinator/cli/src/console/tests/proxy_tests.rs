@@ -40,7 +40,7 @@ fn guard_4_of_an_answer_little_passes() {
         ("retry-after", "3"),
         ("x-content-type-options", "nosniff"),
     ];
-    let mut found = page.headers.clone();
+    let mut found = page.headers;
     found.retain(|(name, _)| !matches!(name.as_str(), "date" | "connection"));
     found.sort();
     assert_eq!(found, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -166,7 +166,7 @@ fn a_reader_that_goes_away_ends_the_request_and_one_that_stalls_holds_little() {
     stream.write_all(head("GET /api/v1/endless", &good(&host, &session)).as_bytes()).unwrap();
     let mut beginning = [0; 1_000];
     stream.read_exact(&mut beginning).unwrap();
-    let wait = Duration::from_secs(60);
+    let wait = Duration::from_mins(1);
     assert_eq!(told.recv_timeout(wait).unwrap(), Ok(()), "of a reader that stalls");
     drop(stream);
     assert_eq!(told.recv_timeout(wait).unwrap(), Ok(()), "of a reader that is gone");
@@ -189,7 +189,8 @@ fn an_answer_that_is_cut_off_is_not_whole() {
     // Whether the end is a reset or an end, the last chunk must not be there.
     drop(stream.read_to_end(&mut all));
     let text = String::from_utf8_lossy(&all);
-    assert!(text.contains("[1,2") && !text.ends_with("0\r\n\r\n"), "{text}");
+    assert!(!text.ends_with("0\r\n\r\n"), "{text}");
+    assert!(upstream.asked().iter().any(|asked| asked.line.contains("cut")));
 }
 
 #[test]

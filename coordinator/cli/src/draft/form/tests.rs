@@ -11,8 +11,7 @@ fn list(name: &str) -> ListFile {
 }
 
 fn hunt(json: &str) -> Result<Run, Problem> {
-    let form = form(json);
-    form.hunt(&form.words()?, &[])
+    Form::hunt(&form(json).words()?, &[])
 }
 
 /// Flags that no form has: they name files of this machine, or say what the command itself does.
@@ -134,8 +133,8 @@ fn an_error_names_its_field_in_the_parser_s_own_words() {
 fn a_list_is_known_to_the_parser_and_never_opened() {
     let form = form(r#"{"kind": "hunt", "fields": {"root": ["/a"], "upload_matches": true}}"#);
     let words = form.words().unwrap();
-    assert_eq!(form.hunt(&words, &[]).unwrap_err().field.as_deref(), Some("list"));
-    let run = form.hunt(&words, &[list("bad.txt")]).unwrap();
+    assert_eq!(Form::hunt(&words, &[]).unwrap_err().field.as_deref(), Some("list"));
+    let run = Form::hunt(&words, &[list("bad.txt")]).unwrap();
     assert!(run.draft.what.upload_matches);
 }
 
