@@ -67,13 +67,13 @@ async function textOf(answer: Response): Promise<string> {
   }
 }
 
-async function json<T>(url: string, init: RequestInit): Promise<T> {
+async function json<T>(url: string, init: RequestInit, parse = parseJson): Promise<T> {
   const answer = await send(url, init);
   const text = await textOf(answer);
   if (!answer.ok) throw refused(answer.status, text);
   let value: unknown;
   try {
-    value = text ? parseJson(text) : undefined;
+    value = text ? parse(text) : undefined;
   } catch {
     throw new Failure("the answer is not JSON", "", "see whether the address is a Muster coordinator's", 0);
   }
@@ -84,6 +84,11 @@ async function json<T>(url: string, init: RequestInit): Promise<T> {
 /** Asks the coordinator: `get("/agents", { state: "live" })`. */
 export function get<T>(endpoint: string, query?: Query, signal?: AbortSignal): Promise<T> {
   return json<T>(withQuery(API + endpoint, query), { signal: signal ?? null });
+}
+
+/** Asks for a document of very many numbers, of which none needs more digits than a double has: it is read 10 times as fast. */
+export function getNumbers(endpoint: string, query?: Query, signal?: AbortSignal): Promise<unknown> {
+  return json(withQuery(API + endpoint, query), { signal: signal ?? null }, (text) => JSON.parse(text));
 }
 
 /** Sends a document to the coordinator. */

@@ -1,7 +1,6 @@
 //! Two sets of profiles side by side: what takes a larger share than before is red, what takes a smaller one is blue.
 
 import { useMemo, useState } from "preact/hooks";
-import type { FlameData } from "../../../server/src/profiles/views/flame/model.js";
 import { useGet } from "../api/use.ts";
 import { Empty } from "../parts/boxes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -14,6 +13,7 @@ import { FlameTab } from "../profile/flame-tab.tsx";
 import { kindOf } from "../profile/kinds.ts";
 import { useSelected } from "../profile/selected.ts";
 import type { Change, Diff } from "../profile/shapes.ts";
+import { useFlameOf } from "../profile/source.ts";
 import { command } from "../text/command.ts";
 import { stackKind } from "./profile-merge.tsx";
 
@@ -156,7 +156,7 @@ function words(query: Sought, more: Record<string, string> = {}): string {
 }
 
 function Picture({ query }: { query: Sought }) {
-  const answer = useGet<FlameData>("/profile-views/flame.json", query);
+  const answer = useFlameOf("/profile-views", query);
   return (
     <Show of={answer}>
       {(data) => <FlameTab data={data} label="What changed" command={words(query, { out: "change.svg" })} />}

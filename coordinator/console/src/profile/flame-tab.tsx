@@ -6,15 +6,15 @@ import { Icon } from "../parts/icon.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { Choice } from "../parts/tabs.tsx";
 import { Text } from "../parts/text.tsx";
-import { useAddress } from "../parts/url.ts";
+import { type Address, useAddress } from "../parts/url.ts";
 import { percent } from "../text/format.ts";
 import { type Drawn, Graph, type Shown } from "./graph.tsx";
 import { functionOf, useSelected, wordOf } from "./selected.ts";
 
 /** Colours of the legend that are shown. */
 const LEGEND_MAX = 14;
-/** Typing rests so long before the picture searches. */
-const SEARCH_MS = 40;
+/** Typing rests so long before the address holds it. */
+const KEEP_MS = 400;
 
 interface Props {
   data: FlameData;
@@ -40,11 +40,12 @@ export function FlameTab({ data, label, command }: Props) {
   const chosen = functionOf(selected.word, data.names);
   const isKnown = data.names.includes(chosen);
   const isAround = address.get("around") === "1" && selected.word !== "" && isKnown;
+  const [typed, setTyped] = useTyped(address);
   const shown: Shown = {
     colour: colours.includes(wanted) ? wanted : usual,
     side: isDiff && address.get("side") !== "before" ? 1 : 0,
     zoom: address.get("zoom"),
-    search: address.get("q"),
+    search: typed.trim(),
     selected: chosen,
     isAround,
   };
@@ -97,7 +98,15 @@ export function FlameTab({ data, label, command }: Props) {
         <output class="matched" aria-live="polite">
           {drawn.matched ? `matches ${drawn.matched}` : ""}
         </output>
-        <SearchField text={shown.search} onChange={(q) => address.set({ q }, true)} />
+        <input
+          type="search"
+          class="flamesearch"
+          aria-label="Search functions, files and modules"
+          placeholder="Function, file or module"
+          value={typed}
+          spellcheck={false}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+        />
       </div>
       <Legend drawn={drawn} colour={shown.colour} onChoose={(q) => address.set({ q })} />
       {selected.word && !isKnown ? (
@@ -129,25 +138,17 @@ function busiest(data: FlameData): string {
   return data.names[best] ?? "";
 }
 
-function SearchField({ text, onChange }: { text: string; onChange: (text: string) => void }) {
-  const [typed, setTyped] = useState(text);
-  useEffect(() => setTyped(text), [text]);
+/** What is searched for: at once as it is typed; the address follows. */
+function useTyped(address: Address): [string, (text: string) => void] {
+  const kept = address.get("q");
+  const [typed, setTyped] = useState(kept);
+  useEffect(() => setTyped(kept), [kept]);
   useEffect(() => {
-    if (typed.trim() === text) return;
-    const timer = setTimeout(() => onChange(typed.trim()), SEARCH_MS);
+    if (typed.trim() === kept) return;
+    const timer = setTimeout(() => address.set({ q: typed.trim() }, true), KEEP_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  return (
-    <input
-      type="search"
-      class="flamesearch"
-      aria-label="Search functions, files and modules"
-      placeholder="Function, file or module"
-      value={typed}
-      spellcheck={false}
-      onInput={(event) => setTyped(event.currentTarget.value)}
-    />
-  );
+  return [typed, setTyped];
 }
 
 function Legend({

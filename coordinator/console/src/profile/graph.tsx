@@ -54,6 +54,7 @@ export function Graph({ data, shown, label, onPick, onDrawn }: Props) {
   const latest = useRef({ onPick, onDrawn });
   latest.current = { onPick, onDrawn };
   const graph = useRef<FlameGraph | null>(null);
+  const fitted = useRef<{ graph?: FlameGraph; width?: number }>({});
 
   useLayoutEffect(() => {
     const element = host.current;
@@ -86,7 +87,8 @@ export function Graph({ data, shown, label, onPick, onDrawn }: Props) {
     const made = graph.current;
     const element = svg.current;
     if (!made || !element || width === 0) return;
-    made.fit(width);
+    if (fitted.current.graph !== made || fitted.current.width !== width) made.fit(width);
+    fitted.current = { graph: made, width };
     const { zoom, selected, isAround, ...rest } = shown;
     // The tree of another grouping has other frames: it is built before the zoom is looked up.
     made.set({ ...rest, selected, zoom: null, around: isAround ? selected : "" });

@@ -1,9 +1,10 @@
 //! What a profile page shows: one agent's profile, many profiles as one, or the change from one set to another.
 
 import type { FlameData } from "../../../server/src/profiles/views/flame/model.js";
-import { API, path, type Query } from "../api/client.ts";
-import { type Answer, useGet } from "../api/use.ts";
+import { API, getNumbers, path, type Query, withQuery } from "../api/client.ts";
+import { type Answer, useAsk, useGet } from "../api/use.ts";
 import { command } from "../text/command.ts";
+import { flameOf } from "./flame-data.ts";
 
 /** A profile that has views. */
 export interface Source {
@@ -55,7 +56,15 @@ export function useView<T>(source: Source, view: string, query: Query = {}): Ans
 
 /** Asks for the data of the flame graph. */
 export function useFlame(source: Source, allFrames: boolean): Answer<FlameData> {
-  return useView<FlameData>(source, "flame.json", { all_frames: allFrames ? "true" : "" });
+  return useFlameOf(source.base, { ...source.query, all_frames: allFrames ? "true" : "" });
+}
+
+/** Asks for the data of a flame graph below a path. */
+export function useFlameOf(base: string, query: Query): Answer<FlameData> {
+  const endpoint = `${base}/flame.json`;
+  return useAsk(withQuery(endpoint, query), async (signal) =>
+    flameOf(await getNumbers(endpoint, query, signal)),
+  );
 }
 
 /** Returns the command that prints a view. */

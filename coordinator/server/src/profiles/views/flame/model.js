@@ -69,14 +69,21 @@ const modelOf = (data) => {
   const build = (grouping) => {
     const at = GROUP_FIELDS[grouping];
     const root = born(null, 0, -1), all = [root], known = new Map();
+    const keyOf = (group, node) => group * 1e7 + node;
+    known.set(keyOf(-1, 0), root);
     const nodeOf = (group, node) => {
-      if (node === 0 && group < 0) return root;
-      const key = group * 1e7 + node;
-      let found = known.get(key);
-      if (!found) {
-        const parent = node === 0 ? root : nodeOf(group, field(node, 0));
-        found = born(parent, node, group);
-        known.set(key, found);
+      // The way up to what is known already, then down again.
+      const way = [];
+      let found = known.get(keyOf(group, node)), at = node;
+      while (!found) {
+        way.push(at);
+        if (at === 0) { found = root; break; }
+        at = field(at, 0);
+        found = known.get(keyOf(group, at));
+      }
+      for (const each of way.reverse()) {
+        found = born(found, each, group);
+        known.set(keyOf(group, each), found);
         all.push(found);
       }
       return found;
