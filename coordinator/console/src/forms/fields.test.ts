@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandOf, fieldsOf, typedOf, wordsOf } from "./fields.ts";
+import { commandOf, fieldsOf, typedOf } from "./fields.ts";
+import { wordsOf } from "./shell.ts";
 
 test("words are those of a shell", () => {
   assert.deepEqual(wordsOf("muster hunt run"), ["muster", "hunt", "run"]);
@@ -50,8 +51,21 @@ test("lists are named, and what no form knows is kept for the parser to refuse",
     commandOf(["hunt", "launch"], { follow: true }, ["bad list.txt"]),
     "muster hunt launch --follow --ioc 'bad list.txt'",
   );
+  const line = "muster hunt run --ioc HASHES --ioc-skip-bad --root /x";
+  assert.deepEqual(typedOf(line, new Set()), { root: "/x" });
   assert.deepEqual(typedOf("muster hunt run --novelty 3 --agent a,b", new Set()), {
     novelty: "3",
     agents: "a,b",
   });
+});
+
+test("a root that is no text keeps its bytes", () => {
+  const line =
+    "muster hunt run --root $'/b\\xff\\x0a\\'' --root $'/t\\xc3\\xa4xt' --root '/a b' --exclude=-x";
+  const typed = typedOf(line, new Set());
+  assert.deepEqual(typed, { root: "/täxt\n/a b", root_bytes: ["L2L/Cic="], exclude: "-x" });
+  const fields = fieldsOf(typed);
+  assert.deepEqual(fields.root, ["/täxt", "/a b", { base64: "L2L/Cic=" }]);
+  assert.deepEqual(fieldsOf(typed, new Set(["root"])), { exclude: ["-x"] });
+  assert.deepEqual(typedOf(commandOf(["hunt", "launch"], fields), new Set()), typed);
 });

@@ -2,10 +2,13 @@
 
 import { command } from "../text/command.ts";
 import type { Form, Value } from "./console.ts";
+import { quoteBytes, wordsOf } from "./shell.ts";
 
 /** Typed fields: text, switches, and chosen values. Flags that take several values from lines hold one a line. */
 export type Typed = Record<string, string | boolean | string[]>;
 
+/** Roots that are no text of one line, in base64: they come from an earlier hunt. */
+export const ROOT_BYTES = "root_bytes";
 /** Fields whose text has one value a line. */
 const LINES: ReadonlySet<string> = new Set(["root", "include", "exclude"]);
 
@@ -30,7 +33,7 @@ export function isOn(typed: Typed, name: string): boolean {
 export function fieldsOf(typed: Typed, without: ReadonlySet<string> = new Set()): Form["fields"] {
   const fields: Record<string, Value> = {};
   for (const [name, value] of Object.entries(typed)) {
-    if (without.has(name) || value === "" || value === false) continue;
+    if (without.has(name) || name === ROOT_BYTES || value === "" || value === false) continue;
     if (Array.isArray(value)) {
       if (value.length > 0) fields[name] = value;
     } else if (typeof value === "string" && LINES.has(name)) {
@@ -38,6 +41,8 @@ export function fieldsOf(typed: Typed, without: ReadonlySet<string> = new Set())
       if (lines.length > 0) fields[name] = lines;
     } else fields[name] = typeof value === "string" ? value.trim() : value;
   }
+  const bytes = without.has("root") ? [] : chosenOf(typed, ROOT_BYTES).map((base64) => ({ base64 }));
+  if (bytes.length > 0) fields.root = [...(Array.isArray(fields.root) ? fields.root : []), ...bytes];
   return fields;
 }
 
@@ -54,10 +59,11 @@ export function commandOf(words: string[], fields: Form["fields"], lists: string
     if (value === true) line += ` --${flag}`;
     else if (typeof value === "string" && EQUALS.has(name)) line += ` --${flag}=${value}`;
     else if (value !== false) {
-      const all = Array.isArray(value)
-        ? value.map((one) => (typeof one === "string" ? one : "BYTES"))
-        : [value];
-      line += command([], { [flag]: COMMAS.has(name) ? [all.join(",")] : all }).slice("muster".length);
+      const all = Array.isArray(value) ? value : [value];
+      const texts = all.filter((one) => typeof one === "string");
+      const given = COMMAS.has(name) && texts.length > 0 ? [texts.join(",")] : texts;
+      line += command([], { [flag]: given }).slice("muster".length);
+      for (const one of all) if (typeof one === "object") line += ` --${flag} ${quoteBytes(one.base64)}`;
     }
   }
   for (const list of lists) line += command([], { ioc: list }).slice("muster".length);
@@ -67,6 +73,7 @@ export function commandOf(words: string[], fields: Form["fields"], lists: string
 /** Switches of `hunt launch` and `profile take`. */
 const SWITCHES: ReadonlySet<string> = new Set([
   "ignore-case",
+  "ioc-skip-bad",
   "upload-matches",
   "one-file-system",
   "follow",
@@ -77,37 +84,28 @@ const SWITCHES: ReadonlySet<string> = new Set([
   "coordinator",
 ]);
 
-/** Splits a command line into words, as a POSIX shell does with quotes; nothing else of a shell is known. */
-export function wordsOf(line: string): string[] {
-  const words: string[] = [];
-  const piece = /\s+|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\([\s\S])|([^\s'"\\]+)|./gy;
-  let word: string | undefined;
-  for (const match of line.matchAll(piece)) {
-    const [all, single, double, escaped, plain] = match;
-    if (/^\s/.test(all) && escaped === undefined && single === undefined && double === undefined) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else word = (word ?? "") + (single ?? double?.replace(/\\(["\\$`])/g, "$1") ?? escaped ?? plain ?? all);
-  }
-  if (word !== undefined) words.push(word);
-  return words;
-}
+/** Flags that name files: a form has none, its lists are read again. */
+const OF_FILES: ReadonlySet<string> = new Set(["ioc", "ioc-skip-bad", "out"]);
 
 /** Reads the fields of a command line, for a form that begins with an earlier request. */
 export function typedOf(line: string, lists: ReadonlySet<string>): Typed {
   const typed: Typed = {};
   const words = wordsOf(line);
   for (let at = 0; at < words.length; at++) {
-    const match = /^--([a-z0-9-]+)(?:=([\s\S]*))?$/.exec(words[at] ?? "");
+    const word = words[at];
+    const match = typeof word === "string" ? /^--([a-z0-9-]+)(?:=([\s\S]*))?$/.exec(word) : null;
     if (!match?.[1]) continue;
     const flag = match[1];
     const name = flag === "agent" ? "agents" : flag.replaceAll("-", "_");
     if (SWITCHES.has(flag)) {
-      typed[name] = true;
+      if (!OF_FILES.has(flag)) typed[name] = true;
       continue;
     }
     const value = match[2] ?? words[++at] ?? "";
-    if (LINES.has(name)) typed[name] = typed[name] ? `${String(typed[name])}\n${value}` : value;
+    if (OF_FILES.has(flag)) continue;
+    if (typeof value === "object") {
+      if (name === "root") typed[ROOT_BYTES] = [...chosenOf(typed, ROOT_BYTES), value.base64];
+    } else if (LINES.has(name)) typed[name] = typed[name] ? `${String(typed[name])}\n${value}` : value;
     else if (lists.has(name)) typed[name] = [...chosenOf(typed, name), ...value.split(",")];
     else typed[name] = value;
   }

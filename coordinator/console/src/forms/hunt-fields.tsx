@@ -1,10 +1,15 @@
 //! The fields of a new hunt, in the order in which one thinks: whom, where, what, which, bounds, when.
 
+import type { ArtifactView } from "../api/types.ts";
+import { useGet } from "../api/use.ts";
+import { Chip, Chips } from "../parts/tabs.tsx";
 import { KINDS } from "../profile/kinds.ts";
+import { cut, escapeBytes } from "../text/escape.ts";
 import type { HashList } from "./console.ts";
 import { Checks, type Entry, LinesField, Section, SelectField, Switch, TextField } from "./field.tsx";
-import { isOn, textOf } from "./fields.ts";
+import { chosenOf, isOn, ROOT_BYTES, textOf } from "./fields.ts";
 import { ListField } from "./list-field.tsx";
+import { bytesIn } from "./shell.ts";
 
 const DIGESTS: [string, string][] = [
   ["sha256", "SHA-256"],
@@ -34,6 +39,7 @@ export function walksFiles(entry: Entry): boolean {
 
 /** Where it looks. */
 export function Where({ entry }: { entry: Entry }) {
+  const artifacts = useGet<ArtifactView[]>("/artifacts").data?.map((one) => one.artifact) ?? ["processes"];
   return (
     <Section title="Where">
       <div class="formfields two">
@@ -43,7 +49,9 @@ export function Where({ entry }: { entry: Entry }) {
           label="Artifact"
           values={[
             ["", "file_hash: files below folders"],
-            ["processes", "processes: what runs"],
+            ...artifacts
+              .filter((name) => name !== "file_hash")
+              .map((name): [string, string] => [name, name === "processes" ? "processes: what runs" : name]),
           ]}
         />
         {walksFiles(entry) ? (
@@ -66,6 +74,7 @@ export function Where({ entry }: { entry: Entry }) {
             label="Folders and files, absolute, one a line"
             hint={"/usr/bin\n/home"}
           />
+          <RootBytes entry={entry} />
           <div class="formfields two">
             <LinesField
               entry={entry}
@@ -92,6 +101,24 @@ export function Where({ entry }: { entry: Entry }) {
         </>
       ) : null}
     </Section>
+  );
+}
+
+/** Roots whose names are no text: they come from an earlier hunt, and can only be taken away. */
+function RootBytes({ entry }: { entry: Entry }) {
+  const roots = chosenOf(entry.typed, ROOT_BYTES);
+  if (roots.length === 0) return null;
+  return (
+    <Chips>
+      {roots.map((base64) => (
+        <Chip
+          key={base64}
+          onRemove={() => entry.set({ [ROOT_BYTES]: roots.filter((one) => one !== base64) })}
+        >
+          <code>{cut(escapeBytes(bytesIn(base64)), 200)}</code>
+        </Chip>
+      ))}
+    </Chips>
   );
 }
 
