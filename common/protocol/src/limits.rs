@@ -507,6 +507,8 @@ limits! {
     PAGE_ITEMS: usize = 100, "not a bound: the usual length";
     /// Text that a list is searched for.
     SEARCH_TEXT_BYTES_MAX: usize = 256, "400";
+    /// What one search finds.
+    SEARCH_HITS_MAX: usize = 20, "the answer says that there is more";
     /// Values that are counted one by one of each property of a set of agents, and label keys.
     FACET_VALUES_MAX: usize = 50, "the rarest are left out; the sum of those shown is less than the whole";
     /// Agents that the preview of a target shows.
@@ -527,8 +529,16 @@ limits! {
     ROWS_SORTED_MAX: usize = 1_000, "the first ones are kept; the answer says how many there are";
     /// Size of these rows, as JSON.
     ROWS_SORTED_BYTES_MAX: usize = 8_388_608, "fewer are kept, the last ones go";
-    /// Sorted answers that are remembered, to go on with.
+    /// Sorted answers, and hunts whose errors are counted, that are remembered to go on with.
     ROWS_SORTS_HELD_MAX: usize = 8, "the one that was not asked for the longest time is forgotten, and begins again";
+    /// Paths that are shown of one cause of errors.
+    ERROR_EXAMPLES_MAX: usize = 3, "the others are rows of the hunt: muster hunt results --errno";
+    /// Folders that are shown with most of the errors of a hunt.
+    ERROR_FOLDERS_MAX: usize = 20, "those with fewer are left out";
+    /// Folders whose errors are counted.
+    ERROR_FOLDERS_COUNTED_MAX: usize = 100_000, "the rarer half is forgotten; of one that comes again the count begins there";
+    /// Size of their paths.
+    ERROR_FOLDERS_BYTES_MAX: usize = 16_777_216, "the rarer half is forgotten; of one that comes again the count begins there";
     /// Hunts whose lists of hashes are held for those who ask for their rows.
     ROWS_LISTS_HELD_MAX: usize = 2, "the one that was not asked for the longest time is read again";
     /// Values of one filter: agents, error numbers.
@@ -537,6 +547,8 @@ limits! {
     HASH_PREFIX_DIGITS_MIN: usize = 8, "400";
     /// Time between two looks at the broker's alarms.
     BROKER_ALARMS_LOOK_MS: u64 = 5_000, "not a bound: the rhythm";
+    /// The broker is asked for what the page about it shows at most so often, for all who ask together.
+    BROKER_SHOWN_MS_MIN: u64 = 5_000, "what was known is shown, with when it was asked for";
     /// Time between two looks at the broker's queues that nothing but time asks for.
     BROKER_QUEUES_LOOK_MS: u64 = 60_000, "not a bound: the rhythm; `doctor` looks when it is asked";
     /// How long `doctor` waits for the management API.

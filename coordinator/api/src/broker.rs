@@ -18,10 +18,12 @@ pub struct BrokerView {
     pub trouble: String,
     /// The queues of results.
     pub queues: Vec<QueueView>,
-    /// Agents whose own queue is not empty, where that is known.
+    /// Agents whose own queue is not empty; nothing where it is not known, or there are more than are listed.
     pub directed_waiting: Option<u64>,
     /// The fullest of them: at most 50.
     pub directed: Vec<QueueView>,
+    /// When these were looked at: at most a minute ago while the broker answers.
+    pub directed_as_of: Option<Time>,
     /// When the broker was asked.
     pub as_of: Option<Time>,
 }

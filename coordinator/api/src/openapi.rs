@@ -124,6 +124,19 @@ const ROWS: &[(&str, &str)] = row_filter![
     ),
 ];
 
+/// What the audit log is asked with.
+const AUDIT: &[(&str, &str)] = &[
+    ("cursor", "`next` of the page before, as it is; the first page when not given."),
+    ("limit", "Items that the page has at most: 1 to 500; 100 when not given."),
+    ("since", "At this time or later: how long ago (7d) or RFC 3339."),
+    ("until", "Before this time."),
+    ("token", "With the token of this name."),
+    ("operator", "Signed by this operator."),
+    ("action", "This was done: request, enrol, revoke, …"),
+    ("subject", "To what begins so: the beginning of an id."),
+    ("q", "A text in any of the words, letters of either case."),
+];
+
 const fn list(path: &'static str, summary: &'static str, of: &'static str) -> Endpoint {
     Endpoint { query: PAGING, ..get(path, summary, Answer::Page(of)) }
 }
@@ -255,6 +268,11 @@ const ENDPOINTS: &[Endpoint] = &[
         Answer::List("HuntFile"),
     ),
     get(
+        "/api/v1/hunts/{id}/errors",
+        "What a hunt could not read, by status and errno. An answer that is not complete has what was found so far; ask again.",
+        Answer::One("HuntErrors"),
+    ),
+    get(
         "/api/v1/hunts/{id}/files/{sha256}",
         "The content of one of them: whatever an endpoint says it is, treat it as harmful.",
         Answer::Other("application/octet-stream"),
@@ -286,14 +304,17 @@ const ENDPOINTS: &[Endpoint] = &[
         ],
         ..get(
             "/api/v1/profiles/{id}/{agent}/{view}",
-            "An agent's profile (`-` for the first): raw, pprof, top, tree, lines, folded, callgrind, speedscope or flame.svg.",
+            "An agent's profile (`-` for the first): raw, pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg or flame.json (what the SVG file is drawn from).",
             Answer::Other("application/octet-stream"),
         )
     },
     Endpoint {
         query: &[
             ("of", "Profiles, each ID or ID/AGENT, by commas; all that fit when not given."),
-            ("before", "What to compare with, in the same form: for diff and flame.svg."),
+            (
+                "before",
+                "What to compare with, in the same form: for diff, flame.svg and flame.json.",
+            ),
             ("hunt", "Only what was done for this hunt."),
             ("hunt_before", "Likewise of what it was before; without it, for the same hunt."),
             ("target", "Only of agents that match this expression."),
@@ -310,7 +331,7 @@ const ENDPOINTS: &[Endpoint] = &[
         ],
         ..get(
             "/api/v1/profile-views/{view}",
-            "A view of many profiles as one, or of what changed: pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg or diff.",
+            "A view of many profiles as one, or of what changed: pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg, flame.json or diff.",
             Answer::Other("application/octet-stream"),
         )
     },
@@ -374,7 +395,23 @@ const ENDPOINTS: &[Endpoint] = &[
         None,
         Answer::One("Rebuilt"),
     ),
-    list("/api/v1/audit", "What operators did, the latest first.", "AuditView"),
+    Endpoint {
+        query: AUDIT,
+        ..list("/api/v1/audit", "What operators did, the latest first.", "AuditView")
+    },
+    get(
+        "/api/v1/broker",
+        "The broker: its version, its shared queues, and which agents' own queues are not empty. It is asked at most every 5 s.",
+        Answer::One("BrokerView"),
+    ),
+    list("/api/v1/dead", "What was set aside, by class and reason.", "DeadView"),
+    Endpoint {
+        query: &[(
+            "q",
+            "The beginning of an id, or a text in a name, host, label, target or root; a digest.",
+        )],
+        ..get("/api/v1/search", "Agents, hunts and profiles: at most 20.", Answer::One("Search"))
+    },
 ];
 
 /// Collects the types.

@@ -8,6 +8,7 @@ pub mod console;
 pub mod hunt;
 pub mod profile;
 mod profile_kind;
+pub mod rows;
 pub mod select;
 pub mod telemetry;
 
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use muster_protocol::address::{self, Address};
+use muster_protocol::when::Moment;
 
 use super::parse;
 use crate::output::Format;
@@ -152,8 +154,14 @@ pub enum Verb {
     Trust(Trust),
     /// What is wrong, and what to do about it.
     #[command(after_help = "Examples:\n  muster doctor\n  muster doctor --limits\n  \
-        muster doctor --rebuild\n  muster doctor --output json")]
+        muster doctor --dead\n  muster doctor --rebuild\n  muster doctor --output json")]
     Doctor(Doctor),
+    /// What operators did: who launched, enrolled, revoked what, and when.
+    #[command(
+        after_help = "Examples:\n  muster audit\n  muster audit --since 7d --action request\n  \
+        muster audit --subject 0199 --output json\n  muster audit --search web-1 --limit 20"
+    )]
+    Audit(Audit),
     /// Print completions for a shell.
     #[command(after_help = "Examples:\n  \
         muster completions bash > ~/.local/share/bash-completion/completions/muster\n  \
@@ -401,6 +409,35 @@ pub enum Symbols {
     List,
 }
 
+/// Flags of `audit`; every condition must hold.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// At this time or later: `7d` ago, `2026-11-25`, `2026-11-25T10:00:00Z`.
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub since: Option<Moment>,
+    /// Before this time.
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub until: Option<Moment>,
+    /// With the token of this name in coordinator.toml.
+    #[arg(long, value_name = "NAME")]
+    pub token_name: Option<String>,
+    /// Signed by this operator.
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// This was done: `request`, `enrol`, `revoke`, …
+    #[arg(long, value_name = "WORD")]
+    pub action: Option<String>,
+    /// To what begins so: the beginning of an id.
+    #[arg(long, value_name = "ID")]
+    pub subject: Option<String>,
+    /// With this text in any of the words.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// How many lines, the latest first [default: all].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -411,6 +448,9 @@ pub struct Doctor {
     /// Exit 2 where any did.
     #[arg(long, conflicts_with = "limits")]
     pub rebuild: bool,
+    /// List what was set aside, by class and reason.
+    #[arg(long, conflicts_with_all = ["limits", "rebuild"])]
+    pub dead: bool,
 }
 
 #[cfg(test)]

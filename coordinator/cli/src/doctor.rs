@@ -1,6 +1,7 @@
-//! `muster doctor`: what is wrong, and what to do; the table of limits; and the read models made again.
+//! `muster doctor`: what is wrong, and what to do; the table of limits; what was set aside; and the read models made
+//! again.
 
-use muster_api::{Check, Doctor, Rebuilt, Verdict};
+use muster_api::{Check, DeadView, Doctor, Rebuilt, Verdict};
 use muster_protocol::limits;
 use serde::Serialize;
 
@@ -28,6 +29,13 @@ const REBUILT: &[Column<Rebuilt>] = &[
     Column::new("of", "of", Show::Pairs, |one| (&one.of).into()),
 ];
 
+const DEAD: &[Column<DeadView>] = &[
+    Column::new("class", "class", Show::Text, |dead| (&dead.class).into()),
+    Column::new("reason", "reason", Show::Text, |dead| (&dead.reason).into()),
+    Column::new("count", "count", Show::Count, |dead| dead.count.into()),
+    Column::new("last", "last", Show::Text, |dead| dead.last.into()),
+];
+
 /// A line of the table of limits.
 #[derive(Debug, Serialize)]
 struct Limit {
@@ -51,6 +59,11 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
         context.out.record(REBUILT, &rebuilt)?;
         let is_well = rebuilt.view.different == 0;
         return Ok(if is_well { Exit::Done } else { Exit::Partial });
+    }
+    if flags.dead {
+        let dead: Vec<Document<DeadView>> = context.client()?.list("/api/v1/dead")?;
+        context.out.list(DEAD, &dead)?;
+        return Ok(Exit::Done);
     }
     let Document { view: report, json } =
         context.client()?.get::<Document<Doctor>>("/api/v1/doctor")?;

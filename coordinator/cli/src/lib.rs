@@ -5,6 +5,7 @@
 
 mod agents;
 pub mod args;
+mod audit;
 mod bundle;
 mod client;
 mod console;
@@ -80,6 +81,7 @@ pub fn run(typed: Typed, environment: Environment, out: Out) -> Result<Exit, Fai
         Verb::Telemetry(verb) => telemetry::run(&context, &verb),
         Verb::WhoHas(flags) => who_has::run(&context, &flags),
         Verb::Trust(verb) => trust::run(&context, &verb),
+        Verb::Audit(flags) => audit::run(&context, &flags),
         Verb::Doctor(flags) => doctor::run(&context, &flags),
         Verb::Completions { shell } => completions(&context, shell),
     }

@@ -125,6 +125,17 @@ pub fn label(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+/// Reads a condition on a column: `name=value`.
+pub fn column(text: &str) -> Result<(String, String), String> {
+    let bad = || format!("{text:?} is not a condition like pid=1");
+    let (name, value) = text.split_once('=').ok_or_else(bad)?;
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || !name.chars().all(legal) || value.is_empty() {
+        return Err(bad());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +196,16 @@ mod tests {
         assert_eq!(root(&odd), Ok(b"/a/\xff".to_vec()));
         assert!(root(&OsString::from("etc")).is_err());
         assert!(root(&OsString::from("")).is_err());
+    }
+
+    #[test]
+    fn conditions_on_columns() {
+        let of = |name: &str, value: &str| Ok((name.to_owned(), value.to_owned()));
+        assert_eq!(column("exe_state=deleted"), of("exe_state", "deleted"));
+        assert_eq!(column("comm=a=b*"), of("comm", "a=b*"));
+        for bad in ["", "pid", "=1", "pid=", "Pid=1", "p d=1", "a&b=1"] {
+            assert!(column(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -94,6 +94,7 @@ pub(crate) async fn look(core: &Core) -> Arc<Look> {
     let growing = found.as_ref().map(|found| growing(core, found)).unwrap_or_default();
     let look = Arc::new(Look { at, found, growing });
     *last = Some(Arc::clone(&look));
+    core.broker.state().look = Some(Arc::clone(&look));
     look
 }
 

@@ -112,6 +112,8 @@ pub struct Token {
 pub enum Only {
     /// `GET /metrics`.
     Metrics,
+    /// Reading: every GET, and the preview of a target.
+    Read,
 }
 
 fn default_listen() -> String {
@@ -250,8 +252,10 @@ mod tests {
             let file = toml::from_str(&format!("{MINIMAL}\n{text}")).map_err(|e| e.to_string())?;
             Config::new(file, PathBuf::new())
         };
-        let tokens = config(&format!("{token}only = \"metrics\"\n{token}")).unwrap().tokens();
-        assert_eq!(tokens.iter().map(|t| t.2).collect::<Vec<_>>(), [Some(Only::Metrics), None]);
+        let tokens = format!("{token}only = \"metrics\"\n{token}{token}only = \"read\"\n");
+        let tokens = config(&tokens).unwrap().tokens();
+        let only: Vec<_> = tokens.iter().map(|t| t.2).collect();
+        assert_eq!(only, [Some(Only::Metrics), None, Some(Only::Read)]);
         assert!(config(&format!("{token}only = \"all\"")).is_err(), "no word means everything");
         assert_eq!(config("").unwrap().metrics_agents(), 0);
         assert_eq!(config("[metrics]\nagents = 10000").unwrap().metrics_agents(), 10_000);

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use super::States;
 use crate::Time;
 
-/// `GET /hunts/{id}/errors`: what could not be read, by status and errno.
+/// `GET /hunts/{id}/errors`: what could not be read, by status and errno. One answer looks for a bounded time; one that is not
+/// complete has what was found so far, and the next one goes on where it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
 pub struct HuntErrors {
@@ -19,8 +20,10 @@ pub struct HuntErrors {
     pub causes: Vec<ErrorCause>,
     /// The folders that hold most of them: at most 20.
     pub folders: Vec<ErrorFolder>,
-    /// How many rows were looked at.
+    /// How many rows were looked at, for this answer and those before it.
     pub looked_at: u64,
+    /// Rows of the hunt.
+    pub total: u64,
     /// Whether that was all of them.
     pub complete: bool,
     /// When it was read.

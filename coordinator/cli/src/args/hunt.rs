@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use muster_protocol::artifact;
 use muster_protocol::artifact::file_hash::FILE_HASH;
 
+use super::rows::RowFilter;
 use super::select::Selection;
 use crate::parse;
 
@@ -48,8 +49,18 @@ pub enum Hunt {
     /// Print the rows that a hunt has brought so far.
     #[command(after_help = "Examples:\n  muster hunt results 0199\n  \
         muster hunt results 0199 --output jsonl | jq -r .path\n  \
-        muster hunt results 0199 --output csv --out rows.csv")]
-    Results(Results),
+        muster hunt results 0199 --output csv --out rows.csv\n  \
+        muster hunt results 0199 --agent web-1 --status denied,io_error\n  \
+        muster hunt results 0199 --match --newer 7d --path '*.so'\n  \
+        muster hunt results 0199 --where exe_state=deleted    # of a hunt for processes")]
+    Results(Box<Results>),
+    /// Show what a hunt could not read: by cause, with examples, and the folders that hold most of it.
+    #[command(after_help = "Examples:\n  muster hunt errors 0199\n  \
+        muster hunt errors 0199 --output json | jq '.causes[] | {name, count, agents}'")]
+    Errors {
+        /// The hunt, or the unique beginning of its id.
+        hunt: String,
+    },
     /// List the files that matched and were sent (--upload-matches), or fetch them.
     #[command(after_help = "Examples:\n  muster hunt files 0199\n  \
         muster hunt files 0199 --out evidence && sha256sum evidence/*\n\n\
@@ -380,4 +391,7 @@ pub struct Results {
     /// No more than so many rows.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Which rows.
+    #[command(flatten)]
+    pub filter: RowFilter,
 }

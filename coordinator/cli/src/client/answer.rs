@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
-    AgentBrief, AgentRequest, AgentUpload, AgentView, CollectionView, CurveView, Doctor,
-    EnrolledAgents, FleetCurve, FleetView, HuntFile, HuntView, Launched, ListPiece, Page,
-    ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview, TelemetryPage, TelemetryView,
-    WhoHas,
+    AgentBrief, AgentRequest, AgentUpload, AgentView, AuditView, CollectionView, CurveView,
+    DeadView, Doctor, EnrolledAgents, FleetCurve, FleetView, HuntErrors, HuntFile, HuntView,
+    Launched, ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview,
+    TelemetryPage, TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -54,6 +54,9 @@ macro_rules! answers {
 }
 
 answers! {
+    AuditView: "line of the audit log",
+    DeadView: "count of dead letters",
+    HuntErrors: "list of errors",
     AgentBrief: "agent",
     AgentRequest: "request",
     AgentUpload: "upload",

@@ -1,13 +1,15 @@
-//! `muster hunt`: run, launch, seal, list, show, watch, results, files, cancel.
+//! `muster hunt`: run, launch, seal, list, show, watch, results, errors, files, cancel.
 
 mod bundle;
 mod end;
+mod errors;
 mod files;
 #[cfg(test)]
 mod fixtures;
 mod ioc;
 mod plan;
 mod probe;
+mod results;
 mod select;
 mod show;
 
@@ -19,10 +21,10 @@ pub(super) use self::show::agents_coverage;
 
 use std::path::PathBuf;
 
-use muster_api::{HuntView, Launched, RowView};
+use muster_api::{HuntView, Launched};
 use muster_protocol::request::{Sealed, Verb};
 
-use super::args::hunt::{Hunt, Launch, Results, Run, Seal, What};
+use super::args::hunt::{Hunt, Launch, Run, Seal, What};
 use super::client::Client;
 use super::failure::{Exit, Failure};
 use super::place::Place;
@@ -49,7 +51,8 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
             let id = find(&context.client()?, &flags.hunt)?.id;
             end::finish(context, &id, watch::watch(context, &id, context.left(flags.wait))?)
         }
-        Hunt::Results(flags) => results(context, flags),
+        Hunt::Results(flags) => results::run(context, flags),
+        Hunt::Errors { hunt } => errors::run(context, hunt),
         Hunt::Files(flags) => files::run(context, flags),
         Hunt::Cancel { hunt } => cancel(context, hunt),
     }
@@ -198,43 +201,9 @@ fn seal(context: &Context, flags: &Seal) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn results(context: &Context, flags: &Results) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let found = find(&client, &flags.hunt)?;
-    let (id, artifact) = (found.id, found.hunt.view.artifact.as_str());
-    let place = flags.out.as_deref().map_or(Place::Stdout, Place::typed);
-    let rows = match &place {
-        Place::File(path) => {
-            RowWriter::to_file(rows_format(context, true), artifact, private::create(path)?)
-        }
-        Place::Stdout => RowWriter::to_stdout(&context.out, artifact),
-    };
-    let count = stream(&client, &id, rows, flags.limit)?;
-    if let Place::File(path) = &place {
-        context.out.note(&format!("{count} rows are in {}", path.display()));
-    }
-    Ok(Exit::Done)
-}
-
 /// Rows in a file are lines of JSON unless another format was asked for.
 fn rows_format(context: &Context, is_file: bool) -> Format {
     if is_file && context.out.format == Format::Table { Format::Jsonl } else { context.out.format }
-}
-
-fn stream(
-    client: &Client,
-    id: &str,
-    mut rows: RowWriter,
-    limit: Option<u64>,
-) -> Result<u64, Failure> {
-    let mut lines = client.lines::<RowView>(&format!("/api/v1/hunts/{id}/results"))?;
-    let mut left = limit.unwrap_or(u64::MAX);
-    while left > 0 {
-        let Some(line) = lines.next()? else { break };
-        rows.row(&line)?;
-        left -= 1;
-    }
-    rows.finish()
 }
 
 fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {

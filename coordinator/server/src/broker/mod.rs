@@ -4,7 +4,7 @@
 //! * [`mod@apply`]: declares the exchange, policies, stream, queues and bindings of [`muster_protocol::topology`], and brings what agents have up to date.
 //! * [`mod@audit`]: tries what an agent's credentials should not allow.
 //! * [`mod@enrol`]: one queue and one least-privilege user per agent; takes them back.
-//! * [`queues`]: depths, consumers, bounds. [`alarms`]: what makes the broker block publishers.
+//! * [`queues`]: depths, consumers, bounds. [`shown`]: the same of the shared ones, for the API. [`alarms`]: what makes the broker block publishers.
 //! * [`quarantine`]: shuts one agent out and lets it in again; the queue of what it had sent.
 //! * [`settings`]: what the API cannot set, looked at and tried out.
 //! * [`mod@status`]: both, for the command line.
@@ -17,6 +17,7 @@ pub mod management;
 pub mod quarantine;
 pub mod queues;
 pub mod settings;
+pub mod shown;
 pub mod status;
 
 pub use apply::{Report, Roster, Stale, agents, apply};

@@ -84,7 +84,7 @@ impl Queues {
 }
 
 /// How many directed queues are shown one by one.
-const DIRECTED_SHOWN: usize = 10;
+pub const DIRECTED_SHOWN: usize = 50;
 
 /// Asks for all queues.
 pub fn queues(management: &Management) -> Result<Queues, ManagementError> {
@@ -128,7 +128,7 @@ fn fullness(queue: &Value) -> Option<u64> {
 }
 
 /// Returns the bound in force: RabbitMQ takes the lesser of a queue's argument and its policies.
-fn bound_of(queue: &Value, name: &str) -> Option<u64> {
+pub(super) fn bound_of(queue: &Value, name: &str) -> Option<u64> {
     let in_table = |table: &str, name: &str| queue.get(table)?.get(name)?.as_u64();
     let policy = in_table("effective_policy_definition", name);
     let argument = in_table("arguments", &format!("x-{name}"));

@@ -28,6 +28,9 @@ pub struct Status {
     pub directed_fullest: Vec<QueueStatus>,
 }
 
+/// Directed queues that are printed.
+const FULLEST_MAX: usize = 10;
+
 /// Asks the broker.
 pub fn status(management: &Management) -> Result<Status, ManagementError> {
     let version = management.check()?;
@@ -41,6 +44,6 @@ pub fn status(management: &Management) -> Result<Status, ManagementError> {
         dead_letters: dead.map_or(0, |queue| queue.messages),
         directed_queues: found.directed.len() as u64,
         queues: found.shared,
-        directed_fullest: found.fullest,
+        directed_fullest: found.fullest.into_iter().take(FULLEST_MAX).collect(),
     })
 }

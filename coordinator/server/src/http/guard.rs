@@ -1,6 +1,7 @@
 //! Who may come in: the `Host` header and the bearer token.
 
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,6 +11,11 @@ use std::sync::Arc;
 use super::error::ApiError;
 use super::listen::Standing;
 use crate::config::Only;
+
+/// Where the API lies.
+const API: &str = "/api/v1";
+/// What a token for reading may post: it changes nothing.
+const PREVIEW: &str = "/targets/preview";
 
 /// What the guard knows: digests of tokens, names of hosts.
 #[derive(Debug)]
@@ -42,10 +48,21 @@ impl Guard {
             .ok_or_else(|| ApiError::token("it is not known here"))
     }
 
-    /// Returns who may use the whole API.
-    fn caller(&self, authorization: Option<&str>) -> Result<Caller, ApiError> {
+    /// Returns who may make a request of the API.
+    fn caller(
+        &self,
+        authorization: Option<&str>,
+        method: &Method,
+        path: &str,
+    ) -> Result<Caller, ApiError> {
         match self.known(authorization)? {
             (name, None) => Ok(Caller(name.to_owned())),
+            (name, Some(Only::Read)) if is_read(method, path) => Ok(Caller(name.to_owned())),
+            (name, Some(Only::Read)) => Err(ApiError::refused(
+                "the coordinator refuses the token",
+                format!("the token {name:?} is for reading only"),
+                "use an operator's token: --token-file, MUSTER_TOKEN_FILE or MUSTER_DIR",
+            )),
             (name, Some(Only::Metrics)) => Err(ApiError::refused(
                 "the coordinator refuses the token",
                 format!("the token {name:?} is for /metrics only"),
@@ -62,6 +79,12 @@ impl Guard {
         matches!(name, "localhost" | "127.0.0.1" | "[::1]")
             || self.hosts.iter().any(|known| known == name)
     }
+}
+
+/// Returns whether a request changes nothing: it reads, or asks whom a target would mean.
+fn is_read(method: &Method, path: &str) -> bool {
+    let path = path.strip_prefix(API).unwrap_or(path);
+    method == Method::GET || method == Method::POST && path == PREVIEW
 }
 
 /// Lets only known hosts in.
@@ -100,9 +123,9 @@ pub async fn any_token(State(guard): State<Arc<Guard>>, request: Request, next: 
     }
 }
 
-/// Lets only callers with a token for everything in, and says who it is.
+/// Lets only callers in whose token is for this request, and says who it is.
 pub async fn token(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    match guard.caller(authorization(&request)) {
+    match guard.caller(authorization(&request), request.method(), request.uri().path()) {
         Ok(caller) => {
             show_token(&request);
             request.extensions_mut().insert(caller);
@@ -122,12 +145,14 @@ mod tests {
             |name: &str, secret: &str, only| (name.to_owned(), Sha256::digest(secret).into(), only);
         let tokens = vec![of("ada", "secret", None), of("p", "less", Some(Only::Metrics))];
         let guard = Guard::new(tokens, vec![]);
-        assert_eq!(guard.caller(Some("Bearer secret")).unwrap().0, "ada");
+        let caller = |authorization| guard.caller(authorization, &Method::POST, "/requests");
+        assert_eq!(caller(Some("Bearer secret")).unwrap().0, "ada");
         for bad in [None, Some(""), Some("secret"), Some("Bearer "), Some("Bearer Secret")] {
-            assert!(guard.caller(bad).is_err() && guard.known(bad).is_err(), "{bad:?}");
+            assert!(caller(bad).is_err() && guard.known(bad).is_err(), "{bad:?}");
         }
         assert_eq!(guard.known(Some("Bearer less")).unwrap().0, "p");
-        assert!(guard.caller(Some("Bearer less")).is_err(), "it is for /metrics only");
+        let metrics = guard.caller(Some("Bearer less"), &Method::GET, "/fleet");
+        assert!(metrics.is_err(), "it is for /metrics only");
     }
 
     #[test]

@@ -14,12 +14,14 @@ use muster_protocol::artifact::RowRef;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::limits::{RESULTS_LOOK_MS_MAX, RESULTS_PACE_MS};
+use muster_protocol::request::Kind;
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
-use super::hunts::whole;
+use super::hunts::find;
 use super::row_query::RowQuery;
 use crate::core::Core;
+use crate::hunts::view::rows::{HuntRows, Known, source};
 use crate::live::changes::Changes;
 use crate::rows::filter::Filter;
 use crate::rows::source::{Run, Source, view};
@@ -127,20 +129,13 @@ pub async fn results(
     Ok(([(CONTENT_TYPE, format.content_type())], body).into_response())
 }
 
-/// A hunt at one moment.
-struct Look {
-    source: Source,
-    is_done: bool,
-}
-
-async fn look(core: &Arc<Core>, id: String) -> Result<Look, ApiError> {
-    let snapshot = whole(core, id).await?;
+async fn look(core: &Arc<Core>, id: String) -> Result<HuntRows, ApiError> {
     let shared = Arc::clone(core);
-    let look = core.read(move |_| {
-        let is_done = snapshot.hunt()?.done;
-        Ok::<_, StoreError>(Look { source: snapshot.source(&shared.place, &shared.rows)?, is_done })
-    });
-    Ok(look.await?)
+    let look = move |reader: &Reader| {
+        let hunt = find(reader, Kind::HuntStart, &id)?;
+        Ok::<_, ApiError>(source(reader, &hunt, &Known::of(&shared))?)
+    };
+    core.read(look).await
 }
 
 /// A piece of the answer.
@@ -169,7 +164,7 @@ fn until_the_end(
 /// Sends what is stored: once, or until nothing more can come.
 async fn send(
     core: &Arc<Core>,
-    first: Look,
+    first: HuntRows,
     mut changes: Changes,
     wanted: Wanted,
     lines: &Lines,

@@ -1,12 +1,14 @@
 //! The HTTP interface: thin handlers over the store, the hunts and the roster.
 
 pub mod agents;
+pub mod broker;
 pub mod error;
 pub mod fleet_curve;
 pub mod guard;
 pub mod hunt_events;
 pub mod hunt_rows;
 pub mod hunts;
+pub mod ledger;
 pub mod listen;
 pub mod metrics;
 pub mod page;
@@ -16,6 +18,7 @@ pub mod profiles;
 pub mod query;
 pub mod row_pages;
 pub mod row_query;
+pub mod search;
 pub mod symbols;
 pub mod system;
 pub mod targets;
@@ -41,7 +44,10 @@ pub fn router(core: Arc<Core>) -> Router {
     let guard = Arc::new(Guard::new(core.config.tokens(), core.config.file.hosts.clone()));
     let guarded = Router::new()
         .route("/fleet", get(system::fleet))
-        .route("/audit", get(system::audit))
+        .route("/audit", get(ledger::audit))
+        .route("/broker", get(broker::broker))
+        .route("/dead", get(broker::dead))
+        .route("/search", get(search::search))
         .route("/doctor", get(system::doctor))
         .route("/doctor/rebuild", post(system::rebuild))
         .route("/openapi.json", get(system::openapi))
@@ -63,6 +69,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts/{id}/events", get(hunt_events::events))
         .route("/hunts/{id}/results", get(hunt_rows::results))
         .route("/hunts/{id}/rows", get(row_pages::rows))
+        .route("/hunts/{id}/errors", get(row_pages::errors))
         .route("/hunts/{id}/files", get(hunts::files))
         .route("/hunts/{id}/files/{sha256}", get(hunts::file))
         .route("/profiles", get(profiles::list))

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::error::ApiError;
 use super::hunts::{find, find_profiled};
-use super::profile_views::{Heading, Look, draw_diff, render};
+use super::profile_views::{Heading, Look, diff_data, draw_diff, render};
 use super::profiles::resolve;
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
@@ -288,6 +288,7 @@ fn differ(
             Ok(Json(diff).into_response())
         }
         "flame.svg" => draw_diff(&before, &after, look, heading),
-        _ => Err(ApiError::missing("view", view, "with `before`: diff or flame.svg")),
+        "flame.json" => diff_data(&before, &after, look),
+        _ => Err(ApiError::missing("view", view, "with `before`: diff, flame.svg or flame.json")),
     }
 }

@@ -16,7 +16,8 @@ use muster_api::By;
 pub const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; sandbox allow-scripts";
 
 /// Every view.
-const VIEWS: &str = "raw, pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg";
+const VIEWS: &str =
+    "raw, pprof, top, tree, lines, folded, callgrind, speedscope, flame.svg, flame.json";
 
 /// How a view is to look.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -104,6 +105,16 @@ pub fn draw_diff(
     picture(before.flame_diff_svg(after, heading.titles(), look.plumbing()))
 }
 
+/// Returns what the drawing of what changed is made from.
+pub fn diff_data(before: &Profile, after: &Profile, look: &Look) -> Result<Response, ApiError> {
+    data(before.flame_diff_json(after, look.plumbing()))
+}
+
+fn data(json: Result<Vec<u8>, FlameError>) -> Result<Response, ApiError> {
+    let json = json.map_err(|error| ApiError::bug(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
+}
+
 fn picture(svg: Result<String, FlameError>) -> Result<Response, ApiError> {
     let svg = svg.map_err(|error| ApiError::bug(error.to_string()))?;
     let headers = [(CONTENT_SECURITY_POLICY, POLICY), (CONTENT_TYPE, "image/svg+xml")];
@@ -132,6 +143,7 @@ pub fn render(
         "callgrind" => text(profile.callgrind(&heading.title)),
         "speedscope" => Json(profile.speedscope(&heading.title)).into_response(),
         "flame.svg" => picture(profile.flame_svg(heading.titles(), look.plumbing()))?,
+        "flame.json" => data(profile.flame_json(look.plumbing()))?,
         _ => return Err(ApiError::missing("view", view, &format!("one of {VIEWS}"))),
     })
 }

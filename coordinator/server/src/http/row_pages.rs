@@ -1,4 +1,5 @@
-//! `GET /hunts/{id}/rows`: a part of the rows that a filter leaves, found within a bounded time.
+//! `GET /hunts/{id}/rows`: a part of the rows that a filter leaves, found within a bounded time. `GET /hunts/{id}/errors`: what
+//! could not be read, in the same way.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,21 +8,23 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use muster_protocol::artifact::Schema;
 use muster_protocol::clock::Timestamp;
-use muster_protocol::limits::{PAGE_ITEMS, PAGE_ITEMS_MAX, ROWS_BUDGET_MS};
+use muster_protocol::limits::ROWS_BUDGET_MS;
+use muster_protocol::request::Kind;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
-use super::hunts::whole;
+use super::hunts::find;
+use super::page::length;
 use super::page::question::{Question, sort};
 use super::row_query::RowQuery;
 use crate::core::Core;
-use crate::hunts::view::RequestSnapshot;
+use crate::hunts::view::rows::{Known, source};
 use crate::rows::filter::Filter;
 use crate::rows::sorted::{Order, Rank, SORTS};
 use crate::rows::source::{Place, Source, view};
 use crate::rows::walk::Looking;
 use crate::store::{Reader, StoreError};
-use muster_api::RowsPage;
+use muster_api::{HuntErrors, RowsPage};
 
 /// The parameters that are no filter.
 const OWN: [&str; 3] = ["cursor", "limit", "sort"];
@@ -68,10 +71,10 @@ pub async fn rows(
     Query(asked): Query<Vec<(String, String)>>,
 ) -> Result<Json<RowsPage>, ApiError> {
     let query = RowQuery::read(asked, &OWN)?;
-    let limit = limit(&query)?;
-    let snapshot = whole(&core, id).await?;
+    let limit = query.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = length(limit)?;
     let shared = Arc::clone(&core);
-    let asked = core.read(move |_| Asked::new(&shared, &snapshot, &query, limit)).await?;
+    let asked = core.read(move |reader| Asked::new(&shared, reader, &id, &query, limit)).await?;
     // A few at once: each of them has a processor for as long as it may work.
     let look = core.row_looks.acquire().await;
     let _look = look.map_err(|closed| ApiError::bug(closed.to_string()))?;
@@ -80,14 +83,48 @@ pub async fn rows(
     Ok(Json(page?))
 }
 
-/// Reads how many rows an answer has at most.
-fn limit(query: &RowQuery) -> Result<usize, ApiError> {
-    let limit = query.number("limit")?.map_or(Ok(PAGE_ITEMS), usize::try_from);
-    limit.ok().filter(|limit| (1..=PAGE_ITEMS_MAX).contains(limit)).ok_or_else(|| {
-        let cause = format!("limit is {}", query.own("limit").unwrap_or_default());
-        let next = format!("1 to {PAGE_ITEMS_MAX} rows an answer");
-        ApiError::usage("an answer cannot be that long", cause, &next)
-    })
+/// `GET /hunts/{id}/errors`
+pub async fn errors(
+    State(core): State<Arc<Core>>,
+    Path(id): Path<String>,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Result<Json<HuntErrors>, ApiError> {
+    if let Some((name, _)) = asked.first() {
+        let shown: String = name.chars().take(60).collect();
+        let cause = format!("{shown:?} is no parameter of this");
+        return Err(ApiError::usage(
+            "errors are not filtered",
+            cause,
+            "muster hunt results --errno",
+        ));
+    }
+    let shared = Arc::clone(&core);
+    let read = move |reader: &Reader| {
+        let hunt = find(reader, Kind::HuntStart, &id)?;
+        Ok::<_, ApiError>(source(reader, &hunt, &Known::of(&shared))?.source)
+    };
+    let source = core.read(read).await?;
+    let look = core.row_looks.acquire().await;
+    let _look = look.map_err(|closed| ApiError::bug(closed.to_string()))?;
+    let (found, now) = (core.rows.errors(source.hunt), core.clock.now());
+    let look = move |reader: &Reader| {
+        let until = Instant::now() + Duration::from_millis(ROWS_BUDGET_MS);
+        let filter = Filter::default();
+        let looking = Looking { reader, source: &source, filter: &filter };
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.go_on(&looking, until)?;
+        let (causes, folders) = found.shown();
+        Ok::<_, StoreError>(HuntErrors {
+            hunt: source.named.clone(),
+            causes,
+            folders,
+            looked_at: found.looked_at(),
+            total: source.total(),
+            complete: found.is_complete(),
+            as_of: now.into(),
+        })
+    };
+    Ok(Json(core.read(look).await?))
 }
 
 /// Reads the order; nothing is the walk.
@@ -105,11 +142,13 @@ fn order(asked: Option<&str>, schema: &'static Schema) -> Result<Option<Order>, 
 impl Asked {
     fn new(
         core: &Core,
-        snapshot: &RequestSnapshot,
+        reader: &Reader,
+        id: &str,
         query: &RowQuery,
         limit: usize,
     ) -> Result<Self, ApiError> {
-        let source = snapshot.source(&core.place, &core.rows)?;
+        let hunt = find(reader, Kind::HuntStart, id)?;
+        let source = source(reader, &hunt, &Known::of(core))?.source;
         let order = order(query.own("sort"), source.schema)?;
         let sort = query.own("sort").unwrap_or(WALK);
         let question = Question::new("rows", &(&source.named, sort, &query.filter));

@@ -1,8 +1,8 @@
-//! `/healthz`, `/metrics`, `/fleet`, `/audit`, `/doctor`, `/doctor/rebuild`, `/who-has`, `/openapi.json`.
+//! `/healthz`, `/metrics`, `/fleet`, `/doctor`, `/doctor/rebuild`, `/who-has`, `/openapi.json`.
 
 use std::sync::{Arc, PoisonError};
 
-use axum::extract::{Query, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
@@ -10,7 +10,6 @@ use axum::{Extension, Json};
 use super::error::ApiError;
 use super::guard::Caller;
 use super::metrics::{Present, text};
-use super::page::{Keys, PageQuery};
 use crate::broker::alarms;
 use crate::broker_watch::look;
 use crate::core::Core;
@@ -18,9 +17,7 @@ use crate::doctor::Seen;
 use crate::roster;
 use crate::store::{Audit, Reader, StoreError, Write, WriteOutcome};
 use crate::who_has::{WhoHasError, who_has as find_holders};
-use muster_api::{
-    AgentState, ArtifactView, AuditView, Doctor, FleetView, Health, Page, Rebuilt, WhoHas,
-};
+use muster_api::{AgentState, ArtifactView, Doctor, FleetView, Health, Rebuilt, WhoHas};
 
 /// Requests that the answer to a rebuild names.
 const REBUILT_NAMED_MAX: usize = 100;
@@ -65,28 +62,6 @@ pub async fn fleet(State(core): State<Arc<Core>>) -> Result<Json<FleetView>, Api
         hunts,
         profiles,
     }))
-}
-
-/// `GET /audit`
-pub async fn audit(
-    State(core): State<Arc<Core>>,
-    Query(asked): Query<PageQuery>,
-) -> Result<Json<Page<AuditView>>, ApiError> {
-    let (now, after, limit) = (core.clock.now(), asked.after::<i64>()?, asked.limit()?);
-    let read = move |reader: &Reader| {
-        let keys = Keys::cut(reader.audit_numbers(after, limit.saturating_add(1))?, limit);
-        let lines = match (keys.keys.last(), keys.keys.first()) {
-            (Some(first), Some(last)) => reader.audit(*first, *last)?,
-            _ => Vec::new(),
-        };
-        Ok::<_, StoreError>((keys, lines, reader.count_audit()?))
-    };
-    let (keys, lines, total) = core.read(read).await.map_err(ApiError::from)?;
-    let shown = lines.into_iter().map(|line| {
-        let [token, operator, action, subject, detail] = line.words;
-        AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
-    });
-    Ok(Json(keys.page(shown.collect(), total, now)))
 }
 
 /// `GET /doctor`

@@ -1,6 +1,10 @@
 //! The API over a store of one's own, without a broker: what handlers do with what they are asked.
 
+mod broker;
+mod ledger;
 mod rows;
+mod search;
+mod viewer;
 
 use std::sync::Arc;
 
@@ -30,6 +34,9 @@ use crate::store::{Audit, Chunk, DataDir, Reader, Request, Write, Writer};
 pub(super) const HUNT: RequestId = RequestId::from_bytes([1; 16]);
 /// The token for everything.
 pub(super) const TOKEN: &str = "secret";
+
+/// The token that is for reading only.
+pub(super) const VIEWER: &str = "looks";
 
 const CONFIG: &str = r#"
     fleet = "7b1c6f0e-8b6c-4d52-9a53-1d3f2c0a9b11"
@@ -61,7 +68,8 @@ impl Api {
             let digest = muster_protocol::hex::encode(&Sha256::digest(secret));
             format!("[[tokens]]\nname = \"{name}\"\nsha256 = \"{digest}\"\n{only}\n")
         };
-        let config = [CONFIG, &token("ada", TOKEN, "")].concat();
+        let viewer = token("eve", VIEWER, "only = \"read\"");
+        let config = [CONFIG, &token("ada", TOKEN, ""), &viewer].concat();
         let file: ConfigFile = toml::from_str(&config).unwrap();
         let config = Config::new(file, folder.path().to_owned()).unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();
@@ -97,6 +105,15 @@ impl Api {
         let url = format!("{}/api/v1{path}", self.url);
         let request = ureq::get(url).header("Authorization", format!("Bearer {token}"));
         request.config().http_status_as_error(false).build().call().unwrap()
+    }
+
+    /// Posts a document; returns the status.
+    pub(super) fn post(&self, token: &str, path: &str, body: &Value) -> u16 {
+        let url = format!("{}/api/v1{path}", self.url);
+        let request = ureq::post(url).header("Authorization", format!("Bearer {token}"));
+        let request = request.header("Content-Type", "application/json");
+        let request = request.config().http_status_as_error(false).build();
+        request.send(body.to_string()).unwrap().status().as_u16()
     }
 
     /// Asks; returns status and document.
@@ -144,7 +161,7 @@ pub(super) fn hunt(id: RequestId, agents: &[&str]) -> Write {
 
 /// A signed request, as far as anything but signatures is concerned.
 pub(super) fn request(id: RequestId, kind: Kind, args: Vec<u8>, agents: &[&str]) -> Write {
-    let now = muster_protocol::clock::Clock::system().now();
+    let now = Clock::system().now();
     let body = Body {
         kind,
         id,

@@ -1,13 +1,13 @@
 //! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
 //!
 //! * [`RequestSnapshot`]: everything that is stored about one request, read once.
-//! * `hunt`, `profile`, `files`: what is shown of it. `rows`: where its rows come from. `identity`: on which machine it ran.
+//! * `hunt`, `profile`, `files`: what is shown of it. [`rows`]: where its rows come from. `identity`: on which machine it ran.
 
 mod files;
 mod hunt;
 mod identity;
 mod profile;
-mod rows;
+pub mod rows;
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::broker::alarms;
 use crate::broker::queues::Queues;
 use crate::broker::settings::Advice;
+use muster_api::QueueView;
 
 /// A time in which the broker takes no messages from anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +51,26 @@ pub struct Look {
     pub growing: Vec<String>,
 }
 
+/// What the page about the broker shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// When the broker was last asked.
+    pub asked: Timestamp,
+    /// When it last answered.
+    pub at: Option<Timestamp>,
+    /// Its version; empty until it has answered.
+    pub version: String,
+    /// The shared queues.
+    pub queues: Vec<QueueView>,
+    /// Why they are old, or not all there; empty where they are.
+    pub trouble: String,
+}
+
 /// What is known now.
 #[derive(Debug, Default)]
 pub struct Health {
     state: Mutex<State>,
+    pub(crate) shown: tokio::sync::Mutex<Option<Arc<Shown>>>,
     pub(crate) looking: tokio::sync::Mutex<Option<Arc<Look>>>,
 }
 
@@ -69,6 +86,8 @@ pub(crate) struct State {
     pub(crate) settings: Option<Vec<Advice>>,
     /// Messages that waited at the last periodic look.
     pub(crate) waited: BTreeMap<String, u64>,
+    /// The last look.
+    pub(crate) look: Option<Arc<Look>>,
 }
 
 impl Health {
@@ -102,6 +121,11 @@ impl Health {
     /// Returns why publishers are blocked now.
     pub fn blocked(&self) -> Option<String> {
         self.blockage().filter(|blockage| blockage.until.is_none()).map(|blockage| blockage.reason)
+    }
+
+    /// Returns the last look at the queues, without making one.
+    pub fn last_look(&self) -> Option<Arc<Look>> {
+        self.state().look.clone()
     }
 
     /// Returns the lines that the broker's configuration lacks; `None` until it was looked at.

@@ -1,4 +1,4 @@
-//! What is kept between two answers: sorted rows that were found so far, and lists of hashes that were read.
+//! What is kept between two answers: sorted rows and errors that were found so far, and lists of hashes that were read.
 //!
 //! Nothing depends on it: what is forgotten is found and read again.
 
@@ -9,12 +9,14 @@ use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits::{ROWS_LISTS_HELD_MAX, ROWS_SORTS_HELD_MAX};
 
+use super::errors::Errors;
 use super::sorted::Sorting;
 
 /// What is kept.
 #[derive(Debug, Default)]
 pub struct HeldRows {
     sorts: Mutex<VecDeque<(String, Arc<Mutex<Sorting>>)>>,
+    errors: Mutex<VecDeque<(RequestId, Arc<Mutex<Errors>>)>>,
     lists: Mutex<VecDeque<(RequestId, Arc<Vec<IocList>>)>>,
 }
 
@@ -28,6 +30,16 @@ impl HeldRows {
         let (named, sorting) = held.unwrap_or_else(|| (question.to_owned(), Arc::default()));
         keep(&mut sorts, (named, Arc::clone(&sorting)), ROWS_SORTS_HELD_MAX);
         sorting
+    }
+
+    /// Returns what was found so far of what could not be read in a hunt.
+    pub fn errors(&self, hunt: RequestId) -> Arc<Mutex<Errors>> {
+        let mut errors = lock(&self.errors);
+        let held = errors.iter().position(|(known, _)| *known == hunt);
+        let held = held.and_then(|at| errors.remove(at));
+        let (_, found) = held.unwrap_or_else(|| (hunt, Arc::default()));
+        keep(&mut errors, (hunt, Arc::clone(&found)), ROWS_SORTS_HELD_MAX);
+        found
     }
 
     /// Returns the list of hashes of a hunt, read where it is not held.

@@ -1,7 +1,7 @@
 //! Generated rows and generated filters: pages put together, the stream, and the sorted rows are what a filter written in
 //! another way leaves of the same rows; none twice, none missing, also while rows come in.
 
-mod made;
+pub(in crate::rows) mod made;
 mod oracle;
 
 use std::collections::BTreeSet;

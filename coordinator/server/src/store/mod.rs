@@ -49,7 +49,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use attempts::AttemptKey;
 pub use collections::StoredCollection;
 pub use dead::DeadCount;
-pub use ledger::{Audit, StoredAudit};
+pub use ledger::{Audit, AuditFilter, StoredAudit};
 pub use listed::List;
 pub use news::News;
 pub use pieces::Piece;

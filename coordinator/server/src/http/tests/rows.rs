@@ -187,3 +187,18 @@ fn processes_have_columns_of_their_own() {
     }
     assert!(api.refused(400, &format!("{rows}?sort=size")).contains("sort is"));
 }
+
+#[test]
+fn errors_are_gathered_by_cause() {
+    let api = api();
+    let errors = api.well(&format!("/hunts/{HUNT}/errors"));
+    assert_eq!((&errors["complete"], &errors["looked_at"]), (&true.into(), &70.into()));
+    let cause = &errors["causes"][0];
+    assert_eq!((&cause["name"], &cause["count"]), (&"EACCES".into(), &24.into()));
+    assert_eq!((&cause["agents"], &errors["folders"][0]["path"]), (&2.into(), &"/srv".into()));
+    api.write(chunk(HUNT, "a-3", 1, 0, files("late-", 3)));
+    let errors = api.well(&format!("/hunts/{HUNT}/errors"));
+    assert_eq!((&errors["causes"][0]["count"], &errors["total"]), (&25.into(), &73.into()));
+    assert!(api.refused(400, &format!("/hunts/{HUNT}/errors?errno=13")).contains("errno"));
+    api.refused(404, "/hunts/ffff/errors");
+}

@@ -1,5 +1,6 @@
 //! Which machine an attempt ran on, and whether it was the only one under its agent's id.
 
+use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::CLONE_SHOWN_MS_MAX;
 
@@ -24,12 +25,7 @@ impl RequestSnapshot {
     fn clone_of(&self, agent: &AgentId, part: &Collection) -> Option<&Fault> {
         let ended = part.counting().and_then(|(_, run)| run.last.as_ref()).map(|last| last.at);
         let end = ended.unwrap_or(self.now);
-        let was_there = |fault: &&Fault| {
-            fault.kind == FaultKind::Clone
-                && fault.since <= end
-                && fault.until.plus_ms(CLONE_SHOWN_MS_MAX) >= self.request.issued
-        };
-        self.faults.get(agent)?.iter().rev().find(was_there)
+        clone_among(self.faults.get(agent)?, self.request.issued, end)
     }
 
     /// Returns whether two machines could have answered for an agent.
@@ -54,4 +50,17 @@ impl RequestSnapshot {
         }
         notes
     }
+}
+
+/// Returns the clone that an agent was while its part of a request of `issued` could run, until `end`, if it was one.
+pub(in crate::hunts) fn clone_among(
+    faults: &[Fault],
+    issued: Timestamp,
+    end: Timestamp,
+) -> Option<&Fault> {
+    faults.iter().rev().find(|fault| {
+        fault.kind == FaultKind::Clone
+            && fault.since <= end
+            && fault.until.plus_ms(CLONE_SHOWN_MS_MAX) >= issued
+    })
 }

@@ -51,6 +51,11 @@ fn the_data_of_a_picture_adds_up_to_the_whole() {
     let data = data(&svg);
     let values: i64 = numbers(&data["cells"]).chunks(5).map(|cell| cell[4]).sum();
     assert_eq!(values, profile.total());
+    let json = profile.flame_json(Plumbing::Folded).unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&json).unwrap(), data, "the same alone");
+    let diff = profile.flame_diff_json(&profile, Plumbing::Folded).unwrap();
+    let diff: serde_json::Value = serde_json::from_slice(&diff).unwrap();
+    assert_eq!(diff["sides"], serde_json::json!(["before", "after"]));
     let names = data["names"].as_array().unwrap();
     let listed = |key: &str| -> Vec<&str> {
         let list = numbers(&data[key]);

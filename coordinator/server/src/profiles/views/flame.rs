@@ -49,6 +49,16 @@ impl Profile {
         draw(&[("", self)], titles, plumbing)
     }
 
+    /// Returns what the picture is drawn from, as JSON.
+    pub fn flame_json(&self, plumbing: Plumbing) -> Result<Vec<u8>, FlameError> {
+        json(&[("", self)], plumbing)
+    }
+
+    /// The same of what changed to a later profile.
+    pub fn flame_diff_json(&self, after: &Self, plumbing: Plumbing) -> Result<Vec<u8>, FlameError> {
+        json(&[("before", self), ("after", after)], plumbing)
+    }
+
     /// Draws what changed to a later profile: red what takes a larger share there, blue a smaller one.
     pub fn flame_diff_svg(
         &self,
@@ -65,11 +75,9 @@ fn draw(
     titles: Titles<'_>,
     plumbing: Plumbing,
 ) -> Result<String, FlameError> {
-    let profiles: Vec<&Profile> = sides.iter().map(|(_, profile)| *profile).collect();
+    let profiles = profiles_of(sides);
     let tree = Tree::of(&profiles, plumbing);
-    let kind = profiles.first().map(|profile| profile.shown_type());
-    let unit = kind.map_or_else(String::new, |kind| kind.unit);
-    let data = Data::of(&tree, sides, unit);
+    let data = Data::of(&tree, sides, unit(&profiles));
     let sum: Vec<_> =
         (0..sides.len()).map(|side| units::amount(tree.total(side), &data.unit)).collect();
     let (still, height) = still::draw(&data);
@@ -93,6 +101,21 @@ fn draw(
     )
     .unwrap_or_default();
     Ok(svg)
+}
+
+fn json(sides: &[(&str, &Profile)], plumbing: Plumbing) -> Result<Vec<u8>, FlameError> {
+    let profiles = profiles_of(sides);
+    let data = Data::of(&Tree::of(&profiles, plumbing), sides, unit(&profiles));
+    Ok(serde_json::to_vec(&data)?)
+}
+
+fn profiles_of<'a>(sides: &[(&str, &'a Profile)]) -> Vec<&'a Profile> {
+    sides.iter().map(|(_, profile)| *profile).collect()
+}
+
+/// Returns what the values of profiles are counted in.
+fn unit(profiles: &[&Profile]) -> String {
+    profiles.first().map_or_else(String::new, |profile| profile.shown_type().unit)
 }
 
 /// Writes the modules as one script with a scope of its own, without their imports and exports, and the call at its end.

@@ -22,19 +22,19 @@ const AGENTS: usize = 3;
 const MS: i128 = 1_000_000;
 
 /// A chunk: the number of its agent, and its rows.
-pub(super) type Files = (usize, Vec<Row>);
+pub(in crate::rows) type Files = (usize, Vec<Row>);
 
 /// A store, and the rows in it.
-pub(super) struct Made {
-    pub(super) reader: Reader,
-    pub(super) files: RefCell<BTreeMap<usize, Vec<Vec<Row>>>>,
+pub(in crate::rows) struct Made {
+    pub(in crate::rows) reader: Reader,
+    pub(in crate::rows) files: RefCell<BTreeMap<usize, Vec<Vec<Row>>>>,
     writer: Writer,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
 }
 
 impl Made {
-    pub(super) fn new(chunks: &[Files]) -> Self {
+    pub(in crate::rows) fn new(chunks: &[Files]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();
         let made = Self {
@@ -51,7 +51,7 @@ impl Made {
     }
 
     /// Stores a chunk behind those of its agent. Paths become different from all others.
-    pub(super) fn add(&self, agent: usize, files: &[Row]) {
+    pub(in crate::rows) fn add(&self, agent: usize, files: &[Row]) {
         let mut all = self.files.borrow_mut();
         let known = all.values().flatten().flatten().count();
         let mut files = files.to_vec();
@@ -69,7 +69,7 @@ impl Made {
         self.runtime.block_on(self.writer.write(chunk)).unwrap();
     }
 
-    pub(super) fn source(&self) -> Source {
+    pub(in crate::rows) fn source(&self) -> Source {
         let files = self.files.borrow();
         let run = |agent: usize| Run {
             agent: named(agent),
@@ -92,7 +92,7 @@ impl Made {
     }
 }
 
-pub(super) fn named(agent: usize) -> AgentId {
+pub(in crate::rows) fn named(agent: usize) -> AgentId {
     AgentId::new(&format!("a-{agent}")).unwrap()
 }
 
@@ -129,7 +129,7 @@ fn chunk(agent: usize, seq: u64, files: Vec<Row>) -> Write {
 }
 
 /// A file with a size.
-pub(super) fn file(n: usize, size: usize) -> Row {
+pub(in crate::rows) fn file(n: usize, size: usize) -> Row {
     let bare = Row::bare(b"x".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
     Row { size: size as u64, ino: 1 + n as u64, ..bare }
 }
@@ -168,13 +168,13 @@ prop_compose! {
 }
 
 /// Makes chunks of rows.
-pub(super) fn rows() -> impl Strategy<Value = Vec<Files>> {
+pub(in crate::rows) fn rows() -> impl Strategy<Value = Vec<Files>> {
     let files = prop::collection::vec(row(), 0..30);
     prop::collection::vec((0..AGENTS, files), 0..8)
 }
 
 /// Makes filters: names, each once, with values that leave some rows.
-pub(super) fn filters() -> impl Strategy<Value = Vec<(String, String)>> {
+pub(in crate::rows) fn filters() -> impl Strategy<Value = Vec<(String, String)>> {
     let known = vec![
         ("agent", "a-0"),
         ("agent", "a-2"),

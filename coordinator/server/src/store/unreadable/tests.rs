@@ -21,7 +21,7 @@ use crate::http::metrics::{Present, metrics};
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
 use crate::live::roster::Roster;
-use crate::store::{Audit, Chunk, DataDir, List, NewAgent, Request, Write, Writer};
+use crate::store::{Audit, AuditFilter, Chunk, DataDir, List, NewAgent, Request, Write, Writer};
 use crate::telemetry::marks::marks;
 use crate::who_has::who_has;
 use muster_api::{BrokerHealth, Doctor};
@@ -238,12 +238,17 @@ fn shown(reader: &Reader) -> Shown {
         rows,
         scanned: who_has(reader, &["ab".repeat(32)]).unwrap().scanned_rows,
         marks: marks.shown.len(),
-        audit: reader.audit(0, i64::MAX).unwrap().len(),
+        audit: audit_lines(reader),
         dead: reader.dead().unwrap().len(),
         unpublished: reader.unpublished(Timestamp(0)).unwrap().len(),
         lives: reader.lives("hunt.start").unwrap().len(),
         parts: whole.parts_shown().len(),
     }
+}
+
+fn audit_lines(reader: &Reader) -> usize {
+    let numbers = reader.audit_numbers(&AuditFilter::default(), None, usize::MAX).unwrap();
+    reader.audit(&numbers).unwrap().len()
 }
 
 const SOUND: Shown = Shown {

@@ -1,0 +1,85 @@
+//! `GET /audit`: what operators did, the latest first, found by who, what and when.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use muster_protocol::clock::Timestamp;
+use muster_protocol::when::Moment;
+use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use super::page::question::Question;
+use super::page::{Keys, length};
+use super::query::{Asked, search};
+use crate::core::Core;
+use crate::store::{AuditFilter, Reader, StoreError};
+use muster_api::{AuditView, Page};
+
+/// What the log is asked with.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditQuery {
+    #[serde(skip_serializing)]
+    cursor: Option<String>,
+    #[serde(skip_serializing)]
+    limit: Option<usize>,
+    since: Option<String>,
+    until: Option<String>,
+    token: Option<String>,
+    operator: Option<String>,
+    action: Option<String>,
+    subject: Option<String>,
+    q: Option<String>,
+}
+
+/// `GET /audit`
+pub async fn audit(
+    State(core): State<Arc<Core>>,
+    Asked(asked): Asked<AuditQuery>,
+) -> Result<Json<Page<AuditView>>, ApiError> {
+    let (now, limit) = (core.clock.now(), length(asked.limit)?);
+    let question = Question::new("audit", &asked);
+    // Lengths of time count from the first page on.
+    let key: Option<(i64, i64)> = question.key(asked.cursor.as_deref())?;
+    let (then, after) = key.map_or((now, None), |(then, after)| (Timestamp(then), Some(after)));
+    let filter = asked.filter(then)?;
+    let read = move |reader: &Reader| {
+        let numbers = reader.audit_numbers(&filter, after, limit.saturating_add(1))?;
+        let keys = Keys::cut(numbers, limit);
+        let lines = reader.audit(&keys.keys)?;
+        Ok::<_, StoreError>((keys, lines, reader.count_audit(&filter)?))
+    };
+    let (keys, lines, total) = core.read(read).await.map_err(ApiError::from)?;
+    let shown = lines.into_iter().map(|line| {
+        let [token, operator, action, subject, detail] = line.words;
+        AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
+    });
+    let last = keys.keys.last().copied();
+    let page = keys.page(shown.collect(), total, now);
+    let next = page.next.and(last).map(|last| question.cursor(&(then.0, last)));
+    Ok(Json(Page { next, ..page }))
+}
+
+impl AuditQuery {
+    fn filter(&self, now: Timestamp) -> Result<AuditFilter, ApiError> {
+        Ok(AuditFilter {
+            since: moment("since", self.since.as_deref(), now)?,
+            until: moment("until", self.until.as_deref(), now)?,
+            token: self.token.clone(),
+            operator: self.operator.clone(),
+            action: self.action.clone(),
+            subject: self.subject.clone(),
+            text: search(self.q.as_deref())?,
+        })
+    }
+}
+
+/// Reads a moment of which the unit must stand there.
+fn moment(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let moment = Moment::with_unit(text).map_err(|why| {
+        ApiError::usage(format!("{name} is no time"), why, "how long ago, 7d, or RFC 3339")
+    })?;
+    Ok(Some(moment.resolve(now)))
+}
