@@ -17,7 +17,6 @@ use muster_protocol::topology::{Class, RoutingKey};
 use muster_protocol::wire;
 use muster_server::curves::Step;
 use muster_server::doctor::{Seen, doctor};
-use muster_server::http::hunts::listed;
 use muster_server::http::metrics::{Present, metrics};
 use muster_server::hunts::view::RequestSnapshot;
 use muster_server::ingest::check::{Envelope, check_body, check_outside};
@@ -25,7 +24,7 @@ use muster_server::live::broker_health::Look;
 use muster_server::live::counters::Snapshot;
 use muster_server::live::roster::Roster;
 use muster_server::roster;
-use muster_server::store::{Audit, DataDir, List, NewAgent, Reader, Request, Write, Writer};
+use muster_server::store::{Audit, DataDir, NewAgent, Reader, Request, Write, Writer};
 use muster_server::telemetry::marks::marks;
 use muster_server::who_has::who_has;
 use serde_bytes::ByteBuf;
@@ -106,14 +105,11 @@ fn look(reader: &Reader) {
         let text = serde_json::to_string(&roster::view(known, None, now)).unwrap();
         serde_json::from_str::<AgentView>(&text).unwrap();
     }
-    let hunts = reader.listed(List::Hunts, None, 10).unwrap();
-    assert_eq!(listed(reader, &hunts, now, |whole| whole.hunt()).unwrap().len(), 1);
-    let profiles = reader.listed(List::Profiles, None, 10).unwrap();
-    listed(reader, &profiles, now, |whole| whole.profile()).unwrap();
-    let whole =
-        RequestSnapshot::read(reader, reader.request(&hunt_id()).unwrap().unwrap(), now).unwrap();
+    let request = |id| reader.request(id).unwrap().unwrap();
+    let whole = RequestSnapshot::read(reader, request(&hunt_id()), now).unwrap();
+    whole.hunt().unwrap();
     whole.parts_shown();
-    whole.files(reader).unwrap();
+    whole.files(reader, whole.sent()).unwrap();
     for (agent, _, run) in whole.counting() {
         reader.rows(&hunt_id(), &agent, &run, |_| Ok(true)).unwrap();
     }

@@ -19,6 +19,7 @@ mod follow;
 mod full;
 mod growth;
 mod hostile_ingest;
+mod hunt_lists;
 mod hunts;
 mod identity;
 mod ioc;

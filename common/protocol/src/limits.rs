@@ -491,6 +491,18 @@ limits! {
     EVENTS_LOOK_MS_MAX: u64 = 5_000, "not a bound: the rhythm; what has not changed is no event";
     /// Agents whose changes are remembered between two looks at a hunt that is watched.
     WATCHED_CHANGES_MAX: usize = 20_000, "the next look reads all open parts of the hunt, and clients are told to ask again";
+    /// Changed parts of a hunt that one event carries.
+    CHANGED_PARTS_MAX: usize = 500, "the event says `resync`: ask again for what is shown";
+    /// Events with changed parts that a slow watcher of a hunt may be behind.
+    WATCHED_BEHIND_MAX: usize = 16, "the watcher is told to ask again for what it shows";
+    /// Hunts and profiles whose states and sums are remembered between two questions.
+    TALLIES_MAX: usize = 10_000, "all are counted again, the first time that each is asked for";
+    /// Bars of a histogram of what a hunt cost, by powers of two.
+    COST_BUCKETS_MAX: u32 = 24, "what is far below the greatest is in the first bar";
+    /// Agents that are named for each figure of what a hunt cost.
+    COST_WORST_MAX: usize = 20, "the others are in the histogram";
+    /// Points of a hunt's timeline.
+    TIMELINE_POINTS_MAX: usize = 600, "a point stands for a longer time";
     /// Requests of which it is remembered when a sample last concerned them.
     SAMPLED_REQUESTS_MAX: usize = 4_096, "the one whose sample is the oldest is forgotten: its `change` may go back to its last commit";
     /// Hunts and profiles of which `doctor` holds some collections against what they are made of.

@@ -361,4 +361,41 @@ pub struct CollectionView {
     pub resumed: u32,
     /// Where it is, or what took longest; lossy.
     pub path: String,
+    /// Every attempt that is known; only where one agent's part is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts_known: Vec<AttemptView>,
+}
+
+/// One attempt of an agent at a hunt or a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ToSchema))]
+pub struct AttemptView {
+    /// The request that asked for it.
+    pub attempt: String,
+    /// The journal that it ran on.
+    pub journal: String,
+    /// Whether its rows count.
+    pub counts: bool,
+    /// Name of the machine that it was on.
+    pub host: String,
+    /// One of the twelve states, as if there were no other attempt.
+    pub state: String,
+    /// Why, as a word.
+    pub code: String,
+    /// Why, for people.
+    pub reason: String,
+    /// How many chunks it has, once it has ended.
+    pub chunks: Option<u64>,
+    /// How many of them are stored.
+    pub chunks_stored: u64,
+    /// Rows stored.
+    pub rows: u64,
+    /// When it began, by the agent's clock.
+    pub started: Option<Time>,
+    /// When it ended, by the agent's clock.
+    pub ended: Option<Time>,
+    /// When its last status came, by the coordinator's clock.
+    pub received: Option<Time>,
+    /// How often it was taken up again.
+    pub resumed: u32,
 }

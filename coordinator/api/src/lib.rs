@@ -1,6 +1,6 @@
 //! What the API takes and gives: the view types of every endpoint, shared by the server and the CLI.
 //!
-//! [`views`] are the JSON views of profiles.
+//! [`views`] are the JSON views of profiles; [`command`] and [`decoded`] show a signed request.
 //!
 //! Field names are stable: a thing's own id is `id`, another's id is its noun (`hunt`, `agent`,
 //! `profile`). Times are RFC 3339 in UTC. Stored types and wire types are others.
@@ -8,7 +8,9 @@
 pub mod address;
 mod agents;
 mod broker;
+pub mod command;
 pub mod csv;
+pub mod decoded;
 mod doctor;
 pub mod events;
 mod hunts;
@@ -43,8 +45,8 @@ pub use hunts::inquiry::{
 };
 pub use hunts::request::RequestView;
 pub use hunts::{
-    CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route, Spent,
-    States,
+    AttemptView, CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route,
+    Spent, States,
 };
 pub use overview::{Overview, Search, SearchHit};
 pub use page::{CURSOR, Page};

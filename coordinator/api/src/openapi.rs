@@ -76,7 +76,7 @@ const fn post(
 }
 
 /// What a list that comes in pages is asked with.
-const PAGING: &[(&str, &str)] = &[
+const PAGING: &[(&str, &str); 2] = &[
     ("cursor", "`next` of the page before, as it is; the first page when not given."),
     ("limit", "Items that the page has at most: 1 to 500; 100 when not given."),
 ];
@@ -239,12 +239,66 @@ const ENDPOINTS: &[Endpoint] = &[
         "What a hunt can collect, with the columns of its rows.",
         Answer::List("ArtifactView"),
     ),
-    list("/api/v1/hunts", "All hunts, the latest first.", "HuntView"),
-    get("/api/v1/hunts/{id}", "One hunt.", Answer::One("HuntView")),
     get(
-        "/api/v1/hunts/{id}/agents",
-        "What became of a hunt on each agent.",
-        Answer::List("CollectionView"),
+        "/api/v1/requests/{id}",
+        "A request as it was signed: every field, and the command that makes the same.",
+        Answer::One("RequestView"),
+    ),
+    get(
+        "/api/v1/requests/{id}/sealed",
+        "The signed bytes, as `muster hunt seal` writes them.",
+        Answer::Other("application/msgpack"),
+    ),
+    Endpoint {
+        query: &[
+            ("state", "Some of running, open, closed, cancelled, joined by commas."),
+            ("operator", "Signed by this operator."),
+            ("q", "The beginning of an id, or a part of target, first root or operator."),
+            ("since", "Signed since: how long ago (`7d`) or RFC 3339."),
+            ("until", "Signed before, in the same forms."),
+            (
+                "sort",
+                "issued, targeted, rows, matched, errors, bytes or cpu_ms, with - before it for the greatest first; -issued when not given.",
+            ),
+            PAGING[0],
+            PAGING[1],
+        ],
+        ..list("/api/v1/hunts", "Hunts, in one line each.", "HuntBrief")
+    },
+    get("/api/v1/hunts/{id}", "One hunt.", Answer::One("HuntView")),
+    Endpoint {
+        query: &[
+            ("state", "Some of the twelve states, joined by commas."),
+            ("code", "Some codes, joined by commas."),
+            ("q", "A part of the agent's id or host."),
+            (
+                "sort",
+                "agent, host, state, rows, matched, errors, seen, cpu_ms, bytes_read, throttled_ms, started, ended, age_ms, silent_s or attempts, with - before it for the greatest first; agent when not given.",
+            ),
+            ("detail", "1: every item is a CollectionView, with every figure."),
+            PAGING[0],
+            PAGING[1],
+        ],
+        ..list(
+            "/api/v1/hunts/{id}/agents",
+            "What became of a hunt on each agent.",
+            "CollectionBrief",
+        )
+    },
+    get(
+        "/api/v1/hunts/{id}/agents/{agent}",
+        "What became of a hunt on one agent (its whole id), with every attempt.",
+        Answer::One("CollectionView"),
+    ),
+    get(
+        "/api/v1/hunts/{id}/costs",
+        "What a hunt cost, and on which agents most.",
+        Answer::One("HuntCosts"),
+    ),
+    get(
+        "/api/v1/hunts/{id}/timeline",
+        "How a hunt went, by the coordinator's clock.",
+        Answer::One("HuntTimeline"),
     ),
     Endpoint {
         query: RESULTS,
@@ -262,10 +316,10 @@ const ENDPOINTS: &[Endpoint] = &[
             Answer::One("RowsPage"),
         )
     },
-    get(
+    list(
         "/api/v1/hunts/{id}/files",
         "The files that matched and whose content was sent.",
-        Answer::List("HuntFile"),
+        "HuntFile",
     ),
     get(
         "/api/v1/hunts/{id}/errors",
@@ -282,7 +336,19 @@ const ENDPOINTS: &[Endpoint] = &[
         "The hunt as it is, and again when it has changed, at most once a second: `progress`, and `done` at the end.",
         Answer::Events("HuntView"),
     ),
-    list("/api/v1/profiles", "All requests for profiles, the latest first.", "ProfileView"),
+    Endpoint {
+        query: &[
+            ("agent", "Of this agent, by id or its unique beginning; or `coordinator`."),
+            ("hunt", "While this hunt ran, or taken of it by agents themselves."),
+            ("kind", "With some of these kinds, joined by commas."),
+            ("operator", "Signed by this operator."),
+            ("since", "Signed since: how long ago (`7d`) or RFC 3339."),
+            ("sort", "issued or -issued; -issued when not given."),
+            PAGING[0],
+            PAGING[1],
+        ],
+        ..list("/api/v1/profiles", "Requests for profiles, in one line each.", "ProfileBrief")
+    },
     get("/api/v1/profiles/{id}", "One request for profiles.", Answer::One("ProfileView")),
     Endpoint {
         query: &[

@@ -31,6 +31,19 @@ pub fn size(text: &str) -> Result<u64, String> {
     scaled(number, unit).ok_or_else(bad)
 }
 
+/// Takes one of the fields of a list, or one with `-` before it.
+pub fn sort(
+    fields: &'static [&'static str],
+) -> impl Fn(&str) -> Result<String, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let field = text.strip_prefix('-').unwrap_or(text);
+        if fields.contains(&field) {
+            return Ok(text.to_owned());
+        }
+        Err(format!("one of {}, with - before it for the greatest first", fields.join(", ")))
+    }
+}
+
 /// Reads mode bits in octal: `4000` or `-4000` all set, `/6000` one set, `=0755` exactly.
 pub fn mode(text: &str) -> Result<ModeTest, String> {
     text.parse()

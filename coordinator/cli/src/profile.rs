@@ -12,13 +12,13 @@ mod views;
 pub(super) use self::lines::read as read_source;
 pub(super) use self::source::Sources;
 
-use muster_api::{By, Launched, ProfileAgentView, ProfileKindView, ProfileView};
+use muster_api::{By, Launched, ProfileAgentView, ProfileBrief, ProfileKindView, ProfileView};
 use muster_protocol::ids::AgentId;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::{Args, Limits, Target, Verb};
 
-use super::args::profile::{Blob, Profile, Take};
-use super::client::Client;
+use super::args::profile::{Blob, List, Profile, Take};
+use super::client::{Client, Query};
 use super::failure::{Exit, Failure};
 use super::hunt::id_part;
 use super::sign::{self, Ask};
@@ -31,7 +31,19 @@ const GRACE_S: u32 = 60;
 /// Functions of the table after `take`.
 const TOP_AFTER_TAKE: usize = 15;
 
-const LIST: &[Column<ProfileView>] = &[
+const PROFILE: &[Column<ProfileView>] = &[
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
+    Column::new("issued", "issued", Show::Text, |one| one.issued.into()),
+    Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
+    Column::new("target", "target", Show::Text, |one| (&one.target).into()),
+    Column::new("kinds", "kinds", Show::Pairs, |one| (&one.kinds).into()),
+    Column::new("seconds", "seconds", Show::Count, |one| one.seconds.into()),
+    Column::new("hertz", "hertz", Show::Count, |one| one.hertz.into()),
+    Column::new("targeted", "targeted", Show::Count, |one| one.targeted.into()),
+    Column::new("finished", "states.finished", Show::Count, |one| one.states.finished.into()),
+];
+
+const LIST: &[Column<ProfileBrief>] = &[
     Column::new("id", "id", Show::Text, |one| (&one.id).into()),
     Column::new("issued", "issued", Show::Text, |one| one.issued.into()),
     Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
@@ -71,7 +83,7 @@ struct Part {
 pub(super) fn run(context: &Context, verb: &Profile) -> Result<Exit, Failure> {
     match verb {
         Profile::Take(flags) => take(context, flags),
-        Profile::List => list(context),
+        Profile::List(flags) => list(context, flags),
         Profile::Show(flags) => match flags.kind {
             Some(kind) => documents::show(context, flags, kind),
             None => show(context, &flags.profile),
@@ -169,7 +181,7 @@ fn taken(
 ) -> Result<Exit, Failure> {
     let exit = Exit::from_code(profile.view.exit_code.into());
     if context.out.format != Format::Table {
-        context.out.record(LIST, profile)?;
+        context.out.record(PROFILE, profile)?;
         return Ok(exit);
     }
     let ProfileView { targeted, states, agents, .. } = &profile.view;
@@ -196,15 +208,25 @@ fn taken(
     Ok(exit)
 }
 
-fn list(context: &Context) -> Result<Exit, Failure> {
-    let profiles: Vec<Document<ProfileView>> = context.client()?.list("/api/v1/profiles")?;
+fn list(context: &Context, flags: &List) -> Result<Exit, Failure> {
+    let kinds: Vec<_> = flags.kind.iter().map(|kind| kind.as_str()).collect();
+    let kinds = (!kinds.is_empty()).then(|| kinds.join(","));
+    let path = Query::of("/api/v1/profiles")
+        .with("agent", flags.agent.as_deref())
+        .with("hunt", flags.hunt.as_deref())
+        .with("kind", kinds.as_deref())
+        .with("operator", flags.operator.as_deref())
+        .with("since", flags.since.map(|since| since.to_string()).as_deref());
+    let most = flags.limit.unwrap_or(usize::MAX);
+    let profiles: Vec<Document<ProfileBrief>> =
+        context.client()?.list_up_to(&path.to_string(), most)?;
     context.out.list(LIST, &profiles)?;
     Ok(Exit::Done)
 }
 
 fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
     let (_, profile) = find(&context.client()?, profile)?;
-    context.out.record(LIST, &profile)?;
+    context.out.record(PROFILE, &profile)?;
     if context.out.format == Format::Table {
         let ProfileView { targeted, states, agents, .. } = &profile.view;
         context.out.text(&hunt::agents_coverage(*targeted, states))?;

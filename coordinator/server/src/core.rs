@@ -24,6 +24,7 @@ use crate::live::misdeeds::Misdeeds;
 use crate::live::publish_locks::PublishLocks;
 use crate::live::roster::Roster;
 use crate::live::shares::Shares;
+use crate::live::tallies::Tallies;
 use crate::live::watched::Watched;
 use crate::rows::held::HeldRows;
 use crate::store::{DataDir, Reader, StoreError, Writer};
@@ -69,6 +70,8 @@ pub struct Core {
     pub rows: HeldRows,
     /// Answers that look through rows: few at once.
     pub row_looks: Semaphore,
+    /// What hunts and profiles came to when they were last counted.
+    pub tallies: Tallies,
     /// Scans of everything that has landed: few at once.
     pub scans: Semaphore,
     /// Blobs that are put together: few at once.
@@ -130,6 +133,7 @@ impl Core {
             watched: Watched::default(),
             rows: HeldRows::default(),
             row_looks: Semaphore::new(ROWS_LOOKS_MAX),
+            tallies: Tallies::default(),
             scans: Semaphore::new(SCANS_MAX),
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),

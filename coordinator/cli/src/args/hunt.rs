@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 use muster_protocol::artifact;
 use muster_protocol::artifact::file_hash::FILE_HASH;
+use muster_protocol::when::Moment;
 
 use super::rows::RowFilter;
 use super::select::Selection;
@@ -37,11 +38,25 @@ pub enum Hunt {
         muster hunt seal --root /srv --out h.sealed && muster-agent once h.sealed")]
     Seal(Seal),
     /// List hunts, the newest first.
-    #[command(after_help = "Examples:\n  muster hunt list\n  muster hunt list --output jsonl")]
-    List,
+    #[command(after_help = "Examples:\n  muster hunt list\n  \
+        muster hunt list --state open --since 7d\n  \
+        muster hunt list --search /etc --sort=-rows --limit 10\n  \
+        muster hunt list --output jsonl")]
+    List(List),
     /// Show what became of a hunt: every state, and the agents that are not finished.
-    #[command(after_help = "Examples:\n  muster hunt show 0199\n  muster hunt show 0199 --agents")]
+    #[command(
+        after_help = "Examples:\n  muster hunt show 0199\n  muster hunt show 0199 --agents\n  \
+        muster hunt show 0199 --state failed,incomplete --sort=-errors\n  \
+        muster hunt show 0199 --agent web-1"
+    )]
     Show(Show),
+    /// Show what a hunt cost, and on which agents most.
+    #[command(after_help = "Examples:\n  muster hunt costs 0199\n  \
+        muster hunt costs 0199 --output json | jq .cpu_ms.worst")]
+    Costs {
+        /// The hunt, or the unique beginning of its id.
+        hunt: String,
+    },
     /// Watch a hunt until it ends. Ctrl-C detaches.
     #[command(after_help = "Examples:\n  muster hunt watch 0199\n  \
         muster hunt watch 0199 --wait 10m; echo $?")]
@@ -358,6 +373,105 @@ pub struct Show {
     /// List every agent, not only those that did not finish.
     #[arg(long)]
     pub agents: bool,
+    /// List the agents in these states, joined by commas.
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = STATES)]
+    pub state: Vec<String>,
+    /// What comes first; with `-` the greatest [default: agent].
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true, value_parser = parse::sort(&PART_SORTS))]
+    pub sort: Option<String>,
+    /// Show the part of this agent alone, with every attempt.
+    #[arg(long, value_name = "A", conflicts_with_all = ["agents", "state", "sort"])]
+    pub agent: Option<String>,
+}
+
+/// The states of an agent's part.
+const STATES: [&str; 12] = [
+    "silent",
+    "seen",
+    "queued",
+    "running",
+    "paused",
+    "finishing",
+    "finished",
+    "failed",
+    "cancelled",
+    "declined",
+    "expired",
+    "incomplete",
+];
+
+/// Orders of a hunt's agents.
+const PART_SORTS: [&str; 15] = [
+    "agent",
+    "host",
+    "state",
+    "rows",
+    "matched",
+    "errors",
+    "seen",
+    "cpu_ms",
+    "bytes_read",
+    "throttled_ms",
+    "started",
+    "ended",
+    "age_ms",
+    "silent_s",
+    "attempts",
+];
+
+/// Orders of the list of hunts.
+const HUNT_SORTS: [&str; 7] =
+    ["issued", "targeted", "rows", "matched", "errors", "bytes", "cpu_ms"];
+
+/// How far a hunt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HuntState {
+    /// It waits, runs, or its results are coming in, on some agent.
+    Running,
+    /// Something may still come.
+    Open,
+    /// Nothing more is to come by itself.
+    Closed,
+    /// An operator cancelled it.
+    Cancelled,
+}
+
+impl HuntState {
+    /// Returns the word of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Flags of `hunt list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only hunts in these states, joined by commas.
+    #[arg(long, value_name = "STATES", value_enum, value_delimiter = ',')]
+    pub state: Vec<HuntState>,
+    /// Only hunts that this operator signed.
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// Only hunts whose id begins so, or whose target, first root or operator holds this text.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// Only hunts signed since then: `7d` ago, or a time.
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub since: Option<Moment>,
+    /// Only hunts signed before then.
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub until: Option<Moment>,
+    /// What comes first; with `-` the greatest [default: -issued].
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true, value_parser = parse::sort(&HUNT_SORTS))]
+    pub sort: Option<String>,
+    /// How many hunts [default: all].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
 }
 
 /// Flags of `hunt watch`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use muster_protocol::limits::{PROFILE_HERTZ_MAX, PROFILE_SECONDS_MAX};
 use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::when::Moment;
 
 use super::profile_kind;
 use crate::parse;
@@ -23,10 +24,11 @@ pub enum Profile {
         muster profile take --draft draft.json")]
     Take(Take),
     /// List profiles, the newest first.
-    #[command(
-        after_help = "Examples:\n  muster profile list\n  muster profile list --output jsonl"
-    )]
-    List,
+    #[command(after_help = "Examples:\n  muster profile list\n  \
+        muster profile list --agent web-1 --since 24h\n  \
+        muster profile list --hunt 0177 --kind wall\n  \
+        muster profile list --output jsonl")]
+    List(List),
     /// Show one profile: its window, its samples, what became of it on each agent; or what an agent told.
     #[command(after_help = "Examples:\n  muster profile show 0199\n  \
         muster profile show 0199 --output json\n  \
@@ -151,6 +153,29 @@ impl Take {
         let usual = if self.during.is_some() { PROFILE_SECONDS_MAX } else { 10 };
         self.seconds.unwrap_or(usual)
     }
+}
+
+/// Flags of `profile list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only profiles of this agent, by id or its unique beginning.
+    #[arg(long, value_name = "A")]
+    pub agent: Option<String>,
+    /// Only profiles that were taken while this hunt ran, or of it.
+    #[arg(long, value_name = "HUNT")]
+    pub hunt: Option<String>,
+    /// Only profiles with some of these kinds.
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = profile_kind::parser())]
+    pub kind: Vec<ProfileKind>,
+    /// Only profiles that this operator signed.
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// Only profiles signed since then: `24h` ago, or a time.
+    #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
+    pub since: Option<Moment>,
+    /// How many [default: all].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
 }
 
 /// Flags of `profile show`.

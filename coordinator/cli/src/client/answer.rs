@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
-    AgentBrief, AgentRequest, AgentUpload, AgentView, AuditView, CollectionView, CurveView,
-    DeadView, Doctor, EnrolledAgents, FleetCurve, FleetView, HuntErrors, HuntFile, HuntView,
-    Launched, ListPiece, Page, ProfileView, Rebuilt, RowView, SymbolsView, TargetPreview,
-    TelemetryPage, TelemetryView, WhoHas,
+    AgentBrief, AgentRequest, AgentUpload, AgentView, AuditView, CollectionBrief, CollectionView,
+    CurveView, DeadView, Doctor, EnrolledAgents, FleetCurve, FleetView, HuntBrief, HuntCosts,
+    HuntErrors, HuntFile, HuntView, Launched, ListPiece, Page, ProfileBrief, ProfileView, Rebuilt,
+    RowView, SymbolsView, TargetPreview, TelemetryPage, TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -61,6 +61,7 @@ answers! {
     AgentRequest: "request",
     AgentUpload: "upload",
     AgentView: "agent",
+    CollectionBrief: "collection",
     CollectionView: "collection",
     CurveView: "curve",
     Diff: "diff",
@@ -68,11 +69,14 @@ answers! {
     EnrolledAgents: "enrolment",
     FleetCurve: "curve of the fleet",
     FleetView: "fleet",
+    HuntBrief: "hunt",
+    HuntCosts: "cost",
     HuntFile: "file",
     HuntView: "hunt",
     Launched: "launch",
     Lines: "list of lines",
     ListPiece: "piece of a list",
+    ProfileBrief: "profile",
     ProfileView: "profile",
     Rebuilt: "rebuild",
     RowView: "row",

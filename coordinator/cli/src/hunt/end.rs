@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use muster_api::{CollectionView, HuntView};
+use muster_api::{CollectionBrief, HuntView};
 
 use super::show;
 use crate::Context;
+use crate::client::Query;
 use crate::failure::{Exit, Failure};
 use crate::output::{Format, escape, units};
 use crate::watch::Watched;
@@ -75,12 +76,14 @@ fn summary(id: &str, hunt: &HuntView) -> String {
 
 /// Fetches why agents did not finish.
 fn why(context: &Context, id: &str) -> Result<String, Failure> {
-    Ok(reasons(&context.client()?.get::<Vec<_>>(&format!("/api/v1/hunts/{id}/agents"))?))
+    let path = Query::of(format!("/api/v1/hunts/{id}/agents"));
+    let path = path.with("state", Some(&show::unfinished())).to_string();
+    Ok(reasons(&context.client()?.list::<CollectionBrief>(&path)?))
 }
 
 /// Writes why agents did not finish, one reason per line, the most frequent first. The words are the agents' own, and
 /// are escaped.
-fn reasons(agents: &[CollectionView]) -> String {
+fn reasons(agents: &[CollectionBrief]) -> String {
     let text = |text: &str| escape::text(text).into_owned();
     let mut groups: BTreeMap<(String, String, String), Vec<String>> = BTreeMap::new();
     for agent in agents.iter().filter(|agent| agent.state != "finished") {
@@ -110,7 +113,7 @@ mod tests {
     use muster_api::{Progress, States};
 
     use super::*;
-    use crate::hunt::fixtures::{collection, hunt};
+    use crate::hunt::fixtures::{brief, hunt};
 
     #[test]
     fn one_line_says_what_became_of_all() {
@@ -128,17 +131,13 @@ mod tests {
 
     #[test]
     fn reasons_are_grouped_and_escaped() {
-        let failed = |agent: &str| CollectionView {
+        let failed = |agent: &str| CollectionBrief {
             code: "no_root".to_owned(),
             reason: "/x\u{1b} does not exist".to_owned(),
-            ..collection(agent, "failed")
+            ..brief(agent, "failed")
         };
-        let all = [
-            collection("ok-1", "finished"),
-            collection("gone-1", "expired"),
-            failed("a-1"),
-            failed("a-2"),
-        ];
+        let all =
+            [brief("ok-1", "finished"), brief("gone-1", "expired"), failed("a-1"), failed("a-2")];
         let text = reasons(&all);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2, "{text}");

@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let folder = flags.out.as_deref().map(place::folder).transpose()?;
     let client = context.client()?;
     let hunt = super::find(&client, &flags.hunt)?.id;
-    let files: Vec<Document<HuntFile>> = client.get(&format!("/api/v1/hunts/{hunt}/files"))?;
+    let files: Vec<Document<HuntFile>> = client.list(&format!("/api/v1/hunts/{hunt}/files"))?;
     if let Some(folder) = folder {
         fetch(context, &client, &hunt, &files, folder)?;
     }

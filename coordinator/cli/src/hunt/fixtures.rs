@@ -1,6 +1,6 @@
 //! Views for tests.
 
-use muster_api::{CollectionView, HuntView};
+use muster_api::{CollectionBrief, HuntView};
 use serde_json::json;
 
 /// Returns a hunt that nothing has been heard of.
@@ -23,12 +23,11 @@ pub(super) fn hunt() -> HuntView {
 }
 
 /// Returns an agent's part of it.
-pub(super) fn collection(agent: &str, state: &str) -> CollectionView {
+pub(super) fn brief(agent: &str, state: &str) -> CollectionBrief {
     let view = json!({
-        "hunt": "0199", "agent": agent, "host": "", "state": state, "code": "", "reason": "", "attempts": 0,
-        "chunks_stored": 0, "rows": 0, "seen": 0, "hashed": 0, "listed": 0, "filtered": 0, "skipped": 0,
-        "errors": 0, "bytes_hashed": 0, "bytes_read": 0, "cpu_ms": 0, "throttled_ms": 0, "resumed": 0,
-        "path": "",
+        "agent": agent, "host": "", "state": state, "code": "", "reason": "", "rows": 0, "matched": 0, "errors": 0,
+        "seen": 0, "cpu_ms": 0, "bytes_read": 0, "throttled_ms": 0, "started": null, "ended": null, "age_ms": 0,
+        "silent_s": null, "path": "", "attempts": 0,
     });
     serde_json::from_value(view).unwrap()
 }

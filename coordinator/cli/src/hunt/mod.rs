@@ -1,6 +1,7 @@
-//! `muster hunt`: run, launch, seal, list, show, watch, results, errors, files, cancel.
+//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, cancel.
 
 mod bundle;
+mod costs;
 mod end;
 mod errors;
 mod files;
@@ -45,8 +46,9 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::Run(flags) => run_hunt(context, flags),
         Hunt::Launch(flags) => launch(context, flags),
         Hunt::Seal(flags) => seal(context, flags),
-        Hunt::List => show::list(context),
+        Hunt::List(flags) => show::list(context, flags),
         Hunt::Show(flags) => show::show(context, flags),
+        Hunt::Costs { hunt } => costs::run(context, hunt),
         Hunt::Watch(flags) => {
             let id = find(&context.client()?, &flags.hunt)?.id;
             end::finish(context, &id, watch::watch(context, &id, context.left(flags.wait))?)

@@ -82,7 +82,7 @@ mod tests {
 
     /// Returns what is asked for by a line of flags.
     fn asked(flags: &str) -> String {
-        let words = ["muster", "hunt", "results", "0199"].into_iter().chain(flags.split(' '));
+        let words = "muster hunt results 0199".split(' ').chain(flags.split(' '));
         let typed = Typed::try_parse_from(words).unwrap();
         let Verb::Hunt(crate::args::hunt::Hunt::Results(flags)) = typed.verb else { panic!() };
         query("", &flags.filter, &flags.filter.agents, flags.limit).to_string()
@@ -122,7 +122,7 @@ mod tests {
             "--where pid",
             "--path a --path-exact b",
         ] {
-            let words = ["muster", "hunt", "results", "0199"].into_iter().chain(bad.split(' '));
+            let words = "muster hunt results 0199".split(' ').chain(bad.split(' '));
             Typed::try_parse_from(words).unwrap_err();
         }
     }

@@ -1,13 +1,14 @@
 //! Hunts as people read them: every state, always, summing to the agents that were meant.
 
-use muster_api::{CollectionView, HuntView, Spent, States};
+use muster_api::{AttemptView, CollectionView, HuntBrief, HuntView, Spent, States};
 
 use crate::Context;
-use crate::args::hunt::Show as Flags;
+use crate::args::hunt::{List, Show as Flags};
+use crate::client::{Client, Query};
 use crate::failure::{Exit, Failure};
-use crate::output::{Column, Document, Format, Show, escape, units};
+use crate::output::{Column, Document, Format, Show, escape, listing, units};
 
-const LIST: &[Column<HuntView>] = &[
+const LIST: &[Column<HuntBrief>] = &[
     Column::new("id", "id", Show::Text, |one| (&one.id).into()),
     Column::new("issued", "issued", Show::Text, |one| one.issued.into()),
     Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
@@ -15,8 +16,9 @@ const LIST: &[Column<HuntView>] = &[
     Column::new("targeted", "targeted", Show::Count, |one| one.targeted.into()),
     Column::new("finished", "states.finished", Show::Count, |one| one.states.finished.into()),
     Column::new("done", "done", Show::Text, |one| one.done.into()),
-    Column::new("rows", "progress.rows", Show::Count, |one| one.progress.rows.into()),
-    Column::new("roots", "roots", Show::Pairs, |one| (&one.roots).into()),
+    Column::new("rows", "rows", Show::Count, |one| one.rows.into()),
+    Column::new("root", "root", Show::Text, |one| (&one.root).into()),
+    Column::new("roots", "roots", Show::Count, |one| one.roots.into()),
 ];
 
 const HUNT: &[Column<HuntView>] = &[
@@ -55,8 +57,30 @@ const WAITED: Column<CollectionView> = Column::new("waited for", "waited", Show:
     waits(&one.spent).into_iter().next().into()
 });
 
-pub(super) fn list(context: &Context) -> Result<Exit, Failure> {
-    let hunts: Vec<Document<HuntView>> = context.client()?.list("/api/v1/hunts")?;
+const ATTEMPTS: &[Column<AttemptView>] = &[
+    Column::new("attempt", "journal", Show::Text, |one| (&one.journal).into()),
+    Column::new("counts", "counts", Show::Text, |one| one.counts.into()),
+    Column::new("host", "host", Show::Text, |one| (&one.host).into()),
+    Column::new("state", "state", Show::Text, |one| (&one.state).into()),
+    Column::new("rows", "rows", Show::Count, |one| one.rows.into()),
+    Column::new("chunks", "chunks_stored", Show::Count, |one| one.chunks_stored.into()),
+    Column::new("of", "chunks", Show::Count, |one| one.chunks.into()),
+    Column::new("received", "received", Show::Text, |one| one.received.into()),
+    Column::new("why", "reason", Show::Text, |one| (&one.reason).into()),
+];
+
+pub(super) fn list(context: &Context, flags: &List) -> Result<Exit, Failure> {
+    let states: Vec<_> = flags.state.iter().map(|state| state.as_str()).collect();
+    let states = (!states.is_empty()).then(|| states.join(","));
+    let path = Query::of("/api/v1/hunts")
+        .with("state", states.as_deref())
+        .with("operator", flags.operator.as_deref())
+        .with("q", flags.search.as_deref())
+        .with("since", flags.since.map(|since| since.to_string()).as_deref())
+        .with("until", flags.until.map(|until| until.to_string()).as_deref())
+        .with("sort", flags.sort.as_deref());
+    let hunts: Vec<Document<HuntBrief>> =
+        context.client()?.list_up_to(&path.to_string(), flags.limit.unwrap_or(usize::MAX))?;
     context.out.list(LIST, &hunts)?;
     Ok(Exit::Done)
 }
@@ -67,19 +91,29 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     for note in &hunt.view.notes {
         context.out.note(note);
     }
+    if let Some(agent) = &flags.agent {
+        return show_agent(context, &client, &id, agent);
+    }
     let is_table = context.out.format == Format::Table;
-    if !is_table && !flags.agents {
+    let is_listed = flags.agents || !flags.state.is_empty() || flags.sort.is_some();
+    if !is_table && !is_listed {
         context.out.record(HUNT, &hunt)?;
         return Ok(Exit::Done);
     }
-    let mut agents: Vec<Document<CollectionView>> =
-        client.get(&format!("/api/v1/hunts/{id}/agents"))?;
+    let states = match flags.state.as_slice() {
+        // A person who did not ask for all sees those that need a look.
+        [] if !flags.agents && is_table => Some(unfinished()),
+        [] => None,
+        some => Some(some.join(",")),
+    };
+    let path = Query::of(format!("/api/v1/hunts/{id}/agents"))
+        .with("detail", Some("1"))
+        .with("state", states.as_deref())
+        .with("sort", flags.sort.as_deref());
+    let agents: Vec<Document<CollectionView>> = client.list(&path.to_string())?;
     if !is_table {
         context.out.list(AGENTS, &agents)?;
         return Ok(Exit::Done);
-    }
-    if !flags.agents {
-        agents.retain(|agent| agent.view.state != "finished");
     }
     context.out.record(HUNT, &hunt)?;
     context.out.text(&format!("{}{}", coverage(&hunt.view), cost(&hunt.view.spent)))?;
@@ -87,6 +121,30 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
         context.out.list(&[AGENTS, &[WAITED]].concat(), &agents)?;
     }
     Ok(Exit::Done)
+}
+
+/// Shows one agent's part, with every attempt.
+fn show_agent(
+    context: &Context,
+    client: &Client,
+    hunt: &str,
+    agent: &str,
+) -> Result<Exit, Failure> {
+    let agent = client.agent_id(agent)?;
+    let part: Document<CollectionView> =
+        client.get(&format!("/api/v1/hunts/{hunt}/agents/{agent}"))?;
+    context.out.record(&[AGENTS, &[WAITED]].concat(), &part)?;
+    if context.out.format == Format::Table {
+        context.out.text(&listing::table(ATTEMPTS, &part.view.attempts_known))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the words of all states but `finished`, joined by commas.
+pub(super) fn unfinished() -> String {
+    let named = States::default().named();
+    let words = named.iter().map(|(word, _)| *word).filter(|word| *word != "finished");
+    words.collect::<Vec<_>>().join(",")
 }
 
 /// Writes what became of every agent and what was done, in three lines.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use muster_protocol::limits::PROFILE_MERGE_MAX;
 
-use super::{LIST, find};
+use super::{PROFILE, find};
 use crate::args::profile::Take;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
@@ -96,7 +96,7 @@ fn tell(
     for id in taken {
         views.push(find(client, id)?.1);
     }
-    context.out.list(LIST, &views)?;
+    context.out.list(PROFILE, &views)?;
     if views.iter().filter(|profile| profile.view.states.finished > 0).count() > 1 {
         context.out.note(&format!(
             "next: muster profile diff {first} {last}; muster profile merge {}",

@@ -3,8 +3,11 @@
 use muster_api::{FleetPoint, Spread};
 use serde::Serialize;
 
+/// The name of a share of the fleet, and how its cost is read.
+type Share = (&'static str, fn(&Spread) -> f64);
+
 /// Shares of the fleet whose cost is shown.
-const QUANTILES: [(&str, fn(&Spread) -> f64); 4] = [
+const QUANTILES: [Share; 4] = [
     ("p50", |spread| spread.p50),
     ("p95", |spread| spread.p95),
     ("p99", |spread| spread.p99),

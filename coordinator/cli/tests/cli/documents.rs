@@ -1,6 +1,9 @@
 //! Whole documents of the API, for a server that answers every question with the same bytes.
 
-use muster_api::{AgentBrief, AgentView, Doctor, HuntView, Page, ProfileView, RowView, WhoHas};
+use muster_api::{
+    AgentBrief, AgentView, Doctor, HuntBrief, HuntView, Page, ProfileBrief, ProfileView, RowView,
+    WhoHas,
+};
 use serde_json::{Map, Value, json};
 
 /// Returns an agent with `text` in every field that an endpoint or an operator chose.
@@ -45,6 +48,16 @@ pub(crate) fn hunt(text: &str) -> Value {
     }))
 }
 
+/// Returns the hunt `0199` in a list.
+pub(crate) fn hunt_brief(text: &str) -> Value {
+    decodes::<HuntBrief>(json!({
+        "id": "0199", "artifact": "file_hash", "operator": text, "target": text, "root": text, "roots": 1, "hashes": [text],
+        "ioc": 0, "issued": "2026-01-02T03:04:05.000Z", "expires": "2026-01-02T03:04:05.000Z", "published": true,
+        "cancelled": false, "done": true, "targeted": 0, "states": states(), "rows": 0, "matched": 0, "errors": 0,
+        "bytes": 0, "cpu_ms": 0,
+    }))
+}
+
 /// Returns the profile `0199` of one agent, with a blob of so many bytes.
 pub(crate) fn profile(text: &str, kind: &str, bytes: u64) -> Value {
     let kind = json!({
@@ -61,6 +74,15 @@ pub(crate) fn profile(text: &str, kind: &str, bytes: u64) -> Value {
         "issued": "2026-01-02T03:04:05.000Z", "expires": "2026-01-02T03:04:05.000Z", "route": "broadcast",
         "published": true, "targeted": 1, "states": states(), "done": true, "exit_code": 0,
         "agents": [merged([agent, kind])],
+    }))
+}
+
+/// Returns the profile `0199` in a list.
+pub(crate) fn profile_brief(text: &str) -> Value {
+    decodes::<ProfileBrief>(json!({
+        "id": "0199", "kinds": [text], "seconds": 10, "hertz": 99, "hunt": null, "on_stall": false, "operator": text,
+        "target": text, "agent": text, "issued": "2026-01-02T03:04:05.000Z", "done": true, "targeted": 1,
+        "states": states(),
     }))
 }
 

@@ -162,13 +162,13 @@ fn a_list_is_read_to_its_end_page_by_page() {
     let folder = fleet();
     let dir = folder.path().join("f");
     let hunt = |id: &str| {
-        let mut hunt = documents::hunt("a");
+        let mut hunt = documents::hunt_brief("a");
         hunt["id"] = id.into();
         hunt
     };
     let pages = |last: Option<&str>| {
         routed(vec![
-            ("/api/v1/hunts?cursor=3", documents::page(&[hunt("0002")], last).to_string()),
+            ("/api/v1/hunts?cursor=3&", documents::page(&[hunt("0002")], last).to_string()),
             ("/api/v1/hunts", documents::page(&[hunt("0003")], Some("3")).to_string()),
         ])
     };

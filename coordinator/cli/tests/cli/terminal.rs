@@ -29,6 +29,9 @@ fn a_terminal_obeys_nothing_that_an_endpoint_chose() {
     let serving = |document: String| routed(vec![("/", document)]);
     let many = documents::page(std::slice::from_ref(&everything), None).to_string();
     let (one, many) = (serving(everything.to_string()), serving(many));
+    let listing = |item| serving(documents::page(&[item], None).to_string());
+    let hunts = listing(documents::hunt_brief(HOSTILE));
+    let profiles = listing(documents::profile_brief(HOSTILE));
     let hash = "ab".repeat(32);
     let verbs: [(&str, &[&str]); 9] = [
         (&one, &["hunt", "results", "0199"]),
@@ -38,8 +41,8 @@ fn a_terminal_obeys_nothing_that_an_endpoint_chose() {
         (&one, &["profile", "show", "0199"]),
         (&one, &["agents", "show", "a"]),
         (&many, &["agents", "list"]),
-        (&many, &["hunt", "list"]),
-        (&many, &["profile", "list"]),
+        (&hunts, &["hunt", "list"]),
+        (&profiles, &["profile", "list"]),
     ];
     for (url, words) in verbs {
         for format in ["table", "json", "jsonl", "csv"] {
@@ -92,7 +95,7 @@ fn what_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
     let dir = folder.path().join("f");
     let everything = documents::everything("a");
     let serving = |document: String| routed(vec![("/", document)]);
-    let many = documents::page(std::slice::from_ref(&everything), None).to_string();
+    let many = documents::page(&[documents::hunt_brief("a")], None).to_string();
     let (one, many) = (serving(everything.to_string()), serving(many));
     let verbs: [&[&str]; 5] = [
         &["completions", "bash"],

@@ -69,10 +69,10 @@ mod tests {
 
     #[test]
     fn figures_that_the_broker_has_not_taken_yet_are_not_made_up() {
-        let new = view(&json!({"name": "results.rows"}));
+        let new = view(&json!({"name": "rows"}));
         assert_eq!((new.messages, new.in_per_s, new.limit_bytes), (0, None, None));
         let queue = view(&json!({
-            "name": "results.rows", "messages": 9, "messages_unacknowledged": 4,
+            "name": "rows", "messages": 9, "messages_unacknowledged": 4,
             "message_bytes": 900, "consumers": 1,
             "message_stats": {"publish_details": {"rate": 2.5}, "ack_details": {"rate": 1.5}},
             "effective_policy_definition": {"max-length-bytes": 100},

@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn what_was_known_stays_with_the_reason_why_it_is_old() {
-        let shared = SharedQueues { queues: Vec::new(), missing: vec!["results.rows".to_owned()] };
+        let shared = SharedQueues { queues: Vec::new(), missing: vec!["rows".to_owned()] };
         let first = taken(Ok(("4.0.5".to_owned(), shared)), None, Timestamp(1));
-        assert!(first.trouble.contains("missing: results.rows"), "{}", first.trouble);
+        assert!(first.trouble.contains("missing: rows"), "{}", first.trouble);
         let then = taken(Err("no answer".to_owned()), Some(&first), Timestamp(9));
         assert_eq!(
             (then.at, then.asked, then.trouble.as_str()),

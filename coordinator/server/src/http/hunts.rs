@@ -1,24 +1,29 @@
-//! `/requests` and `/hunts`: launch, list, show, files.
+//! `/requests`, `/lists` and `/hunts`: launch, list, show, files.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;
-use muster_protocol::ids::RequestId;
 use muster_protocol::request::Kind;
+use muster_protocol::when::Moment;
+use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 use super::guard::Caller;
-use super::page::{Keys, PageQuery};
+use super::page::length;
+use super::page::question::{Question, sort};
+use super::query::{Asked, search, words};
 use crate::core::Core;
+use crate::hunts::listing::{self, Field, Filter, HuntState, Listed, Sources};
 use crate::hunts::view::RequestSnapshot;
-use crate::hunts::{launch, lists};
-use crate::store::{Found, List, Reader, StoreError, StoredRequest};
-use muster_api::{CollectionView, HuntFile, HuntView, Launched, ListPiece, Page};
+use crate::hunts::{current, launch, lists};
+use crate::roster::order::{Direction, Key, Value, cut};
+use crate::store::{Found, Reader, StoreError, StoredRequest};
+use muster_api::{HuntBrief, HuntFile, HuntView, Launched, ListPiece, Page};
 
 /// `POST /requests`
 pub async fn request(
@@ -66,47 +71,73 @@ pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, Api
     find(reader, Kind::ProfileStart, prefix)
 }
 
+/// Which hunts, in which order, and which page of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HuntsQuery {
+    state: Option<String>,
+    operator: Option<String>,
+    q: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    sort: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
 /// `GET /hunts`
 pub async fn list(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<PageQuery>,
-) -> Result<Json<Page<HuntView>>, ApiError> {
-    let blockage = core.broker.blockage();
-    page(&core, List::Hunts, &asked, move |whole| whole.during(blockage.clone()).hunt()).await
-}
-
-/// Answers with a page of a list of requests.
-pub async fn page<T: Send + 'static>(
-    core: &Core,
-    list: List,
-    asked: &PageQuery,
-    show: impl Fn(RequestSnapshot) -> Result<T, StoreError> + Send + 'static,
-) -> Result<Json<Page<T>>, ApiError> {
-    let (now, after, limit) = (core.clock.now(), asked.after::<RequestId>()?, asked.limit()?);
-    let read = move |reader: &Reader| {
-        let keys = reader.listed(list, after.as_ref(), limit.saturating_add(1))?;
-        let keys = Keys::cut(keys, limit);
-        let items = listed(reader, &keys.keys, now, show)?;
-        Ok(keys.page(items, reader.count_listed(list)?, now))
+    Asked(asked): Asked<HuntsQuery>,
+) -> Result<Json<Page<HuntBrief>>, ApiError> {
+    let now = core.clock.now();
+    let filter = Filter {
+        states: words("state", asked.state.as_deref(), &HuntState::ALL)?,
+        operator: asked.operator.clone(),
+        text: search(asked.q.as_deref())?,
+        since: moment(asked.since.as_deref(), now)?,
+        until: moment(asked.until.as_deref(), now)?,
+        ..Filter::default()
     };
-    let page: Result<_, StoreError> = core.read(read).await;
-    Ok(Json(page?))
+    let (field, order) = ordered(asked.sort.as_deref(), &Field::ALL, (Field::Issued, true))?;
+    let question = Question::new(
+        "hunts",
+        &(&asked.state, &asked.operator, &asked.q, &asked.since, &asked.until, &asked.sort),
+    );
+    let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
+    let shared = Arc::clone(&core);
+    let read = move |reader: &Reader| {
+        reader.at_once(|reader| {
+            let sources =
+                Sources { reader, news: shared.writer.news(), tallies: &shared.tallies, now };
+            listing::hunts(&sources, &filter, (field, order), (after.as_ref(), limit))
+        })
+    };
+    let listed: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(page(listed?, &question, now)))
 }
 
-/// Shows the requests that can be read.
-pub fn listed<T>(
-    reader: &Reader,
-    ids: &[RequestId],
-    now: Timestamp,
-    show: impl Fn(RequestSnapshot) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut shown = Vec::with_capacity(ids.len());
-    for id in ids {
-        let Some(request) = reader.request(id)? else { continue };
-        let one = RequestSnapshot::read(reader, request, now).and_then(&show);
-        shown.extend(reader.readable_request(id, one)?);
-    }
-    Ok(shown)
+/// Makes a page of what was listed.
+pub fn page<T>(listed: Listed<T>, question: &Question, now: Timestamp) -> Page<T> {
+    let next = listed.next.map(|key| question.cursor(&key));
+    Page { items: listed.items, next, total: listed.total, as_of: now.into() }
+}
+
+/// Reads the order of a list.
+pub fn ordered<F: Copy>(
+    asked: Option<&str>,
+    fields: &[(&str, F)],
+    usual: (F, bool),
+) -> Result<(F, Direction), ApiError> {
+    let (field, is_descending) = sort(asked, fields, usual)?;
+    Ok((field, if is_descending { Direction::Descending } else { Direction::Ascending }))
+}
+
+/// Reads a moment: how long ago, or RFC 3339.
+pub fn moment(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    let read = |text: &str| text.parse::<Moment>().map(|moment| moment.resolve(now));
+    let next = "how long ago, as 15m or 7d, or a moment as 2026-01-02T03:04:05Z";
+    text.map(read).transpose().map_err(|why| ApiError::usage("cannot use this moment", why, next))
 }
 
 pub(super) async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
@@ -122,25 +153,45 @@ pub async fn show(
     State(core): State<Arc<Core>>,
     Path(id): Path<String>,
 ) -> Result<Json<HuntView>, ApiError> {
-    Ok(Json(whole(&core, id).await?.hunt()?))
+    let (shared, now, blockage) = (Arc::clone(&core), core.clock.now(), core.broker.blockage());
+    let read = move |reader: &Reader| {
+        let request = find(reader, Kind::HuntStart, &id)?;
+        let known = (&**shared.writer.news(), &shared.tallies);
+        Ok::<_, ApiError>(current::read(reader, known, &request, blockage.as_ref(), now)?)
+    };
+    Ok(Json(core.read(read).await?))
 }
 
-/// `GET /hunts/{id}/agents`
-pub async fn agents(
-    State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-) -> Result<Json<Vec<CollectionView>>, ApiError> {
-    Ok(Json(whole(&core, id).await?.parts_shown()))
+/// Which page of a list that has one order.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageOnly {
+    cursor: Option<String>,
+    limit: Option<usize>,
 }
 
 /// `GET /hunts/{id}/files`: what matched and was sent.
 pub async fn files(
     State(core): State<Arc<Core>>,
     Path(id): Path<String>,
-) -> Result<Json<Vec<HuntFile>>, ApiError> {
-    let whole = whole(&core, id).await?;
-    let files: Result<_, StoreError> = core.read(move |reader| whole.files(reader)).await;
-    Ok(Json(files?))
+    Asked(asked): Asked<PageOnly>,
+) -> Result<Json<Page<HuntFile>>, ApiError> {
+    let now = core.clock.now();
+    let whole = whole(&core, id.clone()).await?;
+    let question = Question::new("files", &id);
+    let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
+    let read = move |reader: &Reader| {
+        let sent = whole.sent();
+        let total = sent.len() as u64;
+        let keyed = sent.into_iter().map(|blob| {
+            let id = format!("{} {}", blob.agent, muster_protocol::hex::encode(&blob.sha256));
+            (Key { behind: None, value: Value::Unknown, id }, blob)
+        });
+        let page = cut(keyed, Direction::Ascending, after.as_ref(), limit);
+        Ok(Listed { items: whole.files(reader, page.items)?, next: page.next, total })
+    };
+    let listed: Result<_, StoreError> = core.read(read).await;
+    Ok(Json(page(listed?, &question, now)))
 }
 
 /// `GET /hunts/{id}/files/{sha256}`: the content of one of them.

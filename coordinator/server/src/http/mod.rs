@@ -6,6 +6,7 @@ pub mod error;
 pub mod fleet_curve;
 pub mod guard;
 pub mod hunt_events;
+pub mod hunt_parts;
 pub mod hunt_rows;
 pub mod hunts;
 pub mod ledger;
@@ -16,6 +17,7 @@ pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
 pub mod query;
+pub mod requests;
 pub mod row_pages;
 pub mod row_query;
 pub mod search;
@@ -61,11 +63,16 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/agents/{id}/release", post(agents::release))
         .route("/targets/preview", post(targets::preview))
         .route("/requests", post(hunts::request))
+        .route("/requests/{id}", get(requests::show))
+        .route("/requests/{id}/sealed", get(requests::sealed))
         .route("/lists", post(hunts::list_piece))
         .route("/artifacts", get(system::artifacts))
         .route("/hunts", get(hunts::list))
         .route("/hunts/{id}", get(hunts::show))
-        .route("/hunts/{id}/agents", get(hunts::agents))
+        .route("/hunts/{id}/agents", get(hunt_parts::agents))
+        .route("/hunts/{id}/agents/{agent}", get(hunt_parts::agent))
+        .route("/hunts/{id}/costs", get(hunt_parts::costs))
+        .route("/hunts/{id}/timeline", get(hunt_parts::timeline))
         .route("/hunts/{id}/events", get(hunt_events::events))
         .route("/hunts/{id}/results", get(hunt_rows::results))
         .route("/hunts/{id}/rows", get(row_pages::rows))

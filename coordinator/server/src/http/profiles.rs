@@ -8,25 +8,77 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::ids::AgentId;
+use muster_protocol::request::Kind;
 use muster_protocol::request::profile::ProfileKind;
+use serde::Deserialize;
 
 use super::error::ApiError;
-use super::hunts::{find_profiled, page};
-use super::page::PageQuery;
+use super::hunts::{find, find_profiled, moment, ordered, page};
+use super::page::length;
+use super::page::question::Question;
 use super::profile_views::{Heading, Look, render};
+use super::query::{Asked, words};
 use crate::core::Core;
+use crate::hunts::listing::{self, Filter, Sources};
 use crate::hunts::view::RequestSnapshot;
 use crate::profiles::profile::Profile;
 use crate::profiles::symbols::Symbols;
-use crate::store::{List, Reader};
-use muster_api::{Page, ProfileView};
+use crate::roster::order::Key;
+use crate::store::Reader;
+use muster_api::{Page, ProfileBrief, ProfileView};
+
+/// Which profiles, and which page of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilesQuery {
+    agent: Option<String>,
+    hunt: Option<String>,
+    kind: Option<String>,
+    operator: Option<String>,
+    since: Option<String>,
+    sort: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
 
 /// `GET /profiles`
 pub async fn list(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<PageQuery>,
-) -> Result<Json<Page<ProfileView>>, ApiError> {
-    page(&core, List::Profiles, &asked, |whole| whole.profile()).await
+    Asked(asked): Asked<ProfilesQuery>,
+) -> Result<Json<Page<ProfileBrief>>, ApiError> {
+    let now = core.clock.now();
+    let kinds = ProfileKind::ALL.map(|kind| (kind.as_str(), kind.as_str()));
+    let kinds = words("kind", asked.kind.as_deref(), &kinds)?;
+    let agent = match asked.agent.as_deref() {
+        None => None,
+        Some(AgentId::COORDINATOR) => Some(AgentId::coordinator()),
+        Some(prefix) => Some(super::agents::find(&core, prefix)?.agent.id.clone()),
+    };
+    let filter = Filter {
+        operator: asked.operator.clone(),
+        since: moment(asked.since.as_deref(), now)?,
+        agent,
+        kinds: kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect()),
+        ..Filter::default()
+    };
+    let ((), order) = ordered(asked.sort.as_deref(), &[("issued", ())], ((), true))?;
+    let question = Question::new(
+        "profiles",
+        &(&asked.agent, &asked.hunt, &asked.kind, &asked.operator, &asked.since, &asked.sort),
+    );
+    let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
+    let shared = Arc::clone(&core);
+    let read = move |reader: &Reader| {
+        reader.at_once(|reader| {
+            let hunt = asked.hunt.as_deref().map(|hunt| find(reader, Kind::HuntStart, hunt));
+            let filter = Filter { hunt: hunt.transpose()?.map(|hunt| hunt.id), ..filter };
+            let (news, tallies) = (shared.writer.news(), &shared.tallies);
+            let sources = Sources { reader, news, tallies, now };
+            let span = (after.as_ref(), limit);
+            Ok::<_, ApiError>(listing::profiles(&sources, &filter, order, span)?)
+        })
+    };
+    Ok(Json(page(core.read(read).await?, &question, now)))
 }
 
 /// `GET /profiles/{id}`

@@ -83,7 +83,7 @@ pub async fn rebuild(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Rebuilt>, ApiError> {
-    let requests: Result<_, StoreError> = core.read(|reader| reader.modelled()).await;
+    let requests: Result<_, StoreError> = core.read(Reader::modelled).await;
     let mut rebuilt = Rebuilt { rebuilt: 0, different: 0, of: Vec::new() };
     for request in requests? {
         let landed = core.writer.write(Write::Rebuild(request)).await?;

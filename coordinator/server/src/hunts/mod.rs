@@ -1,7 +1,13 @@
 //! Hunts and profiles as requests: their launch, their state, what is shown of them.
+//!
+//! * [`launch`], [`publish`], [`lists`], [`self_profile`], [`target_suggestions`]: a request comes in and goes out.
+//! * [`listing`], [`current`], [`parts`]: lists, one hunt as a whole, its parts, from the read models.
+//! * [`watch`]: one fold of a hunt for all who watch it. [`view`]: every figure of some parts, from what is stored of them.
 
+pub mod current;
 pub mod error;
 pub mod launch;
+pub mod listing;
 pub mod lists;
 pub mod of_agent;
 pub mod parts;
@@ -9,3 +15,4 @@ pub mod publish;
 pub mod self_profile;
 pub mod target_suggestions;
 pub mod view;
+pub mod watch;

@@ -1,7 +1,12 @@
 //! The parts of one hunt or profile as they are at one moment: what is stored of each, and what time, telemetry, the roster and the
 //! broker make of it.
 //!
-//! * [`Moment`]: that moment.
+//! * [`Moment`]: that moment. [`list`]: parts in a list, filtered and sorted.
+//! * [`costs`], [`timeline`]: what they cost, and how they went.
+
+pub mod costs;
+pub mod list;
+pub mod timeline;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};

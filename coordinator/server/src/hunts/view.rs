@@ -5,7 +5,7 @@
 
 mod files;
 mod hunt;
-mod identity;
+pub(in crate::hunts) mod identity;
 mod profile;
 pub mod rows;
 
@@ -21,6 +21,7 @@ use crate::instances::Faults;
 use crate::live::broker_health::Blockage;
 use crate::roster;
 use crate::state::{self, Collection, Collections, Event, Phase};
+use crate::store::collections::derive::{CONFLICT, Sources};
 use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
 use muster_api::{Route, States};
 
@@ -85,6 +86,51 @@ impl RequestSnapshot {
         })
     }
 
+    /// Reads what is stored of some of its parts, and nothing of the others.
+    pub fn read_of(
+        reader: &Reader,
+        request: StoredRequest,
+        of: &[AgentId],
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let body = sign::body_of(&request.sealed)
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        let is_broadcast = request.route == Route::Broadcast;
+        let mut collections = Collections::default();
+        let (mut agents, mut volume) = (BTreeMap::new(), BTreeMap::new());
+        let mut blobs = BTreeMap::<_, Vec<_>>::new();
+        for agent in of {
+            let Sources { part, counted } = reader.sources(&request.id, is_broadcast, agent)?;
+            collections.parts.insert(agent.clone(), part);
+            volume.extend(counted.into_iter().map(|(run, stored)| ((agent.clone(), run), stored)));
+            for blob in reader.blobs_of(&request.id, agent)? {
+                blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
+            }
+            let Some(known) = reader.agent(agent)? else { continue };
+            if let Some(sample) = sample(&known, &request) {
+                let at = known.heard.as_ref().map_or(now, |(received, _)| *received);
+                let is_running = sample.state == "running";
+                collections.apply(&Event::Sampled { agent: agent.clone(), at, is_running });
+            }
+            agents.insert(agent.clone(), known);
+        }
+        let (_, is_cancelled) = reader.controls(&request.id)?;
+        let faults = reader.faults()?;
+        let blockage = None;
+        Ok(Self {
+            request,
+            body,
+            collections,
+            agents,
+            volume,
+            blobs,
+            faults,
+            is_cancelled,
+            blockage,
+            now,
+        })
+    }
+
     /// Adds what is known of the broker: it may be why agents are silent.
     #[must_use]
     pub fn during(self, blockage: Option<Blockage>) -> Self {
@@ -106,8 +152,10 @@ impl RequestSnapshot {
 
     /// Returns whether all that a run says it has sent is put together.
     fn has_blobs(&self, agent: &AgentId, run: &Attempt, said: &Footer) -> bool {
-        let blobs = self.blobs_of(agent, run);
-        state::is_whole(said, blobs.iter().map(|blob| (blob.kind.as_str(), &blob.sha256[..])))
+        let blobs = self.blobs_of(agent, run).iter();
+        let blobs: Vec<_> =
+            blobs.map(|blob| (blob.kind.as_str(), blob.sha256.as_slice())).collect();
+        state::is_whole(said, &blobs)
     }
 
     /// Returns what a run has sent, in the order in which it did.
@@ -146,7 +194,7 @@ impl RequestSnapshot {
         let run = part.counting().map(|(_, run)| run);
         let words = |code: &str, reason: &str| (code.to_owned(), reason.to_owned());
         if run.is_some_and(|run| run.has_conflict) {
-            return words("conflict", "the agent sent two different things for one place");
+            return words(CONFLICT.0, CONFLICT.1);
         }
         if let Some(fault) = run.and_then(|run| run.fault.as_ref()) {
             return words(&fault.code, &fault.reason);
@@ -177,7 +225,7 @@ fn sample<'a>(agent: &'a StoredAgent, request: &StoredRequest) -> Option<&'a Col
 }
 
 /// 0 when every targeted agent finished, else 2; a hunt that nobody is meant by cannot be launched.
-fn exit_code(states: &States) -> u8 {
+pub(in crate::hunts) fn exit_code(states: &States) -> u8 {
     if states.finished == states.sum() { 0 } else { 2 }
 }
 

@@ -3,8 +3,8 @@
 //! * [`counters`]: results that came in. [`shares`]: what each agent may have taken a second.
 //! * [`misdeeds`], [`dead_letter_budget`]: refused results by agent. [`held`]: whose results are set aside.
 //! * [`publish_locks`]: requests that are being published.
-//! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again.
 //! * [`fleet_minutes`]: how the fleet was in the last minutes.
+//! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again. [`tallies`]: what hunts came to.
 //! * [`roster`]: every agent with its latest sample, as the store has it.
 //! * [`broker_health`]: alarms, queues and settings of the broker.
 
@@ -18,4 +18,5 @@ pub mod misdeeds;
 pub mod publish_locks;
 pub mod roster;
 pub mod shares;
+pub mod tallies;
 pub mod watched;

@@ -1,12 +1,14 @@
-//! Hunts that are being watched: the latest view of each, made once for all of its watchers.
+//! Hunts that are being watched: the latest view of each, and which of its parts have changed, made once for all of its watchers.
 //!
 //! A watcher that is slow has one view waiting, the latest; it holds nobody else up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use muster_api::CollectionBrief;
 use muster_protocol::ids::RequestId;
-use tokio::sync::watch;
+use muster_protocol::limits::WATCHED_BEHIND_MAX;
+use tokio::sync::{broadcast, watch};
 
 /// A hunt as its watchers get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,36 +19,76 @@ pub struct Shown {
     pub is_done: bool,
 }
 
-/// The way to a watcher.
-pub type Views = watch::Receiver<Arc<Shown>>;
+/// Parts of a hunt that have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parts {
+    /// These, as they are now.
+    Changed(Arc<Vec<CollectionBrief>>),
+    /// Too many to send: ask again for what is shown.
+    Resync,
+}
+
+/// A watcher's end of a hunt.
+#[derive(Debug)]
+pub struct HuntWatch {
+    /// The view. A new one is a change; when the sender is gone, the last one is the end.
+    pub views: watch::Receiver<Arc<Shown>>,
+    /// The parts that have changed. One that lags must ask again for what it shows, as after [`Parts::Resync`].
+    pub parts: broadcast::Receiver<Parts>,
+}
+
+/// The way to the watchers of one hunt.
+#[derive(Debug)]
+struct Watchers {
+    views: watch::Sender<Arc<Shown>>,
+    parts: broadcast::Sender<Parts>,
+}
+
+impl Watchers {
+    fn join(&self) -> HuntWatch {
+        HuntWatch { views: self.views.subscribe(), parts: self.parts.subscribe() }
+    }
+}
 
 /// The hunts that are being watched.
 #[derive(Debug, Default)]
 pub struct Watched {
-    hunts: Mutex<BTreeMap<RequestId, watch::Sender<Arc<Shown>>>>,
+    hunts: Mutex<BTreeMap<RequestId, Watchers>>,
 }
 
 impl Watched {
-    /// Adds a watcher of a hunt that is shown so now; returns whether it is the first, and somebody must begin to look.
-    pub fn join(&self, hunt: RequestId, now: Shown) -> (Views, bool) {
-        let mut hunts = self.lock();
-        if let Some(views) = hunts.get(&hunt) {
-            let seen = views.subscribe();
-            show(views, now);
-            return (seen, false);
-        }
-        let (views, seen) = watch::channel(Arc::new(now));
-        hunts.insert(hunt, views);
-        (seen, true)
+    /// Adds a watcher of a hunt that somebody looks at already.
+    pub fn join(&self, hunt: &RequestId) -> Option<HuntWatch> {
+        self.lock().get(hunt).map(Watchers::join)
     }
 
-    /// Shows a hunt to its watchers where that is news; returns whether to look again. Without a watcher it ends.
-    pub fn show(&self, hunt: &RequestId, now: Shown) -> bool {
+    /// Adds a watcher of a hunt that is shown so now; returns whether it is the first, and somebody must begin to look.
+    pub fn begin(&self, hunt: RequestId, now: Shown) -> (HuntWatch, bool) {
         let mut hunts = self.lock();
-        let Some(views) = hunts.get(hunt) else { return false };
-        let is_done = now.is_done;
-        show(views, now);
-        let goes_on = !is_done && views.receiver_count() > 0;
+        if let Some(watchers) = hunts.get(&hunt) {
+            return (watchers.join(), false);
+        }
+        let (views, seen) = watch::channel(Arc::new(now));
+        let (parts, changes) = broadcast::channel(WATCHED_BEHIND_MAX);
+        hunts.insert(hunt, Watchers { views, parts });
+        (HuntWatch { views: seen, parts: changes }, true)
+    }
+
+    /// Shows a hunt to its watchers, where there is news, and which parts have changed; returns whether to look again. Without a
+    /// watcher it ends.
+    pub fn show(&self, hunt: &RequestId, now: Option<Shown>, parts: Option<Parts>) -> bool {
+        let mut hunts = self.lock();
+        let Some(watchers) = hunts.get(hunt) else { return false };
+        // Nobody may listen for parts.
+        if let Some(parts) = parts {
+            drop(watchers.parts.send(parts));
+        }
+        let is_done =
+            now.as_ref().map_or_else(|| watchers.views.borrow().is_done, |now| now.is_done);
+        if let Some(now) = now {
+            watchers.views.send_replace(Arc::new(now));
+        }
+        let goes_on = !is_done && watchers.views.receiver_count() > 0;
         if !goes_on {
             hunts.remove(hunt);
         }
@@ -56,7 +98,8 @@ impl Watched {
     /// Returns whether anybody watches a hunt; when nobody does, looking ends.
     pub fn has_watchers(&self, hunt: &RequestId) -> bool {
         let mut hunts = self.lock();
-        let is_watched = hunts.get(hunt).is_some_and(|views| views.receiver_count() > 0);
+        let is_watched =
+            hunts.get(hunt).is_some_and(|watchers| watchers.views.receiver_count() > 0);
         if !is_watched {
             hunts.remove(hunt);
         }
@@ -68,19 +111,9 @@ impl Watched {
         self.lock().remove(hunt);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RequestId, watch::Sender<Arc<Shown>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RequestId, Watchers>> {
         self.hunts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn show(views: &watch::Sender<Arc<Shown>>, now: Shown) {
-    views.send_if_modified(|last| {
-        let is_news = **last != now;
-        if is_news {
-            *last = Arc::new(now);
-        }
-        is_news
-    });
 }
 
 #[cfg(test)]
@@ -96,43 +129,59 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_no_news_and_a_slow_watcher_gets_the_latest() {
+    fn watchers_share_what_is_shown_and_a_slow_one_gets_the_latest() {
         let watched = Watched::default();
-        let (mut first, is_first) = watched.join(hunt(1), shown("a"));
+        assert!(watched.join(&hunt(1)).is_none());
+        let (mut first, is_first) = watched.begin(hunt(1), shown("a"));
         assert!(is_first);
-        first.borrow_and_update();
-        assert!(watched.show(&hunt(1), shown("a")));
-        assert!(!first.has_changed().unwrap());
-        let (second, is_first) = watched.join(hunt(1), shown("a"));
+        first.views.borrow_and_update();
+        assert!(watched.show(&hunt(1), None, Some(Parts::Resync)));
+        assert!(!first.views.has_changed().unwrap());
+        assert_eq!(first.parts.try_recv().unwrap(), Parts::Resync);
+        let (second, is_first) = watched.begin(hunt(1), shown("z"));
         assert!(!is_first);
-        assert!(!first.has_changed().unwrap());
+        assert_eq!(second.views.borrow().json, "a", "what the first look has found");
+        let third = watched.join(&hunt(1)).unwrap();
         for json in ["b", "c", "d"] {
-            assert!(watched.show(&hunt(1), shown(json)));
+            assert!(watched.show(&hunt(1), Some(shown(json)), None));
         }
-        assert_eq!((first.borrow().json.as_str(), second.borrow().json.as_str()), ("d", "d"));
-        assert!(!watched.show(&hunt(2), shown("a")), "it is not watched");
+        for watch in [&first, &second, &third] {
+            assert_eq!(watch.views.borrow().json, "d");
+        }
+        assert!(!watched.show(&hunt(2), Some(shown("a")), None), "it is not watched");
     }
 
     #[tokio::test]
     async fn the_end_is_seen_and_then_the_channel_is_closed() {
         let watched = Watched::default();
-        let (mut views, _) = watched.join(hunt(1), shown("a"));
-        views.borrow_and_update();
-        assert!(!watched.show(&hunt(1), shown("end")));
-        views.changed().await.unwrap();
-        assert!(views.borrow_and_update().is_done);
-        views.changed().await.unwrap_err();
-        assert!(watched.join(hunt(1), shown("end")).1);
+        let (mut watch, _) = watched.begin(hunt(1), shown("a"));
+        watch.views.borrow_and_update();
+        assert!(!watched.show(&hunt(1), Some(shown("end")), None));
+        watch.views.changed().await.unwrap();
+        assert!(watch.views.borrow_and_update().is_done);
+        watch.views.changed().await.unwrap_err();
+        assert!(watched.begin(hunt(1), shown("end")).1);
+        assert!(!watched.show(&hunt(1), None, None), "it has ended before");
     }
 
     #[test]
     fn looking_ends_with_the_last_watcher() {
         let watched = Watched::default();
-        let (views, _) = watched.join(hunt(1), shown("a"));
+        let (watch, _) = watched.begin(hunt(1), shown("a"));
         assert!(watched.has_watchers(&hunt(1)));
-        drop(views);
+        drop(watch);
         assert!(!watched.has_watchers(&hunt(1)));
-        assert!(watched.join(hunt(1), shown("a")).1, "the next one is the first again");
-        assert!(!watched.show(&hunt(1), shown("b")));
+        assert!(watched.begin(hunt(1), shown("a")).1, "the next one is the first again");
+        assert!(!watched.show(&hunt(1), Some(shown("b")), None));
+    }
+
+    #[test]
+    fn who_lags_behind_is_told_so() {
+        let watched = Watched::default();
+        let (mut watch, _) = watched.begin(hunt(1), shown("a"));
+        for _ in 0..=WATCHED_BEHIND_MAX {
+            watched.show(&hunt(1), None, Some(Parts::Changed(Arc::default())));
+        }
+        assert!(matches!(watch.parts.try_recv(), Err(broadcast::error::TryRecvError::Lagged(1))));
     }
 }

@@ -11,7 +11,7 @@ use muster_protocol::ids::MachineId;
 use muster_protocol::limits;
 use muster_protocol::result::{FILE_BLOB, Footer, State as Said, Status};
 
-use super::{Chunks, Class};
+use super::{Chunks, Class, Standing};
 
 /// A status, and when it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +109,12 @@ impl AttemptState {
         }
     }
 
+    /// Returns how far it is by itself, whatever other attempts there are. `is_whole` is as for [`super::Collection::standing`].
+    pub fn standing(&self, is_whole: bool, is_revoked: bool) -> Standing {
+        let (class, until) = self.class(is_whole);
+        Standing { is_seen: true, passed: None, is_revoked, class, until }
+    }
+
     fn class_of_chunks(&self) -> Class {
         if self.is_spoilt() {
             return Class::Failed;
@@ -148,15 +154,12 @@ impl AttemptState {
 }
 
 /// Returns whether all blobs that a footer names are put together; of those that are: kind and SHA-256.
-pub fn is_whole<'a>(
-    said: &Footer,
-    blobs: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
-) -> bool {
-    let files = blobs.clone().filter(|(kind, _)| *kind == FILE_BLOB).count() as u64;
+pub fn is_whole(said: &Footer, blobs: &[(&str, &[u8])]) -> bool {
+    let files = blobs.iter().filter(|(kind, _)| *kind == FILE_BLOB).count() as u64;
     let mut profiles = said.profiles.iter().filter(|kind| !kind.blob_sha256.is_empty());
     files >= said.artifact.as_ref().map_or(0, |said| said.figures().uploaded)
         && profiles
-            .all(|kind| blobs.clone().any(|(_, sha256)| sha256 == kind.blob_sha256.as_slice()))
+            .all(|kind| blobs.iter().any(|(_, sha256)| *sha256 == kind.blob_sha256.as_slice()))
 }
 
 /// Returns which of two statuses of one run stays, whichever came first.

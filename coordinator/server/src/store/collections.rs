@@ -5,10 +5,10 @@
 //! ([`derive`]). `muster doctor --rebuild` makes it again and compares ([`rebuild`]). What only time, telemetry and the roster
 //! know is not in a row: [`Standing::phase`] takes it when it is read.
 
-pub(super) mod derive;
+pub mod derive;
 pub mod rebuild;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(super) mod touched;
 
 use muster_protocol::clock::Timestamp;

@@ -120,7 +120,7 @@ impl News {
         &self,
         change: u64,
         now: Timestamp,
-        changed: Changed,
+        changed: &Changed,
         samples: impl Iterator<Item = &'a Telemetry>,
     ) {
         let mut state = self.write();

@@ -113,8 +113,21 @@ impl Reader {
 
     /// Finds the one request of a kind whose id begins so, however many there are: the ids are an index.
     pub fn find(&self, kind: &str, prefix: &str) -> Result<Found<StoredRequest>, StoreError> {
+        self.find_where(Some(kind), prefix)
+    }
+
+    /// Finds the one request of any kind whose id begins so.
+    pub fn find_any(&self, prefix: &str) -> Result<Found<StoredRequest>, StoreError> {
+        self.find_where(None, prefix)
+    }
+
+    fn find_where(
+        &self,
+        kind: Option<&str>,
+        prefix: &str,
+    ) -> Result<Found<StoredRequest>, StoreError> {
         let Some((first, last)) = id_range(prefix) else { return Ok(Found::None) };
-        let sql = "SELECT id FROM request WHERE kind = ?1 AND id BETWEEN ?2 AND ?3";
+        let sql = "SELECT id FROM request WHERE kind = coalesce(?1, kind) AND id BETWEEN ?2 AND ?3";
         let mut select = self.connection.prepare_cached(sql)?;
         let mut rows = select.query(params![kind, first, last])?;
         let mut found = Vec::new();

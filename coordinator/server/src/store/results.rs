@@ -13,6 +13,11 @@ use super::unreadable::{Query, Reads, Table};
 use super::{Piece, StoreError, WriteOutcome, pieces, spent};
 use crate::state::{Collections, Event, Fault, replaces};
 
+/// When the rows of a request came, without a look at its chunks.
+pub(super) const INDEXES: &str = "
+CREATE INDEX chunk_by_time ON chunk (request, received, rows);
+";
+
 /// Why a result is refused: its agent has too many attempts at the request.
 const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 
@@ -196,6 +201,36 @@ impl Reader {
         Ok(volume.into_iter().flatten().collect())
     }
 
+    /// Returns when the first and the last rows of a request were stored.
+    pub fn rows_span(
+        &self,
+        request: &RequestId,
+    ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        let sql = "SELECT min(received), max(received) FROM chunk WHERE request = ?1 AND rows > 0";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let (first, last): (Option<i64>, Option<i64>) =
+            select.query_row([request.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(first.map(Timestamp).zip(last.map(Timestamp)))
+    }
+
+    /// Returns how many rows of a request were stored in each step of time that has any: the number of the step, the rows. A step
+    /// ends with its last moment included.
+    pub fn rows_by_step(
+        &self,
+        request: &RequestId,
+        begin: Timestamp,
+        step_ms: i64,
+    ) -> Result<Vec<(u64, u64)>, StoreError> {
+        let sql = "SELECT (max(received - ?2, 1) - 1) / ?3 AS step, sum(rows) FROM chunk
+             WHERE request = ?1 AND rows > 0 GROUP BY step";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let key = params![request.as_bytes(), begin.0, step_ms.max(1)];
+        let rows = select.query_map(key, |row| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs()))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Returns the first `seq` from `from` on that is not stored of a run: before it nothing is missing.
     pub fn stored_until(
         &self,
@@ -231,18 +266,34 @@ impl Reader {
     pub fn blobs(&self, request: &RequestId) -> Result<Vec<StoredBlob>, StoreError> {
         let sql = "SELECT agent, origin, journal, blob, kind, sha256, bytes FROM blob
              WHERE request = ?1 ORDER BY agent, origin, journal, blob";
-        let query =
-            Query { table: Table::Blob, reads: Reads::All, of: request.as_bytes(), keys: 4, sql };
-        self.all(query, [request.as_bytes()], |row| {
-            Ok(StoredBlob {
-                agent: agent_id(row, 0)?,
-                attempt: attempt(row, 1)?,
-                kind: row.get(4)?,
-                sha256: row.get(5)?,
-                bytes: row.get::<_, i64>(6)?.unsigned_abs(),
-            })
-        })
+        self.all(of_blob(request, sql), [request.as_bytes()], blob)
     }
+
+    /// Returns the blobs that one agent has sent for a request.
+    pub fn blobs_of(
+        &self,
+        request: &RequestId,
+        agent: &AgentId,
+    ) -> Result<Vec<StoredBlob>, StoreError> {
+        let sql = "SELECT agent, origin, journal, blob, kind, sha256, bytes FROM blob
+             WHERE request = ?1 AND agent = ?2 ORDER BY agent, origin, journal, blob";
+        self.all(of_blob(request, sql), params![request.as_bytes(), agent.as_str()], blob)
+    }
+}
+
+/// Returns a query of blobs whose first columns are agent, origin, journal and number.
+fn of_blob<'a>(request: &'a RequestId, sql: &'a str) -> Query<'a> {
+    Query { table: Table::Blob, reads: Reads::All, of: request.as_bytes(), keys: 4, sql }
+}
+
+fn blob(row: &Row<'_>) -> Result<StoredBlob, StoreError> {
+    Ok(StoredBlob {
+        agent: agent_id(row, 0)?,
+        attempt: attempt(row, 1)?,
+        kind: row.get(4)?,
+        sha256: row.get(5)?,
+        bytes: row.get::<_, i64>(6)?.unsigned_abs(),
+    })
 }
 
 /// Returns a query of statuses whose first columns are agent, request, origin, journal and `is_final`.

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{
     StoreError, attempts, collections, curves, dead, facts, fleet_curve, instances, lists, pieces,
-    quarantine, spent, summaries, uploads,
+    quarantine, results, spent, summaries, uploads,
 };
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
@@ -121,8 +121,14 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         quarantine::TABLES,
     ]
     .concat();
-    let to_7: &str =
-        &[collections::TABLES, summaries::TABLES, fleet_curve::TABLES, uploads::TABLES].concat();
+    let to_7: &str = &[
+        collections::TABLES,
+        summaries::TABLES,
+        results::INDEXES,
+        fleet_curve::TABLES,
+        uploads::TABLES,
+    ]
+    .concat();
     let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
     let missing = match version {
         0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7].concat(),

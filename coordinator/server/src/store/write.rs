@@ -31,7 +31,7 @@ use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
 /// Statements that stay prepared: all that the writer has.
-const STATEMENTS: usize = 80;
+const STATEMENTS: usize = 128;
 
 /// Something to write.
 #[derive(Debug)]
@@ -299,7 +299,7 @@ fn run(
         };
         say(trouble, None);
         followed.tell(&store, &group);
-        news.publish(number, now, changed, group.iter().filter_map(|(write, _)| sample(write)));
+        news.publish(number, now, &changed, group.iter().filter_map(|(write, _)| sample(write)));
         if landed.iter().any(|one| one.has_stored()) {
             commits.send_modify(|number| *number += 1);
         }

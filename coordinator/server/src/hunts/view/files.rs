@@ -8,7 +8,7 @@ use muster_protocol::result::FILE_BLOB;
 
 use super::RequestSnapshot;
 use crate::state::Collection;
-use crate::store::{Reader, StoreError};
+use crate::store::{Reader, StoreError, StoredBlob};
 use muster_api::HuntFile;
 
 /// Names that are shown of one file.
@@ -28,10 +28,21 @@ impl RequestSnapshot {
         self.blobs().any(|blob| blob.kind == FILE_BLOB && blob.sha256 == sha256)
     }
 
-    /// Shows the files that were sent, each with where it lay.
-    pub fn files(&self, reader: &Reader) -> Result<Vec<HuntFile>, StoreError> {
+    /// Returns the files that were sent, each once of each agent.
+    pub fn sent(&self) -> Vec<StoredBlob> {
+        let files = self.blobs().filter(|blob| blob.kind == FILE_BLOB);
+        let files = files.map(|blob| ((blob.agent.clone(), blob.sha256.clone()), blob));
+        files.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
+    /// Shows files that were sent, each with where it lay.
+    pub fn files(
+        &self,
+        reader: &Reader,
+        sent: Vec<StoredBlob>,
+    ) -> Result<Vec<HuntFile>, StoreError> {
         let mut files: BTreeMap<(AgentId, Vec<u8>), HuntFile> = BTreeMap::new();
-        for blob in self.blobs().filter(|blob| blob.kind == FILE_BLOB) {
+        for blob in sent {
             let part = self.collections.parts.get(&blob.agent);
             let run = part.and_then(|part| part.runs.get(&blob.attempt));
             let file = HuntFile {

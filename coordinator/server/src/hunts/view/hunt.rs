@@ -2,16 +2,17 @@
 
 use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::clock::Timestamp;
-use muster_protocol::ids::AgentId;
+use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::result::{ArtifactFooter, Footer};
 
 use super::{RequestSnapshot, exit_code};
 use crate::hunts::lists;
 use crate::live::broker_health::Blockage;
-use crate::state::{Collection, Done, done::total};
+use crate::state::{AttemptState, Collection, Done, done::total};
+use crate::store::collections::derive::CONFLICT;
 use crate::store::{DataDir, StoreError};
-use muster_api::{CollectionView, HuntView, Progress, Reasons, Spent, Time};
+use muster_api::{AttemptView, CollectionView, HuntView, Progress, Reasons, Spent, Time};
 
 impl RequestSnapshot {
     /// Shows the hunt.
@@ -99,6 +100,58 @@ impl RequestSnapshot {
         if asked.list.is_none() { Ok(asked.ioc) } else { lists::whole(place, &asked.list) }
     }
 
+    /// Shows one agent's part.
+    pub fn part_of(&self, agent: &AgentId) -> Option<CollectionView> {
+        let part = self.parts().find(|(known, _)| *known == agent);
+        part.map(|(agent, part)| self.part(agent, part))
+    }
+
+    /// Shows one agent's part with all of its attempts.
+    pub fn part_with_attempts(&self, agent: &AgentId) -> Option<CollectionView> {
+        let view = self.part_of(agent)?;
+        let part = self.collections.parts.get(agent)?;
+        let attempts = part.runs.iter().map(|(id, run)| self.attempt(agent, part, id, run));
+        Some(CollectionView { attempts_known: attempts.collect(), ..view })
+    }
+
+    fn attempt(
+        &self,
+        agent: &AgentId,
+        part: &Collection,
+        id: &Attempt,
+        run: &AttemptState,
+    ) -> AttemptView {
+        let last = run.last.as_ref();
+        let footer = last.and_then(|last| last.footer.as_ref());
+        let is_whole = footer.is_none_or(|said| self.has_blobs(agent, id, said));
+        let standing = run.standing(is_whole, part.is_revoked);
+        let said = last.or(run.latest.as_ref());
+        let (code, reason) = match &run.fault {
+            _ if run.has_conflict => CONFLICT,
+            Some(fault) => (fault.code.as_str(), fault.reason.as_str()),
+            None => said.map(|said| (said.code.as_str(), said.reason.as_str())).unwrap_or_default(),
+        };
+        let footer = run.footer();
+        let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
+        let volume = self.volume.get(&(agent.clone(), *id));
+        AttemptView {
+            attempt: id.origin.to_string(),
+            journal: id.journal.to_string(),
+            counts: part.counting().is_some_and(|(counting, _)| counting == id),
+            host: run.host().unwrap_or_default().to_owned(),
+            state: standing.phase(self.now, self.request.not_after, None).as_str().to_owned(),
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+            chunks: run.chunks(),
+            chunks_stored: run.stored.len(),
+            rows: volume.map_or(0, |stored| stored.rows),
+            started: footer.and_then(|footer| time(footer.started)),
+            ended: footer.and_then(|footer| time(footer.ended)),
+            received: run.received().map(Time::from),
+            resumed: footer.map_or(0, |footer| footer.resumed),
+        }
+    }
+
     /// Shows every agent's part.
     pub fn parts_shown(&self) -> Vec<CollectionView> {
         self.parts().map(|(agent, part)| self.part(agent, part)).collect()
@@ -160,6 +213,7 @@ impl RequestSnapshot {
             spent,
             resumed: footer.resumed,
             path: String::from_utf8_lossy(path).into_owned(),
+            attempts_known: Vec::new(),
         }
     }
 }

@@ -24,8 +24,7 @@ impl RequestSnapshot {
     /// Returns the clone that an agent was while its part could run, if it was one.
     fn clone_of(&self, agent: &AgentId, part: &Collection) -> Option<&Fault> {
         let ended = part.counting().and_then(|(_, run)| run.last.as_ref()).map(|last| last.at);
-        let end = ended.unwrap_or(self.now);
-        clone_among(self.faults.get(agent)?, self.request.issued, end)
+        clone_among(self.faults.get(agent)?, self.request.issued, ended.unwrap_or(self.now))
     }
 
     /// Returns whether two machines could have answered for an agent.
@@ -38,21 +37,11 @@ impl RequestSnapshot {
     pub(super) fn identity_notes(&self) -> Vec<String> {
         let clones =
             self.parts().filter_map(|(agent, part)| Some((agent, self.clone_of(agent, part)?)));
-        let clones: Vec<_> = clones.collect();
-        let named = clones.iter().take(NAMED_MAX);
-        let mut notes: Vec<_> = named
-            .map(|(agent, fault)| {
-                format!("{agent} is a clone: {}; its rows are of one of them", fault.text())
-            })
-            .collect();
-        if clones.len() > NAMED_MAX {
-            notes.push(format!("{} more agents are clones", clones.len() - NAMED_MAX));
-        }
-        notes
+        notes(&clones.collect::<Vec<_>>())
     }
 }
 
-/// Returns the clone that an agent was while its part of a request of `issued` could run, until `end`, if it was one.
+/// Returns the clone that an agent was between a request's launch and the end of its part there, if it was one.
 pub(in crate::hunts) fn clone_among(
     faults: &[Fault],
     issued: Timestamp,
@@ -63,4 +52,18 @@ pub(in crate::hunts) fn clone_among(
             && fault.since <= end
             && fault.until.plus_ms(CLONE_SHOWN_MS_MAX) >= issued
     })
+}
+
+/// Names the agents of a hunt that are clones.
+pub(in crate::hunts) fn notes(clones: &[(&AgentId, &Fault)]) -> Vec<String> {
+    let named = clones.iter().take(NAMED_MAX);
+    let mut notes: Vec<_> = named
+        .map(|(agent, fault)| {
+            format!("{agent} is a clone: {}; its rows are of one of them", fault.text())
+        })
+        .collect();
+    if clones.len() > NAMED_MAX {
+        notes.push(format!("{} more agents are clones", clones.len() - NAMED_MAX));
+    }
+    notes
 }

@@ -6,32 +6,26 @@ use std::collections::BTreeMap;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::result::bounds::MORE;
-use muster_protocol::result::{Footer, Spent, Status};
+use muster_protocol::result::{ArtifactFooter, Footer, Spent, Status};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Cost, StoredCollection};
 use crate::state::{AttemptState, Chunks, Collection, Collections, Done, Event, Fault, is_whole};
-use crate::store::StoreError;
 use crate::store::read::{attempt, bounded};
 use crate::store::signed::signed;
+use crate::store::{Reader, StoreError, Volume};
 
 /// What threads wait for, by the names that are shown; whatever else an agent names is `more`.
 const CAUSES: [&str; 9] =
     ["limit", "outbox", "journal", "peers", "open", "read", "list", "processor", "other"];
 
-/// What is stored of the chunks of one attempt.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counted {
-    rows: u64,
-    bytes: u64,
-    first_row: Option<Timestamp>,
-}
-
 /// Everything that is stored of one part.
 #[derive(Debug, Default)]
-struct Sources {
-    part: Collection,
-    counted: BTreeMap<Attempt, Counted>,
+pub struct Sources {
+    /// The fold of its events.
+    pub part: Collection,
+    /// What is stored of the chunks of each attempt.
+    pub counted: BTreeMap<Attempt, Volume>,
 }
 
 /// Makes the row of an agent's part in a request that is answered over the stream (`is_broadcast`) or not. `None` when there is
@@ -55,7 +49,7 @@ pub(in crate::store) fn derive(
         _ => true,
     };
     let footer = run.and_then(AttemptState::footer);
-    let figures = footer.and_then(|footer| footer.artifact.as_ref()).map(|said| said.figures());
+    let figures = footer.and_then(|footer| footer.artifact.as_ref()).map(ArtifactFooter::figures);
     let stored = counting.and_then(|(id, _)| counted.get(id)).copied().unwrap_or_default();
     let (code, reason) = match run {
         Some(run) if run.has_conflict => (CONFLICT.0.to_owned(), CONFLICT.1.to_owned()),
@@ -89,8 +83,21 @@ pub(in crate::store) fn derive(
     }))
 }
 
+impl Reader {
+    /// Returns everything that is stored of one part.
+    pub fn sources(
+        &self,
+        request: &RequestId,
+        is_broadcast: bool,
+        agent: &AgentId,
+    ) -> Result<Sources, StoreError> {
+        sources(&self.connection, request, is_broadcast, agent)
+    }
+}
+
 /// Why an attempt of which two chunks claim one position has failed.
-const CONFLICT: (&str, &str) = ("conflict", "the agent sent two different things for one place");
+pub const CONFLICT: (&str, &str) =
+    ("conflict", "the agent sent two different things for one place");
 
 fn sources(
     tx: &Connection,
@@ -163,7 +170,7 @@ struct Attempted {
     chunks: u64,
     /// The position behind the last chunk.
     next: u64,
-    stored: Counted,
+    stored: Volume,
     fault: Option<Fault>,
 }
 
@@ -175,7 +182,7 @@ fn attempted(row: &Row<'_>) -> Result<Attempted, StoreError> {
         id: attempt(row, 0)?,
         chunks: number(2)?,
         next: number(3)?,
-        stored: Counted { rows: number(4)?, bytes: number(5)?, first_row },
+        stored: Volume { rows: number(4)?, bytes: number(5)?, first_row },
         fault: row.get::<_, Option<String>>(7)?.map(|code| Fault { code, reason }),
     })
 }
@@ -210,7 +217,7 @@ fn has_blobs(
     id: &Attempt,
     said: &Footer,
 ) -> Result<bool, StoreError> {
-    if is_whole(said, std::iter::empty()) {
+    if is_whole(said, &[]) {
         return Ok(true);
     }
     let mut select = tx.prepare_cached(
@@ -226,11 +233,13 @@ fn has_blobs(
             blobs.push((kind, sha256));
         }
     }
-    Ok(is_whole(said, blobs.iter().map(|(kind, sha256)| (kind.as_str(), sha256.as_slice()))))
+    let blobs: Vec<_> =
+        blobs.iter().map(|(kind, sha256)| (kind.as_str(), sha256.as_slice())).collect();
+    Ok(is_whole(said, &blobs))
 }
 
 /// Returns the earliest moment from which something of a part is stored.
-fn heard(part: &Collection, counted: &BTreeMap<Attempt, Counted>) -> Option<Timestamp> {
+fn heard(part: &Collection, counted: &BTreeMap<Attempt, Volume>) -> Option<Timestamp> {
     let statuses = part.runs.values().flat_map(|run| [&run.latest, &run.last]);
     let statuses = statuses.flatten().map(|heard| heard.received);
     let rows = counted.values().filter_map(|counted| counted.first_row);

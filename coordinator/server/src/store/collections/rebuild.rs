@@ -111,11 +111,10 @@ pub(in crate::store) fn rebuild(tx: &Connection, request: &RequestId) -> Result<
     let mut totals = Totals::default();
     for agent in all_agents(tx, request)? {
         let held = find(tx, request, &agent);
-        let row = match is_modelled {
-            true => derive(tx, request, is_broadcast, &agent)?,
-            false => None,
-        };
-        row.iter().for_each(|row| totals.add(row));
+        let row = if is_modelled { derive(tx, request, is_broadcast, &agent)? } else { None };
+        if let Some(row) = &row {
+            totals.add(row);
+        }
         if held.is_ok_and(|held| held == row) {
             continue;
         }

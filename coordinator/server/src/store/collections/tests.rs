@@ -1,30 +1,37 @@
 //! Whatever comes, in whatever order, with the store opened again in between: the read models are what their sources make of them.
 
-use muster_protocol::artifact::file_hash;
+use muster_api::{CollectionView, HuntView, Route};
+use muster_protocol::artifact::{HashKind, file_hash};
 use muster_protocol::clock::Clock;
-use muster_protocol::ids::JournalId;
+use muster_protocol::ids::{FleetId, JournalId};
 use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, FINISHING_MS_MAX, NOT_MATCHED_MS_MIN};
-use muster_protocol::request::{Control, Sealed, Verb};
+use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::sign::{Draft, SigningKey};
+use muster_protocol::request::{Args, Control, Limits, Sealed, Target, Verb};
 use muster_protocol::result::{Footer, State, Status};
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 
 use super::*;
+use crate::hunts::current;
+use crate::hunts::parts::Moment;
+use crate::hunts::view::RequestSnapshot;
+use crate::live::tallies::Tallies;
 use crate::state::{Event, count};
 use crate::store::{
     AttemptKey, Audit, Chunk, DataDir, NewAgent, Piece, Request, Write, WriteOutcome, Writer,
 };
 
-const NOW: Timestamp = Timestamp(1_800_000_000_000);
-const NOT_AFTER: Timestamp = Timestamp(1_800_000_060_000);
-const REQUESTS: u8 = 2;
+pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
+pub(crate) const NOT_AFTER: Timestamp = Timestamp(1_800_000_060_000);
+pub(crate) const REQUESTS: u8 = 2;
 const AGENTS: u8 = 3;
 
-fn hunt(n: u8) -> RequestId {
+pub(crate) fn hunt(n: u8) -> RequestId {
     RequestId::from_bytes([n + 1; 16])
 }
 
-fn agent(n: u8) -> AgentId {
+pub(crate) fn agent(n: u8) -> AgentId {
     AgentId::new(&format!("a-{n}")).unwrap()
 }
 
@@ -38,7 +45,7 @@ type Key = (u8, u8, u8);
 
 /// What happens.
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Launch(u8, Vec<u8>, bool),
     Cancel(u8),
     Published(u8),
@@ -58,7 +65,7 @@ fn keys() -> impl Strategy<Value = Key> {
     (0..REQUESTS, 0..AGENTS, 0..2_u8)
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let said = prop::sample::select(vec![
         State::Declined,
         State::Queued,
@@ -118,16 +125,15 @@ fn footer(figure: u64) -> Footer {
     let waits = [("open".to_owned(), figure), ("a new cause".to_owned(), u64::MAX)];
     Footer {
         artifact: Some(files.sealed().unwrap()),
-        profiles: if figure % 2 == 0 { vec![profile] } else { vec![] },
-        cpu_user_ms: if figure == 8 { u64::MAX } else { figure },
+        profiles: if figure.is_multiple_of(2) { vec![profile] } else { vec![] },
+        cpu_user_ms: if figure == 8 { i64::MAX.unsigned_abs() } else { figure },
         spent: Spent { waits_ms: waits.into(), ..Spent::default() },
         ..Footer::default()
     }
 }
 
-fn request(n: u8, expected: Vec<AgentId>, control: Option<Control>) -> Request {
+fn request(n: u8, expected: Vec<AgentId>, control: Option<Control>, route: Route) -> Request {
     let kind = if control.is_some() { "control" } else { "hunt.start" };
-    let empty = ByteBuf::new;
     Request {
         id: hunt(n),
         kind: kind.into(),
@@ -135,14 +141,8 @@ fn request(n: u8, expected: Vec<AgentId>, control: Option<Control>) -> Request {
         issued: NOW,
         not_after: NOT_AFTER,
         target: "all".into(),
-        route: muster_api::Route::Broadcast,
-        sealed: Sealed {
-            kind: kind.into(),
-            id: String::new(),
-            body: empty(),
-            sig: empty(),
-            cert: empty(),
-        },
+        route,
+        sealed: sealed(),
         control,
         expected,
         revokes: vec![],
@@ -150,10 +150,28 @@ fn request(n: u8, expected: Vec<AgentId>, control: Option<Control>) -> Request {
     }
 }
 
+/// What an operator signed.
+fn sealed() -> Sealed {
+    let roots = vec![ByteBuf::from("/srv"), ByteBuf::from("/etc")];
+    let hashes = vec![HashKind::Sha256];
+    let files = file_hash::Args { roots, hashes, ..file_hash::Args::default() };
+    let key = SigningKey::from_seed(&[3; 32]);
+    let draft = Draft {
+        fleet: FleetId::from_bytes([4; 16]),
+        target: Target::all(),
+        limits: Limits::default(),
+        issued: NOW,
+        valid_ms: 60_000,
+    };
+    let start = Args::HuntStart(HuntStart::files(&files).unwrap());
+    let body = draft.body(key.id(), &start).unwrap();
+    key.seal(&body, None).unwrap()
+}
+
 /// A store in which things happen, by a clock that is set.
-struct World {
-    place: DataDir,
-    writer: Option<Writer>,
+pub(crate) struct World {
+    pub(crate) place: DataDir,
+    pub(crate) writer: Option<Writer>,
     clock: Clock,
     ahead_ms: i64,
     runtime: tokio::runtime::Runtime,
@@ -161,7 +179,7 @@ struct World {
 }
 
 impl World {
-    fn new(folder: &std::path::Path) -> Self {
+    pub(crate) fn new(folder: &std::path::Path) -> Self {
         let place = DataDir::prepare(folder).unwrap();
         let clock = Clock::system();
         let ahead_ms = NOW.since_ms(clock.now());
@@ -179,28 +197,31 @@ impl World {
         self.writer = Some(Writer::start_at(&self.place, self.clock.clone()).unwrap());
     }
 
-    fn write(&self, write: Write) -> Option<WriteOutcome> {
+    pub(crate) fn write(&self, write: Write) -> Option<WriteOutcome> {
         let writer = self.writer.as_ref().unwrap();
         // What the store refuses is a step as well.
         self.runtime.block_on(writer.write(write)).ok()
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    fn step(&mut self, step: Step) {
+    pub(crate) fn step(&mut self, step: Step) {
         let write = match step {
-            Step::Launch(n, of, _) => {
+            Step::Launch(n, of, is_directed) => {
                 let expected = of.into_iter().map(agent).collect();
-                self.write(Write::Request(Box::new(request(n, expected, None)), Audit::default()));
+                let route = if is_directed { Route::Directed } else { Route::Broadcast };
+                let request = Box::new(request(n, expected, None, route));
+                self.write(Write::Request(request, Audit::default()));
                 let offset = if n == 0 { 0 } else { u64::from(n) };
                 Write::Offset(hunt(n), offset)
             }
             Step::Cancel(n) => {
                 self.controls += 1;
                 let control = Control::new(hunt(n), Verb::Cancel, u64::from(self.controls));
-                let control = request(100 + self.controls, vec![agent(0)], Some(control));
+                let control =
+                    request(100 + self.controls, vec![agent(0)], Some(control), Route::Broadcast);
                 Write::Request(Box::new(control), Audit::default())
             }
             Step::Published(n) => Write::Published(hunt(n)),
@@ -283,8 +304,9 @@ impl World {
                 let footer = held.last.as_ref().and_then(|last| last.footer.as_ref());
                 let its =
                     blobs.iter().filter(|blob| blob.agent == row.agent && blob.attempt == *run);
-                let its = its.map(|blob| (blob.kind.as_str(), blob.sha256.as_slice()));
-                footer.is_none_or(|footer| crate::state::is_whole(footer, its))
+                let its: Vec<_> =
+                    its.map(|blob| (blob.kind.as_str(), blob.sha256.as_slice())).collect();
+                footer.is_none_or(|footer| crate::state::is_whole(footer, &its))
             });
             prop_assert_eq!(row.standing, part.standing(is_whole));
             let stored = volume
@@ -300,7 +322,61 @@ impl World {
             }
         }
         prop_assert_eq!(of_rows, of_events);
-        self.check_totals(&reader, &summary, &rows)
+        self.check_totals(&reader, &summary, &rows)?;
+        self.check_views(&reader, &summary, &rows)
+    }
+
+    /// What is shown from the read models is what is shown from all events, telemetry included.
+    fn check_views(
+        &self,
+        reader: &Reader,
+        summary: &crate::store::Summary,
+        rows: &[StoredCollection],
+    ) -> Result<(), TestCaseError> {
+        let id = &summary.id;
+        let request = || reader.request(id).unwrap().unwrap();
+        let news = self.writer.as_ref().unwrap().news();
+        for ms in [0, NOT_MATCHED_MS_MIN + 1, 61_000 + CLOCK_SKEW_MS_MAX] {
+            let now = self.now().plus_ms(ms);
+            let tallies = Tallies::default();
+            let shown = current::read(reader, (news, &tallies), &request(), None, now).unwrap();
+            let again = current::read(reader, (news, &tallies), &request(), None, now).unwrap();
+            prop_assert_eq!(&shown, &again);
+            let whole = RequestSnapshot::read(reader, request(), now).unwrap();
+            let mut expected = HuntView { change: shown.change, ..whole.hunt().unwrap() };
+            let waits = &mut expected.spent.waits_ms;
+            if let Some(ms) = waits.remove("a new cause") {
+                waits.insert("more".into(), ms);
+            }
+            waits.retain(|_, ms| *ms > 0);
+            prop_assert_eq!(&shown, &expected);
+            let fleet = news.fleet();
+            let moment = Moment::of(summary, now, &fleet, None);
+            let views = whole.parts_shown();
+            prop_assert_eq!(views.len(), rows.len());
+            for (row, view) in rows.iter().zip(&views) {
+                let brief = moment.brief(row);
+                let CollectionView { agent, host, state, code, reason, rows, seen, .. } = view;
+                let words = |[agent, host, state, code, reason]: [&String; 5]| {
+                    [agent, host, state, code, reason].map(Clone::clone)
+                };
+                prop_assert_eq!(
+                    words([&brief.agent, &brief.host, &brief.state, &brief.code, &brief.reason]),
+                    words([agent, host, state, code, reason])
+                );
+                let figures = (brief.rows, brief.seen, brief.cpu_ms, brief.attempts, &brief.path);
+                prop_assert_eq!(figures, (*rows, *seen, view.cpu_ms, view.attempts, &view.path));
+                let one = std::slice::from_ref(&row.agent);
+                let alone = RequestSnapshot::read_of(reader, request(), one, now).unwrap();
+                let part = alone.part_of(&row.agent);
+                prop_assert_eq!(part.as_ref(), Some(view));
+                let detailed = alone.part_with_attempts(&row.agent).unwrap();
+                prop_assert_eq!(detailed.attempts_known.len() as u64, row.attempts);
+                let counting = detailed.attempts_known.iter().filter(|one| one.counts).count();
+                prop_assert_eq!(counting as u64, row.attempts.min(1));
+            }
+        }
+        Ok(())
     }
 
     /// The totals and the open rows are the sum over all rows, at any time.

@@ -16,7 +16,6 @@ use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::doctor::{Seen, doctor};
-use crate::http::hunts::listed;
 use crate::http::metrics::{Present, metrics};
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
@@ -156,6 +155,22 @@ fn sound(folder: &Path) -> DataDir {
     place
 }
 
+/// Shows the requests that can be read.
+fn listed<T>(
+    reader: &Reader,
+    ids: &[RequestId],
+    now: Timestamp,
+    show: impl Fn(RequestSnapshot) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut shown = Vec::new();
+    for id in ids {
+        let Some(request) = reader.request(id)? else { continue };
+        let one = RequestSnapshot::read(reader, request, now).and_then(&show);
+        shown.extend(reader.readable_request(id, one)?);
+    }
+    Ok(shown)
+}
+
 /// What every view shows, told as the number of things that each lists.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
@@ -199,7 +214,7 @@ fn shown(reader: &Reader) -> Shown {
     listed(reader, &profiles, now, |whole| whole.profile()).unwrap();
     let whole =
         RequestSnapshot::read(reader, reader.request(&hunt()).unwrap().unwrap(), now).unwrap();
-    whole.files(reader).unwrap();
+    whole.files(reader, whole.sent()).unwrap();
     let mut rows = 0;
     for (agent, _, run) in whole.counting() {
         let visit = |found: Rows| {
