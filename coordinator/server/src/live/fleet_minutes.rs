@@ -47,3 +47,38 @@ impl FleetMinutes {
         Ok(points)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Write;
+    use crate::store::fleet_curve::tests::{MINUTE, START, store};
+
+    #[tokio::test]
+    async fn minutes_are_made_of_samples_until_they_are_condensed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, writer, clock) = store(folder.path()).await;
+        let (reader, now) = (place.reader().unwrap(), clock.now());
+        let minutes = FleetMinutes::default();
+        let read = |back: i64| {
+            let since = Timestamp(START + 120 * MINUTE - back * MINUTE);
+            minutes.read(&reader, (since, now), now).unwrap()
+        };
+        // The last one is over by a moment, and what came of it may not be all.
+        let shown = read(20);
+        let times: Vec<_> = shown.iter().map(|(at, _)| (at.0 - START) / MINUTE).collect();
+        assert_eq!(times, (100..119).collect::<Vec<_>>());
+        for (at, point) in &shown {
+            assert_eq!(reader.fleet_minute(*at).unwrap().as_ref(), Some(point));
+        }
+        // Half an hour at most, and each once.
+        assert_eq!(read(120).len(), 29);
+        assert_eq!(minutes.made.lock().unwrap().len(), 29);
+        writer.write(Write::Condense).await.unwrap();
+        let condensed = reader.condensed(Step::Minute).unwrap();
+        let left: Vec<_> = shown.into_iter().filter(|(at, _)| *at >= condensed).collect();
+        assert_eq!(left.len(), 14);
+        assert_eq!(read(120), left);
+        assert_eq!(minutes.made.lock().unwrap().len(), 14);
+    }
+}

@@ -144,4 +144,4 @@ fn sample(row: &Row<'_>) -> Result<Rolled, StoreError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,12 +6,12 @@ use crate::curves::settled;
 use crate::curves::tests::sample;
 use crate::store::{Audit, DataDir, NewAgent, Write, Writer};
 
-const START: i64 = 1_700_000_040_000;
-const MINUTE: i64 = 60_000;
+pub(crate) const START: i64 = 1_700_000_040_000;
+pub(crate) const MINUTE: i64 = 60_000;
 
 /// Nine agents, of which eight report every 20 s for two hours; agent n uses n thousandths of a core, and twice that in the
 /// second hour. The coordinator reports, too.
-async fn store(folder: &std::path::Path) -> (DataDir, Writer, Clock) {
+pub(crate) async fn store(folder: &std::path::Path) -> (DataDir, Writer, Clock) {
     let place = DataDir::prepare(folder).unwrap();
     let clock = Clock::system();
     let at = |moment: i64| clock.set_offset_ms(moment - Clock::system().now().0);
