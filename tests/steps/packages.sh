@@ -25,6 +25,10 @@ need_for() {
       need_for_integration
       need prometheus "scrapes a fleet" has prometheus
       ;;
+    console)
+      need_for_integration
+      need chromium "opens the console" has chromium
+      ;;
     browser) need chromium "opens the flame graph" has chromium ;;
     valgrind)
       need_for_integration

@@ -451,12 +451,20 @@ limits! {
     CONSOLE_CODE_MS_MAX: u64 = 300_000, "401; Enter on its terminal prints a new address";
     /// Sessions of one `muster console`: browsers that have exchanged a code.
     CONSOLE_SESSIONS_MAX: usize = 16, "the oldest session is over";
+    /// How long a session without a request is open.
+    CONSOLE_SESSION_IDLE_MS_MAX: u64 = 43_200_000, "401: a new code is needed";
+    /// How long a session is open at all.
+    CONSOLE_SESSION_MS_MAX: u64 = 86_400_000, "401: a new code is needed";
+    /// Wrong codes, and wrong secrets, that `muster console` looks at within a minute.
+    CONSOLE_GUESSES_MAX: usize = 10, "429 for a minute; sessions that are open go on";
     /// Connections of browsers to one `muster console`.
     CONSOLE_CONNECTIONS_MAX: usize = 128, "the next one waits to be accepted";
     /// Requests of pages that `muster console` has open at the coordinator.
     CONSOLE_STREAMS_MAX: usize = 64, "503";
     /// Body of a request to `muster console`, but for lists of hashes and files of symbols.
     CONSOLE_BODY_BYTES_MAX: usize = 2_097_152, "413";
+    /// Document of the coordinator that `muster console` itself reads; what it passes on streams.
+    CONSOLE_DOCUMENT_BYTES_MAX: u64 = 16_777_216, "502: the answer is too large";
     /// Size of a list of hashes that a page sends.
     CONSOLE_LIST_BYTES_MAX: u64 = 134_217_728, "413";
     /// Such lists that are kept.

@@ -33,7 +33,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(2);
 /// Longest silence within an answer. Where nothing changes, comments keep the line alive every 15 s.
 const SILENCE: Duration = Duration::from_mins(1);
-/// Largest document.
+/// Largest document, but where a smaller bound was set.
 const DOCUMENT_BYTES_MAX: u64 = 268_435_456;
 
 /// A connection to one coordinator. Clones share it.
@@ -42,6 +42,8 @@ pub(super) struct Client {
     agent: ureq::Agent,
     url: String,
     token: String,
+    /// Largest document that is held.
+    document_bytes_max: u64,
 }
 
 impl Client {
@@ -60,7 +62,14 @@ impl Client {
             .timeout_per_read(Some(SILENCE))
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.new_agent(), url, token: settings.token()? })
+        let token = settings.token()?;
+        let document_bytes_max = DOCUMENT_BYTES_MAX;
+        Ok(Self { agent: config.new_agent(), url, token, document_bytes_max })
+    }
+
+    /// Refuses documents of more bytes than this: for a program that stays.
+    pub(super) fn bounded(self, document_bytes_max: u64) -> Self {
+        Self { document_bytes_max, ..self }
     }
 
     /// Fetches a document.
@@ -108,11 +117,7 @@ impl Client {
     /// Fetches bytes.
     pub(super) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
         let response = self.checked(self.send(self.agent.get(self.at(path))))?;
-        let mut bytes = Vec::new();
-        let reader = response.into_body().into_reader();
-        let read = reader.take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes);
-        read.map_err(|error| self.cut(&error))?;
-        Ok(bytes)
+        self.whole(response)
     }
 
     /// Fetches a stream of JSON lines.
@@ -231,14 +236,25 @@ impl Client {
 
     fn document<T: Answer>(&self, answer: Reply) -> Result<T, Failure> {
         let response = self.checked(answer)?;
-        let mut bytes = Vec::new();
-        let reader = response.into_body().into_reader();
-        let read = reader.take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes);
-        read.map_err(|error| self.cut(&error))?;
+        let bytes = self.whole(response)?;
         let text = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
         serde_json::from_slice(text).map_err(|error| {
             if error.is_data() { answer::broken::<T>(error) } else { self.foreign(error) }
         })
+    }
+
+    /// Reads a body to its end, up to the bound.
+    fn whole(&self, response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
+        let (most, mut bytes) = (self.document_bytes_max, Vec::new());
+        let mut reader = response.into_body().into_reader().take(most.saturating_add(1));
+        reader.read_to_end(&mut bytes).map_err(|error| self.cut(&error))?;
+        if bytes.len() as u64 > most {
+            let what = format!("the answer of {} is too large", self.url);
+            let cause = format!("it has more than {most} bytes");
+            let next = "ask for less; check --url or MUSTER_URL";
+            return Err(Failure::new(Exit::Unavailable, what, cause, next));
+        }
+        Ok(bytes)
     }
 
     /// Turns everything but a good answer into what a person can act on.

@@ -43,6 +43,17 @@ impl Refusal {
         Self { is_session_over: true, ..Self::new(StatusCode::UNAUTHORIZED, failure) }
     }
 
+    /// Too many wrong codes or secrets were sent.
+    pub(super) fn guesses() -> Self {
+        let failure = Failure::new(
+            Exit::TryAgain,
+            "too many wrong codes",
+            "a program of this machine guesses, or an old page asks again and again",
+            "wait a minute; if it goes on, look which program sends requests to this port",
+        );
+        Self { is_session_over: true, ..Self::new(StatusCode::TOO_MANY_REQUESTS, failure) }
+    }
+
     /// It was kept for a time, or never was there.
     pub(super) fn missing(what: &str, next: &str) -> Self {
         let failure = Failure::new(

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -109,11 +110,8 @@ fn admit(console: &Console, asked: Asked, request: &Request) -> Result<(), Refus
         return Ok(());
     }
     let cookies = cookies(headers, &console.cookie_name());
-    if super::lock(&console.sessions).is_open(&cookies, second(headers)) {
-        Ok(())
-    } else {
-        Err(Refusal::session())
-    }
+    super::lock(&console.sessions).admit(&cookies, second(headers), Instant::now())?;
+    Ok(())
 }
 
 /// Rejects unknown names (DNS rebinding); returns the one that was used.

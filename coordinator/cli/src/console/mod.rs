@@ -154,7 +154,10 @@ impl Console {
         let mut client = lock(&self.client);
         match &*client {
             Some(known) => Ok(known.clone()),
-            None => Ok(client.insert(Client::new(&self.settings)?).clone()),
+            None => {
+                let new = Client::new(&self.settings)?.bounded(limits::CONSOLE_DOCUMENT_BYTES_MAX);
+                Ok(client.insert(new).clone())
+            }
         }
     }
 

@@ -10,7 +10,7 @@ import { API, send, withQuery } from "./client.ts";
 import { isPlain, parseJson } from "./json.ts";
 import { type ServerEvent, SseParser } from "./sse.ts";
 
-/** How the stream is: `polled` where the coordinator has none, and pages ask by themselves. */
+/** How the stream is: `polled` where the coordinator or the browser has none for this window, and pages ask by themselves. */
 export type Link = { state: "idle" | "opening" | "live" | "broken" | "polled"; since: number | undefined };
 
 /** Told of each event of a topic; `resync` means: ask again for what is shown. */
@@ -23,6 +23,10 @@ const SILENCE_MS = 40_000;
 const BACKOFF_MS = { least: 500, most: 30_000 };
 /** A coordinator without streams is asked again after this. */
 const MISSING_MS = 60_000;
+/** Streams that the windows of one browser hold together: it allows six connections to an origin, and pages need some to ask. */
+const SLOTS = 4;
+/** A window without a slot looks for one after this. */
+const SLOT_MS = 5_000;
 
 /** How the stream is. */
 export const link = signal<Link>({ state: "idle", since: undefined });
@@ -31,6 +35,8 @@ const listeners = new Map<string, Set<Listener>>();
 let running: AbortController | undefined;
 let lastId: string | undefined;
 let failures = 0;
+/** Until the slot of the latest stream is given back. */
+let released: Promise<void> = Promise.resolve();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Subscribes to a topic (`agents`, `hunt:ID`, …); returns what ends the subscription. */
@@ -72,14 +78,25 @@ async function run(): Promise<void> {
   const own = new AbortController();
   running = own;
   if (link.value.state === "idle") setLink("opening");
-  let wait = 0;
+  // The stream before is over within moments; its slot is taken again.
+  const before = released;
+  let free = () => {};
+  released = new Promise((done) => {
+    free = done;
+  });
+  await before;
+  const release = running === own ? await takeSlot() : undefined;
+  let wait = release ? 0 : SLOT_MS;
   try {
-    wait = await read(own);
+    if (release && running === own) wait = await read(own);
   } catch {
     wait = 0;
+  } finally {
+    release?.();
+    free();
   }
   if (running !== own) return;
-  if (wait === MISSING_MS) setLink("polled");
+  if (!release || wait === MISSING_MS) setLink("polled");
   else {
     failures += 1;
     setLink("broken");
@@ -87,6 +104,23 @@ async function run(): Promise<void> {
     wait = Math.max(wait, most / 2 + (Math.random() * most) / 2);
   }
   schedule(wait);
+}
+
+/** Takes one of the slots for streams; returns what gives it back, or nothing where other windows have them all. */
+async function takeSlot(): Promise<(() => void) | undefined> {
+  // Browsers have locks where an origin is trustworthy: loopback is, and the hosted pages are over TLS.
+  if (!navigator.locks) return () => undefined;
+  for (let n = 0; n < SLOTS; n++) {
+    const release = await new Promise<(() => void) | undefined>((taken) => {
+      const hold = (lock: Lock | null) =>
+        lock ? new Promise<void>((done) => taken(done)) : Promise.resolve(taken(undefined));
+      navigator.locks
+        .request(`muster-stream-${n}`, { ifAvailable: true }, hold)
+        .catch(() => taken(undefined));
+    });
+    if (release) return release;
+  }
+  return undefined;
 }
 
 /** Reads one stream to its end; returns how long to wait at least. */
@@ -100,7 +134,7 @@ async function read(own: AbortController): Promise<number> {
     const answer = await send(url, { headers, signal: own.signal });
     if ([404, 405, 501].includes(answer.status)) return MISSING_MS;
     if (!answer.ok || !answer.body) return Number(answer.headers.get("Retry-After") ?? 0) * 1000;
-    const resumed = failures > 0;
+    const resumed = failures > 0 || link.value.state === "polled";
     failures = 0;
     setLink("live");
     if (resumed) tellAll("resync", {});

@@ -95,7 +95,7 @@ function Live() {
       <span
         class="live"
         data-link="polled"
-        title="This coordinator sends no events: pages ask again every 5 s"
+        title="No events for this window: the coordinator sends none, or other windows have all streams. Pages ask again every 5 s"
       >
         every 5 s
       </span>

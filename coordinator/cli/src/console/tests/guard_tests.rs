@@ -1,5 +1,7 @@
 //! Each guard, by requests that only it refuses.
 
+use muster_protocol::limits::CONSOLE_GUESSES_MAX;
+
 use super::bench::{Bench, Session, Upstream, document, good, with};
 use crate::console::guard::{DATA_POLICY, PAGE_POLICY};
 
@@ -103,9 +105,6 @@ fn guard_2_only_our_own_page_may_ask() {
 
 #[test]
 fn guard_2_a_cookie_alone_opens_nothing_and_neither_does_the_secret() {
-    let (upstream, bench) = bench();
-    let (mine, other) = (bench.session(), bench.session());
-    let before = upstream.asked().len();
     for line in [
         AGENTS,
         "GET /api/v1/events?topic=agents",
@@ -113,6 +112,9 @@ fn guard_2_a_cookie_alone_opens_nothing_and_neither_does_the_secret() {
         "POST /console/drafts",
         "POST /console/downloads",
     ] {
+        let (upstream, bench) = bench();
+        let (mine, other) = (bench.session(), bench.session());
+        let before = upstream.asked().len();
         for (name, value) in [
             ("X-Muster-Console", ""),
             ("X-Muster-Console", "guessed"),
@@ -123,8 +125,10 @@ fn guard_2_a_cookie_alone_opens_nothing_and_neither_does_the_secret() {
         ] {
             assert_eq!(but(&bench, &mine, line, name, value), 401, "{line} {name} {value}");
         }
+        assert_eq!(upstream.asked().len(), before, "the coordinator was asked nothing");
     }
-    assert_eq!(upstream.asked().len(), before, "the coordinator was asked nothing");
+    let (_upstream, bench) = bench();
+    let (mine, other) = (bench.session(), bench.session());
     let host = bench.host();
     let answer = bench.send(AGENTS, &with(&good(&host, &mine), "Cookie", ""), b"");
     assert_eq!(answer.header("x-muster-console"), Some("session-over"));
@@ -132,6 +136,23 @@ fn guard_2_a_cookie_alone_opens_nothing_and_neither_does_the_secret() {
     assert_eq!(bench.ask(&mine, "DELETE /console/session", "").status, 204);
     assert_eq!(bench.ask(&mine, AGENTS, "").status, 401, "it is over");
     assert_eq!(bench.ask(&other, AGENTS, "").status, 200, "the other one is not");
+}
+
+#[test]
+fn guard_6_wrong_secrets_are_refused_after_ten() {
+    let (upstream, bench) = bench();
+    let session = bench.session();
+    let before = upstream.asked().len();
+    for n in 0..CONSOLE_GUESSES_MAX {
+        let guess = format!("guess-{n}");
+        assert_eq!(but(&bench, &session, AGENTS, "X-Muster-Console", &guess), 401, "{n}");
+        assert_eq!(bench.exchange(&guess).status, 401, "{n}");
+    }
+    assert_eq!(but(&bench, &session, AGENTS, "X-Muster-Console", "guess"), 429);
+    assert_eq!(bench.exchange("guess").status, 429);
+    assert_eq!(bench.exchange(&bench.code()).status, 429, "not even a right one is looked at");
+    assert_eq!(upstream.asked().len(), before, "the coordinator was asked nothing");
+    assert_eq!(bench.ask(&session, AGENTS, "").status, 200, "who has both goes on");
 }
 
 #[test]
