@@ -539,6 +539,20 @@ limits! {
     FLEET_MINUTE_WAIT_MS: i64 = 20_000, "not a bound: the delay; what comes later counts when the minute is condensed";
     /// Points of the fleet's curve in one answer.
     FLEET_POINTS_MAX: usize = 600, "a point stands for several minutes or hours, with the greatest of each figure";
+    /// Topics that one event stream follows.
+    EVENT_TOPICS_MAX: usize = 16, "400";
+    /// Event streams that are open at once.
+    EVENT_STREAMS_MAX: usize = 256, "503";
+    /// An event stream without an event for so long carries a comment.
+    EVENTS_SILENCE_MS_MAX: u64 = 15_000, "not a bound: the rhythm";
+    /// Parts of one hunt whose changes are remembered for those who follow it.
+    TOPIC_PARTS_MAX: usize = 2_000, "they are forgotten; who has not seen them is told to ask again";
+    /// The first page is made at most so often, for all who ask together.
+    OVERVIEW_MS_MIN: u64 = 1_000, "the last one is the answer";
+    /// The checks for the first page are made at most so often.
+    OVERVIEW_CHECKS_MS_MIN: u64 = 5_000, "what they said last is shown";
+    /// Hunts, profiles and agents that the first page shows, each.
+    OVERVIEW_ITEMS_MAX: usize = 10, "the others are on their own pages";
     /// How long one answer looks through the rows of a hunt.
     ROWS_BUDGET_MS: u64 = 150, "the answer has what was found, says that it is not complete, and where to go on";
     /// Answers that look through rows at once.

@@ -471,6 +471,22 @@ const ENDPOINTS: &[Endpoint] = &[
         Answer::One("BrokerView"),
     ),
     list("/api/v1/dead", "What was set aside, by class and reason.", "DeadView"),
+    get(
+        "/api/v1/overview",
+        "Everything in one document, made at most once a second.",
+        Answer::One("Overview"),
+    ),
+    Endpoint {
+        query: &[(
+            "topic",
+            "What to follow, at most 16, each in a parameter of its own: overview, agents, agent:ID, hunt:ID, hunt-agents:ID, profiles.",
+        )],
+        ..get(
+            "/api/v1/events",
+            "Changes of some topics, of each at most one a second. Last-Event-ID goes on behind an event; `resync` says of which topic to ask again.",
+            Answer::Other("text/event-stream"),
+        )
+    },
     Endpoint {
         query: &[(
             "q",

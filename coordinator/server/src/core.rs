@@ -21,10 +21,12 @@ use crate::live::dead_letter_budget::DeadLetterBudget;
 use crate::live::fleet_minutes::FleetMinutes;
 use crate::live::held::Held;
 use crate::live::misdeeds::Misdeeds;
+use crate::live::overviews::Overviews;
 use crate::live::publish_locks::PublishLocks;
 use crate::live::roster::Roster;
 use crate::live::shares::Shares;
 use crate::live::tallies::Tallies;
+use crate::live::topics::Topics;
 use crate::live::watched::Watched;
 use crate::rows::held::HeldRows;
 use crate::store::{DataDir, Reader, StoreError, Writer};
@@ -66,6 +68,10 @@ pub struct Core {
     pub fleet_minutes: FleetMinutes,
     /// Hunts that are being watched.
     pub watched: Watched,
+    /// What event streams follow.
+    pub topics: Arc<Topics>,
+    /// The first page as it was last made.
+    pub overviews: Overviews,
     /// What is kept between two answers with rows.
     pub rows: HeldRows,
     /// Answers that look through rows: few at once.
@@ -131,6 +137,8 @@ impl Core {
             held: Held::default(),
             fleet_minutes: FleetMinutes::default(),
             watched: Watched::default(),
+            topics: Arc::default(),
+            overviews: Overviews::default(),
             rows: HeldRows::default(),
             row_looks: Semaphore::new(ROWS_LOOKS_MAX),
             tallies: Tallies::default(),

@@ -11,7 +11,7 @@ use muster_protocol::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
 
 use crate::instances::{self, Fault, FaultKind};
 use crate::live::broker_health::Blockage;
-use crate::live::roster::Known;
+use crate::live::roster::{Known, Roster};
 use crate::store::StoredAgent;
 use muster_api::{AgentBrief, AgentState, AgentView};
 
@@ -127,6 +127,21 @@ pub fn view(known: &Known, blockage: Option<&Blockage>, now: Timestamp) -> Agent
         clone: brief.clone,
         notes: present_faults(known, now).map(Fault::text).collect(),
     }
+}
+
+/// Returns a number that is another one when something that a list of agents shows has changed: also an agent's silence, which
+/// no commit tells of.
+pub fn mark(roster: &Roster, now: Timestamp) -> u64 {
+    let agents = roster.all();
+    let silent = agents.iter().filter(|known| state(&known.agent, now) == AgentState::Silent);
+    roster.change().wrapping_shl(20) | (silent.count() as u64)
+}
+
+/// The same of one agent.
+pub fn mark_of(roster: &Roster, agent: &AgentId, now: Timestamp) -> u64 {
+    let known = roster.get(agent);
+    let is_silent = known.is_some_and(|known| state(&known.agent, now) == AgentState::Silent);
+    roster.change_of(agent).wrapping_shl(1) | u64::from(is_silent)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 pub mod agents;
 pub mod broker;
 pub mod error;
+pub mod events;
+pub mod feeds;
 pub mod fleet_curve;
 pub mod guard;
 pub mod hunt_events;
@@ -12,6 +14,7 @@ pub mod hunts;
 pub mod ledger;
 pub mod listen;
 pub mod metrics;
+pub mod overview;
 pub mod page;
 pub mod profile_merge;
 pub mod profile_views;
@@ -50,6 +53,8 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/broker", get(broker::broker))
         .route("/dead", get(broker::dead))
         .route("/search", get(search::search))
+        .route("/overview", get(overview::overview))
+        .route("/events", get(events::events))
         .route("/doctor", get(system::doctor))
         .route("/doctor/rebuild", post(system::rebuild))
         .route("/openapi.json", get(system::openapi))

@@ -81,6 +81,12 @@ pub async fn list(
     Ok(Json(page(core.read(read).await?, &question, now)))
 }
 
+/// Returns the first page of them all.
+pub(super) async fn first(core: &Arc<Core>) -> Result<Page<ProfileBrief>, ApiError> {
+    let all = Asked(ProfilesQuery::default());
+    Ok(list(State(Arc::clone(core)), all).await?.0)
+}
+
 /// `GET /profiles/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,

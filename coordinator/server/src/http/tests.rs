@@ -1,7 +1,9 @@
 //! The API over a store of one's own, without a broker: what handlers do with what they are asked.
 
 mod broker;
+mod events;
 mod ledger;
+mod overview;
 mod rows;
 mod search;
 mod viewer;
@@ -47,6 +49,9 @@ const CONFIG: &str = r#"
     user = "muster"
     password_file = "broker.password"
 "#;
+
+/// A request that is being put together.
+type Asking = ureq::RequestBuilder<ureq::typestate::WithoutBody>;
 
 /// A coordinator's API that answers on a port of its own.
 pub(super) struct Api {
@@ -102,8 +107,18 @@ impl Api {
 
     /// Asks with a token; returns the answer.
     pub(super) fn ask(&self, token: &str, path: &str) -> ureq::http::Response<ureq::Body> {
+        self.ask_with(token, path, |request| request)
+    }
+
+    /// The same, with what else there is to say.
+    pub(super) fn ask_with(
+        &self,
+        token: &str,
+        path: &str,
+        more: impl FnOnce(Asking) -> Asking,
+    ) -> ureq::http::Response<ureq::Body> {
         let url = format!("{}/api/v1{path}", self.url);
-        let request = ureq::get(url).header("Authorization", format!("Bearer {token}"));
+        let request = more(ureq::get(url).header("Authorization", format!("Bearer {token}")));
         request.config().http_status_as_error(false).build().call().unwrap()
     }
 

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
+use muster_protocol::clock::Timestamp;
 use muster_protocol::result::State;
 use muster_protocol::topology::Class;
 
+use super::row_rate::RowRate;
 use crate::store::{Write, WriteOutcome};
 
 /// What can become of a message that passed the checks.
@@ -52,11 +55,18 @@ pub struct Snapshot {
 
 /// The counters.
 #[derive(Debug, Default)]
-pub struct IngestCounters(Mutex<Snapshot>);
+pub struct IngestCounters {
+    counts: Mutex<Snapshot>,
+    rate: Mutex<RowRate>,
+}
 
 impl IngestCounters {
     /// Snapshot a message whose commit is durable.
     pub fn add(&self, came: Received, landed: WriteOutcome) {
+        self.add_at(came, landed, Timestamp::from(SystemTime::now()));
+    }
+
+    fn add_at(&self, came: Received, landed: WriteOutcome, now: Timestamp) {
         let outcome = match landed {
             WriteOutcome::Inserted | WriteOutcome::Complete | WriteOutcome::Differed(_) => "stored",
             WriteOutcome::Duplicate | WriteOutcome::Superseded => "known",
@@ -65,11 +75,12 @@ impl IngestCounters {
             WriteOutcome::Refused(_) => "refused",
         };
         let class = came.class.as_str();
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.messages.entry((class, outcome)).or_default() += 1;
         *counts.bytes.entry(class).or_default() += came.bytes;
         if landed == WriteOutcome::Inserted {
             counts.rows += came.rows;
+            self.rate.lock().unwrap_or_else(PoisonError::into_inner).add(came.rows, now);
             if let Some(end) = came.end {
                 *counts.ended.entry(end.as_str()).or_default() += 1;
             }
@@ -78,7 +89,12 @@ impl IngestCounters {
 
     /// Returns the figures.
     pub fn read(&self) -> Snapshot {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the rows that were stored a second, over the last minute.
+    pub fn rows_per_s(&self, now: Timestamp) -> f64 {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner).per_s(now)
     }
 }
 
@@ -98,9 +114,10 @@ mod tests {
             WriteOutcome::OverQuota,
             WriteOutcome::Refused("x"),
         ] {
-            counted.add(rows, landed);
-            counted.add(end, landed);
+            counted.add_at(rows, landed, Timestamp(0));
+            counted.add_at(end, landed, Timestamp(0));
         }
+        assert!((counted.rows_per_s(Timestamp(0)) - 7.0 / 60.0).abs() < 1e-9);
         let counts = counted.read();
         assert_eq!((counts.rows, counts.bytes["rows"], counts.bytes["status"]), (7, 500, 50));
         assert_eq!(counts.ended, BTreeMap::from([("finished", 1)]));

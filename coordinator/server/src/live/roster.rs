@@ -78,6 +78,10 @@ struct State {
     agents: BTreeMap<AgentId, Arc<Known>>,
     /// The coordinator's own latest sample, and when it was stored.
     own: Option<(Timestamp, Telemetry)>,
+    /// Grows with each commit that has changed an agent.
+    change: u64,
+    /// The change that each agent was last read again with.
+    changes: BTreeMap<AgentId, u64>,
 }
 
 impl Roster {
@@ -90,7 +94,7 @@ impl Roster {
         });
         let agents = agents.collect();
         let own = reader.heard(&AgentId::coordinator())?;
-        Ok(Self { state: RwLock::new(State { agents, own }) })
+        Ok(Self { state: RwLock::new(State { agents, own, ..State::default() }) })
     }
 
     /// Reads agents again that a commit has changed; all of them are shown at once.
@@ -108,7 +112,12 @@ impl Roster {
             changed.push((id.clone(), known));
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let change = state.change.saturating_add(1);
+        if changed.iter().any(|(id, _)| *id != AgentId::coordinator()) {
+            state.change = change;
+        }
         for (id, known) in changed {
+            state.changes.insert(id.clone(), change);
             match known {
                 Some(known) => drop(state.agents.insert(id, known)),
                 None => drop(state.agents.remove(&id)),
@@ -144,6 +153,16 @@ impl Roster {
             (Some((_, one)), 0) => Named::One(Arc::clone(one)),
             (Some((first, _)), others) => Named::Many(others.saturating_add(1), first.clone()),
         }
+    }
+
+    /// Returns a number that grows with each change of an agent, from the start of the coordinator on.
+    pub fn change(&self) -> u64 {
+        self.state().change
+    }
+
+    /// Returns the same of one agent.
+    pub fn change_of(&self, id: &AgentId) -> u64 {
+        self.state().changes.get(id).copied().unwrap_or(0)
     }
 
     /// Returns the coordinator's own latest sample, and when it was stored.
