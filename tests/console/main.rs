@@ -96,7 +96,7 @@ fn run(start: impl FnOnce() -> Fleet, file: &str) {
         })
     }));
     // Whatever the file has left running ends with it.
-    drop(kill_process_group(group, Signal::KILL));
+    let _ = kill_process_group(group, Signal::KILL);
     let status = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     assert!(status.success(), "{file}: {status}");
 }
