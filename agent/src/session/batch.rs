@@ -10,9 +10,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Makes a batch of records.
-    pub fn of<R: Record>(records: impl IntoIterator<Item = R>) -> Self {
-        let records = records.into_iter();
+    /// Makes a batch of records, and takes their values.
+    pub fn of<'r, R: Record + 'r>(records: impl Iterator<Item = &'r mut R>) -> Self {
         let room = records.size_hint().0.min(ROW_CHUNK_ROWS_MAX);
         let mut batch = Self::default();
         for record in records {

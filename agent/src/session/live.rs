@@ -37,7 +37,8 @@ pub struct LiveSession {
     began: Instant,
     /// The same by the clock that costs nothing.
     began_tick: Tick,
-    ran_before: Duration,
+    /// The seconds that it may take, and when they are over.
+    ends_at: Option<(u32, Tick)>,
     /// The agent's memory when the run began, where it is bounded.
     rss_before: u64,
     started: muster_protocol::clock::Timestamp,
@@ -115,6 +116,12 @@ impl LiveSession {
         let mut before = collection.figures;
         before.resumed += u32::from(collection.is_running);
         let rows = before.rows;
+        let began_tick = Tick::now();
+        let ran_before = Duration::from_millis(before.ran_ms);
+        let ends_at = limits.timeout_s.map(|seconds| {
+            let left = Duration::from_secs(seconds.into()).saturating_sub(ran_before);
+            (seconds, began_tick.plus(left))
+        });
         let profiles = before.profiles.clone();
         Self {
             tag: Tag::new(agent.clone(), Some(collection.request)),
@@ -125,8 +132,8 @@ impl LiveSession {
             rss_before: limits.max_memory_mb.map_or(0, |_| rss_bytes()),
             limits,
             began: Instant::now(),
-            began_tick: Tick::now(),
-            ran_before: Duration::from_millis(before.ran_ms),
+            began_tick,
+            ends_at,
             started: collection.started,
             resume: collection.cursor,
             is_polite,

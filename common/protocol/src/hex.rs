@@ -9,12 +9,18 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// Writes two lower-case digits a byte behind what is there.
 pub fn append(bytes: &[u8], text: &mut Vec<u8>) {
-    let from = text.len();
-    text.resize(from + 2 * bytes.len(), 0);
-    let (places, _) = text.get_mut(from..).unwrap_or_default().as_chunks_mut();
-    for (place, byte) in places.iter_mut().zip(bytes) {
-        *place = digits(*byte);
+    let (blocks, rest) = bytes.as_chunks();
+    for block in blocks {
+        text.extend_from_slice(block_digits(block).as_flattened());
     }
+    for byte in rest {
+        text.extend_from_slice(&digits(*byte));
+    }
+}
+
+/// Returns the digits of so many bytes that they fill vectors.
+fn block_digits(block: &[u8; 16]) -> [[u8; 2]; 16] {
+    block.map(digits)
 }
 
 /// Without a table or a branch: rows carry a digest each, and the compiler makes vectors of this.

@@ -91,12 +91,12 @@ fn collect(
         footer: ProcessesFooter::default(),
     };
     let looked = pids.into_iter().try_for_each(|pid| list.look(pid, session));
-    let List { rows, mut footer, hasher, .. } = list;
+    let List { mut rows, mut footer, hasher, .. } = list;
     hasher.count(&mut footer);
     if looked == Err(Stop::Shutdown) {
         return Err(Stop::Shutdown.into());
     }
-    let emitted = session.last_rows(Batch::of(rows), Arc::new(Upto(footer.clone())));
+    let emitted = session.last_rows(Batch::of(rows.iter_mut()), Arc::new(Upto(footer.clone())));
     looked.and(emitted)?;
     if footer.accounted() != footer.seen {
         let reason = format!("the figures do not add up: {footer:?}");

@@ -47,7 +47,7 @@ impl Runner for Kernel {
             drop(gate.unwrap());
             // What it has found meanwhile comes to nothing.
             let row = Row::bare(b"/stuck/a".to_vec(), FileKind::Regular, FileStatus::Ok, 0);
-            session.rows(Batch::of([row]), Arc::new(Nowhere))?;
+            session.rows(Batch::of([row].iter_mut()), Arc::new(Nowhere))?;
         }
         Ok(collected(0))
     }

@@ -15,6 +15,7 @@ use crate::journal::Step;
 use crate::session::batch::Batch;
 use crate::session::cache::Cache;
 use crate::session::stop::lock;
+use crate::session::ticks::Tick;
 use crate::session::upload::{Content, Read, Sent};
 use crate::session::{
     Checkpoint, Cost, Leave, Progress, RequestState, Session, Stop, ThreadScope, Wait, list, meter,
@@ -193,9 +194,8 @@ impl LiveSession {
     }
 
     pub(super) fn on_time(&self) -> Result<(), Stop> {
-        if let Some(seconds) = self.limits.timeout_s
-            && self.ran_before.saturating_add(self.began_tick.elapsed())
-                >= Duration::from_secs(seconds.into())
+        if let Some((seconds, end)) = self.ends_at
+            && Tick::now() >= end
         {
             self.request_stop(Stop::TimedOut(seconds));
         }

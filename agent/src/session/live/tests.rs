@@ -59,7 +59,7 @@ fn rows(first: usize, count: usize, name_bytes: usize) -> Vec<Row> {
 }
 
 fn batch(first: usize, count: usize, name_bytes: usize) -> (Batch, Arc<Upto>) {
-    (Batch::of(rows(first, count, name_bytes)), Arc::new(Upto((first + count) as u64)))
+    (Batch::of(rows(first, count, name_bytes).iter_mut()), Arc::new(Upto((first + count) as u64)))
 }
 
 fn chunks(journal: &Journal) -> Vec<RowChunk> {

@@ -1,11 +1,16 @@
 //! Rows of one artifact, as columns: in memory as they are on the wire.
 
+mod row;
+mod writer;
+
 use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
-use super::times::{FarTimes, NS_PER_S};
-use super::{Column, ColumnType, Digest, Digests, HashKind, Schema, Value};
+pub use self::row::RowRef;
+pub use self::writer::RowWriter;
+use super::times::FarTimes;
+use super::{Column, ColumnType, HashKind, Schema, Value};
 
 /// About what the fixed part of a value takes before compression.
 const VALUE_BYTES: usize = 6;
@@ -15,8 +20,8 @@ pub trait Record: Sized {
     /// Its columns.
     const SCHEMA: &'static Schema;
 
-    /// Writes every value, in the order of the columns.
-    fn write(self, row: &mut RowWriter<'_>);
+    /// Moves every value out, in the order of the columns. A record is some hundred bytes: it is not moved for it.
+    fn write(&mut self, row: &mut RowWriter<'_>);
 
     /// Reads a row of this artifact.
     fn read(row: &RowRef<'_>) -> Self;
@@ -159,20 +164,16 @@ impl Rows {
     pub fn of<R: Record>(records: impl IntoIterator<Item = R>) -> Self {
         let records = records.into_iter();
         let mut rows = Self::new(R::SCHEMA, records.size_hint().0);
-        records.for_each(|record| rows.push(record));
+        records.for_each(|mut record| rows.push(&mut record));
         rows
     }
 
     /// Adds a record of the same artifact. All that have digests must have those of the same algorithms.
-    pub fn push<R: Record>(&mut self, record: R) {
-        let bytes = self.bytes + VALUE_BYTES * self.values.len();
-        let mut writer = RowWriter { rows: self, at: 0, bytes };
-        record.write(&mut writer);
-        let (written, bytes) = (writer.at, writer.bytes);
-        debug_assert_eq!(written, self.schema.columns.iter().filter(|c| !c.is_digest()).count());
-        self.hashed.resize(self.count + 1, false);
+    pub fn push<R: Record>(&mut self, record: &mut R) {
+        let bytes = RowWriter::write(self, record);
+        self.bytes += bytes + VALUE_BYTES * self.values.len();
         self.count += 1;
-        self.bytes = bytes;
+        self.hashed.resize(self.count, false);
     }
 
     /// Adds the rows of another one of the same schema behind these.
@@ -230,188 +231,8 @@ impl Rows {
     }
 }
 
-/// One row.
-#[derive(Debug, Clone, Copy)]
-pub struct RowRef<'a> {
-    rows: &'a Rows,
-    at: usize,
-    /// Which of the rows that have digests it is.
-    hashed: Option<usize>,
-}
-
-impl<'a> RowRef<'a> {
-    /// Returns what it is a row of.
-    pub fn schema(&self) -> &'static Schema {
-        self.rows.schema
-    }
-
-    /// Returns the value of the column at a place of the schema.
-    pub fn value(&self, place: usize) -> Value<'a> {
-        let Some(column) = self.rows.schema.columns.get(place) else { return Value::Nothing };
-        if let ColumnType::Digest(kind) = column.kind {
-            return self.digest(kind).map_or(Value::Nothing, Value::Digest);
-        }
-        let Some(values) = self.rows.values.get(place) else { return Value::Nothing };
-        match values.value(self.at, column) {
-            Value::Time(ns) => {
-                let seconds = self.rows.far.seconds(self.at, self.rows.schema, place);
-                Value::Time(ns + seconds.map_or(0, |seconds| i128::from(seconds) * NS_PER_S))
-            }
-            value => value,
-        }
-    }
-
-    /// Returns the value of a column.
-    pub fn get(&self, name: &str) -> Value<'a> {
-        self.schema().place(name).map_or(Value::Nothing, |place| self.value(place))
-    }
-
-    /// Returns whether a column is shown: whether one of those that it is known by is not 0.
-    pub fn is_known(&self, column: &Column) -> bool {
-        let is_zero = |name: &&str| matches!(self.get(name), Value::Unsigned(0) | Value::Nothing);
-        column.known_by.is_empty() || !column.known_by.iter().all(is_zero)
-    }
-
-    /// Returns its digest of one kind.
-    pub fn digest(&self, kind: HashKind) -> Option<&'a [u8]> {
-        let from = self.hashed?.checked_mul(kind.bytes())?;
-        self.rows.digests.get(&kind)?.get(from..from.checked_add(kind.bytes())?)
-    }
-
-    /// Returns its digests.
-    pub fn digests(&self) -> impl Iterator<Item = (HashKind, &'a [u8])> {
-        let row = *self;
-        let kinds = self.rows.digests.keys().copied();
-        kinds.filter_map(move |kind| Some((kind, row.digest(kind)?)))
-    }
-
-    /// Returns copies of its digests.
-    pub fn own_digests(&self) -> Digests {
-        self.digests().map(|(kind, digest)| (kind, Digest::from_slice(digest))).collect()
-    }
-
-    /// Returns a word as a value of its closed list.
-    pub fn word<T: TryFrom<u8>>(&self, name: &str) -> Option<T> {
-        match self.rows.values.get(self.schema().place(name)?)? {
-            Values::Words(values) => T::try_from(*values.get(self.at)?).ok(),
-            _ => None,
-        }
-    }
-
-    /// Returns a number; 0 where there is none.
-    pub fn u64(&self, name: &str) -> u64 {
-        if let Value::Unsigned(number) = self.get(name) { number } else { 0 }
-    }
-
-    /// Returns a number; 0 where there is none.
-    pub fn u32(&self, name: &str) -> u32 {
-        u32::try_from(self.u64(name)).unwrap_or_default()
-    }
-
-    /// Returns a number with a sign; 0 where there is none.
-    pub fn i32(&self, name: &str) -> i32 {
-        let Value::Signed(number) = self.get(name) else { return 0 };
-        i32::try_from(number).unwrap_or_default()
-    }
-
-    /// Returns bytes.
-    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
-        if let Value::Bytes(bytes) = self.get(name) { Some(bytes.to_vec()) } else { None }
-    }
-}
-
-/// Writes one row, value by value in the order of the columns.
-#[derive(Debug)]
-pub struct RowWriter<'a> {
-    rows: &'a mut Rows,
-    at: usize,
-    bytes: usize,
-}
-
 fn bytes(value: Option<&ByteBuf>) -> Value<'_> {
     value.map_or(Value::Nothing, |bytes| Value::Bytes(bytes.as_slice()))
-}
-
-macro_rules! put {
-    ($(#[$doc:meta])* $name:ident, $variant:ident, $type:ty) => {
-        $(#[$doc])*
-        pub fn $name(&mut self, value: $type) {
-            if let Some(Values::$variant(values)) = self.next() {
-                values.push(value);
-            }
-        }
-    };
-}
-
-impl RowWriter<'_> {
-    put!(/// Writes a word by its number.
-        word, Words, u8);
-    put!(/// Writes a number.
-        i32, I32, i32);
-    put!(/// Writes a number.
-        u32, U32, u32);
-    put!(/// Writes a number.
-        u64, U64, u64);
-    put!(/// Writes a number or nothing.
-        optional_u64, OptionalU64, Option<u64>);
-    put!(/// Writes yes, no or nothing.
-        optional_bool, OptionalBool, Option<bool>);
-
-    /// Writes bytes.
-    pub fn bytes(&mut self, value: Vec<u8>) {
-        self.bytes += value.len();
-        if let Some(Values::Bytes(values)) = self.next() {
-            values.push(ByteBuf::from(value));
-        }
-    }
-
-    /// Writes bytes or nothing.
-    pub fn optional_bytes(&mut self, value: Option<Vec<u8>>) {
-        self.bytes += value.as_ref().map_or(0, Vec::len);
-        if let Some(Values::OptionalBytes(values)) = self.next() {
-            values.push(value.map(ByteBuf::from));
-        }
-    }
-
-    /// Writes a time.
-    pub fn time(&mut self, ns: i128) {
-        let value = self.near(ns);
-        if let Some(Values::Times(values)) = self.next() {
-            values.push(value);
-        }
-    }
-
-    /// Writes a time or nothing.
-    pub fn optional_time(&mut self, ns: Option<i128>) {
-        let value = ns.map(|ns| self.near(ns));
-        if let Some(Values::OptionalTimes(values)) = self.next() {
-            values.push(value);
-        }
-    }
-
-    /// Writes the digests, last.
-    pub fn digests(&mut self, digests: &Digests) {
-        if digests.is_empty() {
-            return;
-        }
-        self.rows.hashed.push(true);
-        for (kind, digest) in digests {
-            self.bytes += digest.len();
-            self.rows.digests.entry(*kind).or_default().extend_from_slice(digest);
-        }
-    }
-
-    /// Returns what the next column has of a time, and notes the seconds of one that does not fit there.
-    fn near(&mut self, ns: i128) -> i64 {
-        let (row, schema, place) = (self.rows.count, self.rows.schema, self.at);
-        i64::try_from(ns).unwrap_or_else(|_| self.rows.far.note(ns, row, schema, place))
-    }
-
-    fn next(&mut self) -> Option<&mut Values> {
-        let values = self.rows.values.get_mut(self.at);
-        self.at += 1;
-        values
-    }
 }
 
 #[cfg(test)]

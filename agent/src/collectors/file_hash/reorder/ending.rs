@@ -11,7 +11,6 @@ use crate::collectors::CollectError;
 use crate::collectors::file_hash::reorder::ReorderBuffer;
 use crate::collectors::file_hash::reorder::When;
 use crate::collectors::file_hash::reorder::parcel::Parcel;
-use crate::session::batch::Batch;
 use crate::session::{Progress, Session, Stop};
 
 /// What workers hold back is looked for so often: rows are durable within a second of being known.
@@ -93,7 +92,7 @@ impl ReorderBuffer {
         let progress: Progress = self.progress(footer, Vec::new());
         footer.bytes_read = progress.bytes;
         session.progress(progress);
-        drop(session.last_rows(Batch::of(ready.rows), Arc::new(cursor)));
+        drop(session.last_rows(ready.into_batch(), Arc::new(cursor)));
     }
 }
 

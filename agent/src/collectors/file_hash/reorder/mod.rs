@@ -22,7 +22,6 @@ use crate::collectors::file_hash::entry::{self, Outcome, Place};
 use crate::collectors::file_hash::reorder::parcel::Parcel;
 use crate::collectors::file_hash::stats;
 use crate::collectors::file_hash::upload::{self, Uploads};
-use crate::session::batch::Batch;
 use crate::session::{Progress, Session, Stop};
 
 /// The session hears of us at least so often.
@@ -136,11 +135,9 @@ impl ReorderBuffer {
             let uploaded = self.upload(&ready, &mut cursor.footer, session);
             let footer = cursor.footer.clone();
             let is_sent = uploaded != Err(Stop::Shutdown);
-            let emitted = if is_sent {
-                session.rows(Batch::of(ready.rows), Arc::new(cursor))
-            } else {
-                Ok(())
-            };
+            let is_over = ready.is_over;
+            let emitted =
+                if is_sent { session.rows(ready.into_batch(), Arc::new(cursor)) } else { Ok(()) };
             state = self.lock();
             state.is_emitting = false;
             // A file that was not sent is sent by the run that goes on from the cursor before it.
@@ -148,7 +145,7 @@ impl ReorderBuffer {
             // No other thread moves the figures meanwhile.
             state.cursor.footer = footer;
             uploaded.and(emitted)?;
-            if ready.is_over {
+            if is_over {
                 session.end(Stop::Limit("rows"));
                 return Err(Stop::Limit("rows"));
             }
@@ -169,8 +166,8 @@ impl ReorderBuffer {
         if !uploads.is_asked() {
             return ended;
         }
-        for row in ready.matched.iter().filter_map(|at| ready.rows.get(*at)) {
-            match uploads.send(row, footer, session) {
+        for found in ready.matched.iter().filter_map(|at| ready.rows.get(*at)) {
+            match uploads.send(&found.row, footer, session) {
                 Ok(()) => {}
                 Err(Stop::Shutdown) => return Err(Stop::Shutdown),
                 Err(stop) => {

@@ -22,7 +22,8 @@ pub(crate) struct OutcomeBuffer<'a> {
     bytes: u64,
     /// Outcomes were added since the last delivery.
     has_news: bool,
-    began: Instant,
+    /// When they are to be delivered at the latest.
+    due: Instant,
     /// Restarted at the end of each entry.
     pub(crate) lap: Lap,
 }
@@ -35,7 +36,7 @@ impl<'a> OutcomeBuffer<'a> {
             parcel: window.new_parcel(),
             bytes: 0,
             has_news: false,
-            began: lap.at(),
+            due: lap.at() + DELIVER_AFTER,
             lap,
         }
     }
@@ -43,7 +44,7 @@ impl<'a> OutcomeBuffer<'a> {
     /// Begins with the next batch.
     pub(crate) fn begin(&mut self) {
         self.lap.restart();
-        self.began = self.lap.at();
+        self.due = self.lap.at() + DELIVER_AFTER;
     }
 
     /// Counts bytes that were read.
@@ -61,7 +62,7 @@ impl<'a> OutcomeBuffer<'a> {
 
     /// Delivers and emits what a slow group has so far. To be called between two entries.
     pub(crate) fn pass(&mut self, session: &dyn Session) -> Result<(), Stop> {
-        if !self.has_news || self.lap.at().saturating_duration_since(self.began) < DELIVER_AFTER {
+        if !self.has_news || self.lap.at() < self.due {
             return Ok(());
         }
         self.deliver();

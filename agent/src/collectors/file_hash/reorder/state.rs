@@ -6,13 +6,12 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use muster_protocol::artifact::file_hash::Row;
-
 use crate::collectors::CollectError;
 use crate::collectors::file_hash::cursor::Cursor;
 use crate::collectors::file_hash::entry::cursor::done_with;
 use crate::collectors::file_hash::entry::{Batch, Found, Outcome, Place, Verdict};
 use crate::collectors::file_hash::stats;
+use crate::session;
 
 /// Entries between the oldest that is not done and the newest that is taken: some 4 MB, also where the thread that has
 /// the oldest in hand gets no processor for a while.
@@ -47,7 +46,8 @@ pub(crate) struct State {
 /// Rows that may leave.
 #[derive(Debug, Default)]
 pub(crate) struct Ready {
-    pub(crate) rows: Vec<Row>,
+    #[expect(clippy::vec_box, reason = "each comes in its box, and is not moved out of it")]
+    pub(crate) rows: Vec<Box<Found>>,
     /// Which of them are in the hunt's list.
     pub(crate) matched: Vec<usize>,
     /// There is another one, which the request does not allow any more.
@@ -159,14 +159,15 @@ impl State {
                 stats::add(&mut self.cursor.footer, &outcome, &self.rules);
                 if let Outcome::Row(mut found) = outcome {
                     after = found.after.take();
-                    kept_back = ready.add(*found);
+                    kept_back = ready.add(found);
                 }
             }
             slot.taken += until;
             self.entries = self.entries.saturating_sub(until);
             self.is_cursor_new |= until > 0;
             if !is_whole {
-                let last = kept_back.as_ref().or_else(|| ready.rows.last().map(|row| &row.path));
+                let last =
+                    kept_back.as_ref().or_else(|| ready.rows.last().map(|found| &found.row.path));
                 if let (true, Some(path)) = (until > 0, last) {
                     self.cursor.root = slot.root;
                     self.cursor.after = after.unwrap_or_else(|| done_with(path));
@@ -194,7 +195,7 @@ impl State {
             }
             stats::add(&mut self.cursor.footer, &outcome, &self.rules);
             if let Outcome::Row(found) = outcome {
-                ready.add(*found);
+                ready.add(found);
             }
         }
         ready
@@ -203,15 +204,20 @@ impl State {
 
 impl Ready {
     /// Adds a row; gives its path back where the row does not leave.
-    fn add(&mut self, found: Found) -> Option<Vec<u8>> {
+    fn add(&mut self, found: Box<Found>) -> Option<Vec<u8>> {
         if found.verdict == Verdict::Unmatched {
             return Some(found.row.path);
         }
         if found.verdict == Verdict::Matched {
             self.matched.push(self.rows.len());
         }
-        self.rows.push(found.row);
+        self.rows.push(found);
         None
+    }
+
+    /// Makes a batch of the rows.
+    pub(crate) fn into_batch(mut self) -> session::batch::Batch {
+        session::batch::Batch::of(self.rows.iter_mut().map(|found| &mut found.row))
     }
 }
 

@@ -129,10 +129,10 @@ impl Row {
 const LOOKED_AT: &[&str] = &["ino", "nlink"];
 
 /// The columns of `file_hash`.
-pub const SCHEMA: Schema = Schema {
-    artifact: super::FILE_HASH,
-    version: 1,
-    columns: &[
+pub const SCHEMA: Schema = Schema::new(
+    super::FILE_HASH,
+    1,
+    &[
         Column::new("path", ColumnType::Bytes, "", "The whole path."),
         Column::new("kind", ColumnType::Word(KINDS), "", "What the directory entry is."),
         Column::new("status", ColumnType::Word(STATUSES), "", "What became of it."),
@@ -177,8 +177,8 @@ pub const SCHEMA: Schema = Schema {
         Column::new("sha512", ColumnType::Digest(HashKind::Sha512), "", "SHA-512, where computed."),
         Column::new("blake3", ColumnType::Digest(HashKind::Blake3), "", "BLAKE3, where computed."),
     ],
-    table: &["status", "size", "digest", "path"],
-};
+    &["status", "size", "digest", "path"],
+);
 
 const KINDS: Words = Words(|value| FileKind::try_from(value).ok().map(FileKind::as_str));
 const STATUSES: Words = Words(|value| FileStatus::try_from(value).ok().map(FileStatus::as_str));
@@ -186,8 +186,8 @@ const STATUSES: Words = Words(|value| FileStatus::try_from(value).ok().map(FileS
 impl Record for Row {
     const SCHEMA: &'static Schema = &SCHEMA;
 
-    fn write(self, row: &mut RowWriter<'_>) {
-        row.bytes(self.path);
+    fn write(&mut self, row: &mut RowWriter<'_>) {
+        row.bytes(std::mem::take(&mut self.path));
         row.word(self.kind.into());
         row.word(self.status.into());
         row.i32(self.errno);
@@ -202,7 +202,7 @@ impl Record for Row {
         row.u64(self.nlink);
         row.u64(self.dev);
         row.u64(self.ino);
-        row.optional_bytes(self.link_target);
+        row.optional_bytes(self.link_target.take());
         row.digests(&self.digests);
     }
 

@@ -3,6 +3,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::artifact::file_hash::{FileKind, FileStatus, Row};
 use crate::artifact::{Digest, HashKind, Rows};
+use crate::clock::Nanoseconds;
 
 fn written(row: Row) -> Json {
     let rows = Rows::of([row]);

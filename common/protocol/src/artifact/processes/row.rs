@@ -115,10 +115,10 @@ impl Process {
 const LOOKED_AT: &[&str] = &["threads"];
 
 /// The columns of `processes`.
-pub const SCHEMA: Schema = Schema {
-    artifact: super::PROCESSES,
-    version: 1,
-    columns: &[
+pub const SCHEMA: Schema = Schema::new(
+    super::PROCESSES,
+    1,
+    &[
         Column::new("pid", ColumnType::U32, "", "Number of the process."),
         Column::new("ppid", ColumnType::U32, "", "Number of its parent.").known_by(LOOKED_AT),
         Column::new("status", ColumnType::Word(STATUSES), "", "What became of it."),
@@ -197,8 +197,8 @@ pub const SCHEMA: Schema = Schema {
             "BLAKE3 of the file that it runs, where computed.",
         ),
     ],
-    table: &["pid", "status", "rss_bytes", "comm", "digest", "exe"],
-};
+    &["pid", "status", "rss_bytes", "comm", "digest", "exe"],
+);
 
 const STATUSES: Words =
     Words(|value| ProcessStatus::try_from(value).ok().map(ProcessStatus::as_str));
@@ -207,22 +207,22 @@ const STATES: Words = Words(|value| ExeState::try_from(value).ok().map(ExeState:
 impl Record for Process {
     const SCHEMA: &'static Schema = &SCHEMA;
 
-    fn write(self, row: &mut RowWriter<'_>) {
+    fn write(&mut self, row: &mut RowWriter<'_>) {
         row.u32(self.pid);
         row.u32(self.ppid);
         row.word(self.status.into());
         row.i32(self.errno);
         row.optional_time(self.started_ns);
         row.u32(self.uid);
-        row.bytes(self.comm);
-        row.optional_bytes(self.exe);
+        row.bytes(std::mem::take(&mut self.comm));
+        row.optional_bytes(self.exe.take());
         row.word(self.exe_state.into());
-        row.optional_bytes(self.cgroup);
-        row.optional_bytes(self.container);
+        row.optional_bytes(self.cgroup.take());
+        row.optional_bytes(self.container.take());
         row.u64(self.cpu_ms);
         row.u64(self.rss_bytes);
         row.u32(self.threads);
-        row.optional_bytes(self.cmdline);
+        row.optional_bytes(self.cmdline.take());
         row.digests(&self.digests);
     }
 

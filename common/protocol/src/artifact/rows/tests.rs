@@ -85,27 +85,23 @@ fn some_columns_are_read_as_if_all_were() {
 }
 
 /// The same artifact, one version apart.
-const OLD: Schema = Schema {
-    artifact: "x",
-    version: 1,
-    columns: &[Column::new("n", ColumnType::U64, "", "A number.")],
-    table: &[],
-};
-const NEW: Schema = Schema {
-    version: 2,
-    columns: &[
+const OLD: Schema = Schema::new("x", 1, &[Column::new("n", ColumnType::U64, "", "A number.")], &[]);
+const NEW: Schema = Schema::new(
+    "x",
+    2,
+    &[
         Column::new("n", ColumnType::U64, "", "A number."),
         Column { since: 2, ..Column::new("more", ColumnType::OptionalBytes, "", "More of it.") },
     ],
-    ..OLD
-};
+    &[],
+);
 
 struct Old(u64);
 
 impl Record for Old {
     const SCHEMA: &'static Schema = &OLD;
 
-    fn write(self, row: &mut RowWriter<'_>) {
+    fn write(&mut self, row: &mut RowWriter<'_>) {
         row.u64(self.0);
     }
 
@@ -119,9 +115,9 @@ struct New(u64, Vec<u8>);
 impl Record for New {
     const SCHEMA: &'static Schema = &NEW;
 
-    fn write(self, row: &mut RowWriter<'_>) {
+    fn write(&mut self, row: &mut RowWriter<'_>) {
         row.u64(self.0);
-        row.optional_bytes(Some(self.1));
+        row.optional_bytes(Some(std::mem::take(&mut self.1)));
     }
 
     fn read(row: &RowRef<'_>) -> Self {
