@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_bytes::ByteBuf;
+use serde_json::{Map, Value};
 
 pub(super) use self::name::MemberName;
 use self::time::Times;
@@ -39,6 +40,15 @@ pub fn object(row: &RowRef<'_>, line: &mut Vec<u8>) -> io::Result<()> {
     }
     line.push(b'}');
     Ok(())
+}
+
+/// Shows bytes among the members of a JSON object as those of a row are shown: as text, and those that are no text
+/// exactly in a member of their own, too.
+pub fn insert_bytes(name: &str, bytes: &[u8], members: &mut Map<String, Value>) {
+    members.insert(name.to_owned(), String::from_utf8_lossy(bytes).into());
+    if std::str::from_utf8(bytes).is_err() {
+        members.insert(format!("{name}_b64"), STANDARD.encode(bytes).into());
+    }
 }
 
 /// Writes the members of a row, each behind a comma.

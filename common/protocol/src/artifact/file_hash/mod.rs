@@ -55,7 +55,12 @@ impl Artifact for Files {
     }
 
     fn footer_json(&self, footer: &[u8]) -> Result<serde_json::Value, WireError> {
-        super::footer::json::<Footer>(footer)
+        let footer = super::footer::opened::<Footer>(footer)?;
+        let mut shown = super::footer::json(&footer)?;
+        if let Some(members) = shown.as_object_mut() {
+            super::json::insert_bytes("slowest_path", &footer.slowest_path, members);
+        }
+        Ok(shown)
     }
 
     fn cut(&self, footer: &[u8]) -> Result<Option<Vec<u8>>, WireError> {

@@ -45,7 +45,7 @@ impl Artifact for Running {
     }
 
     fn footer_json(&self, footer: &[u8]) -> Result<serde_json::Value, WireError> {
-        super::footer::json::<ProcessesFooter>(footer)
+        super::footer::json(&super::footer::opened::<ProcessesFooter>(footer)?)
     }
 
     fn cut(&self, footer: &[u8]) -> Result<Option<Vec<u8>>, WireError> {
