@@ -1,4 +1,4 @@
-//! Who may start: hunts and profiles in lanes of their own, in the order of arrival. No I/O, no clock.
+//! What may start: hunts and profiles in lanes of their own, in the order of arrival. No I/O, no clock.
 //!
 //! Nothing starts before the lanes are open, which they are once the stream and the directed queue have been
 //! read to their ends: what was cancelled meanwhile must never begin.

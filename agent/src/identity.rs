@@ -1,4 +1,4 @@
-//! Who this machine is: what targets ask for and what telemetry repeats.
+//! The identity of this machine: what targets ask for and what telemetry repeats.
 
 use std::collections::BTreeMap;
 

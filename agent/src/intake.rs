@@ -162,7 +162,7 @@ impl Core {
     ) -> Result<Effect, JournalError> {
         let id = body.id;
         let Some(verb) = control.known() else {
-            // Never taken for a verb that is known; who is not meant need not say so.
+            // Never taken for a verb that is known. An agent that is not a target stays silent.
             if body.target.matches(&self.facts, &id).unwrap_or(false) {
                 let reason = format!("newer than this agent: it cannot {:?}", control.verb);
                 intake.status = Some(self.status(id, State::Declined, "unknown_verb", reason));

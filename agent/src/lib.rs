@@ -2,7 +2,7 @@
 //!
 //! * [`run()`]: one agent, from its [`config`] to its end; no globals, a process may hold many.
 //! * `reader` → [`intake`]: a delivery is verified, journalled, acked, and only then acted upon.
-//! * [`journal`]: what the agent owes, on disk. [`policy`]: what its machine allows. [`identity`]: who it is.
+//! * [`journal`]: what the agent owes, on disk. [`policy`]: what its machine allows. [`identity`]: its identity.
 //! * [`files`]: files as every collector meets them. [`hash_cache`]: digests of those that were hashed before.
 //! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
 //! * [`session`]: the only way out of a collector; [`collectors`]: one an artifact, and `profile`.

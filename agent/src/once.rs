@@ -30,7 +30,7 @@ use crate::policy::Policy;
 use crate::runner::Collectors;
 use crate::session::printer::{Format, Printed, printer};
 
-/// Whom to trust, what to allow, and what to remember.
+/// Which keys to trust, what to allow, and what to remember.
 #[derive(Debug, Clone)]
 pub struct Trusted {
     /// The agent that answers; its id is what targets are matched on.
@@ -87,7 +87,7 @@ pub async fn once(
         root: trusted.root,
         identity,
         labels: std::collections::BTreeMap::new(),
-        // There is nobody to send files to.
+        // There is no coordinator to send files to.
         policy: Policy { max_upload_bytes: None, ..trusted.policy },
         clock: clock.clone(),
         journal: Journal::in_memory()?,
@@ -103,7 +103,7 @@ pub async fn once(
     }
     let token = CancellationToken::new();
     let written = async {
-        // Also when writing fails: without it the lanes would go on for nobody.
+        // Also when writing fails: without it the lanes would go on without a reader.
         let _ended = token.clone().drop_guard();
         write_all(&core, printed, stop, out).await
     };
@@ -124,7 +124,7 @@ async fn write_all(
     loop {
         changes.borrow_and_update();
         if let Some(last) = final_status(core)? {
-            // Whoever said it had handed over everything before.
+            // The thread that set it had handed over everything before.
             while let Ok(piece) = printed.try_next() {
                 out.write_all(&piece)?;
             }

@@ -150,7 +150,7 @@ fn reason(stop: &Stop, session: &LiveSession) -> String {
     format!("{stop}, reading {}", paths.join(", "))
 }
 
-/// Ends a hunt that was told to stop and whose threads do not come back from the kernel, where nobody can fetch them (a
+/// Ends a hunt that was told to stop and whose threads do not come back from the kernel, where nothing can end them (a
 /// file system that does not answer). They are left to themselves and counted.
 pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let is_hunt = matches!(run.task.work, Work::Hunt(_));

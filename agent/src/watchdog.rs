@@ -89,7 +89,7 @@ pub(crate) fn look(core: &Arc<Core>, run: &Arc<Run>) {
     let Some(still) = still else { return };
     let request = run.task.body.id;
     if !core.policy.allows_profile(STALL_SECONDS) {
-        warn!(%request, "a collection stands still; this machine's policy lets nobody profile it");
+        warn!(%request, "a collection stands still; this machine's policy allows no profile of it");
         return;
     }
     run.is_being_profiled.store(true, Ordering::Relaxed);
@@ -136,8 +136,8 @@ fn profile(core: &Core, run: &Run, reason: &str) {
     }
 }
 
-/// The session of a collection for somebody who looks at it: its blobs go the collection's way, and its threads are
-/// not the collection's.
+/// The session of a collection for the profile that is taken of it: its blobs go the collection's way, and its threads
+/// are not the collection's.
 #[derive(Debug)]
 struct StallSession<'a>(&'a LiveSession);
 

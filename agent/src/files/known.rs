@@ -72,7 +72,7 @@ impl<'a> CacheLookup<'a> {
         answers
     }
 
-    /// Draws one in so many; nobody who writes files can tell which.
+    /// Draws one in so many; a program that writes files cannot tell which.
     fn is_drawn(&mut self, one_in: u64) -> bool {
         self.drawn = self.drawn.wrapping_add(1);
         self.random.hash_one(self.drawn).is_multiple_of(one_in)

@@ -302,7 +302,7 @@ impl Session for FakeSession {
     }
 
     fn list(&self, named: &SplitIocList) -> Result<Vec<IocList>, String> {
-        self.list.clone().ok_or_else(|| format!("{} parts that nobody gave", named.parts.len()))
+        self.list.clone().ok_or_else(|| format!("{} parts that are not there", named.parts.len()))
     }
 
     fn cache(&self) -> Option<&dyn Cache> {

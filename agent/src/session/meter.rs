@@ -1,7 +1,7 @@
 //! What a collection costs: CPU, page faults and disk reads of its own threads, and what they waited for.
 //!
 //! Each thread keeps its own account and settles it at each `spend`. A settled span is cut up without rest: CPU, waits
-//! that the session or the collector named, and what nobody named. So CPU and waits add up to the time that the threads
+//! that the session or the collector named, and what has no name. So CPU and waits add up to the time that the threads
 //! were there.
 //!
 //! Beside that each thread notes the path it is at, so that one that stands still can be asked where.
@@ -49,7 +49,7 @@ struct Account {
     settled_at: Instant,
     settled_tick: Tick,
     settled_cpu_ns: u64,
-    /// Of what was settled: what nobody named.
+    /// Of what was settled: what has no name.
     other_ns: u64,
 }
 
@@ -306,6 +306,6 @@ mod tests {
         let sum = meter.cpu_ms() + spent.waits_ms.values().sum::<u64>();
         // Each figure is cut to whole milliseconds.
         assert!((sum..=sum + 5).contains(&spent.threads_ms), "{sum} {spent:?}");
-        assert_eq!(meter.account(), 0, "nobody is entered any more");
+        assert_eq!(meter.account(), 0, "no thread is entered any more");
     }
 }

@@ -82,8 +82,8 @@ pub struct Progress {
     pub path: Vec<u8>,
 }
 
-/// What tells one state of one file from any other: nobody changes the content without changing this, short of writing to
-/// the disk behind the kernel's back.
+/// What tells one state of one file from any other: the content cannot change without this, short of a write to the disk
+/// behind the kernel's back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// Device number.

@@ -14,7 +14,7 @@ use super::stop::lock;
 const PIECE_BYTES: usize = 56 << 10;
 /// With so much free the piece is passed on: most rows fit, for a longer one it grows.
 const ROW_BYTES: usize = 2 << 10;
-/// Pieces that nobody has taken yet; the collection waits.
+/// Pieces that the reader has not taken yet, at most; then the collection waits.
 const PIECES_MAX: usize = 2;
 
 /// How a row becomes text.
@@ -65,7 +65,7 @@ impl Printer {
         self.pieces.try_send(text)
     }
 
-    /// Passes on a piece, when there is room; `false` when nobody takes any more.
+    /// Passes on a piece, when there is room; `false` when the reader is gone.
     pub(super) fn pass(&self, text: Vec<u8>) -> bool {
         self.pieces.blocking_send(text).is_ok()
     }

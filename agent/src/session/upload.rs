@@ -1,4 +1,4 @@
-//! Sending the content of a file, piece by piece, so that nobody ever gets another file than the one that is meant.
+//! Sends the content of a file, piece by piece; never that of another file than the one that is meant.
 //!
 //! The digest is known before the first byte leaves. The last piece is held back until all that was read has that digest:
 //! whatever changes meanwhile stays incomplete, and is never taken for the file.

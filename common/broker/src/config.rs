@@ -1,4 +1,4 @@
-//! Where the broker is and who asks: as configuration files say it, and as a link takes it.
+//! Where the broker is, and as which user to connect: as configuration files say it, and as a link takes it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

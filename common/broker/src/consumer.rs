@@ -1,7 +1,7 @@
 //! Reads a queue or a stream. Each delivery must be settled; streams are only ever acked.
 //!
 //! There is no nack: on a stream it stalls the consumer for good (RabbitMQ 3.10), and poison is the
-//! reader's decision, who publishes it elsewhere and then acks.
+//! reader's decision: it publishes it elsewhere and then acks.
 
 use std::fmt;
 use std::sync::Arc;

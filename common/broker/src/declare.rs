@@ -1,4 +1,4 @@
-//! Passive declarations: what a queue holds. Nobody but `muster broker apply` makes queues.
+//! Passive declarations: what a queue holds. Only `muster broker apply` makes queues.
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{FieldTable, ShortString};

@@ -8,7 +8,7 @@ use crate::tls::{self, Distrust, Trouble};
 /// Why a connection, a channel or a consumer could not be had, or is gone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmqpError {
-    /// Nobody answers there: retry.
+    /// There is no answer: retry.
     #[error("no broker at {address}: {cause}")]
     NoBroker {
         /// `host:port`.

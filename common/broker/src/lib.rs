@@ -1,6 +1,6 @@
 //! The one door to the broker: nothing else in the system sees `lapin`.
 //!
-//! * [`config`]: where the broker is and who asks.
+//! * [`config`]: where the broker is, and as which user to connect.
 //! * [`connector`]: connects, again and again, with full jitter; no recovery but our own.
 //! * [`session`]: one connection; every wait on it is bounded, and it ends for good.
 //! * [`publisher`]: a publish counts only when it was confirmed *and not returned*.

@@ -41,7 +41,7 @@ pub struct Message {
     pub persistent: bool,
 }
 
-/// Sizes and addresses only: a body may be large and is nobody's business in a log.
+/// Sizes and addresses only: a body may be large and does not belong in a log.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")

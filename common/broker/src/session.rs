@@ -171,12 +171,12 @@ impl SharedConnection {
         self.gone.is_cancelled() || !self.amqp.status().connected()
     }
 
-    /// Resolves when somebody found the connection gone.
+    /// Resolves when the connection was found gone.
     pub(super) async fn gone(&self) {
         self.gone.cancelled().await;
     }
 
-    /// Ends the connection for everyone who waits on it.
+    /// Ends the connection for every task that waits on it.
     pub(super) fn drop_connection(&self, why: &str) {
         if !self.gone.is_cancelled() {
             debug!(why, "connection dropped");

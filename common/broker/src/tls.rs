@@ -1,4 +1,4 @@
-//! Whom this process trusts over TLS, and why it did not trust somebody.
+//! Which authorities this process trusts over TLS, and why it did not trust a server.
 //!
 //! With `muster_server::tls` and `muster_api::tls` the only door to rustls. The authorities are always the system's and those of one
 //! file; a machine without the first (a bare container) does with the second.
@@ -19,7 +19,7 @@ pub const NOT_TLS: &str = "what answers there does not speak TLS";
 /// Letters in a line of PEM.
 const PEM_LINE: usize = 64;
 
-/// Why there is nobody to trust.
+/// Why there is no authority to trust.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
     /// The file cannot be read, or holds what is no PEM.
@@ -98,7 +98,7 @@ fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError
 /// Why a certificate was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
-    /// Neither the system nor the file knows who signed it.
+    /// Neither the system nor the file has the authority that signed it.
     #[error("its certificate is signed by no authority that is known here")]
     UnknownAuthority,
     /// It is for other names.

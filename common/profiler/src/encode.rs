@@ -24,7 +24,7 @@ pub const FAULT: &str = "fault";
 pub const STATE_LABEL: &str = "state";
 /// The thread could not say where it is; the stack is where it was last.
 pub const UNANSWERED: &str = "unanswered";
-/// Label of a sample: whose process it was. The coordinator adds it to what it exports.
+/// Label of a sample: the agent of its process. The coordinator adds it to what it exports.
 pub const AGENT_LABEL: &str = "agent";
 /// Collection of samples of the agent's own running.
 pub const AGENT: &str = "agent";
@@ -143,7 +143,7 @@ pub(super) fn build(profile: &RawProfile, mappings: &[Mapping]) -> protos::Profi
     }
 }
 
-/// Returns names and units of a sample's values; the last is what is shown when nobody says otherwise.
+/// Returns names and units of a sample's values; the last is what is shown by default.
 const fn types(kind: ProfileKind) -> &'static [(&'static str, &'static str)] {
     match kind {
         ProfileKind::Wall => &[("samples", "count"), ("wall", "nanoseconds")],

@@ -133,7 +133,7 @@ impl Sampler {
         })
     }
 
-    /// Does something while nobody sweeps.
+    /// Does something while no sweep runs.
     #[cfg(test)]
     pub(super) fn while_locked<T>(&self, work: impl FnOnce() -> T) -> T {
         let _state = self.lock();

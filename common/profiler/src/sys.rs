@@ -61,8 +61,8 @@ impl Slot {
     }
 }
 
-/// A cell of the ring. `turn` says whose move it is: the lap's first position: a writer's; one more: the
-/// reader's. All zeros is an empty ring.
+/// A cell of the ring. `turn` is the lap's first position where a writer may go on, one more where the reader may. All
+/// zeros is an empty ring.
 struct Cells {
     turn: AtomicU64,
     slot: UnsafeCell<MaybeUninit<Slot>>,
@@ -98,8 +98,8 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    /// `SIGURG` is ignored where nobody handles it, and no socket of ours sends it: a question that comes
-    /// late harms nobody.
+    /// `SIGURG` is ignored where there is no handler, and no socket of ours sends it: a question that comes
+    /// late does no harm.
     const fn signal(self) -> libc::c_int {
         match self {
             Self::Timer => libc::SIGPROF,

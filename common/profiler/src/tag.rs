@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::sys;
 use muster_protocol::ids::{AgentId, RequestId};
 
-/// Whom a sample belongs to.
+/// What a sample belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// The agent.
@@ -59,7 +59,7 @@ impl Tag {
         Self(Arc::new(Entry { number, owner }))
     }
 
-    /// Returns whom the tag stands for.
+    /// Returns what the tag stands for.
     pub fn owner(&self) -> &Owner {
         &self.0.owner
     }

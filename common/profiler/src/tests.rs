@@ -113,7 +113,7 @@ fn off_means_off_and_cycles_survive_threads_that_come_and_go() {
         assert!(timers.contains("ID:"), "a window without timers");
         window.finish();
         heap.finish();
-        assert!(wall.finish().count() > 0, "nobody was anywhere");
+        assert!(wall.finish().count() > 0, "no thread was anywhere");
         let timers = std::fs::read_to_string("/proc/self/timers").unwrap();
         assert!(!timers.contains("ID:"), "timers after the last window: {timers}");
     }

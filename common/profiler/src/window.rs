@@ -37,7 +37,7 @@ impl Scope {
 pub struct Sample {
     /// Addresses, leaf first. A caller's address lies within its call instruction.
     pub frames: Vec<u64>,
-    /// Whom the thread worked for.
+    /// What the thread worked for.
     pub owner: Option<Owner>,
     /// Name of the thread.
     pub thread: String,

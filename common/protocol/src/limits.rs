@@ -307,7 +307,7 @@ limits! {
     TARGET_WAITING_MAX: usize = 32, "further ones are set aside";
     /// The same of one agent.
     TARGET_WAITING_PER_AGENT_MAX: usize = 16, "further ones are set aside";
-    /// Verdicts on who may answer what that one class remembers.
+    /// Verdicts on which agent may answer which request that one class remembers.
     TARGET_VERDICTS_MAX: usize = 10_000, "all are forgotten and made again";
     /// Results of one agent that ingest takes a second.
     SHARE_MESSAGES_PER_S: u64 = 2_000, "its further results are set aside in a queue of its own, and taken back later";

@@ -1,6 +1,6 @@
 //! The broker's objects as data: names, kinds, arguments, routing keys and permissions.
 //!
-//! `muster broker apply` is the only one that declares what stands here; nobody else names a queue.
+//! `muster broker apply` alone declares what stands here; no other code names a queue.
 
 mod policies;
 
@@ -90,7 +90,7 @@ pub struct BadRoutingKey(pub String);
 pub struct RoutingKey {
     /// What it is.
     pub class: Class,
-    /// Who says it, as the broker checked.
+    /// The sender, as the broker checked.
     pub agent: AgentId,
     /// On behalf of which request.
     pub request: Option<RequestId>,

@@ -171,7 +171,7 @@ pub fn allow_open_files(wanted: u64) {
     let allowed = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
     if limit.current.is_some_and(|soft| soft < allowed) {
         let raised = rustix::process::Rlimit { current: Some(allowed), ..limit };
-        // Below the hard limit nobody is refused; and if so, it is as it was.
+        // Up to the hard limit this is not refused; and if it is, the limit stays as it was.
         rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap_or(());
     }
 }

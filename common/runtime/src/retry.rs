@@ -16,14 +16,14 @@ pub struct Policy {
     pub factor: u64,
     /// The longest pause.
     pub max_ms: u64,
-    /// How pauses differ between those who try at the same time.
+    /// How pauses differ between callers that try at the same time.
     pub jitter: Jitter,
 }
 
-/// How pauses differ between those who try at the same time.
+/// How pauses differ between callers that try at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jitter {
-    /// Not at all: nobody else tries.
+    /// Not at all: there is one caller.
     None,
     /// Each is drawn uniformly between zero and what it would be: a fleet spreads over the whole time.
     Full,

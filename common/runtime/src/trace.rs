@@ -1,4 +1,4 @@
-//! Logs: to stderr, `MUSTER_LOG` filters, JSON on demand. The last lines are kept for who asks what a process said.
+//! Logs: to stderr, `MUSTER_LOG` filters, JSON on demand. The last lines are kept for an operator who asks for them.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

@@ -10,7 +10,7 @@
 //!   match, before their rows.
 //! * [`descriptors`]: what happens when there are none left.
 //!
-//! The states of an entry, in order, and who holds it. Each entry skips some of them.
+//! The states of an entry, in order, and what holds it. Each entry skips some of them.
 //!
 //! 1. Listed: the walk, in the [`walk::dir_listing::DirListing`] of the innermost folder.
 //! 2. In a batch: [`entry::Batch`], which keeps the folder open. Its place in the order is open

@@ -113,7 +113,7 @@ fn work_until_running(core: &Arc<Core>) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        // The lanes stop here, in the midst of it: nobody tells the hunt.
+        // The lanes stop here, in the midst of it: the hunt is not told.
         tokio::select! { () = lanes => {}, () = watch => {} }
     });
 }

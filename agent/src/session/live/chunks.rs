@@ -82,7 +82,7 @@ impl LiveSession {
         Ok(())
     }
 
-    /// Hands over what is printed; waits while there is much that nobody has taken yet.
+    /// Hands over what is printed; waits while the reader has not taken the pieces before it.
     fn hand_over(&self, printer: &Printer, text: &mut Vec<u8>) -> Result<(), Stop> {
         if text.is_empty() {
             return Ok(());
@@ -94,7 +94,7 @@ impl LiveSession {
                 self.meter.waiting(Wait::Outbox, || printer.pass(text))
             }
         };
-        let gone = || Stop::Journal("nobody takes the rows any more".to_owned());
+        let gone = || Stop::Journal("the reader of the rows is gone".to_owned());
         is_taken.then_some(()).ok_or_else(gone)
     }
 

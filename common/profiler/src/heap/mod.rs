@@ -1,4 +1,4 @@
-//! Memory: who allocates, and what of it is not freed.
+//! Memory: which code allocates, and what of it is not freed.
 //!
 //! The program's allocator samples one in so many bytes while a window is open (`sys`). Here is what is kept
 //! of it between two sweeps: which samples are alive. A sample stands for as many allocations of its size as

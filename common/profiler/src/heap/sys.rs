@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::{cost, sys};
 use muster_protocol::limits::{PROFILE_FRAMES_MAX, PROFILE_HEAP_FRESH_MAX, PROFILE_HEAP_LIVE_MAX};
 
-/// The system's allocator, which can tell who allocates. A program that offers the kind `heap` has it as its
+/// The system's allocator, which can tell what code allocates. A program that offers the kind `heap` has it as its
 /// global allocator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Allocator;
@@ -34,7 +34,7 @@ pub(super) struct Fresh {
     pub(super) frames: Box<[u64]>,
 }
 
-/// What has happened since the last time that somebody asked.
+/// What has happened since the last sweep.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) fresh: Vec<Fresh>,
@@ -216,7 +216,7 @@ fn sample(at: usize, size: usize) {
     let id = book.next;
     book.next += 1;
     match book.live.insert(at, id) {
-        // Freed where nobody looked: by a thread that held the book.
+        // Freed unnoticed: by a thread that held the book.
         Some(gone) => book.batch.freed.push(gone),
         None => {
             class(at).fetch_add(1, Ordering::Relaxed);

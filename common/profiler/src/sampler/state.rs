@@ -1,4 +1,4 @@
-//! What the sampler holds while it is on: who is to be told, which threads are met, what is installed.
+//! What the sampler holds while it is on: which windows are to be told, which threads are met, what is installed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use crate::window::{Gathering, Spent};
 use crate::{sys, tag};
 use muster_protocol::request::profile::ProfileKind;
 
-/// What is on, for whom, and what was met so far.
+/// What is on, for which windows, and what was met so far.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) open: BTreeMap<u64, Open>,

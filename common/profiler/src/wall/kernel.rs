@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((opened.place(), opened.ran_ns()), (place, files.ran_ns()));
         drop(give);
         waits.join().unwrap();
-        // Who joins a thread is told a moment before the kernel forgets it.
+        // A join returns a moment before the kernel forgets the thread.
         for files in [files, opened] {
             while files.ran_ns().is_some() && std::time::Instant::now() < until {
                 std::thread::yield_now();

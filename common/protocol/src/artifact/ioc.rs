@@ -12,7 +12,7 @@ use super::HashKind;
 use crate::ids::RequestId;
 use crate::limits;
 
-/// Bytes that a digest of a list has at least: whatever the algorithm, nobody makes a file for given 128 bits.
+/// Bytes that a digest of a list has at least: whatever the algorithm, no file can be made for given 128 bits.
 pub const WIDTH_MIN: usize = 16;
 
 /// Bytes of each digest that a part of a list carries. Of a million of them one meets a digest that is not in the list

@@ -1,7 +1,7 @@
 //! What a hunt can collect. An artifact is a type: arguments, rows and a footer of its own, and one [`Schema`].
 //!
 //! Everything between a collector and a reader of its rows (session, journal, ingest, store) carries the three as bytes,
-//! beside figures that every artifact has. Who must look into them asks the [`Artifact`]: nobody else knows its types.
+//! beside figures that every artifact has. Code that must look into them asks the [`Artifact`]: no other code knows its types.
 //!
 //! * [`file_hash`]: files below some folders, with digests. [`processes`]: what runs, and from which file.
 //! * [`schema`], [`rows`], [`json`]: rows as columns, on the wire, and for people.

@@ -15,7 +15,7 @@ use super::{Column, ColumnType, HashKind, Schema, Value};
 /// About what the fixed part of a value takes before compression.
 const VALUE_BYTES: usize = 6;
 
-/// A row with fields of its own for each column, for those who know the artifact.
+/// A row with fields of its own for each column, for code that knows the artifact.
 pub trait Record: Sized {
     /// Its columns.
     const SCHEMA: &'static Schema;

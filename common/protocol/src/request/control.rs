@@ -12,7 +12,7 @@ use crate::limits::{CONTROL_ARGS_BYTES_MAX, RESULT_NAME_BYTES_MAX};
 pub struct Control {
     /// The request that it is about.
     pub about: RequestId,
-    /// What is to become of it: a word. Who does not know it declines it, and never takes it for another one.
+    /// What is to become of it: a word. An agent that does not know it declines it, and never takes it for another one.
     pub verb: String,
     /// Grows with each control of one request; agents apply only a higher one than they have seen.
     pub revision: u64,

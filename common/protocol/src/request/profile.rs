@@ -15,7 +15,7 @@ pub enum ProfileKind {
     Cpu,
     /// Where threads are by the wall clock, whether they run or wait.
     Wall,
-    /// Which memory is allocated, and by whom.
+    /// Which memory is allocated, and where.
     Heap,
     /// Threads, tasks and collections at one moment.
     Tasks,

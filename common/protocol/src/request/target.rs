@@ -2,7 +2,7 @@
 //!
 //! `not` binds tighter than `and`, `and` tighter than `or`; parentheses group. The words are `all`, `id:X`,
 //! `host:GLOB`, `os:X`, `arch:X`, `version:GLOB`, `label:K` and `label:K=GLOB`. The agent evaluates the expression
-//! from the signed request; the coordinator does the same on its roster to know whom to expect.
+//! from the signed request; the coordinator does the same on its roster to know which agents to expect.
 
 use std::collections::BTreeMap;
 

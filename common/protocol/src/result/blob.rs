@@ -11,7 +11,7 @@ pub const FILE_BLOB: &str = "file";
 /// One chunk of a blob; routing key `blobs.<agent>.<request>`, AMQP type `blob.chunk`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobChunk {
-    /// Who sends it.
+    /// The sender.
     pub agent: AgentId,
     /// On behalf of which request.
     pub request: RequestId,

@@ -78,7 +78,7 @@ impl Bounded for ArtifactFooter {
             Some(Ok(Some(body))) => self.body = ByteBuf::from(body),
             // A newer agent knows an artifact that this program does not.
             None if fits => return is_cut,
-            // Nobody can read it.
+            // It cannot be read anywhere.
             Some(Err(_)) | None => self.body = ByteBuf::from([EMPTY_MAP]),
         }
         true

@@ -11,7 +11,7 @@ use crate::wire::WireError;
 /// One chunk of rows; routing key `rows.<agent>.<request>`, AMQP type `rows.chunk`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChunk {
-    /// Who sends it.
+    /// The sender.
     pub agent: AgentId,
     /// On behalf of which request.
     pub request: RequestId,

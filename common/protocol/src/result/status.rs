@@ -52,7 +52,7 @@ impl State {
 /// One status message; routing key `status.<agent>.<request>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Who says it.
+    /// The sender.
     pub agent: AgentId,
     /// Of which request.
     pub request: RequestId,

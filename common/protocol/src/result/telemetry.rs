@@ -11,7 +11,7 @@ use crate::ids::{AgentId, InstanceId, JournalId, MachineId, RequestId};
 /// One self-sample; routing key `telemetry.<agent>.-`, AMQP type `telemetry`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
-    /// Whose.
+    /// The sender.
     pub agent: AgentId,
     /// When, by the agent's clock.
     pub at: Timestamp,

@@ -33,7 +33,7 @@ fn reason(answer: &Value) -> Option<String> {
     let mut causes: Vec<String> = Vec::new();
     for alarm in alarms {
         let word = |name: &str| alarm.get(name).and_then(Value::as_str).unwrap_or_default();
-        // An alarm of file descriptors blocks nobody.
+        // An alarm of file descriptors blocks no publisher.
         let low = match word("resource") {
             resource if resource.contains("memory") => MEMORY,
             resource if resource.contains("disk") => DISK,

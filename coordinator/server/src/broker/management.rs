@@ -21,7 +21,7 @@ const OLDEST: (u32, u32) = (3, 10);
 /// variant of their own; [`ManagementError::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ManagementError {
-    /// Nobody answers there.
+    /// There is no answer.
     #[error("no RabbitMQ management API at {url}: {cause}")]
     NoBroker {
         /// The configured address.
@@ -166,7 +166,7 @@ impl Management {
     }
 
     /// Takes the address (`http://host:15672`), an administrator, and the virtual host of the fleet. Over https it
-    /// would trust nobody: that is for [`Management::of`].
+    /// would trust no server: that is for [`Management::of`].
     pub fn new(url: &str, user: &str, password: Password, vhost: &str) -> Self {
         Self::trusting(tls::nobody(), url, user, password, vhost)
     }

@@ -1,4 +1,4 @@
-//! The queues as RabbitMQ shows them: what waits, who consumes, how near each is to its bound.
+//! The queues as RabbitMQ shows them: what waits, which programs consume, how near each is to its bound.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `muster broker status`: what the queues hold and who reads them, and whether the broker blocks publishers.
+//! `muster broker status`: what the queues hold and which programs read them, and whether the broker blocks publishers.
 
 use muster_protocol::topology;
 use serde::Serialize;

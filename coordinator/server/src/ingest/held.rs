@@ -1,7 +1,7 @@
 //! Results that are set aside: moved, confirmed, into a queue of their agent, and taken back later.
 //!
-//! Two things lead there: the agent is in quarantine, or it sends more than its share. Nobody else's results wait behind
-//! them, and nothing is lost: what was set aside is published again under its own routing key and goes through ingest as
+//! Two things lead there: the agent is in quarantine, or it sends more than its share. No other agent's results wait
+//! behind them, and nothing is lost: what was set aside is published again under its own routing key and goes through ingest as
 //! if it had just come.
 
 use std::collections::BTreeSet;

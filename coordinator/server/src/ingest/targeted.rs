@@ -37,7 +37,7 @@ pub enum Verdict {
 pub struct Waiting {
     /// The delivery.
     pub delivery: Delivery,
-    /// Who answers what.
+    /// Which agent answers which request.
     pub answer: Answer,
     since: Instant,
 }
@@ -130,7 +130,7 @@ fn is_meant(reader: &Reader, request: &RequestId, agent: &AgentId) -> Result<boo
     if matches_target(reader, &body, agent)? {
         return Ok(true);
     }
-    // A control is also for those whom its start is for, though a sample of its own id may say otherwise.
+    // A control is also for the agents that its start is for, though a sample of its own id may say otherwise.
     if body.kind != Kind::Control {
         return Ok(false);
     }

@@ -1,4 +1,4 @@
-//! Dead letters of each agent within the running minute: who is to be put into quarantine.
+//! Dead letters of each agent within the running minute: which agents are to be put into quarantine.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! Hunts that are being watched: the latest view of each, and which of its parts have changed, made once for all of its watchers.
 //!
-//! A watcher that is slow has one view waiting, the latest; it holds nobody else up.
+//! A watcher that is slow has one view waiting, the latest; it holds no other watcher up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,7 +62,7 @@ impl Watched {
         self.lock().get(hunt).map(Watchers::join)
     }
 
-    /// Adds a watcher of a hunt that is shown so now; returns whether it is the first, and somebody must begin to look.
+    /// Adds a watcher of a hunt that is shown so now; returns whether it is the first, and a task must begin to look.
     pub fn begin(&self, hunt: RequestId, now: Shown) -> (HuntWatch, bool) {
         let mut hunts = self.lock();
         if let Some(watchers) = hunts.get(&hunt) {
@@ -95,7 +95,7 @@ impl Watched {
         goes_on
     }
 
-    /// Returns whether anybody watches a hunt; when nobody does, looking ends.
+    /// Returns whether a hunt has watchers; when it has none, looking ends.
     pub fn has_watchers(&self, hunt: &RequestId) -> bool {
         let mut hunts = self.lock();
         let is_watched =

@@ -1,6 +1,6 @@
 //! Long lists of hashes: which hunts name which of their parts and pieces, and whose signed bytes are still kept.
 //!
-//! A part's bytes are kept until nobody can need them any more: agents take it no longer, or the broker has confirmed it
+//! A part's bytes are kept until they cannot be needed any more: agents take it no longer, or the broker has confirmed it
 //! and every hunt that names it is over. The record stays, so that the same part a second time is known.
 
 use muster_protocol::artifact::ioc::SplitIocList;
@@ -23,7 +23,7 @@ CREATE TABLE list_part (id BLOB PRIMARY KEY, not_after INTEGER NOT NULL) WITHOUT
 CREATE TABLE list_named (what BLOB NOT NULL, hunt BLOB NOT NULL, PRIMARY KEY (what, hunt)) WITHOUT ROWID;
 ";
 
-/// Parts that nobody can need any more. Open is a hunt that agents may still begin, unless it is with the broker and was
+/// Parts that cannot be needed any more. Open is a hunt that agents may still begin, unless it is with the broker and was
 /// cancelled, or has ended on every agent that it was launched for.
 const OVER: &str = "
 WITH open AS MATERIALIZED (
@@ -56,7 +56,7 @@ impl StoredRequest {
 }
 
 impl Reader {
-    /// Returns parts whose bytes nobody can need any more: some of them, where there are many. What is true of one stays
+    /// Returns parts whose bytes cannot be needed any more: some of them, where there are many. What is true of one stays
     /// so but for a hunt that comes to name it, and that one needs nothing of it either: the broker has it.
     pub fn list_parts_over(&self, now: Timestamp) -> Result<Vec<RequestId>, StoreError> {
         let mut select = self.connection.prepare_cached(OVER)?;

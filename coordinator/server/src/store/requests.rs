@@ -1,4 +1,4 @@
-//! Requests as they were signed, whom they mean, and how far they have got to the broker.
+//! Requests as they were signed, which agents they are for, and how far they have got to the broker.
 
 use muster_api::Route;
 use muster_protocol::clock::Timestamp;
@@ -36,7 +36,7 @@ pub struct Request {
     pub sealed: Sealed,
     /// What a control says.
     pub control: Option<Control>,
-    /// Whom to expect.
+    /// The agents to expect.
     pub expected: Vec<AgentId>,
     /// Keys that it takes trust from.
     pub revokes: Vec<KeyId>,
@@ -103,7 +103,7 @@ impl Reader {
         Ok(self.all(of_request(&sql, Reads::All), [id.as_bytes()], request)?.pop())
     }
 
-    /// Returns the requests that are owed to the broker, oldest first: not confirmed, and of use to somebody yet.
+    /// Returns the requests that are owed to the broker, oldest first: not confirmed, and of use to an agent yet.
     pub fn unpublished(&self, now: Timestamp) -> Result<Vec<StoredRequest>, StoreError> {
         let sql = format!(
             "{REQUEST} WHERE is_published = 0 AND route <> 2 AND not_after >= ?1 ORDER BY id"
@@ -268,7 +268,7 @@ fn request(row: &Row<'_>) -> Result<StoredRequest, StoreError> {
     })
 }
 
-/// Records a request, whom it means and who asked, all or nothing. A control that is not above every control that is
+/// Records a request, the agents that it is for and who asked, all or nothing. A control that is not above every control that is
 /// on record leaves no trace: of two that race one is first, and the other is told.
 pub(super) fn insert_request(
     tx: &Connection,

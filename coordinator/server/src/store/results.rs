@@ -26,7 +26,7 @@ const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 pub struct Chunk {
     /// Of which request.
     pub request: RequestId,
-    /// Of whom.
+    /// The agent that sent it.
     pub agent: AgentId,
     /// Of which run.
     pub attempt: Attempt,
@@ -73,7 +73,7 @@ pub struct Volume {
 /// A blob on record.
 #[derive(Debug, Clone)]
 pub struct StoredBlob {
-    /// Of whom.
+    /// The agent that sent it.
     pub agent: AgentId,
     /// Of which run.
     pub attempt: Attempt,

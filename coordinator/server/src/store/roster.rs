@@ -1,4 +1,4 @@
-//! Who is in the fleet, and what each said of itself last: which is also the receipt for requests.
+//! Which agents are in the fleet, and what each reported last: which is also the receipt for requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,7 +153,7 @@ impl Reader {
         }
     }
 
-    /// Returns whether an agent is on the roster, and whether it was revoked; `None` when nobody knows it.
+    /// Returns whether an agent is on the roster, and whether it was revoked; `None` when it is not known.
     pub fn is_revoked(&self, agent: &AgentId) -> Result<Option<bool>, StoreError> {
         let mut select = self
             .connection

@@ -223,7 +223,7 @@ fn a_write_that_can_never_succeed_does_not_hold_up_the_others() {
         assert_eq!(bad.unwrap(), WriteOutcome::Refused("store_refused"));
         assert_eq!(good.await.unwrap(), WriteOutcome::Inserted);
     });
-    // Who waits for it sees an error, also when it is alone.
+    // The caller that waits for it sees an error, also when it is alone.
     let refused = runtime().block_on(writer.write(twice()));
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
     assert_eq!(writer.trouble(), None);

@@ -63,7 +63,7 @@ pub enum Write {
     Published(RequestId),
     /// A request that the broker has confirmed for this agent's queue.
     Sent(RequestId, AgentId),
-    /// Parts of lists whose signed bytes nobody needs any more.
+    /// Parts of lists whose signed bytes are not needed any more.
     PartsOver(Vec<RequestId>),
     /// Where the stream has a request.
     Offset(RequestId, u64),
@@ -290,7 +290,7 @@ fn run(
                 Err(problem) => {
                     say(trouble, Some(problem.to_string()));
                     std::thread::park_timeout(retry.pause());
-                    // Nobody is left who could ever come back for the answer.
+                    // No caller is left that could come back for the answer.
                     if inbox.is_closed() && inbox.is_empty() {
                         return;
                     }
@@ -306,7 +306,7 @@ fn run(
         for ((_, done), landed) in group.into_iter().zip(landed) {
             // The caller may have gone; what is stored is stored.
             if done.send(landed).is_err() {
-                trace!("nobody waits for this write any more");
+                trace!("no caller waits for this write any more");
             }
         }
     }

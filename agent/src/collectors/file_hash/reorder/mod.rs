@@ -1,6 +1,6 @@
 //! Puts what the workers found back into walk order and hands it to the session.
 //!
-//! [`State`] is the order; here is who may touch it when, and who waits for whom.
+//! [`State`] is the order; here is which thread may touch it when, and which one waits for which.
 
 pub(crate) mod ending;
 pub(crate) mod outcome_buffer;

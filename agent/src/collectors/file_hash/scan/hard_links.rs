@@ -1,7 +1,7 @@
 //! Files with several names (hard links): read once, with a row for each name.
 //!
-//! Who meets the first name reads. Whoever meets another one meanwhile leaves it here, and it becomes a row when the
-//! reading ends; one that is met later becomes a row at once. The names are told by what the kernel says of the inode:
+//! The worker that meets the first name reads. One that meets another name meanwhile leaves it here, and it becomes a row
+//! when the reading ends; one that is met later becomes a row at once. The names are told by what the kernel says of the inode:
 //! when that has changed, it is read again.
 
 use std::collections::HashMap;

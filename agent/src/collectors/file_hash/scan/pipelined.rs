@@ -45,7 +45,7 @@ pub(crate) struct PipelinedRead {
 struct Ring {
     free: Vec<Vec<u8>>,
     full: VecDeque<Chunk>,
-    /// Nobody wants what is read.
+    /// The hashing thread has ended: nothing more is to be read.
     is_closed: bool,
 }
 
@@ -90,7 +90,7 @@ impl PipelinedRead {
         self.moved.notify_all();
     }
 
-    /// Reads until the end, until nobody wants it, or until there is other work.
+    /// Reads until the end, until the hashing thread has ended, or until there is other work.
     pub(crate) fn read(
         &self,
         has_other_work: impl Fn() -> bool,
@@ -120,7 +120,7 @@ impl PipelinedRead {
         Ok(())
     }
 
-    /// Waits for a buffer; `None` when nobody wants more.
+    /// Waits for a buffer; `None` when the hashing thread has ended.
     fn free(&self, session: &dyn Session) -> Result<Option<Vec<u8>>, Stop> {
         loop {
             session.check()?;

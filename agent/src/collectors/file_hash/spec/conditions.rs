@@ -84,7 +84,7 @@ impl Select {
 }
 
 /// Turns names into numbers by the machine's own file, never by a directory service, which might not answer. A name
-/// that is not there ends the collection: no row would look like "nobody has such a file".
+/// that is not there ends the collection: no row would look like "no such file anywhere".
 fn accounts(names: &[String], file: &'static str) -> Result<Vec<u32>, CollectError> {
     let mut text = None;
     let mut numbers = Vec::with_capacity(names.len());

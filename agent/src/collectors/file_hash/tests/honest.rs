@@ -115,7 +115,7 @@ fn overlapping_roots_stay_apart_when_one_is_a_link() {
     assert_eq!(kept, [ok("bin/ls"), ok("usr/bin/ls")]);
 }
 
-/// What somebody else does to a file.
+/// What another program does to a file.
 type Change = fn(&Path);
 
 const CHANGES: [(&str, Change); 6] = [

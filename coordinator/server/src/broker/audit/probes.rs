@@ -36,7 +36,7 @@ const REQUEST: &str = "01999999-9999-7999-8999-999999999999";
 /// An agent that is not the guest.
 const OTHER: &str = "another-agent-0000";
 
-/// Returns everything that is tried as `me`, who has a directed queue; `prey` is a queue and an exchange that nothing uses.
+/// Returns everything that is tried as `me`, a user with a directed queue; `prey` is a queue and an exchange that nothing uses.
 pub(super) fn probes(me: &str, own_queue: &str, prey: &str) -> Vec<Probe> {
     let mut all = needed(me, own_queue);
     all.extend(publishing(me));

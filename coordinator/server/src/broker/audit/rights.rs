@@ -18,7 +18,7 @@ const OWN: &str = "{own}";
 /// Agents whose users have the same rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Who is in it; empty in a fleet that has no agents yet.
+    /// The agents in it; empty in a fleet that has no agents yet.
     pub agents: Vec<String>,
     /// Users of it that have tags.
     tagged: Vec<String>,

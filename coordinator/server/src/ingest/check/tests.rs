@@ -362,7 +362,7 @@ fn a_file_comes_only_where_the_signed_hunt_asks_for_it() {
     assert_eq!(verdict(asked, 21), "file_not_asked_for");
 }
 
-/// Seals a hunt; nobody looks at the signature any more.
+/// Seals a hunt; its signature is not checked again.
 fn sealed(upload: Option<Upload>) -> muster_protocol::request::Sealed {
     let spec = file_hash::Args { upload: upload.map(Box::new), ..file_hash::Args::default() };
     let start = HuntStart::files(&spec).unwrap();

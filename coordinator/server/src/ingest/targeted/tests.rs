@@ -128,7 +128,7 @@ fn a_sample_of_the_fleet_leaves_the_others_out() {
     let sampled = hunt(Target { expr: "all".to_owned(), sample_ppm: Some(1) });
     scene.write(request(&sampled, vec![]));
     assert_eq!(scene.verdict(sampled.0), Verdict::NotYet);
-    // A cancel holds for whom its start is for.
+    // A cancel holds for the agents that its start is for.
     let start = hunt(expr("all"));
     scene.write(request(&start, vec![]));
     let cancel = |of| {
