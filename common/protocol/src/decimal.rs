@@ -120,7 +120,8 @@ mod tests {
             let number = number >> shift;
             prop_assert_eq!(appended(number), format!("n{number}"));
             let number = number % 1_000_000_000;
-            prop_assert_eq!(nine(number).as_slice(), format!("{number:09}").as_bytes());
+            let (made, meant) = (nine(number), format!("{number:09}"));
+            prop_assert_eq!(made.as_slice(), meant.as_bytes());
         }
     }
 }

@@ -129,6 +129,10 @@ fn bytes(column: &Column, bytes: Option<&ByteBuf>, line: &mut Vec<u8>) -> io::Re
 /// vectors.
 fn is_plain(bytes: &[u8]) -> bool {
     fn all(bytes: &[u8]) -> bool {
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "without branches it becomes a vector comparison"
+        )]
         let is_plain = |byte: u8| (b' '..0x80).contains(&byte) & (byte != b'"') & (byte != b'\\');
         bytes.iter().fold(true, |all, byte| all & is_plain(*byte))
     }

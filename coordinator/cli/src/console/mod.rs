@@ -152,13 +152,11 @@ impl Console {
     /// Returns the client of the coordinator; where token or authority cannot be read, that is tried again each time.
     fn client(&self) -> Result<Client, Failure> {
         let mut client = lock(&self.client);
-        match &*client {
-            Some(known) => Ok(known.clone()),
-            None => {
-                let new = Client::new(&self.settings)?.bounded(limits::CONSOLE_DOCUMENT_BYTES_MAX);
-                Ok(client.insert(new).clone())
-            }
+        if let Some(known) = &*client {
+            return Ok(known.clone());
         }
+        let new = Client::new(&self.settings)?.bounded(limits::CONSOLE_DOCUMENT_BYTES_MAX);
+        Ok(client.insert(new).clone())
     }
 
     /// Has the token read again: the coordinator refused the one that is known.

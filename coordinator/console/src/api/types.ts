@@ -151,6 +151,35 @@ export type ArtifactView = {
   version: number;
 };
 
+/** One attempt of an agent at a hunt or a profile. */
+export type AttemptView = {
+  /** The request that asked for it. */
+  attempt: string;
+  /** How many chunks it has, once it has ended. */
+  chunks?: number | null;
+  /** How many of them are stored. */
+  chunks_stored: number;
+  /** Why, as a word. */
+  code: string;
+  /** Whether its rows count. */
+  counts: boolean;
+  ended?: Time | null;
+  /** Name of the machine that it was on. */
+  host: string;
+  /** The journal that it ran on. */
+  journal: string;
+  /** Why, for people. */
+  reason: string;
+  received?: Time | null;
+  /** How often it was taken up again. */
+  resumed: number;
+  /** Rows stored. */
+  rows: number;
+  started?: Time | null;
+  /** One of the twelve states, as if there were no other attempt. */
+  state: string;
+};
+
 /** One line of the audit log. */
 export type AuditView = {
   /** What was done: `request`, `enrol`, `revoke`, … */
@@ -202,7 +231,8 @@ export type BrokerView = {
   as_of?: Time | null;
   /** The fullest of them: at most 50. */
   directed: QueueView[];
-  /** Agents whose own queue is not empty, where that is known. */
+  directed_as_of?: Time | null;
+  /** Agents whose own queue is not empty; nothing where it is not known, or there are more than are listed. */
   directed_waiting?: number | null;
   /** The link to it. */
   link: BrokerHealth;
@@ -280,6 +310,8 @@ export type CollectionView = {
   attempt?: string | null;
   /** How many runs are known. */
   attempts: number;
+  /** Every attempt that is known; only where one agent's part is asked for. */
+  attempts_known?: AttemptView[];
   /** File bytes hashed. */
   bytes_hashed: number;
   /** File bytes read, repeats after a restart included. */
@@ -655,7 +687,7 @@ export type HuntCosts = {
   waits_ms: Map<string, number>;
 };
 
-/** `GET /hunts/{id}/errors`: what could not be read, by status and errno. */
+/** `GET /hunts/{id}/errors`: what could not be read, by status and errno. One answer looks for a bounded time; one that is not complete has what was found so far, and the next one goes on where it stopped. */
 export type HuntErrors = {
   /** When it was read. */
   as_of: Time;
@@ -667,8 +699,10 @@ export type HuntErrors = {
   folders: ErrorFolder[];
   /** The hunt. */
   hunt: string;
-  /** How many rows were looked at. */
+  /** How many rows were looked at, for this answer and those before it. */
   looked_at: number;
+  /** Rows of the hunt. */
+  total: number;
 };
 
 /** A file that matched and whose content is here. */

@@ -127,7 +127,10 @@ pub async fn events(
         feeds::begin(&core, one.topic.clone());
     }
     let last = headers.get(LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default());
-    let last = last.map(|id| number_of(id, core.journal));
+    let last = last.map_or(Client::New, |id| match number_of(id, core.journal) {
+        Some(number) => Client::At(number),
+        None => Client::Elsewhere,
+    });
     let changes = watching.changes();
     let stop = core.tasks.stop_signal();
     let stream = Stream::new(core.journal, watching, changes, stop, followed, last);
@@ -188,15 +191,26 @@ struct Stream {
     first: VecDeque<Event>,
 }
 
+/// How far a client had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// It is new.
+    New,
+    /// It has seen a process that is over, or what it says is no id.
+    Elsewhere,
+    /// To this change.
+    At(u64),
+}
+
 impl Stream {
-    /// Takes topics, and how far the client had come: nothing where it is new, `Some(None)` where that is not known here.
+    /// Takes topics, and how far the client had come: see [`Client`].
     fn new(
         process: JournalId,
         watching: Watching,
         changes: watch::Receiver<u64>,
         stop: CancellationToken,
         followed: Vec<Followed>,
-        last: Option<Option<u64>>,
+        last: Client,
     ) -> Self {
         let mut stream =
             Self { process, watching, changes, stop, followed, first: VecDeque::new() };
@@ -204,16 +218,16 @@ impl Stream {
         stream
     }
 
-    fn begin(&mut self, last: Option<Option<u64>>) {
+    fn begin(&mut self, last: Client) {
         let now = self.watching.number();
         let mut first = VecDeque::new();
         for one in &mut self.followed {
             let since = self.watching.seen(&one.name).map_or(u64::MAX, |seen| seen.since);
             one.seen = match last {
-                None if one.topic.has_document() => 0,
-                None => now,
-                Some(Some(last)) if last >= since => last,
-                Some(_) => {
+                Client::New if one.topic.has_document() => 0,
+                Client::New => now,
+                Client::At(last) if last >= since => last,
+                Client::At(_) | Client::Elsewhere => {
                     first.push_back(one.resync());
                     now
                 }
@@ -221,7 +235,7 @@ impl Stream {
         }
         // So that a client that comes back before the first event goes on, too.
         let least = self.followed.iter().map(|one| one.seen).min().unwrap_or(now);
-        if last.is_none() && least > 0 || !first.is_empty() {
+        if last == Client::New && least > 0 || !first.is_empty() {
             first.push_front(Event::default().id(id(self.process, now)));
         }
         self.first = first;

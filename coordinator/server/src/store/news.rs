@@ -201,6 +201,13 @@ impl State {
         let (host, collections) = (sample.host.clone(), sample.collections.clone());
         let new = Heard { received, host, collections };
         let held = self.fleet.insert(sample.agent.clone(), new);
+        // The name of a machine is shown of every part whose status had none.
+        if held.as_ref().is_none_or(|held| held.host != sample.host) {
+            let watched: Vec<_> = self.watched.keys().copied().collect();
+            for request in watched {
+                self.tell(&request, |pending| pending.part(&sample.agent));
+            }
+        }
         let held = held.iter().flat_map(|held| &held.collections);
         let shown: BTreeSet<RequestId> =
             held.chain(&sample.collections).map(|sample| sample.request).collect();

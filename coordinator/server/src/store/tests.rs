@@ -78,7 +78,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
         DROP TABLE quarantine; DROP TABLE held; ALTER TABLE request DROP COLUMN verb;
         DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
-        DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent;
+        DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
         PRAGMA user_version = 2;";
@@ -127,7 +127,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
         DROP TABLE quarantine; DROP TABLE held; ALTER TABLE request DROP COLUMN verb;
         DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
-        DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent;
+        DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time;
         INSERT INTO dead VALUES ('rows', 'malformed', 7, 0);
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
@@ -174,7 +174,7 @@ fn a_control_of_version_5_was_a_cancel() {
         ALTER TABLE request DROP COLUMN verb;
         DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
         DROP TABLE collection; DROP TABLE summary;
-        DROP TABLE fleet_curve; DROP INDEX blob_by_agent; ALTER TABLE attempt DROP COLUMN chunks;
+        DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time; ALTER TABLE attempt DROP COLUMN chunks;
         ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
         ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
         PRAGMA user_version = 5;";

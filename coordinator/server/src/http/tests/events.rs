@@ -13,7 +13,7 @@ use super::*;
 use crate::store::NewAgent;
 
 /// Far longer than an event takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// One event: its id, its name, its data.
 type Told = (String, String, Value);

@@ -30,6 +30,6 @@ fn a_token_for_reading_reads_everything_and_changes_nothing() {
     }
     assert!(read > 20 && refused > 5, "{read} {refused}");
     assert_eq!(api.post(VIEWER, "/targets/preview", &json!({ "expr": "all" })), 200);
-    assert_eq!(api.post(VIEWER, "/targets/preview/", &json!({ "expr": "all" })), 403);
+    assert_eq!(api.post(VIEWER, "/targets/preview/", &json!({ "expr": "all" })), 404);
     assert_eq!(api.post("unknown", "/targets/preview", &json!({ "expr": "all" })), 401);
 }

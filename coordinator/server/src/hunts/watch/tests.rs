@@ -112,6 +112,8 @@ fn where_nothing_of_the_hunt_has_changed_nothing_is_looked_at() {
     let mut world = World::new(folder.path());
     world.step(Step::Launch(0, vec![0, 1], false));
     world.step(Step::Launch(1, vec![0, 1], false));
+    // An agent's first sample names its machine, which is news for every hunt.
+    world.step(Step::Sample(2, vec![], false));
     let mut watcher = Watcher::begin(&world).unwrap();
     let first = watcher.shown.clone();
     world.step(Step::Published(1));

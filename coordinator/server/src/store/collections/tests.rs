@@ -525,7 +525,7 @@ fn a_store_of_version_6_gets_its_read_models() {
     assert_eq!(before.0.len(), 3);
     world.writer = None;
     let old = "DROP TABLE collection; DROP TABLE summary;
-        DROP TABLE fleet_curve; DROP INDEX blob_by_agent; ALTER TABLE attempt DROP COLUMN chunks;
+        DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time; ALTER TABLE attempt DROP COLUMN chunks;
         ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
         ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
         PRAGMA user_version = 6;";

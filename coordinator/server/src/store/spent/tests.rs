@@ -91,7 +91,7 @@ fn age(place: &DataDir, chunks: &[Chunk]) {
     let older = "DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
                  ALTER TABLE request DROP COLUMN verb;
                  DROP TABLE collection; DROP TABLE summary;
-                 DROP TABLE fleet_curve; DROP INDEX blob_by_agent; ALTER TABLE attempt DROP COLUMN chunks;
+                 DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time; ALTER TABLE attempt DROP COLUMN chunks;
                  ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
                  ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
                  PRAGMA user_version = 5";

@@ -148,7 +148,7 @@ fn a_store_of_version_3_knows_what_its_hunts_name() {
         DROP TABLE dead_of; DROP TABLE facts; DROP TABLE piece; DROP TABLE blob_sum;
         DROP TABLE quarantine; DROP TABLE held; ALTER TABLE request DROP COLUMN verb;
         DROP TABLE piece_sweep; ALTER TABLE blob DROP COLUMN piece_bytes;
-        DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent;
+        DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time;
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
         PRAGMA user_version = 3;";
