@@ -89,8 +89,11 @@ fn a_draft_is_reviewed_on_the_terminal_before_it_is_signed() {
     let launched =
         r#"{"id":"0199","kind":"hunt.start","targeted":2,"route":"broadcast","published":true}"#;
     let page = r#"{"items":[],"next":null,"total":0,"as_of":"2026-01-02T03:04:05.000Z"}"#;
+    let preview = r#"{"error":null,"matched":2,"facets":{"state":[],"os":[],"version":[],"labels":[]},
+        "first":[],"left_out":0,"revoked":0,"route":"broadcast"}"#;
     let url = routed(vec![
         ("/api/v1/agents", page.to_owned()),
+        ("/api/v1/targets/preview", preview.to_owned()),
         ("/api/v1/requests", launched.to_owned()),
     ]);
     let draft = |text: &str| {
