@@ -2,9 +2,9 @@
 //! `--draft FILE` share.
 //!
 //! * [`form`]: from fields, named like flags, to the command line and its own parser. No field names a local file.
-//! * [`prepare`]: from there, by the planning of each verb, to the bytes that will be signed.
+//! * [`mod@prepare`]: from there, by the planning of each verb, to the bytes that will be signed.
 //! * [`review`]: those bytes decoded again, as an agent would. [`text`]: the same for a terminal.
-//! * [`command`]: the command line that makes the same. [`file`]: `--draft FILE`.
+//! * [`command`]: the command line that makes the same. [`mod@file`]: `--draft FILE`.
 
 mod command;
 mod file;

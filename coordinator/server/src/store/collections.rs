@@ -2,7 +2,7 @@
 //!
 //! A cache: everything here follows from `expected`, `status`, `chunk`, `conflict`, `attempt`, `blob` and `agent`. A row changes only
 //! in the transaction that changes one of these ([`touched`]), and is what the fold of the request's events makes of them
-//! ([`derive`]). `muster doctor --rebuild` makes it again and compares ([`rebuild`]). What only time, telemetry and the roster
+//! ([`mod@derive`]). `muster doctor --rebuild` makes it again and compares ([`rebuild`]). What only time, telemetry and the roster
 //! know is not in a row: [`Standing::phase`] takes it when it is read.
 
 pub mod derive;

@@ -1,7 +1,7 @@
 //! The read model of hunts and profiles: one short row for each, so that a list reads no signed bytes and no parts.
 //!
 //! A cache, as [`super::collections`] is: what a row says of the request follows from `request`, its [`totals`] are those of its
-//! collections that are settled. The others are few, and are read beside it: [`Reader::tally`].
+//! collections that are settled. The others are few, and are read beside it: [`mod@totals`].
 
 pub mod totals;
 
