@@ -4,7 +4,7 @@ import { postTo, send, withQuery } from "../api/client.ts";
 import { failureOf, refused } from "../api/failure.ts";
 import { parseJson } from "../api/json.ts";
 import type { Launched, TargetPreview } from "../api/types.ts";
-import type { Problem } from "../session/session.ts";
+import type { Operator, Problem } from "../session/session.ts";
 
 /** A value of a flag: as it is typed on the command line, a switch, or several. */
 export type Value = string | boolean | (string | { base64: string })[];
@@ -69,13 +69,7 @@ export interface RequestReview {
 
 /** Everything that one signature covers. */
 export interface Review {
-  operator: {
-    name: string;
-    key: string;
-    fleet: string;
-    capabilities: string[];
-    certificate_until: string;
-  };
+  operator: Operator;
   requests: RequestReview[];
   bytes: number;
   whole_bytes: number;

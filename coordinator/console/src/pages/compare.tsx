@@ -12,6 +12,7 @@ import { amount, FunctionName, Place } from "../profile/cells.tsx";
 import { FlameTab } from "../profile/flame-tab.tsx";
 import { kindOf } from "../profile/kinds.ts";
 import { useSelected } from "../profile/selected.ts";
+import { SelectionField } from "../profile/selection-field.tsx";
 import type { Change, Diff } from "../profile/shapes.ts";
 import { useFlameOf } from "../profile/source.ts";
 import { command } from "../text/command.ts";
@@ -94,15 +95,12 @@ function Sides() {
   const given = Object.fromEntries(FIELDS.map((name) => [name, address.get(name)]));
   const [typed, setTyped] = useState<Record<string, string>>(given);
   const field = (name: (typeof FIELDS)[number], title: string, hint: string) => (
-    <label class="field">
-      <span>{title}</span>
-      <input
-        value={typed[name] ?? ""}
-        placeholder={hint}
-        spellcheck={false}
-        onInput={(event) => setTyped({ ...typed, [name]: event.currentTarget.value })}
-      />
-    </label>
+    <SelectionField
+      title={title}
+      hint={hint}
+      value={typed[name] ?? ""}
+      onType={(value) => setTyped({ ...typed, [name]: value })}
+    />
   );
   return (
     <Panel>

@@ -4,7 +4,7 @@ import { useList } from "../api/list.ts";
 import type { DeadView, Doctor } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
 import { Empty, ErrorBox } from "../parts/boxes.tsx";
-import { CopyButton } from "../parts/copy.tsx";
+import { CheckList } from "../parts/checks.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Page } from "../parts/page.tsx";
 import { Panel, Show } from "../parts/panel.tsx";
@@ -68,29 +68,10 @@ function Checks() {
     >
       <Show of={answer}>
         {(doctor) => (
-          <ul class="verdicts all">
-            {[...doctor.checks]
-              .sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))
-              .map((check) => (
-                <li key={check.name}>
-                  <State of={check.verdict} />
-                  <b>
-                    <Text of={check.name} most={40} />
-                  </b>
-                  <span class="message">
-                    <Text of={check.message} most={600} />
-                  </span>
-                  {check.try ? (
-                    <span class="next">
-                      <code>
-                        <Text of={check.try} most={200} />
-                      </code>
-                      <CopyButton text={check.try} label="Copy what to do" />
-                    </span>
-                  ) : null}
-                </li>
-              ))}
-          </ul>
+          <CheckList
+            of={[...doctor.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))}
+            isAll
+          />
         )}
       </Show>
     </Panel>

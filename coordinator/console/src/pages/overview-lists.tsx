@@ -1,12 +1,11 @@
 //! The lists of the first page: the busiest agents, the latest profiles, the worst checks.
 
 import { useLocation } from "preact-iso/router";
-import type { AgentBrief, Check, ProfileBrief } from "../api/types.ts";
+import type { AgentBrief, ProfileBrief } from "../api/types.ts";
 import { Empty } from "../parts/boxes.tsx";
-import { CopyButton } from "../parts/copy.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { Share } from "../parts/spark.tsx";
-import { Bar, State } from "../parts/states.tsx";
+import { Bar } from "../parts/states.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { Age, Id, Num, Text } from "../parts/text.tsx";
 import { bytes, percent } from "../text/format.ts";
@@ -150,32 +149,5 @@ export function Profiles({ of, asOf }: { of: ProfileBrief[]; asOf: string }) {
         </Empty>
       )}
     </Panel>
-  );
-}
-
-/** Checks that are not `ok`, each with what to do. */
-export function Checks({ of }: { of: Check[] }) {
-  return (
-    <ul class="verdicts">
-      {of.map((check) => (
-        <li key={check.name}>
-          <State of={check.verdict} />
-          <b>
-            <Text of={check.name} most={40} />
-          </b>
-          <span class="message">
-            <Text of={check.message} most={400} />
-          </span>
-          {check.try ? (
-            <span class="next">
-              <code>
-                <Text of={check.try} most={200} />
-              </code>
-              <CopyButton text={check.try} label="Copy what to do" />
-            </span>
-          ) : null}
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -4,6 +4,7 @@ import { useLocation } from "preact-iso/router";
 import type { Overview as Document } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
 import { Empty } from "../parts/boxes.tsx";
+import { CheckList } from "../parts/checks.tsx";
 import { Command } from "../parts/copy.tsx";
 import { huntColumns, huntPath } from "../parts/hunts.tsx";
 import { Page } from "../parts/page.tsx";
@@ -15,7 +16,7 @@ import { useAddress } from "../parts/url.ts";
 import { count } from "../text/format.ts";
 import { AgentCurve } from "./agent-curve.tsx";
 import { FleetCurve } from "./overview-curve.tsx";
-import { Busiest, Checks, Profiles } from "./overview-lists.tsx";
+import { Busiest, Profiles } from "./overview-lists.tsx";
 
 /** The page. */
 export function Overview() {
@@ -66,7 +67,7 @@ function Body({ of }: { of: Document }) {
           href={(state) => `/agents?state=${encodeURIComponent(state)}`}
         />
       </Panel>
-      {of.checks.length ? <Checks of={of.checks} /> : null}
+      {of.checks.length ? <CheckList of={of.checks} /> : null}
       <Panel
         class="flush"
         title="Hunts that run"

@@ -6,6 +6,7 @@ import { Page } from "../parts/page.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { useAddress } from "../parts/url.ts";
 import { KINDS } from "../profile/kinds.ts";
+import { SelectionField } from "../profile/selection-field.tsx";
 import { ofMany, type Selection } from "../profile/source.ts";
 import { Views } from "../profile/views.tsx";
 
@@ -65,15 +66,12 @@ export function ProfileMerge() {
 function Which({ which, onChange }: { which: Selection; onChange: (next: Record<string, string>) => void }) {
   const [typed, setTyped] = useState({ ...which });
   const field = (name: keyof Selection, title: string, hint: string) => (
-    <label class="field">
-      <span>{title}</span>
-      <input
-        value={typed[name]}
-        placeholder={hint}
-        spellcheck={false}
-        onInput={(event) => setTyped({ ...typed, [name]: event.currentTarget.value })}
-      />
-    </label>
+    <SelectionField
+      title={title}
+      hint={hint}
+      value={typed[name]}
+      onType={(value) => setTyped({ ...typed, [name]: value })}
+    />
   );
   return (
     <Panel>

@@ -15,6 +15,15 @@ export interface Problem {
   try: string;
 }
 
+/** Whose key signs. */
+export interface Operator {
+  name: string;
+  key: string;
+  fleet: string;
+  capabilities: string[];
+  certificate_until: string;
+}
+
 /** What the console says of itself. */
 export interface Session {
   /** Of `muster`. */
@@ -27,13 +36,7 @@ export interface Session {
   /** Whether source lines can be shown. */
   has_source: boolean;
   /** Whose key it is; nothing where the key cannot be used. */
-  operator: {
-    name: string;
-    key: string;
-    fleet: string;
-    capabilities: string[];
-    certificate_until: string;
-  } | null;
+  operator: Operator | null;
   coordinator: { url: string; fleet: string | null; version: string | null; problem: Problem | null };
 }
 
