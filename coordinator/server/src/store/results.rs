@@ -457,16 +457,27 @@ pub(super) fn insert_blob(
     let Some(blob) = chunk.blob.as_ref().map(|piece| piece.blob) else { return Ok(0) };
     let piece_bytes = spent::of_blob(tx, chunk, blob)?;
     pieces::forget(tx, chunk, blob)?;
+    let (request, agent) = (chunk.request.as_bytes(), chunk.agent.as_str());
+    let (origin, journal) = (chunk.attempt.origin.as_bytes(), chunk.attempt.journal.as_bytes());
+    let (bytes, piece_bytes) = (signed(bytes), signed(piece_bytes));
     let sql = "INSERT OR IGNORE INTO blob VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    Ok(tx.prepare_cached(sql)?.execute(params![
-        chunk.request.as_bytes(),
-        chunk.agent.as_str(),
-        chunk.attempt.origin.as_bytes(),
-        chunk.attempt.journal.as_bytes(),
+    let inserted = tx.prepare_cached(sql)?.execute(params![
+        request,
+        agent,
+        origin,
+        journal,
         blob,
         kind,
         sha256,
-        signed(bytes),
-        signed(piece_bytes),
-    ])?)
+        bytes,
+        piece_bytes
+    ])?;
+    if inserted == 0 && piece_bytes > 0 {
+        // Pieces that came when it was listed already: their bytes are deleted now, and stay counted.
+        let sql = "UPDATE blob SET piece_bytes = piece_bytes + ?6
+             WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND blob = ?5";
+        let key = params![request, agent, origin, journal, blob, piece_bytes];
+        tx.prepare_cached(sql)?.execute(key)?;
+    }
+    Ok(inserted)
 }

@@ -437,6 +437,19 @@ proptest! {
 }
 
 #[test]
+fn the_bytes_of_a_piece_that_comes_after_its_blob_stay_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path());
+    let of = (0, 0, 1);
+    world.step(Step::Launch(0, vec![0], false));
+    for step in [Step::Blob(of, 0, false), Step::Piece(of, 0, false), Step::Blob(of, 0, false)] {
+        world.step(step);
+        world.check(&hunt(0)).unwrap();
+        assert_eq!(world.write(Write::Rebuild(hunt(0))), Some(WriteOutcome::Differed(0)));
+    }
+}
+
+#[test]
 fn what_differs_is_found_and_put_right() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path());
