@@ -108,6 +108,10 @@ fn changes_of_agents_and_parts_name_what_has_changed() {
     enrol(&api, "a-1");
     enrol(&api, "a-2");
     api.write(hunt(HUNT, &["a-1", "a-2"]));
+    // A first sample names the machine, which is news for the parts of a hunt as well.
+    for agent in ["a-1", "a-2"] {
+        api.write(sample(agent));
+    }
     let parts = format!("hunt-agents:{HUNT}");
     let heard = follow(&api, &["agents", "agent:a-2", &parts], None);
     let (id, name, _) = next(&heard);
