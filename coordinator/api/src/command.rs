@@ -221,7 +221,7 @@ fn expires(line: &mut Line, body: &Body, usual_ms: i64) {
 }
 
 /// Quotes a word for a POSIX shell; what is no text, as bash and zsh do.
-fn quoted(word: &[u8]) -> String {
+pub fn quoted(word: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:=,@%+-".contains(byte);
     match str::from_utf8(word) {
         Ok(text) if !word.is_empty() && word.iter().all(is_plain) => text.to_owned(),

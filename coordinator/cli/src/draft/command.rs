@@ -1,7 +1,8 @@
 //! The command line that makes the same request, for a shell.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+
+use muster_api::command::quoted;
 
 use super::form::{Form, FormKind, Word};
 use crate::hunt::ListFile;
@@ -12,10 +13,10 @@ pub(super) fn command(form: &Form, words: &[Word], lists: &[ListFile]) -> String
         FormKind::Hunt => vec!["muster hunt run".to_owned()],
         FormKind::Profile => vec!["muster profile take".to_owned()],
         FormKind::HuntCancel => {
-            return format!("muster hunt cancel {}", quoted(form.text("hunt").as_ref()));
+            return format!("muster hunt cancel {}", quoted(form.text("hunt").as_bytes()));
         }
         FormKind::ProfileCancel => {
-            return format!("muster profile cancel {}", quoted(form.text("profile").as_ref()));
+            return format!("muster profile cancel {}", quoted(form.text("profile").as_bytes()));
         }
     };
     parts.extend(words.iter().map(word));
@@ -34,29 +35,9 @@ fn word(word: &Word) -> String {
         None => flag.clone(),
         // The flag that may stand alone wants its value joined, and so does a value that looks like a flag.
         Some(value) if flag == "--on-stall" || value.as_bytes().starts_with(b"-") => {
-            format!("{flag}={}", quoted(value))
+            format!("{flag}={}", quoted(value.as_bytes()))
         }
-        Some(value) => format!("{flag} {}", quoted(value)),
-    }
-}
-
-/// Quotes a word for a POSIX shell; what is no text, as bash and zsh do.
-fn quoted(word: &OsStr) -> String {
-    let bytes = word.as_bytes();
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:=,@%+-".contains(byte);
-    match word.to_str() {
-        Some(text) if !bytes.is_empty() && bytes.iter().all(is_plain) => text.to_owned(),
-        Some(text) if !text.chars().any(char::is_control) => {
-            format!("'{}'", text.replace('\'', "'\\''"))
-        }
-        _ => {
-            let escaped = |byte: &u8| match byte {
-                b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
-                b' '..=b'~' => char::from(*byte).to_string(),
-                _ => format!("\\x{byte:02x}"),
-            };
-            format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
-        }
+        Some(value) => format!("{flag} {}", quoted(value.as_bytes())),
     }
 }
 
