@@ -2,7 +2,7 @@
 //!
 //! Of an answer only status, type, length, retry time and `ETag` pass; its body streams, so nothing of its size is held. The
 //! blocking client of the command line does the asking, one thread a request: it brings TLS, time-outs and error texts,
-//! and a page has few requests open. When the reader goes away, the next piece finds nobody and the request ends: of an
+//! and a page has few requests open. When the reader goes away, the next piece has no receiver and the request ends: of an
 //! event stream that is the next comment, after 15 s at the latest.
 
 use std::io::{self, Read};
@@ -207,7 +207,7 @@ fn died(problem: Option<tokio::task::JoinError>) -> Refusal {
     Failure::bug("a request to the coordinator was given up", cause).into()
 }
 
-/// Reads an answer to its end, or until nobody wants it. One that is cut off ends with an error, so that the browser does
+/// Reads an answer to its end, or until its reader is gone. One that is cut off ends with an error, so that the browser does
 /// not take it for whole.
 fn forward(
     mut body: impl Read,

@@ -131,7 +131,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router) {
 }
 
 async fn connection(stream: TcpStream, router: Router) {
-    // Without it answers come a little later, and nobody could do anything about it.
+    // Without it answers only come a little later.
     drop(stream.set_nodelay(true));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -139,6 +139,6 @@ async fn connection(stream: TcpStream, router: Router) {
         .max_buf_size(limits::HTTP_BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await;
-    // The browser has gone; there is nobody to tell.
+    // The browser has gone: an error has no reader.
     drop(served);
 }
