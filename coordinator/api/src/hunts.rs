@@ -114,21 +114,51 @@ pub struct States {
 }
 
 impl States {
+    /// The words of the states, in the order of every output.
+    pub const WORDS: [&'static str; 12] = [
+        "silent",
+        "seen",
+        "queued",
+        "running",
+        "paused",
+        "finishing",
+        "finished",
+        "failed",
+        "cancelled",
+        "declined",
+        "expired",
+        "incomplete",
+    ];
+
     /// Returns the states with their words, in the order of every output.
     pub const fn named(&self) -> [(&'static str, u64); 12] {
+        let [
+            silent,
+            seen,
+            queued,
+            running,
+            paused,
+            finishing,
+            finished,
+            failed,
+            cancelled,
+            declined,
+            expired,
+            incomplete,
+        ] = Self::WORDS;
         [
-            ("silent", self.silent),
-            ("seen", self.seen),
-            ("queued", self.queued),
-            ("running", self.running),
-            ("paused", self.paused),
-            ("finishing", self.finishing),
-            ("finished", self.finished),
-            ("failed", self.failed),
-            ("cancelled", self.cancelled),
-            ("declined", self.declined),
-            ("expired", self.expired),
-            ("incomplete", self.incomplete),
+            (silent, self.silent),
+            (seen, self.seen),
+            (queued, self.queued),
+            (running, self.running),
+            (paused, self.paused),
+            (finishing, self.finishing),
+            (finished, self.finished),
+            (failed, self.failed),
+            (cancelled, self.cancelled),
+            (declined, self.declined),
+            (expired, self.expired),
+            (incomplete, self.incomplete),
         ]
     }
 

@@ -1,7 +1,7 @@
 //! Flags of the verbs of `agents`.
 
 use clap::{Args, ValueEnum};
-use muster_api::AgentState;
+use muster_api::{AgentState, States};
 
 use crate::parse;
 
@@ -79,22 +79,6 @@ pub struct List {
 
 /// Kinds of what an agent is asked for.
 const KINDS: [&str; 2] = ["hunt", "profile"];
-/// States of an agent's part in a hunt or profile.
-const STATES: [&str; 12] = [
-    "silent",
-    "seen",
-    "queued",
-    "running",
-    "paused",
-    "finishing",
-    "finished",
-    "failed",
-    "cancelled",
-    "declined",
-    "expired",
-    "incomplete",
-];
-
 /// Flags of `agents requests`.
 #[derive(Debug, Args)]
 pub struct Requests {
@@ -104,7 +88,7 @@ pub struct Requests {
     #[arg(long, value_delimiter = ',', value_parser = KINDS)]
     pub kind: Vec<String>,
     /// Only where the agent's part is in these states, joined by commas.
-    #[arg(long, value_delimiter = ',', value_parser = STATES)]
+    #[arg(long, value_delimiter = ',', value_parser = States::WORDS)]
     pub state: Vec<String>,
     /// How many [default: all].
     #[arg(long, value_name = "N")]

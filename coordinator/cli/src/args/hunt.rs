@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
+use muster_api::States;
 use muster_protocol::artifact;
 use muster_protocol::artifact::file_hash::FILE_HASH;
 use muster_protocol::when::Moment;
@@ -374,7 +375,7 @@ pub struct Show {
     #[arg(long)]
     pub agents: bool,
     /// List the agents in these states, joined by commas.
-    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = STATES)]
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = States::WORDS)]
     pub state: Vec<String>,
     /// What comes first; with `-` the greatest [default: agent].
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true, value_parser = parse::sort(&PART_SORTS))]
@@ -383,22 +384,6 @@ pub struct Show {
     #[arg(long, value_name = "A", conflicts_with_all = ["agents", "state", "sort"])]
     pub agent: Option<String>,
 }
-
-/// The states of an agent's part.
-const STATES: [&str; 12] = [
-    "silent",
-    "seen",
-    "queued",
-    "running",
-    "paused",
-    "finishing",
-    "finished",
-    "failed",
-    "cancelled",
-    "declined",
-    "expired",
-    "incomplete",
-];
 
 /// Orders of a hunt's agents.
 const PART_SORTS: [&str; 15] = [

@@ -142,8 +142,7 @@ fn show_agent(
 
 /// Returns the words of all states but `finished`, joined by commas.
 pub(super) fn unfinished() -> String {
-    let named = States::default().named();
-    let words = named.iter().map(|(word, _)| *word).filter(|word| *word != "finished");
+    let words = States::WORDS.into_iter().filter(|word| *word != "finished");
     words.collect::<Vec<_>>().join(",")
 }
 

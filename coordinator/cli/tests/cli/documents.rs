@@ -2,9 +2,9 @@
 
 use muster_api::{
     AgentBrief, AgentView, Doctor, HuntBrief, HuntView, Page, ProfileBrief, ProfileView, RowView,
-    WhoHas,
+    States, WhoHas,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Returns an agent with `text` in every field that an endpoint or an operator chose.
 pub(crate) fn agent(id: &str, name: &str, state: &str, text: &str) -> Value {
@@ -87,21 +87,7 @@ pub(crate) fn profile_brief(text: &str) -> Value {
 }
 
 fn states() -> Value {
-    let names = [
-        "silent",
-        "seen",
-        "queued",
-        "running",
-        "paused",
-        "finishing",
-        "finished",
-        "failed",
-        "cancelled",
-        "declined",
-        "expired",
-        "incomplete",
-    ];
-    names.into_iter().map(|name| (name.to_owned(), json!(0))).collect::<Map<_, _>>().into()
+    json!(States::default())
 }
 
 /// Returns a hunt, a profile, an agent, a row, a report and an answer to `who-has` at a time.

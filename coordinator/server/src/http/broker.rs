@@ -13,8 +13,8 @@ use muster_protocol::limits::{BROKER_LOOK_WAIT_MS_MAX, BROKER_SHOWN_MS_MIN};
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::page::length;
 use super::page::question::Question;
+use super::page::{cut, length};
 use super::query::Asked;
 use crate::broker::queues::DIRECTED_SHOWN;
 use crate::broker::shown::{self, SharedQueues};
@@ -128,10 +128,7 @@ pub async fn dead(
     dead.retain(|(class, reason, ..)| {
         after.as_ref().is_none_or(|(of, why)| (class, reason) > (of, why))
     });
-    let is_last = dead.len() <= limit;
-    dead.truncate(limit);
-    let last = dead.last().filter(|_| !is_last);
-    let next = last.map(|(class, reason, ..)| question.cursor(&(class, reason)));
+    let next = cut(&mut dead, limit).map(|(class, reason, ..)| question.cursor(&(class, reason)));
     let items = dead.into_iter().map(|(class, reason, count, last)| DeadView {
         class,
         reason,

@@ -11,20 +11,20 @@ use muster_protocol::request::Kind;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::hunts::{find, ordered, page};
+use super::hunts::{find, page};
 use super::page::length;
-use super::page::question::Question;
-use super::query::{Asked, search, words};
+use super::page::question::{Question, sort};
+use super::query::{Asked, is_set, search, words};
 use crate::core::Core;
 use crate::hunts::current;
 use crate::hunts::listing::Listed;
-use crate::hunts::parts::list::{Field, Filter, STATES, briefs, codes, page as cut};
+use crate::hunts::parts::list::{Field, Filter, briefs, codes, page as cut};
 use crate::hunts::parts::timeline::{Steps, span, timeline as made};
 use crate::hunts::parts::{Moment, costs::costs as spread};
 use crate::hunts::view::RequestSnapshot;
-use crate::roster::order::Key;
+use crate::roster::order::{Direction, Key};
 use crate::store::{Reader, StoreError};
-use muster_api::{CollectionView, HuntCosts, HuntTimeline};
+use muster_api::{CollectionView, HuntCosts, HuntTimeline, States};
 
 /// Which parts, in which order, and which page of them.
 #[derive(Debug, Default, Deserialize)]
@@ -50,13 +50,12 @@ pub async fn agents(
         return Err(ApiError::usage("cannot look for these codes", "they are too long", &next));
     }
     let filter = Filter {
-        states: words("state", asked.state.as_deref(), &STATES)?,
+        states: words("state", asked.state.as_deref(), &States::WORDS.map(|word| (word, word)))?,
         codes: codes(asked.code.as_deref()),
         text: search(asked.q.as_deref())?,
     };
-    let order = ordered(asked.sort.as_deref(), &Field::ALL, (Field::Agent, false))?;
-    let detail = words("detail", asked.detail.as_deref(), &[("0", false), ("1", true)])?;
-    let is_detailed = detail.is_some_and(|detail| detail.contains(&true));
+    let order = sort(asked.sort.as_deref(), &Field::ALL, (Field::Agent, Direction::Ascending))?;
+    let is_detailed = is_set("detail", asked.detail.as_deref())?;
     let question = Question::new("parts", &(&id, &asked.state, &asked.code, &asked.q, &asked.sort));
     let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
     let (news, now, blockage) =

@@ -99,7 +99,8 @@ pub async fn list(
         until: moment(asked.until.as_deref(), now)?,
         ..Filter::default()
     };
-    let (field, order) = ordered(asked.sort.as_deref(), &Field::ALL, (Field::Issued, true))?;
+    let (field, order) =
+        sort(asked.sort.as_deref(), &Field::ALL, (Field::Issued, Direction::Descending))?;
     let question = Question::new(
         "hunts",
         &(&asked.state, &asked.operator, &asked.q, &asked.since, &asked.until, &asked.sort),
@@ -121,16 +122,6 @@ pub async fn list(
 pub fn page<T>(listed: Listed<T>, question: &Question, now: Timestamp) -> Page<T> {
     let next = listed.next.map(|key| question.cursor(&key));
     Page { items: listed.items, next, total: listed.total, as_of: now.into() }
-}
-
-/// Reads the order of a list.
-pub fn ordered<F: Copy>(
-    asked: Option<&str>,
-    fields: &[(&str, F)],
-    usual: (F, bool),
-) -> Result<(F, Direction), ApiError> {
-    let (field, is_descending) = sort(asked, fields, usual)?;
-    Ok((field, if is_descending { Direction::Descending } else { Direction::Ascending }))
 }
 
 /// Reads a moment: how long ago, or RFC 3339.

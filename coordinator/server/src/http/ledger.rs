@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 use super::page::question::Question;
-use super::page::{Keys, length};
+use super::page::{cut, length};
 use super::query::{Asked, search};
 use crate::core::Core;
 use crate::store::{AuditFilter, Reader, StoreError};
@@ -45,20 +45,18 @@ pub async fn audit(
     let (then, after) = key.map_or((now, None), |(then, after)| (Timestamp(then), Some(after)));
     let filter = asked.filter(then)?;
     let read = move |reader: &Reader| {
-        let numbers = reader.audit_numbers(&filter, after, limit.saturating_add(1))?;
-        let keys = Keys::cut(numbers, limit);
-        let lines = reader.audit(&keys.keys)?;
-        Ok::<_, StoreError>((keys, lines, reader.count_audit(&filter)?))
+        let mut numbers = reader.audit_numbers(&filter, after, limit.saturating_add(1))?;
+        let last = cut(&mut numbers, limit).copied();
+        let lines = reader.audit(&numbers)?;
+        Ok::<_, StoreError>((last, lines, reader.count_audit(&filter)?))
     };
-    let (keys, lines, total) = core.read(read).await.map_err(ApiError::from)?;
+    let (last, lines, total) = core.read(read).await.map_err(ApiError::from)?;
     let shown = lines.into_iter().map(|line| {
         let [token, operator, action, subject, detail] = line.words;
         AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
     });
-    let last = keys.keys.last().copied();
-    let page = keys.page(shown.collect(), total, now);
-    let next = page.next.and(last).map(|last| question.cursor(&(then.0, last)));
-    Ok(Json(Page { next, ..page }))
+    let next = last.map(|last| question.cursor(&(then.0, last)));
+    Ok(Json(Page { items: shown.collect(), next, total, as_of: now.into() }))
 }
 
 impl AuditQuery {

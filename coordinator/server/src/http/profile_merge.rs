@@ -9,18 +9,20 @@ use axum::response::{IntoResponse, Response};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::{PROFILE_MERGE_MAX, PROFILE_STEPS_MAX};
-use muster_protocol::request::{Kind, Target};
+use muster_protocol::request::Kind;
 use serde::Deserialize;
 
 use super::error::ApiError;
 use super::hunts::{find, find_profiled};
 use super::profile_views::{Heading, Look, diff_data, draw_diff, render};
 use super::profiles::resolve;
+use super::query::target;
 use crate::core::Core;
 use crate::hunts::view::RequestSnapshot;
+use crate::live::roster::Known;
 use crate::profiles::merge::merge;
 use crate::profiles::profile::Profile;
-use crate::store::{DataDir, List, Reader, StoredAgent, StoredBlob};
+use crate::store::{DataDir, List, Reader, StoredBlob};
 use muster_api::By;
 
 /// Which profiles are meant, and how the view is to look. What is not named does not restrict.
@@ -75,7 +77,8 @@ pub async fn view(
     let now = core.clock.now();
     let place = core.place.clone();
     let asked = wanted.clone();
-    let chosen = core.read(move |reader: &Reader| choose(reader, &asked, now)).await?;
+    let agents = core.roster.all();
+    let chosen = core.read(move |reader: &Reader| choose(reader, &agents, &asked, now)).await?;
     let work = move || {
         let files = Files { place };
         let after = files.merged(&chosen.of, chosen.hunt)?;
@@ -122,13 +125,19 @@ impl Chosen {
     }
 }
 
-fn choose(reader: &Reader, wanted: &Wanted, now: Timestamp) -> Result<Chosen, ApiError> {
+fn choose(
+    reader: &Reader,
+    agents: &[Arc<Known>],
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<Chosen, ApiError> {
     let hunt_of = |id: &Option<String>| {
         let hunt = id.as_deref().map(|id| find(reader, Kind::HuntStart, id)).transpose()?;
         Ok::<_, ApiError>(hunt.map(|hunt| hunt.id))
     };
     let (hunt, hunt_before) = (hunt_of(&wanted.hunt)?, hunt_of(&wanted.hunt_before)?);
-    let choosing = Choosing { reader, wanted, now, agents: meant(reader, wanted)? };
+    let choosing =
+        Choosing { reader, wanted, now, agents: meant(agents, wanted.target.as_deref())? };
     let of = match &wanted.of {
         Some(list) => choosing.listed(list)?,
         None => choosing.all()?,
@@ -138,20 +147,11 @@ fn choose(reader: &Reader, wanted: &Wanted, now: Timestamp) -> Result<Chosen, Ap
 }
 
 /// Returns the agents that match the expression; nothing when there is none.
-fn meant(reader: &Reader, wanted: &Wanted) -> Result<Option<BTreeSet<AgentId>>, ApiError> {
-    let Some(expr) = &wanted.target else { return Ok(None) };
-    let target = Target { expr: expr.clone(), sample_ppm: None };
-    target.check().map_err(|error| {
-        ApiError::usage(
-            "this is no target",
-            error.to_string(),
-            "label:k=v, id:A, host:GLOB, joined by and, or, not",
-        )
-    })?;
+fn meant(agents: &[Arc<Known>], expr: Option<&str>) -> Result<Option<BTreeSet<AgentId>>, ApiError> {
+    let Some(target) = target(expr)? else { return Ok(None) };
     let none = RequestId::new();
-    let is_meant = |agent: &StoredAgent| target.matches(&agent.facts(), &none).unwrap_or(false);
-    let agents = reader.agents()?.into_iter().filter(is_meant).map(|agent| agent.id);
-    Ok(Some(agents.collect()))
+    let meant = agents.iter().filter(|known| target.matches(&known.facts, &none));
+    Ok(Some(meant.map(|known| known.agent.id.clone()).collect()))
 }
 
 struct Choosing<'a> {

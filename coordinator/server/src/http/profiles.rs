@@ -13,9 +13,9 @@ use muster_protocol::request::profile::ProfileKind;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::hunts::{find, find_profiled, moment, ordered, page};
+use super::hunts::{find, find_profiled, moment, page};
 use super::page::length;
-use super::page::question::Question;
+use super::page::question::{Question, sort};
 use super::profile_views::{Heading, Look, render};
 use super::query::{Asked, words};
 use crate::core::Core;
@@ -23,7 +23,7 @@ use crate::hunts::listing::{self, Filter, Sources};
 use crate::hunts::view::RequestSnapshot;
 use crate::profiles::profile::Profile;
 use crate::profiles::symbols::Symbols;
-use crate::roster::order::Key;
+use crate::roster::order::{Direction, Key};
 use crate::store::Reader;
 use muster_api::{Page, ProfileBrief, ProfileView};
 
@@ -61,7 +61,7 @@ pub async fn list(
         kinds: kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect()),
         ..Filter::default()
     };
-    let ((), order) = ordered(asked.sort.as_deref(), &[("issued", ())], ((), true))?;
+    let ((), order) = sort(asked.sort.as_deref(), &[("issued", ())], ((), Direction::Descending))?;
     let question = Question::new(
         "profiles",
         &(&asked.agent, &asked.hunt, &asked.kind, &asked.operator, &asked.since, &asked.sort),

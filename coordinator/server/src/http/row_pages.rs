@@ -19,6 +19,7 @@ use super::page::question::{Question, sort};
 use super::row_query::RowQuery;
 use crate::core::Core;
 use crate::hunts::view::rows::{Known, source};
+use crate::roster::order::Direction;
 use crate::rows::filter::Filter;
 use crate::rows::sorted::{Order, Rank, SORTS};
 use crate::rows::source::{Place, Source, view};
@@ -131,7 +132,8 @@ pub async fn errors(
 fn order(asked: Option<&str>, schema: &'static Schema) -> Result<Option<Order>, ApiError> {
     let sorts = SORTS.iter().filter_map(|name| Some((*name, Some(schema.place(name)?))));
     let known: Vec<_> = std::iter::once((WALK, None)).chain(sorts).collect();
-    let (place, is_descending) = sort(asked, &known, (None, false))?;
+    let (place, direction) = sort(asked, &known, (None, Direction::Ascending))?;
+    let is_descending = direction == Direction::Descending;
     if place.is_none() && is_descending {
         let cause = format!("sort is \"-{WALK}\"");
         return Err(ApiError::usage("this list has no such order", cause, "sort=walk"));

@@ -45,11 +45,11 @@ pub async fn latest(
     State(core): State<Arc<Core>>,
     Asked(asked): Asked<SamplesQuery>,
 ) -> Result<Json<TelemetryPage>, ApiError> {
-    let (field, is_descending) = sort(asked.sort.as_deref(), &Field::ALL, (Field::Agent, false))?;
-    let direction = if is_descending { Direction::Descending } else { Direction::Ascending };
+    let (field, direction) =
+        sort(asked.sort.as_deref(), &Field::ALL, (Field::Agent, Direction::Ascending))?;
     let is_fleet = query::is_set("fleet", asked.fleet.as_deref())?;
     let limit = length(asked.limit)?;
-    let question = Question::new("telemetry", &(format!("{field:?}"), is_descending));
+    let question = Question::new("telemetry", &format!("{field:?} {direction:?}"));
     let after = question.key(asked.cursor.as_deref())?;
     let (now, agents, own) = (core.clock.now(), core.roster.all(), core.roster.own());
     let make = move || {

@@ -4,37 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use muster_api::{AgentRequest, AgentUpload, Page};
+use muster_api::{AgentRequest, AgentUpload, Page, States};
 use muster_protocol::ids::RequestId;
 use serde::Deserialize;
 
 use super::find;
 use crate::core::Core;
 use crate::http::error::ApiError;
-use crate::http::page::length;
 use crate::http::page::question::Question;
+use crate::http::page::{cut, length};
 use crate::http::query::{self, Asked};
 use crate::hunts::of_agent::{self, Filter};
 use crate::store::{Reader, StoreError, UploadKey};
 
 /// Kinds of what an agent is asked for.
 const KINDS: [(&str, &str); 2] = [("hunt", "hunt"), ("profile", "profile")];
-/// States of an agent's part.
-const STATES: [(&str, &str); 12] = [
-    ("silent", "silent"),
-    ("seen", "seen"),
-    ("queued", "queued"),
-    ("running", "running"),
-    ("paused", "paused"),
-    ("finishing", "finishing"),
-    ("finished", "finished"),
-    ("failed", "failed"),
-    ("cancelled", "cancelled"),
-    ("declined", "declined"),
-    ("expired", "expired"),
-    ("incomplete", "incomplete"),
-];
-
 /// Which requests, and which page of them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,7 +38,11 @@ pub async fn requests(
     let known = find(&core, &id)?;
     let filter = Filter {
         kinds: query::words("kind", asked.kind.as_deref(), &KINDS)?,
-        states: query::words("state", asked.state.as_deref(), &STATES)?,
+        states: query::words(
+            "state",
+            asked.state.as_deref(),
+            &States::WORDS.map(|word| (word, word)),
+        )?,
     };
     let limit = length(asked.limit)?;
     let whose = known.agent.id.as_str();
@@ -91,9 +79,7 @@ pub async fn uploads(
     let now = core.clock.now();
     let read = move |reader: &Reader| {
         let mut found = reader.uploads_of(&agent, after.as_ref(), limit.saturating_add(1))?;
-        let goes_on = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| goes_on).map(|last| question.cursor(&last.key));
+        let next = cut(&mut found, limit).map(|last| question.cursor(&last.key));
         let items = of_agent::uploads(reader, &agent, &found)?;
         Ok(Page { items, next, total: reader.count_uploads(&agent)?, as_of: now.into() })
     };

@@ -40,12 +40,12 @@ pub async fn list(
         text: query::search(asked.q.as_deref())?,
         states: query::words("state", asked.state.as_deref(), &states)?,
     };
-    let (field, is_descending) = sort(asked.sort.as_deref(), &Field::ALL, (Field::Id, false))?;
-    let direction = if is_descending { Direction::Descending } else { Direction::Ascending };
+    let (field, direction) =
+        sort(asked.sort.as_deref(), &Field::ALL, (Field::Id, Direction::Ascending))?;
     let is_counted = query::is_set("facets", asked.facets.as_deref())?;
     let counted = if is_counted { Counted::Yes } else { Counted::No };
     let limit = length(asked.limit)?;
-    let order = (format!("{field:?}"), is_descending);
+    let order = format!("{field:?} {direction:?}");
     let question = Question::new("agents", &(&asked.target, &asked.q, &asked.state, order));
     let after: Option<Key> = question.key(asked.cursor.as_deref())?;
 

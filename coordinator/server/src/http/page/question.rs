@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::http::error::ApiError;
+use crate::roster::order::Direction;
 
 /// Bytes of the digest of a question.
 const DIGEST_BYTES: usize = 8;
@@ -54,16 +55,18 @@ impl Question {
     }
 }
 
-/// Reads `sort=field` or `sort=-field` against the closed set of a list; returns the field and whether the greatest comes first.
+/// Reads `sort=field` or `sort=-field` against the closed set of a list; returns the field and its direction.
 pub fn sort<F: Copy>(
     asked: Option<&str>,
     fields: &[(&str, F)],
-    usual: (F, bool),
-) -> Result<(F, bool), ApiError> {
+    usual: (F, Direction),
+) -> Result<(F, Direction), ApiError> {
     let Some(text) = asked else { return Ok(usual) };
-    let (name, is_descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    let (name, direction) = text
+        .strip_prefix('-')
+        .map_or((text, Direction::Ascending), |name| (name, Direction::Descending));
     let found = fields.iter().find(|(known, _)| *known == name);
-    found.map(|(_, field)| (*field, is_descending)).ok_or_else(|| {
+    found.map(|(_, field)| (*field, direction)).ok_or_else(|| {
         let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
         let shown: String = text.chars().take(60).collect();
         let next = format!("one of {}, with - before it for the greatest first", names.join(", "));
@@ -92,10 +95,11 @@ mod tests {
     #[test]
     fn an_order_is_of_a_closed_set() {
         let fields = [("id", 1), ("cpu", 2)];
-        assert_eq!(sort(None, &fields, (1, false)).unwrap(), (1, false));
-        assert_eq!(sort(Some("-cpu"), &fields, (1, false)).unwrap(), (2, true));
+        let usual = (1, Direction::Ascending);
+        assert_eq!(sort(None, &fields, usual).unwrap(), usual);
+        assert_eq!(sort(Some("-cpu"), &fields, usual).unwrap(), (2, Direction::Descending));
         for bad in ["", "-", "rss", "--cpu"] {
-            sort(Some(bad), &fields, (1, false)).unwrap_err();
+            sort(Some(bad), &fields, usual).unwrap_err();
         }
     }
 }

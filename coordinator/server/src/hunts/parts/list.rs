@@ -39,22 +39,6 @@ impl Filter {
     }
 }
 
-/// The words of the states, each for itself.
-pub const STATES: [(&str, &str); 12] = [
-    ("silent", "silent"),
-    ("seen", "seen"),
-    ("queued", "queued"),
-    ("running", "running"),
-    ("paused", "paused"),
-    ("finishing", "finishing"),
-    ("finished", "finished"),
-    ("failed", "failed"),
-    ("cancelled", "cancelled"),
-    ("declined", "declined"),
-    ("expired", "expired"),
-    ("incomplete", "incomplete"),
-];
-
 /// What a list of parts is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
