@@ -168,7 +168,7 @@ test("dialogs, the review and the page without a session", async () => {
   await page.goto(`${console_.origin}/hunts/new`);
   await page.locator("[data-field=root]").fill("/etc");
   await page.locator("[data-act=review]").press("Enter");
-  await page.locator(".review").waitFor();
+  await page.locator(".reviewed").waitFor();
   await look("review");
   await page.goto(`${console_.origin}/hunts/new`);
   await page.locator("[data-field=root]").fill("relative");

@@ -322,7 +322,7 @@ test("a preview that lies is set apart, and what is signed is what was reviewed"
   await page.locator("[data-field=root]").fill(folder);
   await page.locator("[data-field=max_cpu]").fill("50%");
   await page.locator("[data-act=review]").click();
-  await page.locator(".review").waitFor().catch(async (error) => {
+  await page.locator(".reviewed").waitFor().catch(async (error) => {
     const { boxes, text } = await state();
     throw new Error(`no review: ${boxes || text}`, { cause: error });
   });

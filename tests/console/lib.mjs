@@ -181,9 +181,12 @@ export class Console {
 
 const running = new Set();
 
-/** Ends every console that a test has left. */
+/** Servers that a test has started. */
+const serving = new Set();
+
+/** Ends every console and server that a test has left: Node waits for them. */
 export async function stopConsoles() {
-  await Promise.all([...running].map((one) => one.stop()));
+  await Promise.all([...running, ...serving].map((one) => one.stop()));
 }
 
 /** Starts a Chromium with a fresh profile and no traffic of its own. `map` sends an address to another one. */
@@ -396,15 +399,18 @@ export async function serve(handle, host = "127.0.0.1") {
     socket.on("close", () => sockets.delete(socket));
   });
   await new Promise((done) => server.listen(0, host, done));
-  return {
+  const one = {
     port: server.address().port,
     origin: `http://${host}:${server.address().port}`,
     stop: () =>
       new Promise((done) => {
+        serving.delete(one);
         for (const socket of sockets) socket.destroy();
         server.close(done);
       }),
   };
+  serving.add(one);
+  return one;
 }
 
 /** Makes a folder that is deleted at the end. */

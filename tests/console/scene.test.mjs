@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, mkdirSync, openSync, readdirSync, readFileSync, statSync, ftruncateSync, closeSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { Console, eventually, fleet, LONG, musterJson, openSession, picture, Recorder, run, scratch, send, startBrowser, stopConsoles } from "./lib.mjs";
 
@@ -42,6 +42,29 @@ after(async () => {
   await recorder?.stop();
   await stopConsoles();
 });
+
+/** The step that is being tried; what comes after one that failed has nothing to begin with. */
+let trying;
+beforeEach(() => {
+  assert.equal(trying, undefined, "an earlier step failed");
+});
+
+/** One step of the scene. When it fails, the page is shown as it was. */
+function step(name, body) {
+  test(name, async () => {
+    trying = name;
+    try {
+      await body();
+    } catch (error) {
+      if (opened) {
+        await picture(opened.page, "scene-failed");
+        console.error(`${opened.page.url()}\n${await opened.page.locator("body").innerText()}`);
+      }
+      throw error;
+    }
+    trying = undefined;
+  });
+}
 
 /** Makes the files that are hunted. */
 function plant(folder) {
@@ -98,7 +121,7 @@ function assertAddsUp(numbers, what) {
   assert.equal(sum, numbers.targeted, `${what}: ${JSON.stringify(numbers)}`);
 }
 
-test("in by the printed address, to an agent, and its curve moves", async () => {
+step("in by the printed address, to an agent, and its curve moves", async () => {
   opened = await openSession(browser, console_);
   const { page } = opened;
   assert.equal(new URL(page.url()).hash, "", "the code is gone from the address");
@@ -113,7 +136,7 @@ test("in by the printed address, to an agent, and its curve moves", async () => 
   await picture(page, "scene-2-agent");
 });
 
-test("a new hunt: form, review, signature", async () => {
+step("a new hunt: form, review, signature", async () => {
   const { page } = opened;
   await page.locator(".actions").getByRole("link", { name: "New hunt" }).click();
   await page.waitForURL(/\/hunts\/new/);
@@ -126,7 +149,7 @@ test("a new hunt: form, review, signature", async () => {
   await eventually("the preview counts the agents", async () => (await page.locator(".formside").innerText()).match(new RegExp(`\\b${fleet.agents.length}\\b`)));
   await picture(page, "scene-3-new-hunt");
   await page.locator("[data-act=review]").press("Enter");
-  await page.locator(".review").waitFor();
+  await page.locator(".reviewed").waitFor();
   const review = await page.locator(".reviewmain").innerText();
   assert.ok(review.includes(tree) && review.includes(`${MBPS} MB/s`) && review.includes("sha256"), review);
   assert.match(await page.locator("code.digest").innerText(), /^[0-9a-f]{64}\s*$/);
@@ -141,7 +164,7 @@ test("a new hunt: form, review, signature", async () => {
   hunt = new URL(page.url()).pathname.split("/").pop();
 });
 
-test("the state bar adds up whenever it is drawn", async () => {
+step("the state bar adds up whenever it is drawn", async () => {
   const { page } = opened;
   await page.locator(".statebar li").first().waitFor();
   await page.evaluate(() => {
@@ -160,7 +183,7 @@ test("the state bar adds up whenever it is drawn", async () => {
   await picture(page, "scene-5-hunt");
 });
 
-test("a new profile while the hunt runs", async () => {
+step("a new profile while the hunt runs", async () => {
   const { page } = opened;
   const bars = await page.evaluate("window.__bars");
   assert.ok(bars.length > 1, "the bar was drawn");
@@ -171,11 +194,12 @@ test("a new profile while the hunt runs", async () => {
   await page.locator(".actions").getByRole("link", { name: "Profile it" }).click();
   await page.waitForURL(/\/profiles\/new/);
   assert.equal(await page.locator("[data-field=while]").inputValue(), hunt);
+  await page.getByRole("button", { name: "Agents by id" }).press("Enter");
   await page.locator("[data-field=agents]").fill(fleet.agents[0].id);
   await page.locator("[data-field=seconds]").fill("10");
   await page.locator("[data-field=hertz]").fill("199");
   await page.locator("[data-act=review]").press("Enter");
-  await page.locator(".review").waitFor();
+  await page.locator(".reviewed").waitFor();
   for (const box of await page.locator(".warnings input").all()) await box.check();
   await page.locator("[data-act=sign]").click();
   await page.waitForURL(/\/profiles\/[0-9a-f]{8}-[0-9a-f-]+/);
@@ -184,7 +208,7 @@ test("a new profile while the hunt runs", async () => {
   assert.ok(states.running > 0, `the hunt still runs: ${JSON.stringify(states)}`);
 });
 
-test("the flame graph names the digest function", async () => {
+step("the flame graph names the digest function", async () => {
   const { page } = opened;
   await page.locator("svg.flame g.frame").first().waitFor({ timeout: LONG });
   const names = () => page.$$eval("svg.flame g.frame", (frames) => frames.map((frame) => frame.dataset.name));
@@ -199,18 +223,15 @@ test("the flame graph names the digest function", async () => {
   await picture(page, "scene-7-top");
 });
 
-test("source lines show what they cost beside their text", async () => {
+step("source lines show what they cost beside their text", async () => {
   const { page } = opened;
   await page.locator("nav.tabs").getByRole("link", { name: "Lines" }).click();
   const files = page.getByRole("grid", { name: "Source files" });
   await files.getByRole("row").nth(1).waitFor();
   // A file of this repository: its text is in --source.
-  const own = files.getByRole("gridcell").filter({ hasText: /src\/.*\.rs/ });
-  for (let n = 0; n < Math.min(12, await own.count()); n++) {
-    await own.nth(n).click();
-    await opened.watch.settled();
-    if ((await page.locator(".line.costs code").allInnerTexts()).some((text) => text.trim())) break;
-  }
+  await files.getByRole("columnheader", { name: "total" }).getByRole("button").press("Enter");
+  await files.locator("[title*='agent/src/'], [title*='common/']").first().click();
+  await eventually("the text stands beside the costs", async () => (await page.locator(".line.costs code").allInnerTexts()).some((text) => text.trim()));
   const lines = await page.$$eval(".line.costs", (all) => all.map((line) => ({ own: line.querySelector(".own").innerText.trim(), total: line.querySelector(".total").innerText.trim(), number: Number(line.dataset.line), text: line.querySelector("code").innerText })));
   const told = lines.find((line) => (line.own || line.total) && line.text.trim());
   assert.ok(told, `no line with a cost and a text: ${JSON.stringify(lines).slice(0, 500)}`);
@@ -221,7 +242,7 @@ test("source lines show what they cost beside their text", async () => {
   await picture(page, "scene-8-lines");
 });
 
-test("the hunt ends, and the bar equals `muster hunt show`", async () => {
+step("the hunt ends, and the bar equals `muster hunt show`", async () => {
   const { page } = opened;
   await page.keyboard.press("Escape");
   await page.locator("nav.side").getByRole("link", { name: "Hunts", exact: true }).click();
@@ -235,7 +256,7 @@ test("the hunt ends, and the bar equals `muster hunt show`", async () => {
   await picture(page, "scene-9-ended");
 });
 
-test("the rows in the page are those of the independent walk", async () => {
+step("the rows in the page are those of the independent walk", async () => {
   const { page } = opened;
   await page.locator("nav.tabs").getByRole("link", { name: /^Rows/ }).click();
   const grid = page.getByRole("grid", { name: "Rows" });
@@ -256,17 +277,20 @@ test("the rows in the page are those of the independent walk", async () => {
     const now = await read();
     for (const row of now.rows) rows.set(row.key, row);
     await page.keyboard.press("PageDown");
-    return now.isAtEnd && rows.size >= expected.size * fleet.agents.length ? true : rows.size;
+    assert.ok(now.isAtEnd && rows.size >= expected.size * fleet.agents.length, `${rows.size} rows`);
+    return true;
   });
   const wanted = [];
   for (const { id } of fleet.agents) for (const [path, digest] of expected) wanted.push(`${id} ${digest} ${shown(path)}`);
   const found = [...rows.values()].map((row) => `${row.agent} ${row.digest} ${row.path}`);
-  assert.deepEqual(found.sort(), wanted.sort());
+  const missing = wanted.filter((row) => !found.includes(row));
+  const surplus = found.filter((row) => !wanted.includes(row));
+  assert.deepEqual({ missing: missing.slice(0, 5), surplus: surplus.slice(0, 5), count: found.length }, { missing: [], surplus: [], count: wanted.length });
   assert.match(await page.locator(".progressing").innerText(), new RegExp(`${wanted.length} rows`));
   await picture(page, "scene-10-rows");
 });
 
-test("a row's panel has every field, and all agents with the same content", async () => {
+step("a row's panel has every field, and all agents with the same content", async () => {
   const { page } = opened;
   await page.keyboard.press("Home");
   await page.keyboard.press("Enter");
@@ -280,7 +304,7 @@ test("a row's panel has every field, and all agents with the same content", asyn
   });
 });
 
-test("what the agent sent is listed, and the profile goes on to go tool pprof", async () => {
+step("what the agent sent is listed, and the profile goes on to go tool pprof", async () => {
   const { page } = opened;
   await page.locator("nav.side").getByRole("link", { name: "Agents", exact: true }).click();
   await page.locator(`a[href="/agents/${fleet.agents[0].id}"]`).first().click();
@@ -300,7 +324,7 @@ test("what the agent sent is listed, and the profile goes on to go tool pprof", 
   assert.match(top.stdout, /flat%/);
 });
 
-test("every event of the hunt adds up", () => {
+step("every event of the hunt adds up", () => {
   const text = plain(recorder.down).toString("latin1");
   const events = [...text.matchAll(/^event: ?hunt\r?\n(?:id:.*\r?\n)?data: ?(\{.*\})\r?$/gm)].map(([, data]) => JSON.parse(data)).filter((view) => view.id === hunt);
   assert.ok(events.length > 1, `${events.length} events of the hunt went by`);
@@ -318,7 +342,7 @@ function plain(pieces) {
   return Buffer.from(Buffer.concat(pieces).toString("latin1").replace(/\r\n[0-9a-f]+\r\n/gi, ""), "latin1");
 }
 
-test("neither the token nor a key reached the browser, and the second secret no address", async () => {
+step("neither the token nor a key reached the browser, and the second secret no address", async () => {
   const secret = await opened.page.evaluate("localStorage.getItem('muster-console-secret')");
   const cookie = (await opened.context.cookies())[0].value;
   const bytes = recorder.bytes();
@@ -356,6 +380,6 @@ test("neither the token nor a key reached the browser, and the second secret no 
   assert.ok(!command.includes(secret) && !console_.text.includes(secret));
 });
 
-test("the policy was never violated, and no request left the origin", () => {
+step("the policy was never violated, and no request left the origin", () => {
   opened.watch.assertClean();
 });
