@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::Console;
 use super::answer::{self, Refusal};
 use super::views::SourceView;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::profile::{self, Sources};
 
 /// Lines of the longest answer around one line.
@@ -40,7 +41,7 @@ pub(super) async fn show(
 fn lines(console: &Console, asked: Asked) -> Result<SourceView, Refusal> {
     let Asked { file, line, context } = asked;
     let Some(folder) = console.source.as_deref() else {
-        return Err(Refusal::missing("file", "start the console with --source DIR"));
+        return Err(unread(&file, "the console has no folder of sources"));
     };
     let sources = if let Some(sources) = console.sources.get() {
         sources
@@ -49,9 +50,7 @@ fn lines(console: &Console, asked: Asked) -> Result<SourceView, Refusal> {
         console.sources.get_or_init(|| sources)
     };
     let found = sources.find(&[&file]).remove(file.as_str());
-    let found = found.ok_or_else(|| {
-        Refusal::missing("file", "name the folder that the program was built from: --source DIR")
-    })?;
+    let found = found.ok_or_else(|| unread(&file, "it is not in the folder of --source"))?;
     let text = profile::read_source(&found)?;
     let total = text.lines().count();
     let (first, count) = match line {
@@ -64,4 +63,10 @@ fn lines(console: &Console, asked: Asked) -> Result<SourceView, Refusal> {
     };
     let lines = text.lines().skip(first - 1).take(count).map(ToOwned::to_owned).collect();
     Ok(SourceView { file, first, lines, total })
+}
+
+fn unread(file: &str, why: &str) -> Refusal {
+    let next = "start the console with the folder that the program was built from: --source DIR";
+    let what = format!("no text of {file}");
+    Refusal::new(StatusCode::NOT_FOUND, Failure::new(Exit::NothingMatched, what, why, next))
 }

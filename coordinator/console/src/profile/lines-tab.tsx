@@ -33,6 +33,8 @@ interface Cost {
 interface SourceFile {
   path: string;
   own: number;
+  /** Of the line that has most: totals of lines overlap, and have no sum. */
+  total: number;
   lines: Map<number, Cost>;
 }
 
@@ -53,33 +55,42 @@ function isForeign(path: string): boolean {
   return path.includes("/registry/src/") || path.startsWith("/rustc/");
 }
 
-function filesOf(view: Lines): SourceFile[] {
+function filesOf(view: Lines, isTotal: boolean): SourceFile[] {
   const files = new Map<string, SourceFile>();
   for (const line of view.lines) {
     if (!line.file) continue;
-    const file = files.get(line.file) ?? { path: line.file, own: 0, lines: new Map() };
+    const file = files.get(line.file) ?? { path: line.file, own: 0, total: 0, lines: new Map() };
     file.own += Number(line.flat);
+    file.total = Math.max(file.total, Number(line.cum));
     file.lines.set(line.line, { flat: Number(line.flat), cum: Number(line.cum) });
     files.set(line.file, file);
   }
-  return [...files.values()].sort((a, b) => b.own - a.own || (a.path < b.path ? -1 : 1));
+  const first = isTotal
+    ? (a: SourceFile, b: SourceFile) => b.total - a.total
+    : (a: SourceFile, b: SourceFile) => b.own - a.own || b.total - a.total;
+  return [...files.values()].sort((a, b) => first(a, b) || (a.path < b.path ? -1 : 1));
 }
 
 function Files({ of, functions, source }: { of: Lines; functions: TopRow[]; source: Source }) {
   const address = useAddress();
   const selected = useSelected(address);
-  const files = useMemo(() => filesOf(of), [of]);
+  const isTotal = address.get("files") === "-total";
+  const files = useMemo(() => filesOf(of, isTotal), [of, isTotal]);
+  const share = (value: number) => <ShareBar of={of.total > 0 ? (value * 100) / of.total : 0} />;
   const place = functions.find((row) => selected.is(row.function ?? ""));
   const wanted = address.get("file") || place?.file || "";
   const file =
     files.find((one) => one.path === wanted) ?? files.find((one) => !isForeign(one.path)) ?? files[0];
   const line = place && place.file === file?.path ? (place.line ?? 0) : 0;
   const columns: Column<SourceFile>[] = [
+    { id: "own", title: "own", width: "82px", sort: "own", cell: (one) => share(one.own) },
     {
-      id: "own",
-      title: "own",
-      width: "110px",
-      cell: (one) => <ShareBar of={of.total > 0 ? (one.own * 100) / of.total : 0} />,
+      id: "total",
+      title: "total",
+      width: "82px",
+      sort: "total",
+      about: "Of the line that costs most with what it calls",
+      cell: (one) => share(one.total),
     },
     { id: "file", title: "file", width: "minmax(120px, 1fr)", cell: (one) => <Ending of={one.path} /> },
   ];
@@ -95,12 +106,14 @@ function Files({ of, functions, source }: { of: Lines; functions: TopRow[]; sour
   }
   return (
     <div class="linesview">
-      <Panel class="flush files" title="Files by own cost">
+      <Panel class="flush files" title={isTotal ? "Files by their costliest line" : "Files by own cost"}>
         <Table
           label="Source files"
           columns={columns}
           rows={files}
           total={files.length}
+          sort={isTotal ? "-total" : "-own"}
+          onSort={(sort) => address.set({ files: sort === "-total" ? sort : "" })}
           id={(one) => one.path}
           tone={(one) => (one === file ? "chosen" : "")}
           onOpen={(one) => address.set({ file: one.path, fn: "" })}
@@ -161,7 +174,7 @@ function FileText({
     <Panel class="flush grow" title={title} command={command}>
       {answer.failure?.status === 404 ? (
         <p class="quiet inset">
-          Its text is not in the folder of --source: <Text of={answer.failure.why} most={200} />
+          No text beside the lines: <Text of={answer.failure.why} most={200} />
         </p>
       ) : answer.failure ? (
         <ErrorBox of={answer.failure} />
