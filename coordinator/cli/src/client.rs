@@ -33,6 +33,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(2);
 /// Longest silence within an answer. Where nothing changes, comments keep the line alive every 15 s.
 const SILENCE: Duration = Duration::from_mins(1);
+/// The same where the coordinator answers at once, and a page waits.
+const PAGE_ANSWER: Duration = Duration::from_secs(10);
+/// The same within the events of a page: one that has gone is noticed when the next comes, or this is over.
+const PAGE_SILENCE: Duration = Duration::from_secs(20);
 /// Largest document, but where a smaller bound was set.
 const DOCUMENT_BYTES_MAX: u64 = 268_435_456;
 
@@ -75,6 +79,12 @@ impl Client {
     /// Fetches a document.
     pub(super) fn get<T: Answer>(&self, path: &str) -> Result<T, Failure> {
         self.document(self.send(self.agent.get(self.at(path))))
+    }
+
+    /// Fetches a document that the coordinator has at hand, while a page waits.
+    pub(super) fn get_soon<T: Answer>(&self, path: &str) -> Result<T, Failure> {
+        let request = self.agent.get(self.at(path)).config();
+        self.document(self.send(request.timeout_global(Some(PAGE_ANSWER)).build()))
     }
 
     /// Fetches a list to its end, page by page.
@@ -162,6 +172,9 @@ impl Client {
     /// Fetches what is passed on as it comes, whatever it is.
     pub(super) fn pass(&self, path: &str, last_event_id: Option<&str>) -> Result<Passed, Failure> {
         let mut request = self.agent.get(self.at(path));
+        if path.starts_with("/api/v1/events") {
+            request = request.config().timeout_per_read(Some(PAGE_SILENCE)).build();
+        }
         if let Some(id) = last_event_id {
             request = request.header("Last-Event-ID", id);
         }

@@ -196,7 +196,7 @@ impl Console {
     /// Returns what a page must know, as it is now.
     fn view(&self) -> SessionView {
         let signer = self.signer();
-        let fleet = self.client().and_then(|client| client.get::<FleetView>("/api/v1/fleet"));
+        let fleet = self.client().and_then(|client| client.get_soon::<FleetView>("/api/v1/fleet"));
         let why = match (&signer, &fleet) {
             (Err(failure), _) => Some(failure.clone()),
             (Ok(signer), Ok(fleet)) if fleet.id != signer.fleet.to_string() => {
