@@ -476,11 +476,11 @@ limits! {
     /// What they weigh together.
     CONSOLE_DRAFTS_BYTES_MAX: usize = 134_217_728, "the oldest ones go; one alone may weigh more";
     /// How long a draft can be launched.
-    CONSOLE_DRAFT_MS_MAX: u64 = 3_600_000, "404: make it again";
+    CONSOLE_DRAFT_MS_MAX: u64 = 900_000, "404: make it again";
     /// How long a launch waits for Enter on the terminal (`--confirm terminal`).
     CONSOLE_CONFIRM_MS_MAX: u64 = 300_000, "504, and nothing is signed";
     /// Downloads that are prepared.
-    CONSOLE_DOWNLOADS_MAX: usize = 256, "the oldest one goes";
+    CONSOLE_DOWNLOADS_MAX: usize = 64, "the oldest one goes";
     /// How long a prepared download works.
     CONSOLE_DOWNLOAD_MS_MAX: u64 = 60_000, "404: ask for it again";
     /// Size of a file of a form (`--draft FILE`).
