@@ -3,10 +3,15 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use super::secret;
 use crate::failure::{Exit, Failure};
 use crate::private;
+
+/// How long a desktop without a browser may take to say so.
+const REFUSES_WITHIN: Duration = Duration::from_secs(2);
 
 /// The file; it is deleted when this is dropped.
 #[derive(Debug)]
@@ -26,9 +31,16 @@ impl Opening {
             let next = "open the address that was printed";
             Failure::new(Exit::Unavailable, "cannot open a browser", error, next)
         };
-        match command.status().map_err(failed)? {
-            status if status.success() => Ok(opening),
-            status => Err(failed(std::io::Error::other(format!("{program}: {status}")))),
+        let mut child = command.spawn().map_err(failed)?;
+        // Some desktops run the browser itself: then it ends when the browser does.
+        let (told, ended) = mpsc::channel();
+        std::thread::spawn(move || told.send(child.wait()));
+        match ended.recv_timeout(REFUSES_WITHIN) {
+            Ok(Ok(status)) if !status.success() => {
+                Err(failed(std::io::Error::other(format!("{program}: {status}"))))
+            }
+            Ok(Err(error)) => Err(failed(error)),
+            Ok(Ok(_)) | Err(_) => Ok(opening),
         }
     }
 }

@@ -62,7 +62,9 @@ pub(super) async fn until_stopped(
         (waits(SignalKind::interrupt())?, waits(SignalKind::terminate())?);
     console.greet(is_interactive);
     let url = console.print_address()?;
-    let _opening = opens.then(|| open(&console, &url)).flatten();
+    let shared = Arc::clone(&console);
+    // The desktop may take its time: the pages are served meanwhile.
+    let _opening = opens.then(|| tokio::task::spawn_blocking(move || open(&shared, &url)));
     let serving = serve(listener, router(Arc::clone(&console)));
     tokio::select! {
         () = serving => Ok(()),
