@@ -109,7 +109,7 @@ pub(super) async fn launch(
     let kept = lock(&console.drafts).get(&draft, Instant::now()).cloned();
     let kept = kept.ok_or_else(|| Refusal::missing("draft", "review it again"))?;
     agreed(&kept, &digest, &confirmed)?;
-    // While one launch asks and signs, another one of the same draft waits, and then submits the same bytes.
+    // While one launch asks, signs and submits, another one of the same draft waits, and then submits the same bytes.
     let mut signed = kept.signed.lock().await;
     let sealed = if let Some(sealed) = &*signed {
         Arc::clone(sealed)
@@ -118,11 +118,11 @@ pub(super) async fn launch(
         let sealed = Arc::new(sign(&console, &kept).await?);
         Arc::clone(signed.insert(sealed))
     };
-    drop(signed);
     let shared = Arc::clone(&kept);
     let launched = console
         .blocking(move |console| Ok(shared.prepared.submit(&console.client()?, &sealed)?))
         .await?;
+    drop(signed);
     let asked = kept.prepared.requests.last();
     Ok(answer::ok(&LaunchView {
         id: asked.map(|request| request.id().to_string()).unwrap_or_default(),
