@@ -414,6 +414,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ),
     Endpoint {
         query: &[
+            ("agent", "Only this agent's; its id may be cut. `coordinator` is the coordinator."),
             (
                 "sort",
                 "agent, cpu, rss, read, written or outbox; with - before it the greatest first. Sorted by cost, silent agents come last.",

@@ -34,6 +34,7 @@ const SINCE: Moment = Moment::Ago(15 * 60_000);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamplesQuery {
+    agent: Option<String>,
     sort: Option<String>,
     fleet: Option<String>,
     cursor: Option<String>,
@@ -49,9 +50,15 @@ pub async fn latest(
         sort(asked.sort.as_deref(), &Field::ALL, (Field::Agent, Direction::Ascending))?;
     let is_fleet = query::is_set("fleet", asked.fleet.as_deref())?;
     let limit = length(asked.limit)?;
-    let question = Question::new("telemetry", &format!("{field:?} {direction:?}"));
+    let question =
+        Question::new("telemetry", &format!("{field:?} {direction:?} {:?}", asked.agent));
     let after = question.key(asked.cursor.as_deref())?;
-    let (now, agents, own) = (core.clock.now(), core.roster.all(), core.roster.own());
+    let (agents, own) = match asked.agent.as_deref() {
+        None => (core.roster.all(), core.roster.own()),
+        Some(AgentId::COORDINATOR) => (Vec::new(), core.roster.own()),
+        Some(id) => (vec![find(&core, id)?], None),
+    };
+    let now = core.clock.now();
     let make = move || {
         let samples = Samples::new(&agents, own.as_ref(), now);
         let page = samples.page((field, direction), after.as_ref(), limit);

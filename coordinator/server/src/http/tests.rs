@@ -6,6 +6,7 @@ mod ledger;
 mod overview;
 mod rows;
 mod search;
+mod telemetry;
 mod viewer;
 
 use std::sync::Arc;
