@@ -22,6 +22,7 @@ use serde::Serialize;
 
 pub(super) use self::answer::Answer;
 pub(super) use self::query::{Query, escaped};
+pub(super) use self::refusal::redirected;
 pub(super) use self::stream::{Event, Events, Lines};
 use super::failure::{Exit, Failure};
 use super::settings::Settings;

@@ -6,6 +6,9 @@ use crate::failure::{Exit, Failure};
 
 /// Reads the API's error document.
 pub(super) fn refused(status: u16, text: &str, url: &str) -> Failure {
+    if (300..400).contains(&status) {
+        return redirected(status);
+    }
     let exit = match status {
         400 | 404 | 405 | 413 | 414 | 415 => Exit::Usage,
         401 | 403 | 421 => Exit::Refused,
@@ -34,6 +37,13 @@ pub(super) fn refused(status: u16, text: &str, url: &str) -> Failure {
     }
 }
 
+/// Reports a redirect: none is followed, for the token would go with it.
+pub(in super::super) fn redirected(status: u16) -> Failure {
+    let cause = format!("it answers with a redirect ({status}), and none is followed");
+    let what = "what answers is not the coordinator itself";
+    Failure::new(Exit::Unavailable, what, cause, "check --url or MUSTER_URL")
+}
+
 /// Reports an answer that ended early.
 pub(super) fn cut(url: &str, error: &std::io::Error) -> Failure {
     let what = format!("the answer of {url} was cut off");
@@ -54,5 +64,8 @@ mod tests {
         assert_eq!(refused(409, "", "u").exit, Exit::TryAgain);
         assert_eq!(refused(503, "", "u").exit, Exit::Unavailable);
         assert_eq!(refused(500, "<html>", "u").exit, Exit::Bug);
+        let failure = refused(307, "", "u");
+        assert_eq!(failure.exit, Exit::Unavailable);
+        assert!(failure.cause.contains("redirect (307)"), "{}", failure.cause);
     }
 }

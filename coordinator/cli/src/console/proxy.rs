@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Console;
 use super::answer::{self, JSON, Refusal, essence};
-use crate::client::{Client, Passed};
+use crate::client::{self, Client, Passed};
 use crate::failure::{Exit, Failure};
 
 /// Bytes of one piece of an answer.
@@ -188,10 +188,7 @@ async fn stream(
         Err(_) => return Err(died(asked.await.err())),
     };
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
-        let cause = format!("it answers with a redirect ({status}), and none is followed");
-        let next = "check --url or MUSTER_URL";
-        let what = "what answers is not the coordinator itself";
-        return Err(Failure::new(Exit::Unavailable, what, cause, next).into());
+        return Err(client::redirected(status.as_u16()).into());
     }
     let pieces = futures_lite::stream::unfold(arriving, |mut arriving| async move {
         arriving.recv().await.map(|piece| (piece, arriving))
