@@ -11,7 +11,7 @@ const css = existsSync("dist/meta-css.json")
 const folders = [...inputs, ...css].map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
 const names = [...new Set(folders.filter((name) => name !== undefined))].sort();
 
-let text = "The pages of muster console hold these packages, unchanged.\n";
+let text = "The pages of muster console hold these packages, unchanged but for uPlot, which is minified.\n";
 for (const name of names) {
   const folder = `node_modules/${name}`;
   const about = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
