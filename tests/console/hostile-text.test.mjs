@@ -173,7 +173,9 @@ test("the side panel shows each row whole, and copies its exact bytes", async ()
     assert.equal(await page.evaluate("window.__pwned"), undefined);
     const base64 = panel.getByRole("button", { name: "Copy the exact bytes as base64" });
     const isRaw = (await base64.count()) > 0;
-    await (isRaw ? base64.first() : panel.getByRole("button", { name: "Copy path", exact: true })).click();
+    const button = isRaw ? base64.first() : panel.getByRole("button", { name: "Copy path", exact: true });
+    await button.click();
+    await button.getByText("copied").waitFor();
     await paste.bringToFront();
     const text = await paste.evaluate(() => navigator.clipboard.readText());
     const bytes = isRaw ? Buffer.from(text, "base64") : Buffer.from(text);

@@ -8,7 +8,7 @@ import { Empty, ErrorBox } from "../parts/boxes.tsx";
 import { Command } from "../parts/copy.tsx";
 import { DownloadButton } from "../parts/download.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { looked, RowPanel, rowColumns, useSchema } from "../parts/rows.tsx";
+import { looked, RowPanel, rowColumns, rowKey, useSchema } from "../parts/rows.tsx";
 import { Table } from "../parts/table.tsx";
 import { Chip, Chips } from "../parts/tabs.tsx";
 import { Age, Text } from "../parts/text.tsx";
@@ -91,24 +91,13 @@ export function HuntRows({ of }: { of: HuntView }) {
             search.isRunning ? null : <None isFiltered={given.length > 0} isComplete={search.isComplete} />
           }
         />
-        {open ? <RowPanel row={open} schema={schema} onClose={() => setOpen(undefined)} /> : null}
+        {open ? (
+          <RowPanel key={rowKey(open)} row={open} schema={schema} onClose={() => setOpen(undefined)} />
+        ) : null}
       </div>
       <Command text={command(["hunt", "results", of.id], flags)} />
     </>
   );
-}
-
-const keys = new WeakMap<RowView, string>();
-let nextKey = 0;
-
-/** Two rows may be the same in every field: the object itself is the key. */
-function rowKey(row: RowView): string {
-  let key = keys.get(row);
-  if (key === undefined) {
-    key = String(nextKey++);
-    keys.set(row, key);
-  }
-  return key;
 }
 
 function None({ isFiltered, isComplete }: { isFiltered: boolean; isComplete: boolean }) {

@@ -5,7 +5,7 @@ import type { RowView } from "../api/types.ts";
 import { CopyButton } from "../parts/copy.tsx";
 import { huntPath } from "../parts/hunts.tsx";
 import { Panel } from "../parts/panel.tsx";
-import { RowPanel } from "../parts/rows.tsx";
+import { RowPanel, rowKey } from "../parts/rows.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { Id, Text, When } from "../parts/text.tsx";
 import { count, plural } from "../text/format.ts";
@@ -137,12 +137,14 @@ export function Found({ of, isTruncated }: { of: Digest[]; isTruncated: boolean 
               label="Where it is"
               columns={ROWS}
               rows={shown.rows}
-              id={(row) => `${row.hunt} ${row.agent} ${pathOf(row)} ${String(row.pid ?? "")}`}
+              id={rowKey}
               total={shown.rows.length}
               onOpen={setOpen}
             />
           </Panel>
-          {open ? <RowPanel row={open} schema={undefined} onClose={() => setOpen(undefined)} /> : null}
+          {open ? (
+            <RowPanel key={rowKey(open)} row={open} schema={undefined} onClose={() => setOpen(undefined)} />
+          ) : null}
         </div>
       ) : null}
     </>

@@ -149,6 +149,19 @@ export function rowColumns(schema: ArtifactView | undefined): Column<RowView>[] 
   ];
 }
 
+const keys = new WeakMap<RowView, string>();
+let nextKey = 0;
+
+/** Two rows may be the same in every field: the object itself is the key. */
+export function rowKey(row: RowView): string {
+  let key = keys.get(row);
+  if (key === undefined) {
+    key = String(nextKey++);
+    keys.set(row, key);
+  }
+  return key;
+}
+
 /** Every field of one row, with exact bytes. */
 export function RowPanel({
   row,
