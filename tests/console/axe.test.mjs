@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { axeText, Console, eventually, fleet, muster, musterJson, openSession, picture, scratch, startBrowser, stopConsoles } from "./lib.mjs";
+import { axeText, Console, eventually, fleet, muster, musterJson, NODES_MAX, openSession, picture, scratch, shape, startBrowser, stopConsoles } from "./lib.mjs";
 
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
-const NODES_MAX = 3000;
 
 let console_;
 let browser;
@@ -104,8 +103,6 @@ function facts() {
   const isShown = (element) => element.checkVisibility() && !element.closest("[aria-hidden=true], [inert]");
   const controls = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=grid], [role=application]")];
   return {
-    nodes: document.querySelectorAll("*").length,
-    wide: document.documentElement.scrollWidth > innerWidth || document.querySelector("#main").scrollWidth > document.querySelector("#main").clientWidth,
     unreachable: controls.filter((one) => isShown(one) && !one.disabled && one.tabIndex < 0).map((one) => one.outerHTML.slice(0, 120)),
     hasHeading: document.querySelectorAll("h1").length,
     title: document.title,
@@ -125,8 +122,9 @@ for (const theme of ["light", "dark"]) {
       await watch.settled(250, 4000);
       assert.equal(await page.evaluate("document.documentElement.dataset.theme"), theme);
       const found = await page.evaluate(facts);
-      if (found.nodes > NODES_MAX) wrong.push(`${name}: ${found.nodes} nodes`);
-      if (found.wide) wrong.push(`${name}: scrolls sideways`);
+      const { nodes, wide } = await shape(page);
+      if (nodes > NODES_MAX) wrong.push(`${name}: ${nodes} nodes`);
+      if (wide) wrong.push(`${name}: scrolls sideways`);
       if (found.hasHeading !== 1) wrong.push(`${name}: ${found.hasHeading} first headings`);
       for (const one of found.unreachable) wrong.push(`${name}: not by the keyboard: ${one}`);
       for (const one of await violations(page)) wrong.push(`${name}: ${one}`);

@@ -13,6 +13,9 @@ import { join } from "node:path";
 const require = createRequire(new URL("../../coordinator/console/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 
+/** Most nodes of a page, however much there is to show. */
+export const NODES_MAX = 3000;
+
 /** Longest wait for something that must happen, in milliseconds. */
 export const LONG = 60_000;
 
@@ -418,6 +421,15 @@ export function scratch(name) {
   const made = mkdtempSync(join(fleet?.scratch ?? tmpdir(), `${name}-`));
   process.on("exit", () => rmSync(made, { recursive: true, force: true }));
   return made;
+}
+
+/** How big a page is: its nodes, and whether it scrolls sideways. */
+export function shape(page) {
+  return page.evaluate(() => {
+    const main = document.querySelector("#main");
+    const isWide = (one) => one.scrollWidth > one.clientWidth;
+    return { nodes: document.querySelectorAll("*").length, wide: isWide(document.documentElement) || isWide(main) };
+  });
 }
 
 /** Takes a picture of a page, for people. */

@@ -229,7 +229,7 @@ step("source lines show what they cost beside their text", async () => {
   const files = page.getByRole("grid", { name: "Source files" });
   await files.getByRole("row").nth(1).waitFor();
   // A file of this repository: its text is in --source.
-  await files.getByRole("columnheader", { name: "total" }).getByRole("button").press("Enter");
+  await files.getByRole("columnheader", { name: "Total" }).getByRole("button").press("Enter");
   await files.locator("[title*='agent/src/'], [title*='common/']").first().click();
   await eventually("the text stands beside the costs", async () => (await page.locator(".line.costs code").allInnerTexts()).some((text) => text.trim()));
   const lines = await page.$$eval(".line.costs", (all) => all.map((line) => ({ own: line.querySelector(".own").innerText.trim(), total: line.querySelector(".total").innerText.trim(), number: Number(line.dataset.line), text: line.querySelector("code").innerText })));

@@ -60,7 +60,7 @@ export function Where({ entry }: { entry: Entry }) {
             name="fs"
             label="File systems"
             values={[
-              ["", "local: neither network nor pseudo file systems"],
+              ["", "local ones: no network, no pseudo"],
               ["all", "all that is mounted"],
             ]}
           />

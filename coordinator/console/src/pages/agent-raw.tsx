@@ -17,7 +17,9 @@ export function Raw({ of, title }: { of: unknown; title: string }) {
   const text = writeJson(of);
   return (
     <Panel title={title} actions={<CopyButton text={text} label="Copy as JSON" />}>
-      <pre class="raw">{cut(escapeLaidOut(text), DRAWN_MAX)}</pre>
+      <pre class="raw" tabIndex={0}>
+        {cut(escapeLaidOut(text), DRAWN_MAX)}
+      </pre>
     </Panel>
   );
 }

@@ -35,7 +35,7 @@ export const AGENT_COLUMNS: Column<AgentBrief>[] = [
   {
     id: "host",
     title: "Host",
-    width: "minmax(130px, 1.4fr)",
+    width: "minmax(190px, 2fr)",
     sort: "host",
     cell: (agent) => (
       <a href={agentPath(agent.id)}>
@@ -46,7 +46,7 @@ export const AGENT_COLUMNS: Column<AgentBrief>[] = [
   {
     id: "id",
     title: "Id",
-    width: "minmax(110px, 1fr)",
+    width: "minmax(130px, 1.2fr)",
     sort: "id",
     spare: 4,
     cell: (agent) => (
@@ -58,7 +58,7 @@ export const AGENT_COLUMNS: Column<AgentBrief>[] = [
   {
     id: "labels",
     title: "Labels",
-    width: "minmax(100px, 1.6fr)",
+    width: "minmax(150px, 1.6fr)",
     spare: 2,
     cell: (agent) => {
       const line = labelLine(agent.labels);

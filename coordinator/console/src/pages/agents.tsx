@@ -110,7 +110,7 @@ export function Agents() {
         <input
           type="search"
           value={q}
-          placeholder="Id, name, host or label contains"
+          placeholder="Id, host or label has"
           aria-label="Id, name, host or label contains"
           onInput={(event) => set({ q: event.currentTarget.value })}
         />

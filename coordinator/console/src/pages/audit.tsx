@@ -1,6 +1,6 @@
 //! What operators did: who, when, what, to which thing.
 
-import { useList } from "../api/list.ts";
+import { type List, useList } from "../api/list.ts";
 import type { AuditView } from "../api/types.ts";
 import { Empty, ErrorBox } from "../parts/boxes.tsx";
 import { Command } from "../parts/copy.tsx";
@@ -10,6 +10,7 @@ import { type Column, Table } from "../parts/table.tsx";
 import { Id, Text, When } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { command } from "../text/command.ts";
+import { count } from "../text/format.ts";
 import { zone } from "../text/time.ts";
 import { agentPath } from "./overview-lists.tsx";
 
@@ -62,20 +63,24 @@ function columns(): Column<AuditView>[] {
   ];
 }
 
-/** The list, with some filters fixed. */
-export function AuditList({
-  fixed,
-  fills,
-}: {
-  fixed: Partial<Record<(typeof FILTERS)[number], string>>;
-  fills?: boolean;
-}) {
-  const address = useAddress();
-  const isOwn = Object.keys(fixed).length === 0;
-  const query = Object.fromEntries(
-    FILTERS.map((name) => [name, fixed[name] ?? (isOwn ? address.get(name) : "")]),
-  );
-  const list = useList<AuditView>("/audit", query, { everyMs: 15_000 }, (line) => String(line.id));
+type Filter = Partial<Record<(typeof FILTERS)[number], string>>;
+
+/** The command that lists the same. */
+function commandOf({ q, token, ...others }: Filter): string {
+  return command(["audit"], { ...others, "token-name": token, search: q });
+}
+
+/** The lines that a filter leaves. */
+function useAudit(query: Filter): List<AuditView> {
+  return useList<AuditView>("/audit", query, { everyMs: 15_000 }, (line) => String(line.id));
+}
+
+/** The lines about one thing. */
+export function AuditList({ of }: { of: Filter }) {
+  return <Lines list={useAudit(of)} query={of} />;
+}
+
+function Lines({ list, query, fills }: { list: List<AuditView>; query: Filter; fills?: boolean }) {
   if (list.failure && list.items.length === 0) return <ErrorBox of={list.failure} retry={list.reload} />;
   return (
     <>
@@ -96,7 +101,7 @@ export function AuditList({
           )
         }
       />
-      <Command text={command(["doctor", "--audit"], query)} />
+      <Command text={commandOf(query)} />
     </>
   );
 }
@@ -104,9 +109,22 @@ export function AuditList({
 /** The page. */
 export function Audit() {
   const address = useAddress();
-  const list = FILTERS.filter((name) => name !== "q" && name !== "until");
+  const query: Filter = Object.fromEntries(FILTERS.map((name) => [name, address.get(name)]));
+  const list = useAudit(query);
+  const fields = FILTERS.filter((name) => name !== "q" && name !== "until");
   return (
-    <Page title="Audit" fills>
+    <Page
+      title="Audit"
+      fills
+      head={
+        <>
+          <h1>Audit</h1>
+          <span class="quiet num" aria-live="polite">
+            {list.total === undefined ? "" : count(list.total)}
+          </span>
+        </>
+      }
+    >
       <div class="toolbar">
         <input
           class="grow"
@@ -116,7 +134,7 @@ export function Audit() {
           aria-label="Anything contains"
           onInput={(event) => address.set({ q: event.currentTarget.value }, true)}
         />
-        {list.map((name) => (
+        {fields.map((name) => (
           <input
             key={name}
             type="search"
@@ -128,7 +146,7 @@ export function Audit() {
           />
         ))}
       </div>
-      <AuditList fixed={{}} fills />
+      <Lines list={list} query={query} fills />
     </Page>
   );
 }

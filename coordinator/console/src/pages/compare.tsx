@@ -190,7 +190,7 @@ function ChangeTable({ of, command: line }: { of: Diff; command: string }) {
   const columns: Column<{ change: Change; at: number }>[] = [
     {
       id: "own",
-      title: "own, change",
+      title: "Own, change",
       about: "In percentage points of the whole",
       width: "170px",
       sort: "own",
@@ -198,34 +198,34 @@ function ChangeTable({ of, command: line }: { of: Diff; command: string }) {
     },
     {
       id: "ownfrom",
-      title: "own",
+      title: "Own",
       width: "140px",
       align: "right",
       cell: ({ change }) => <FromTo from={change.flat_before} to={change.flat_after} />,
     },
     {
       id: "total",
-      title: "total, change",
+      title: "Total, change",
       width: "170px",
       sort: "total",
       cell: ({ change }) => <Delta of={change.cum_delta} most={most} />,
     },
     {
       id: "totalfrom",
-      title: "total",
+      title: "Total",
       width: "140px",
       align: "right",
       cell: ({ change }) => <FromTo from={change.cum_before} to={change.cum_after} />,
     },
     {
       id: "function",
-      title: "function",
+      title: "Function",
       width: "minmax(240px, 1fr)",
       cell: ({ change }) => <FunctionName of={change.function} />,
     },
     {
       id: "place",
-      title: "place",
+      title: "Place",
       width: "170px",
       cell: ({ change }) => <Place file={change.file} line={null} />,
     },

@@ -231,7 +231,7 @@ function HuntTabs({ of }: { of: HuntView }) {
         { id: "files", title: "Files", render: () => <HuntFiles id={of.id} /> },
         { id: "profiles", title: "Profiles", render: () => <HuntProfiles id={of.id} /> },
         { id: "request", title: "Request", render: () => <HuntRequest id={of.id} /> },
-        { id: "audit", title: "Audit", render: () => <AuditList fixed={{ subject: of.id }} /> },
+        { id: "audit", title: "Audit", render: () => <AuditList of={{ subject: of.id }} /> },
       ]}
     />
   );

@@ -97,7 +97,7 @@ export function Hunts() {
           class="grow"
           type="search"
           value={q}
-          placeholder="Beginning of the id, or part of target, root, operator"
+          placeholder="Id, target, root or operator"
           aria-label="Search hunts"
           onInput={(event) => set({ q: event.currentTarget.value })}
         />

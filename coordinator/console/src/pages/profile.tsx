@@ -12,7 +12,7 @@ import { type Column, Table } from "../parts/table.tsx";
 import { Id, Moment, Num, Text, When } from "../parts/text.tsx";
 import { kindOf } from "../profile/kinds.ts";
 import { command } from "../text/command.ts";
-import { bytes, count, duration, percent } from "../text/format.ts";
+import { bytes, count, duration, percent, plural } from "../text/format.ts";
 
 /** One kind of one agent. */
 interface Part {
@@ -92,7 +92,7 @@ function Parts({ of }: { of: ProfileView }) {
   const columns: Column<Part>[] = [
     {
       id: "agent",
-      title: "agent",
+      title: "Agent",
       width: "minmax(150px, 1.2fr)",
       cell: (row) => (
         <a href={hrefOf(row)}>
@@ -102,28 +102,28 @@ function Parts({ of }: { of: ProfileView }) {
     },
     {
       id: "host",
-      title: "host",
+      title: "Host",
       width: "minmax(90px, 1fr)",
       cell: ({ agent }) => <Text of={agent.host} most={30} />,
     },
-    { id: "state", title: "state", width: "110px", cell: ({ agent }) => <State of={agent.state} /> },
+    { id: "state", title: "State", width: "110px", cell: ({ agent }) => <State of={agent.state} /> },
     {
       id: "kind",
-      title: "kind",
+      title: "Kind",
       width: "80px",
       cell: ({ taken }) => (taken ? kindOf(taken.kind).title : "–"),
     },
-    { id: "when", title: "window", width: "120px", cell: ({ taken }) => <When of={taken?.window_start} /> },
+    { id: "when", title: "Window", width: "120px", cell: ({ taken }) => <When of={taken?.window_start} /> },
     {
       id: "samples",
-      title: "samples",
+      title: "Samples",
       width: "90px",
       align: "right",
       cell: ({ taken }) => <Num of={taken?.samples} />,
     },
     {
       id: "lost",
-      title: "lost",
+      title: "Lost",
       width: "70px",
       align: "right",
       cell: ({ taken }) => <Num of={taken?.lost} />,
@@ -138,7 +138,7 @@ function Parts({ of }: { of: ProfileView }) {
     },
     {
       id: "sampling",
-      title: "sampling",
+      title: "Sampling",
       about: "What the samples cost, in percent of a core",
       width: "90px",
       align: "right",
@@ -146,14 +146,14 @@ function Parts({ of }: { of: ProfileView }) {
     },
     {
       id: "size",
-      title: "size",
+      title: "Size",
       width: "90px",
       align: "right",
       cell: ({ taken }) => <Num of={taken?.bytes} as={bytes} />,
     },
     {
       id: "why",
-      title: "why",
+      title: "Why",
       width: "minmax(120px, 1.5fr)",
       cell: ({ agent, taken }) => (
         <>
@@ -164,7 +164,7 @@ function Parts({ of }: { of: ProfileView }) {
     },
   ];
   return (
-    <Panel class="flush" title={`${count(of.agents.length)} agents`}>
+    <Panel class="flush" title={plural(of.agents.length, "agent")}>
       <Table
         label="Agents of the profile"
         columns={columns}

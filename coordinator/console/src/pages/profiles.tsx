@@ -141,7 +141,6 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
       cell: (one) => (
         <input
           type="checkbox"
-          tabIndex={-1}
           aria-label={`Choose profile ${one.id.slice(0, 8)}`}
           checked={chosen.has(one.id)}
           onChange={() => toggle(one)}
@@ -150,20 +149,20 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
     },
     {
       id: "id",
-      title: "id",
+      title: "Id",
       width: "96px",
       cell: (one) => <Id of={one.id} href={`/profiles${path(one.id)}`} />,
     },
-    { id: "issued", title: `issued, ${zone()}`, width: "140px", cell: (one) => <When of={one.issued} /> },
+    { id: "issued", title: `Signed (${zone()})`, width: "140px", cell: (one) => <When of={one.issued} /> },
     {
       id: "kinds",
-      title: "kinds",
+      title: "Kinds",
       width: "minmax(110px, 1fr)",
       cell: (one) => one.kinds.map((kind) => kindOf(kind).title).join(", "),
     },
     {
       id: "whom",
-      title: "of",
+      title: "Of",
       width: "minmax(140px, 2fr)",
       cell: (one) =>
         Number(one.targeted) === 1 && one.agent ? (
@@ -174,7 +173,7 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
     },
     {
       id: "hunt",
-      title: "while hunt",
+      title: "While hunt",
       width: "96px",
       cell: (one) =>
         one.hunt ? (
@@ -187,23 +186,23 @@ function columnsOf(chosen: ReadonlySet<string>, toggle: (one: ProfileBrief) => v
     },
     {
       id: "window",
-      title: "window",
+      title: "Window",
       width: "110px",
       align: "right",
       cell: (one) => `${count(one.seconds)} s · ${count(one.hertz)} Hz`,
     },
     {
       id: "operator",
-      title: "operator",
+      title: "Operator",
       width: "110px",
       cell: (one) => <Text of={one.operator} most={20} />,
     },
     {
       id: "states",
-      title: "states",
+      title: "States",
       width: "110px",
       cell: (one) => <Bar states={{ ...one.states }} targeted={one.targeted} />,
     },
-    { id: "targeted", title: "agents", width: "70px", align: "right", cell: (one) => count(one.targeted) },
+    { id: "targeted", title: "Agents", width: "70px", align: "right", cell: (one) => count(one.targeted) },
   ];
 }

@@ -19,6 +19,8 @@ export interface Lane {
 
 /** Rows of lanes; what does not fit in shares the last one, counted. */
 const ROWS_MAX = 8;
+/** Part of the span that a label takes. */
+const LABEL = 0.17;
 /** Lanes that are drawn at most. */
 const LANES_MAX = 40;
 
@@ -38,7 +40,9 @@ export function Lanes({
   const visible = lanes.filter((lane) => lane.fromMs <= toMs && (lane.toMs ?? toMs) >= fromMs);
   const shown = visible.slice(-LANES_MAX);
   const more = visible.length - shown.length + leftOut;
-  const rows = packed(shown, span);
+  /** Whether the label has no room behind the beginning: it then stands before it. */
+  const isLate = (lane: Lane) => lane.fromMs > toMs - span * LABEL;
+  const rows = packed(shown, span, isLate);
   return (
     <div class="lanes" style={{ paddingLeft: `${AXIS}px`, paddingRight: `${EDGE}px` }}>
       {rows.map((row) => (
@@ -54,9 +58,10 @@ export function Lanes({
                 href={lane.href}
                 data-kind={lane.kind}
                 data-open={lane.toMs === undefined ? "" : undefined}
+                data-late={isLate(lane) ? "" : undefined}
                 title={says}
                 style={{
-                  left: `${((from - fromMs) / span) * 100}%`,
+                  left: `min(${((from - fromMs) / span) * 100}%, 100% - 24px)`,
                   width: `${(Math.max(0, to - from) / span) * 100}%`,
                 }}
               >
@@ -74,12 +79,13 @@ export function Lanes({
 }
 
 /** Puts lanes that do not overlap into one row. A short one takes the room of its label. */
-function packed(lanes: Lane[], span: number): Lane[][] {
+function packed(lanes: Lane[], span: number, isLate: (lane: Lane) => boolean): Lane[][] {
   const rows: Lane[][] = [];
   const ends: number[] = [];
   for (const lane of [...lanes].sort((a, b) => a.fromMs - b.fromMs)) {
-    const end = Math.max(lane.toMs ?? Number.POSITIVE_INFINITY, lane.fromMs + span * 0.17);
-    const free = ends.findIndex((until) => until <= lane.fromMs);
+    const end = Math.max(lane.toMs ?? Number.POSITIVE_INFINITY, lane.fromMs + span * LABEL);
+    const begin = isLate(lane) ? lane.fromMs - span * LABEL : lane.fromMs;
+    const free = ends.findIndex((until) => until <= begin);
     const at = free >= 0 ? free : Math.min(rows.length, ROWS_MAX - 1);
     const row = rows[at] ?? [];
     rows[at] = [...row, lane];

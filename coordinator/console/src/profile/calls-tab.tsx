@@ -9,7 +9,7 @@ import { type Column, Table } from "../parts/table.tsx";
 import { Text } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { cut, escaped } from "../text/escape.ts";
-import { percent } from "../text/format.ts";
+import { count, percent } from "../text/format.ts";
 import { type Box, type Calls, callsOf, type Edge } from "./calls.ts";
 import { amount, FunctionName, ShareBar } from "./cells.tsx";
 import { functionOf, type Selected, useSelected } from "./selected.ts";
@@ -73,7 +73,7 @@ export function CallsTab({ data, command }: { data: FlameData; command: string }
             </span>
           )}
           {calls.leftOut > 0 ? (
-            <span class="quiet">{calls.leftOut} smaller or farther functions are not drawn</span>
+            <span class="quiet">{count(calls.leftOut)} smaller or farther functions are not drawn</span>
           ) : null}
         </div>
         <Drawing calls={calls} data={data} selected={selected} />
@@ -247,21 +247,21 @@ function Neighbours({
   const columns: Column<Edge>[] = [
     {
       id: "share",
-      title: "share",
+      title: "Share",
       about: "Of what the function costs in all",
       width: "150px",
       cell: (edge) => <ShareBar of={ratio(edge.value, calls.focus.total) * 100} />,
     },
-    { id: "cost", title: "cost", width: "100px", align: "right", cell: (edge) => amount(edge.value, unit) },
+    { id: "cost", title: "Cost", width: "100px", align: "right", cell: (edge) => amount(edge.value, unit) },
     {
       id: "function",
-      title: "function",
+      title: "Function",
       width: "minmax(200px, 1fr)",
       cell: (edge) => <FunctionName of={of(edge).name} />,
     },
     {
       id: "module",
-      title: "module",
+      title: "Module",
       width: "130px",
       cell: (edge) => <Text of={of(edge).module} most={40} />,
     },

@@ -29,18 +29,18 @@ export function DocumentTab({ source, kind, profile }: { source: Source; kind: s
 
 const THREADS: Column<Thread>[] = [
   { id: "tid", title: "tid", width: "80px", align: "right", cell: (one) => one.tid },
-  { id: "name", title: "thread", width: "180px", cell: (one) => <Text of={one.name} most={30} /> },
+  { id: "name", title: "Thread", width: "180px", cell: (one) => <Text of={one.name} most={30} /> },
   {
     id: "state",
-    title: "state",
+    title: "State",
     width: "70px",
     about: "R running, S waiting, D waiting and cannot be interrupted",
     cell: (one) => <Text of={one.state} most={4} />,
   },
-  { id: "syscall", title: "system call", width: "140px", cell: (one) => <Text of={one.syscall} most={30} /> },
+  { id: "syscall", title: "System call", width: "140px", cell: (one) => <Text of={one.syscall} most={30} /> },
   {
     id: "kernel",
-    title: "in the kernel, innermost first",
+    title: "In the kernel, innermost first",
     width: "minmax(160px, 1fr)",
     cell: (one) => <Text of={kernel(one)} most={140} />,
   },
@@ -58,19 +58,19 @@ function kernel(one: Thread): string {
 }
 
 const TASKS: Column<Task>[] = [
-  { id: "name", title: "task", width: "minmax(200px, 1fr)", cell: (one) => <Text of={one.name} most={80} /> },
-  { id: "age", title: "age", width: "110px", align: "right", cell: (one) => duration(one.age_ms) },
-  { id: "polls", title: "polls", width: "110px", align: "right", cell: (one) => <Num of={one.polls} /> },
+  { id: "name", title: "Task", width: "minmax(200px, 1fr)", cell: (one) => <Text of={one.name} most={80} /> },
+  { id: "age", title: "Age", width: "110px", align: "right", cell: (one) => duration(one.age_ms) },
+  { id: "polls", title: "Polls", width: "110px", align: "right", cell: (one) => <Num of={one.polls} /> },
   {
     id: "busy",
-    title: "busy",
+    title: "Busy",
     width: "110px",
     align: "right",
     cell: (one) => <Num of={one.busy_ms} as={duration} />,
   },
   {
     id: "idle",
-    title: "idle",
+    title: "Idle",
     width: "110px",
     align: "right",
     about: "Since the last poll",
@@ -81,7 +81,7 @@ const TASKS: Column<Task>[] = [
 const IN_FLIGHT: Column<InFlight>[] = [
   {
     id: "request",
-    title: "request",
+    title: "Request",
     width: "110px",
     cell: (one) => (
       <a href={`/hunts/${encodeURIComponent(one.request)}`}>
@@ -89,13 +89,13 @@ const IN_FLIGHT: Column<InFlight>[] = [
       </a>
     ),
   },
-  { id: "state", title: "state", width: "80px", cell: (one) => <Text of={one.state} most={12} /> },
-  { id: "age", title: "age", width: "100px", align: "right", cell: (one) => duration(one.age_ms) },
-  { id: "seen", title: "seen", width: "90px", align: "right", cell: (one) => <Num of={one.seen} /> },
-  { id: "hashed", title: "hashed", width: "90px", align: "right", cell: (one) => <Num of={one.hashed} /> },
+  { id: "state", title: "State", width: "80px", cell: (one) => <Text of={one.state} most={12} /> },
+  { id: "age", title: "Age", width: "100px", align: "right", cell: (one) => duration(one.age_ms) },
+  { id: "seen", title: "Seen", width: "90px", align: "right", cell: (one) => <Num of={one.seen} /> },
+  { id: "hashed", title: "Hashed", width: "90px", align: "right", cell: (one) => <Num of={one.hashed} /> },
   {
     id: "read",
-    title: "read",
+    title: "Read",
     width: "90px",
     align: "right",
     cell: (one) => <Num of={one.bytes} as={bytes} />,
@@ -109,14 +109,14 @@ const IN_FLIGHT: Column<InFlight>[] = [
   },
   {
     id: "waited",
-    title: "waited",
+    title: "Waited",
     width: "90px",
     align: "right",
     cell: (one) => <Num of={one.throttled_ms} as={duration} />,
   },
   {
     id: "path",
-    title: "path",
+    title: "Path",
     width: "minmax(160px, 1fr)",
     cell: (one) => <Text of={one.path} most={120} />,
   },

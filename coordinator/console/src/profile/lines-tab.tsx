@@ -83,16 +83,16 @@ function Files({ of, functions, source }: { of: Lines; functions: TopRow[]; sour
     files.find((one) => one.path === wanted) ?? files.find((one) => !isForeign(one.path)) ?? files[0];
   const line = place && place.file === file?.path ? (place.line ?? 0) : 0;
   const columns: Column<SourceFile>[] = [
-    { id: "own", title: "own", width: "82px", sort: "own", cell: (one) => share(one.own) },
+    { id: "own", title: "Own", width: "82px", sort: "own", cell: (one) => share(one.own) },
     {
       id: "total",
-      title: "total",
+      title: "Total",
       width: "82px",
       sort: "total",
       about: "Of the line that costs most with what it calls",
       cell: (one) => share(one.total),
     },
-    { id: "file", title: "file", width: "minmax(120px, 1fr)", cell: (one) => <Ending of={one.path} /> },
+    { id: "file", title: "File", width: "minmax(120px, 1fr)", cell: (one) => <Ending of={one.path} /> },
   ];
   if (!file) {
     return (

@@ -100,7 +100,7 @@ function Rows({ of, by, address }: { of: Top; by: By; address: Address }) {
   const columns: Column<{ row: TopRow; at: number }>[] = [
     {
       id: "own",
-      title: "own",
+      title: "Own",
       about: "Spent there itself",
       width: "110px",
       align: "right",
@@ -110,7 +110,7 @@ function Rows({ of, by, address }: { of: Top; by: By; address: Address }) {
     { id: "ownshare", title: "", width: "120px", cell: ({ row }) => <ShareBar of={row.flat_percent} /> },
     {
       id: "total",
-      title: "total",
+      title: "Total",
       about: "With all that it called",
       width: "110px",
       align: "right",
@@ -123,7 +123,7 @@ function Rows({ of, by, address }: { of: Top; by: By; address: Address }) {
       ? [
           {
             id: "place",
-            title: "place",
+            title: "Place",
             width: "220px",
             cell: ({ row }: { row: TopRow }) => <Place file={row.file ?? ""} line={row.line} />,
           },

@@ -82,18 +82,18 @@ function Rows({ of }: { of: Tree }) {
     setClosed(next);
   };
   const columns: Column<Branch>[] = [
-    { id: "total", title: "total", width: "120px", cell: ({ row }) => <ShareBar of={row.cum_percent} /> },
-    { id: "own", title: "own", width: "120px", cell: ({ row }) => <ShareBar of={row.flat_percent} /> },
+    { id: "total", title: "Total", width: "120px", cell: ({ row }) => <ShareBar of={row.cum_percent} /> },
+    { id: "own", title: "Own", width: "120px", cell: ({ row }) => <ShareBar of={row.flat_percent} /> },
     {
       id: "cost",
-      title: "cost",
+      title: "Cost",
       width: "90px",
       align: "right",
       cell: ({ row }) => amount(row.cum, of.unit),
     },
     {
       id: "function",
-      title: "function",
+      title: "Function",
       width: "minmax(360px, 1fr)",
       cell: ({ row, at, hasChildren }) => (
         <span
@@ -119,7 +119,7 @@ function Rows({ of }: { of: Tree }) {
     },
     {
       id: "place",
-      title: "place",
+      title: "Place",
       width: "150px",
       cell: ({ row }) => <Place file={row.file} line={row.line} />,
     },

@@ -19,7 +19,11 @@ let heard: { ms: number; at: number } | undefined;
 /** Takes the time of an answer as the coordinator's present. */
 export function hear(asOf: unknown): void {
   const ms = typeof asOf === "string" ? Date.parse(asOf) : Number.NaN;
-  if (Number.isFinite(ms)) heard = { ms, at: performance.now() };
+  if (!Number.isFinite(ms)) return;
+  const isFirst = heard === undefined;
+  heard = { ms, at: performance.now() };
+  // Ages that are shown already had no present until now.
+  if (isFirst) tick.value += 1;
 }
 
 /** Returns the coordinator's time, in milliseconds since 1970; nothing before the first answer. */
