@@ -6,7 +6,7 @@ pub mod list;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use muster_broker::tls::{Authorities, AuthoritiesError};
 use muster_protocol::address::Address;
@@ -15,6 +15,7 @@ use muster_protocol::limits::QUARANTINE_REASON_BYTES_MAX;
 use muster_protocol::result::bounds::refuse_labels;
 
 use super::error::ApiError;
+use super::extract::{Given, Segments};
 use super::guard::Caller;
 use crate::broker::{self, ManagementError};
 use crate::core::Core;
@@ -32,7 +33,7 @@ const ENROL_MAX: usize = 10_000;
 /// `GET /agents/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<AgentView>, ApiError> {
     Ok(shown(&core, &find(&core, &id)?))
 }
@@ -59,7 +60,7 @@ pub fn find(core: &Core, prefix: &str) -> Result<Arc<Known>, ApiError> {
 pub async fn enrol(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
-    Json(asked): Json<EnrolAgents>,
+    Given(asked): Given<EnrolAgents>,
 ) -> Result<Json<EnrolledAgents>, ApiError> {
     if asked.agents.is_empty() || asked.agents.len() > ENROL_MAX {
         let cause = format!("{} are asked for, 1 to {ENROL_MAX} are allowed", asked.agents.len());
@@ -142,7 +143,7 @@ async fn authorities(core: &Core) -> Result<Option<String>, ApiError> {
 pub async fn revoke(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<AgentView>, ApiError> {
     let known = find(&core, &id)?;
     let agent = &known.agent;
@@ -167,8 +168,8 @@ pub async fn revoke(
 pub async fn quarantine(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    Json(asked): Json<QuarantineAgent>,
+    Segments(id): Segments<String>,
+    Given(asked): Given<QuarantineAgent>,
 ) -> Result<Json<AgentView>, ApiError> {
     if asked.reason.is_empty() || asked.reason.len() > QUARANTINE_REASON_BYTES_MAX {
         let cause = format!("1 to {QUARANTINE_REASON_BYTES_MAX} bytes are allowed");
@@ -190,7 +191,7 @@ pub async fn quarantine(
 pub async fn release(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<AgentView>, ApiError> {
     let known = find(&core, &id)?;
     let agent = &known.agent;

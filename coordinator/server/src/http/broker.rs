@@ -13,9 +13,9 @@ use muster_protocol::limits::{BROKER_LOOK_WAIT_MS_MAX, BROKER_SHOWN_MS_MIN};
 use serde::Deserialize;
 
 use super::error::ApiError;
+use super::extract::Asked;
 use super::page::question::Question;
 use super::page::{cut, length};
-use super::query::Asked;
 use crate::broker::queues::DIRECTED_SHOWN;
 use crate::broker::shown::{self, SharedQueues};
 use crate::core::Core;

@@ -52,9 +52,29 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, 64, error, cause, next)
     }
 
+    /// 404: no endpoint has this path.
+    pub fn no_endpoint(path: &str, next: &str) -> Self {
+        let cause = "no endpoint of this coordinator's version has this path".to_owned();
+        Self::new(StatusCode::NOT_FOUND, 64, format!("no endpoint {path:?}"), cause, next)
+    }
+
+    /// 405: the endpoint does not take the method.
+    pub fn not_allowed(method: &str, next: &str) -> Self {
+        let cause = format!("the method is {method:?}");
+        let error = "the endpoint does not take this method".to_owned();
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, 64, error, cause, next)
+    }
+
     /// 409: not now; the same call may succeed later.
     pub fn again(error: impl Into<String>, cause: impl Into<String>, next: &str) -> Self {
         Self::new(StatusCode::CONFLICT, 75, error.into(), cause.into(), next)
+    }
+
+    /// 413: the body is too large.
+    pub fn too_large(bytes_max: usize) -> Self {
+        let cause = format!("it has more than {bytes_max} bytes");
+        let next = "send less at once: fewer agents, or a list of hashes in more pieces";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, 64, "the body is too large".into(), cause, next)
     }
 
     /// 422: no agent is meant.

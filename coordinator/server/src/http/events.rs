@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
+use super::extract::Asked;
 use super::{feeds, hunts};
 use crate::core::Core;
 use crate::live::topics::{Shown, Watching};
@@ -109,7 +110,7 @@ async fn hunt(core: &Core, id: &str) -> Result<RequestId, ApiError> {
 /// `GET /events`
 pub async fn events(
     State(core): State<Arc<Core>>,
-    Query(asked): Query<Vec<(String, String)>>,
+    Asked(asked): Asked<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut followed = Vec::new();

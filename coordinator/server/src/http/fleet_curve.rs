@@ -11,7 +11,7 @@ use muster_protocol::limits::{FLEET_POINTS_MAX, TELEMETRY_MINUTES_MS_MAX};
 use muster_protocol::when::Moment;
 
 use super::error::ApiError;
-use super::query::Asked;
+use super::extract::Asked;
 use super::telemetry::Span;
 use crate::core::Core;
 use crate::curves::Step;

@@ -6,13 +6,14 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use muster_api::{EVENT_DONE, EVENT_PROGRESS};
 use muster_protocol::request::Kind;
 
 use super::error::ApiError;
+use super::extract::Segments;
 use super::hunts::find;
 use crate::core::Core;
 use crate::hunts::watch::watch;
@@ -22,7 +23,7 @@ use crate::store::Reader;
 /// `GET /hunts/{id}/events`
 pub async fn events(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Response, ApiError> {
     // Before the stream begins, so that a wrong id is an error and not an empty stream.
     let prefix = id.clone();

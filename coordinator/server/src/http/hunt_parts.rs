@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::SEARCH_TEXT_BYTES_MAX;
@@ -11,10 +11,11 @@ use muster_protocol::request::Kind;
 use serde::Deserialize;
 
 use super::error::ApiError;
+use super::extract::{Asked, Segments};
 use super::hunts::{find, page};
 use super::page::length;
 use super::page::question::{Question, sort};
-use super::query::{Asked, is_set, search, words};
+use super::query::{is_set, search, words};
 use crate::core::Core;
 use crate::hunts::current;
 use crate::hunts::listing::Listed;
@@ -42,7 +43,7 @@ pub struct PartsQuery {
 /// `GET /hunts/{id}/agents`: in one line each; with `detail=1` with every figure.
 pub async fn agents(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
     Asked(asked): Asked<PartsQuery>,
 ) -> Result<Response, ApiError> {
     if asked.code.as_ref().is_some_and(|code| code.len() > SEARCH_TEXT_BYTES_MAX) {
@@ -88,7 +89,7 @@ pub async fn agents(
 /// `GET /hunts/{id}/agents/{agent}`: one part, with all of its attempts.
 pub async fn agent(
     State(core): State<Arc<Core>>,
-    Path((id, agent)): Path<(String, String)>,
+    Segments((id, agent)): Segments<(String, String)>,
 ) -> Result<Json<CollectionView>, ApiError> {
     let (now, blockage) = (core.clock.now(), core.broker.blockage());
     let missing = format!("muster hunt show {id} --agents");
@@ -111,7 +112,7 @@ pub async fn agent(
 /// `GET /hunts/{id}/costs`
 pub async fn costs(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<HuntCosts>, ApiError> {
     let (shared, now) = (Arc::clone(&core), core.clock.now());
     let read = move |reader: &Reader| {
@@ -132,7 +133,7 @@ pub async fn costs(
 /// `GET /hunts/{id}/timeline`
 pub async fn timeline(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<HuntTimeline>, ApiError> {
     let (news, now) = (Arc::clone(core.writer.news()), core.clock.now());
     let read = move |reader: &Reader| {

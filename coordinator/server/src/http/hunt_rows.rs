@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::artifact::RowRef;
@@ -18,6 +18,7 @@ use muster_protocol::request::Kind;
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
+use super::extract::{Asked, Segments};
 use super::hunts::find;
 use super::row_query::RowQuery;
 use crate::core::Core;
@@ -97,8 +98,8 @@ impl Wanted {
 /// `GET /hunts/{id}/results`
 pub async fn results(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-    Query(asked): Query<Vec<(String, String)>>,
+    Segments(id): Segments<String>,
+    Asked(asked): Asked<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
     let query = RowQuery::read(asked, &OWN)?;
     // Before the first look: what is committed after it must lead to another.

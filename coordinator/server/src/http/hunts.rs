@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -13,10 +12,11 @@ use muster_protocol::when::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::extract::{Asked, Content, Segments};
 use super::guard::Caller;
 use super::page::length;
 use super::page::question::{Question, sort};
-use super::query::{Asked, search, words};
+use super::query::{search, words};
 use crate::core::Core;
 use crate::hunts::listing::{self, Field, Filter, HuntState, Listed, Sources};
 use crate::hunts::view::RequestSnapshot;
@@ -29,7 +29,7 @@ use muster_api::{HuntBrief, HuntFile, HuntView, Launched, ListPiece, Page};
 pub async fn request(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    Content(body): Content,
 ) -> Result<Json<Launched>, ApiError> {
     Ok(Json(launch::launch(&core, &caller.0, &body).await?))
 }
@@ -37,7 +37,7 @@ pub async fn request(
 /// `POST /lists`: a piece of the whole digests of a list, before the hunt that names it.
 pub async fn list_piece(
     State(core): State<Arc<Core>>,
-    body: Bytes,
+    Content(body): Content,
 ) -> Result<Json<ListPiece>, ApiError> {
     let place = core.place.clone();
     let kept = tokio::task::spawn_blocking(move || lists::keep(&place, &body)).await;
@@ -142,7 +142,7 @@ pub(super) async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, Ap
 /// `GET /hunts/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<HuntView>, ApiError> {
     let (shared, now, blockage) = (Arc::clone(&core), core.clock.now(), core.broker.blockage());
     let read = move |reader: &Reader| {
@@ -164,7 +164,7 @@ pub struct PageOnly {
 /// `GET /hunts/{id}/files`: what matched and was sent.
 pub async fn files(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
     Asked(asked): Asked<PageOnly>,
 ) -> Result<Json<Page<HuntFile>>, ApiError> {
     let now = core.clock.now();
@@ -188,7 +188,7 @@ pub async fn files(
 /// `GET /hunts/{id}/files/{sha256}`: the content of one of them.
 pub async fn file(
     State(core): State<Arc<Core>>,
-    Path((id, sha256)): Path<(String, String)>,
+    Segments((id, sha256)): Segments<(String, String)>,
 ) -> Result<Response, ApiError> {
     let whole = whole(&core, id).await?;
     let digest = muster_protocol::hex::decode(&sha256).filter(|digest| whole.has_file(digest));

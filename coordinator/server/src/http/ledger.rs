@@ -9,9 +9,10 @@ use muster_protocol::when::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::extract::Asked;
 use super::page::question::Question;
 use super::page::{cut, length};
-use super::query::{Asked, search};
+use super::query::search;
 use crate::core::Core;
 use crate::store::{AuditFilter, Reader, StoreError};
 use muster_api::{AuditView, Page};

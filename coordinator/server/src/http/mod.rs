@@ -4,6 +4,7 @@ pub mod agents;
 pub mod broker;
 pub mod error;
 pub mod events;
+pub mod extract;
 pub mod feeds;
 pub mod fleet_curve;
 pub mod guard;
@@ -41,7 +42,7 @@ use axum::routing::{get, post};
 use muster_protocol::limits::HTTP_BODY_BYTES_MAX;
 
 use crate::core::Core;
-use error::ApiError;
+use extract::{unknown_method, unknown_path};
 use guard::Guard;
 
 /// Makes the router of everything.
@@ -92,6 +93,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/telemetry", get(telemetry::latest))
         .route("/telemetry/fleet", get(fleet_curve::curve))
         .route("/telemetry/{agent}", get(telemetry::curve))
+        .method_not_allowed_fallback(unknown_method)
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::token));
     let scraped = Router::new()
         .route("/metrics", get(system::metrics))
@@ -100,7 +102,8 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/healthz", get(system::health))
         .merge(scraped)
         .nest("/api/v1", guarded)
-        .fallback(async || ApiError::missing("page", "", "GET /api/v1/openapi.json lists them all"))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(from_fn_with_state(guard, guard::host))
         .layer(map_response(harmless))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
@@ -13,6 +13,7 @@ use muster_protocol::request::Kind;
 use serde::Deserialize;
 
 use super::error::ApiError;
+use super::extract::{Asked, Segments};
 use super::hunts::{find, find_profiled};
 use super::profile_views::{Heading, Look, diff_data, draw_diff, render};
 use super::profiles::resolve;
@@ -71,8 +72,8 @@ impl Wanted {
 /// `GET /profile-views/{view}`
 pub async fn view(
     State(core): State<Arc<Core>>,
-    Path(view): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Segments(view): Segments<String>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, ApiError> {
     let now = core.clock.now();
     let place = core.place.clone();

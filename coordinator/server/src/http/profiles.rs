@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::ids::AgentId;
@@ -13,11 +13,12 @@ use muster_protocol::request::profile::ProfileKind;
 use serde::Deserialize;
 
 use super::error::ApiError;
+use super::extract::{Asked, Segments};
 use super::hunts::{find, find_profiled, moment, page};
 use super::page::length;
 use super::page::question::{Question, sort};
 use super::profile_views::{Heading, Look, render};
-use super::query::{Asked, words};
+use super::query::words;
 use crate::core::Core;
 use crate::hunts::listing::{self, Filter, Sources};
 use crate::hunts::view::RequestSnapshot;
@@ -90,7 +91,7 @@ pub(super) async fn first(core: &Arc<Core>) -> Result<Page<ProfileBrief>, ApiErr
 /// `GET /profiles/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<ProfileView>, ApiError> {
     Ok(Json(whole(&core, id).await?.profile()?))
 }
@@ -106,8 +107,8 @@ async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
 /// `GET /profiles/{id}/{agent}/{view}`; the agent `-` is the first that has a blob.
 pub async fn view(
     State(core): State<Arc<Core>>,
-    Path((id, agent, view)): Path<(String, String, String)>,
-    Query(look): Query<Look>,
+    Segments((id, agent, view)): Segments<(String, String, String)>,
+    Asked(look): Asked<Look>,
 ) -> Result<Response, ApiError> {
     let whole = whole(&core, id.clone()).await?;
     let agent = match agent.as_str() {

@@ -1,32 +1,10 @@
 //! Query parameters of a closed set: one that is not known, or does not read, is 400 and says so.
 
-use axum::extract::{FromRequestParts, Query};
-use axum::http::request::Parts;
 use muster_protocol::limits::SEARCH_TEXT_BYTES_MAX;
 use muster_protocol::request::Target;
 use muster_protocol::request::target::{Matcher, TargetError};
-use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
-
-/// The query of a request. `T` denies unknown fields.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(asked)) => Ok(Self(asked)),
-            Err(rejection) => {
-                let next = "GET /api/v1/openapi.json names the parameters of each endpoint";
-                let what = "cannot use these query parameters";
-                Err(ApiError::usage(what, rejection.body_text(), next))
-            }
-        }
-    }
-}
 
 /// Reads a target expression that filters a list.
 pub fn target(expr: Option<&str>) -> Result<Option<Matcher>, ApiError> {

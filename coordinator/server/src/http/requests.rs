@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use muster_api::RequestView;
@@ -16,6 +16,7 @@ use muster_protocol::wire;
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::extract::Segments;
 use crate::core::Core;
 use crate::store::{Found, Reader, StoreError, StoredRequest};
 
@@ -36,7 +37,7 @@ fn find(reader: &Reader, prefix: &str) -> Result<StoredRequest, ApiError> {
 /// `GET /requests/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Json<RequestView>, ApiError> {
     let read = move |reader: &Reader| {
         let request = find(reader, &id)?;
@@ -48,7 +49,7 @@ pub async fn show(
 /// `GET /requests/{id}/sealed`: what `muster hunt seal` wrote, for who wants to check it by themselves.
 pub async fn sealed(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
 ) -> Result<Response, ApiError> {
     let read = move |reader: &Reader| {
         let request = find(reader, &id)?;

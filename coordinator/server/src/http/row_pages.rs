@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use muster_protocol::artifact::Schema;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::limits::ROWS_BUDGET_MS;
@@ -13,6 +13,7 @@ use muster_protocol::request::Kind;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::extract::{Asked, Segments};
 use super::hunts::find;
 use super::page::length;
 use super::page::question::{Question, sort};
@@ -54,7 +55,7 @@ enum At {
 }
 
 /// A question, ready to be answered.
-struct Asked {
+struct RowsAsked {
     source: Source,
     filter: Filter,
     order: Option<Order>,
@@ -68,14 +69,14 @@ struct Asked {
 /// `GET /hunts/{id}/rows`
 pub async fn rows(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-    Query(asked): Query<Vec<(String, String)>>,
+    Segments(id): Segments<String>,
+    Asked(asked): Asked<Vec<(String, String)>>,
 ) -> Result<Json<RowsPage>, ApiError> {
     let query = RowQuery::read(asked, &OWN)?;
     let limit = query.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limit = length(limit)?;
     let shared = Arc::clone(&core);
-    let asked = core.read(move |reader| Asked::new(&shared, reader, &id, &query, limit)).await?;
+    let asked = core.read(move |reader| RowsAsked::new(&shared, reader, &id, &query, limit)).await?;
     // A few at once: each of them has a processor for as long as it may work.
     let look = core.row_looks.acquire().await;
     let _look = look.map_err(|closed| ApiError::bug(closed.to_string()))?;
@@ -87,8 +88,8 @@ pub async fn rows(
 /// `GET /hunts/{id}/errors`
 pub async fn errors(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
-    Query(asked): Query<Vec<(String, String)>>,
+    Segments(id): Segments<String>,
+    Asked(asked): Asked<Vec<(String, String)>>,
 ) -> Result<Json<HuntErrors>, ApiError> {
     if let Some((name, _)) = asked.first() {
         let shown: String = name.chars().take(60).collect();
@@ -141,7 +142,7 @@ fn order(asked: Option<&str>, schema: &'static Schema) -> Result<Option<Order>, 
     Ok(place.map(|place| Order { place, is_descending }))
 }
 
-impl Asked {
+impl RowsAsked {
     fn new(
         core: &Core,
         reader: &Reader,

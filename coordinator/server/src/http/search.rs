@@ -11,7 +11,8 @@ use muster_protocol::request::Kind;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::query::{Asked, search as searched};
+use super::extract::Asked;
+use super::query::search as searched;
 use crate::core::Core;
 use crate::live::roster::Known;
 use crate::store::{Reader, StoreError, Summary};

@@ -11,6 +11,7 @@ use muster_protocol::limits::PREVIEW_AGENTS_MAX;
 use muster_protocol::request::{Target, target};
 
 use super::error::ApiError;
+use super::extract::Given;
 use crate::core::Core;
 use crate::live::broker_health::Blockage;
 use crate::live::roster::Known;
@@ -21,7 +22,7 @@ use crate::roster::targeted::{route, targeted};
 /// `POST /targets/preview`
 pub async fn preview(
     State(core): State<Arc<Core>>,
-    Json(asked): Json<PreviewTarget>,
+    Given(asked): Given<PreviewTarget>,
 ) -> Result<Json<TargetPreview>, ApiError> {
     let target = Target { expr: asked.expr, sample_ppm: asked.sample_ppm };
     let (now, agents, blockage) = (core.clock.now(), core.roster.all(), core.broker.blockage());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
 use muster_protocol::result::Telemetry;
@@ -11,10 +11,11 @@ use serde::Deserialize;
 
 use super::agents::find;
 use super::error::ApiError;
+use super::extract::{Asked, Segments};
 use super::fleet_curve;
 use super::page::length;
 use super::page::question::{Question, sort};
-use super::query::{self, Asked};
+use super::query;
 use crate::core::Core;
 use crate::curves::{Rolled, Spread, Step};
 use crate::roster::finite;
@@ -107,7 +108,7 @@ impl Span {
 /// `GET /telemetry/{agent}`
 pub async fn curve(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
     Asked(span): Asked<Span>,
 ) -> Result<Json<CurveView>, ApiError> {
     let agent = if id == AgentId::COORDINATOR {

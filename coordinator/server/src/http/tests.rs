@@ -3,6 +3,7 @@
 mod broker;
 mod events;
 mod ledger;
+mod malformed;
 mod overview;
 mod rows;
 mod search;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use muster_api::{AgentRequest, AgentUpload, Page, States};
 use muster_protocol::ids::RequestId;
 use serde::Deserialize;
@@ -11,9 +11,10 @@ use serde::Deserialize;
 use super::find;
 use crate::core::Core;
 use crate::http::error::ApiError;
+use crate::http::extract::{Asked, Segments};
 use crate::http::page::question::Question;
 use crate::http::page::{cut, length};
-use crate::http::query::{self, Asked};
+use crate::http::query;
 use crate::hunts::of_agent::{self, Filter};
 use crate::store::{Reader, StoreError, UploadKey};
 
@@ -32,7 +33,7 @@ pub struct RequestsQuery {
 /// `GET /agents/{id}/requests`
 pub async fn requests(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
     Asked(asked): Asked<RequestsQuery>,
 ) -> Result<Json<Page<AgentRequest>>, ApiError> {
     let known = find(&core, &id)?;
@@ -69,7 +70,7 @@ pub struct UploadsQuery {
 /// `GET /agents/{id}/uploads`
 pub async fn uploads(
     State(core): State<Arc<Core>>,
-    Path(id): Path<String>,
+    Segments(id): Segments<String>,
     Asked(asked): Asked<UploadsQuery>,
 ) -> Result<Json<Page<AgentUpload>>, ApiError> {
     let agent = find(&core, &id)?.agent.id.clone();

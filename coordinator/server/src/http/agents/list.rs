@@ -9,9 +9,10 @@ use serde::Deserialize;
 
 use crate::core::Core;
 use crate::http::error::ApiError;
+use crate::http::extract::Asked;
 use crate::http::page::length;
 use crate::http::page::question::{Question, sort};
-use crate::http::query::{self, Asked};
+use crate::http::query;
 use crate::roster;
 use crate::roster::list::{Counted, Field, Filter, list as listed};
 use crate::roster::order::{Direction, Key};
