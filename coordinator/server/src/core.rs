@@ -105,7 +105,7 @@ impl Core {
     pub fn new(
         config: Config,
         place: DataDir,
-        (writer, roster): (Writer, Arc<Roster>),
+        writer: Writer,
         management: Management,
         trust: Trust,
         tasks: Tasks,
@@ -124,8 +124,8 @@ impl Core {
         Self {
             config,
             place,
+            roster: Arc::clone(writer.news().roster()),
             writer,
-            roster,
             management,
             broker: crate::live::broker_health::Health::default(),
             clock,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_broker::{AmqpError, ConnectorConfig};
-use muster_protocol::clock::Clock;
 use muster_protocol::limits::TELEMETRY_CONDENSE_MS;
 use muster_protocol::request::sign::Trust;
 use muster_runtime::lock::Lock;
@@ -21,7 +20,6 @@ use crate::config::Config;
 use crate::core::Core;
 use crate::hunts::lists::gc;
 use crate::ingest::{quarantine, sweep};
-use crate::live::roster::Roster;
 use crate::store::{DataDir, Reader, StoreError, Write, Writer};
 use crate::tls::TlsError;
 use crate::{http, link};
@@ -143,13 +141,8 @@ fn assemble(config: &Config) -> Result<Core, ServeError> {
     let revoked = reader.revoked_keys()?;
     let trust = Trust { fleet: config.file.fleet, root: config.root, revoked };
     let management = Management::of(config)?;
-    // Before the writer starts: nothing may change between what is read here and the first commit that is followed.
-    let roster = Arc::new(Roster::load(&reader)?);
-    let follower = Arc::clone(&roster);
-    let follow = Box::new(move |reader: &Reader, ids: &_| follower.reload(reader, ids));
-    let writer = Writer::start_followed(&place, Clock::system(), follow)?;
-    let written = (writer, roster);
-    let core = Core::new(config.clone(), place, written, management, trust, Tasks::new());
+    let writer = Writer::start(&place)?;
+    let core = Core::new(config.clone(), place, writer, management, trust, Tasks::new());
     let quarantined = reader.quarantined()?.into_iter().map(|(agent, _)| agent);
     core.held.load(quarantined, reader.held()?);
     Ok(core)

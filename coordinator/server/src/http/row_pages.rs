@@ -76,7 +76,8 @@ pub async fn rows(
     let limit = query.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limit = length(limit)?;
     let shared = Arc::clone(&core);
-    let asked = core.read(move |reader| RowsAsked::new(&shared, reader, &id, &query, limit)).await?;
+    let asked =
+        core.read(move |reader| RowsAsked::new(&shared, reader, &id, &query, limit)).await?;
     // A few at once: each of them has a processor for as long as it may work.
     let look = core.row_looks.acquire().await;
     let _look = look.map_err(|closed| ApiError::bug(closed.to_string()))?;

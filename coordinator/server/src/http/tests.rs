@@ -31,8 +31,7 @@ use sha2::{Digest, Sha256};
 use crate::broker::management::Management;
 use crate::config::{Config, ConfigFile};
 use crate::core::Core;
-use crate::live::roster::Roster;
-use crate::store::{Audit, Chunk, DataDir, Reader, Request, Write, Writer};
+use crate::store::{Audit, Chunk, DataDir, Request, Write, Writer};
 
 /// The hunt that most of them ask for.
 pub(super) const HUNT: RequestId = RequestId::from_bytes([1; 16]);
@@ -80,13 +79,10 @@ impl Api {
         let file: ConfigFile = toml::from_str(&config).unwrap();
         let config = Config::new(file, folder.path().to_owned()).unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();
-        let roster = Arc::new(Roster::load(&place.reader().unwrap()).unwrap());
-        let follower = Arc::clone(&roster);
-        let follow = Box::new(move |reader: &Reader, ids: &_| follower.reload(reader, ids));
-        let writer = Writer::start_followed(&place, Clock::system(), follow).unwrap();
+        let writer = Writer::start(&place).unwrap();
         let management = Management::new("http://127.0.0.1:1", "muster", Password::new("x"), "/");
         let trust = Trust { fleet: config.file.fleet, root: config.root, revoked: [].into() };
-        let core = Core::new(config, place, (writer, roster), management, trust, Tasks::new());
+        let core = Core::new(config, place, writer, management, trust, Tasks::new());
         let core = Arc::new(core);
         let tcp = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", tcp.local_addr().unwrap());

@@ -1,6 +1,7 @@
 //! What one agent was asked for and has sent. Only that agent's records are read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use muster_api::{AgentRequest, AgentUpload, Time};
 use muster_protocol::artifact::{HashKind, Value};
@@ -12,9 +13,8 @@ use muster_protocol::result::FILE_BLOB;
 
 use super::parts::Moment;
 use crate::live::broker_health::Blockage;
-use crate::live::roster::Known;
+use crate::live::roster::{Fleet, Known};
 use crate::state::Phase;
-use crate::store::news::{Fleet, Heard};
 use crate::store::summaries::Brief;
 use crate::store::{Reader, StoreError, StoredCollection, Summary, Upload, UploadKey};
 
@@ -41,13 +41,13 @@ pub struct Requests {
 /// Lists the hunts and profiles that an agent was expected for, or has answered.
 pub fn requests(
     reader: &Reader,
-    known: &Known,
+    known: &Arc<Known>,
     filter: &Filter,
     (after, limit): (Option<RequestId>, usize),
     (blockage, now): (Option<&Blockage>, Timestamp),
 ) -> Result<Requests, StoreError> {
     let agent = &known.agent.id;
-    let fleet = fleet_of(known);
+    let fleet = Fleet::from([(agent.clone(), Arc::clone(known))]);
     let mut found = Requests { items: Vec::new(), next: None, total: 0 };
     let mut last = None;
     reader.visit_collections_of(agent, |request, part| {
@@ -75,16 +75,6 @@ pub fn requests(
         Ok(true)
     })?;
     Ok(found)
-}
-
-/// Returns what the agent last reported, as the views of requests take it.
-fn fleet_of(known: &Known) -> Fleet {
-    let heard = known.agent.heard.as_ref().map(|(received, said)| Heard {
-        received: *received,
-        host: said.host.clone(),
-        collections: said.collections.clone(),
-    });
-    heard.into_iter().map(|heard| (known.agent.id.clone(), heard)).collect()
 }
 
 fn word(kind: &str) -> &'static str {

@@ -13,9 +13,9 @@ use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::result::CollectionSample;
 
 use crate::live::broker_health::Blockage;
+use crate::live::roster::{Fleet, Known};
 use crate::state::Phase;
 use crate::store::collections::is_running;
-use crate::store::news::{Fleet, Heard};
 use crate::store::{StoredCollection, Summary};
 use muster_api::{CollectionBrief, Time};
 
@@ -45,13 +45,17 @@ impl<'a> Moment<'a> {
         Self { request: summary.id, not_after: summary.not_after, now, fleet, blockage }
     }
 
-    fn heard(&self, agent: &AgentId) -> Option<&'a Heard> {
-        self.fleet.get(agent)
+    fn known(&self, agent: &AgentId) -> Option<&'a Known> {
+        self.fleet.get(agent).map(|known| &**known)
+    }
+
+    fn heard(&self, agent: &AgentId) -> Option<Timestamp> {
+        self.known(agent)?.heard()
     }
 
     /// Returns what the agent of a part last reported of it.
     pub fn sample(&self, part: &StoredCollection) -> Option<&'a CollectionSample> {
-        self.heard(&part.agent)?.sample(&self.request)
+        self.known(&part.agent)?.sample(&self.request)
     }
 
     /// Returns the state of a part.
@@ -65,7 +69,7 @@ impl<'a> Moment<'a> {
         'a: 'p,
     {
         if part.host.is_empty() {
-            return self.heard(&part.agent).map_or("", |heard| heard.host.as_str());
+            return self.known(&part.agent).map_or("", |known| known.facts.host.as_str());
         }
         &part.host
     }
@@ -83,7 +87,7 @@ impl<'a> Moment<'a> {
                     "the agent has read the request, and its target does not match the agent";
                 return words("not_matched", reason);
             }
-            let heard = self.heard(&part.agent).map(|heard| heard.received);
+            let heard = self.heard(&part.agent);
             let blockage = self.blockage.filter(|blockage| {
                 phase == Phase::Silent
                     && heard.is_some_and(|heard| blockage.explains(heard, self.now))
@@ -105,7 +109,7 @@ impl<'a> Moment<'a> {
         let took = (part.started.0 != 0 && part.ended.0 != 0)
             .then(|| u64::try_from(part.ended.since_ms(part.started)).unwrap_or(0));
         let silent = self.heard(&part.agent).filter(|_| !has_ended(phase));
-        let silent_s = silent.map(|heard| self.now.since_ms(heard.received).max(0) / 1_000);
+        let silent_s = silent.map(|heard| self.now.since_ms(heard).max(0) / 1_000);
         let path = sample.map_or(part.path.as_slice(), |sample| &sample.path);
         CollectionBrief {
             agent: part.agent.to_string(),

@@ -1,16 +1,17 @@
 //! The roster in memory: every agent as the store has it, with its latest sample and its labels parsed once.
 //!
-//! It is read whole at the start. From then on the store's writer names the agents that a commit has changed, and each is read
-//! again by its key: what is shown is what is stored, never more, and a rebuild gives the same. No history is kept: of each
-//! agent one sample, whose size is bounded where it comes in.
+//! It is read whole once, when the store's writer starts. From then on it follows the commits: it takes the samples that were stored
+//! as they are, and reads other agents that a commit has changed again by their key. What is shown is what is stored, never more, and
+//! a rebuild gives the same. No history is kept: of each agent one sample, whose size is bounded where it comes in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use muster_protocol::clock::Timestamp;
-use muster_protocol::ids::AgentId;
+use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::request::target::Facts;
-use muster_protocol::result::Telemetry;
+use muster_protocol::result::{CollectionSample, Telemetry};
 
 use crate::instances::Fault;
 use crate::store::{Reader, StoreError, StoredAgent};
@@ -54,6 +55,43 @@ impl Known {
     pub fn said(&self) -> Option<&Telemetry> {
         self.agent.heard.as_ref().map(|(_, said)| said)
     }
+
+    /// Returns when its latest sample came, by the coordinator's clock.
+    pub fn heard(&self) -> Option<Timestamp> {
+        self.agent.heard.as_ref().map(|(at, _)| *at)
+    }
+
+    /// Returns what its latest sample shows of a request.
+    pub fn sample(&self, request: &RequestId) -> Option<&CollectionSample> {
+        self.said()?.collections.iter().find(|sample| sample.request == *request)
+    }
+
+    /// Returns the same agent with a later sample.
+    fn reporting(&self, at: Timestamp, said: &Telemetry) -> Self {
+        let StoredAgent { id, name, labels, enrolled, revoked, quarantine, heard: _ } = &self.agent;
+        let agent = StoredAgent {
+            id: id.clone(),
+            name: name.clone(),
+            labels: labels.clone(),
+            enrolled: *enrolled,
+            revoked: *revoked,
+            quarantine: quarantine.clone(),
+            heard: Some((at, said.clone())),
+        };
+        Self::new(agent, self.faults.clone())
+    }
+}
+
+/// Every agent, by id.
+pub type Fleet = BTreeMap<AgentId, Arc<Known>>;
+
+/// A sample of an agent that has become its latest one.
+#[derive(Debug)]
+pub struct Reported {
+    /// The agent before it.
+    pub before: Option<Arc<Known>>,
+    /// The agent with it.
+    pub after: Arc<Known>,
 }
 
 /// What an id, or its beginning, stands for.
@@ -75,7 +113,7 @@ pub struct Roster {
 
 #[derive(Debug, Default)]
 struct State {
-    agents: BTreeMap<AgentId, Arc<Known>>,
+    agents: Fleet,
     /// The coordinator's own latest sample, and when it was stored.
     own: Option<(Timestamp, Telemetry)>,
     /// Grows with each commit that has changed an agent.
@@ -97,36 +135,77 @@ impl Roster {
         Ok(Self { state: RwLock::new(State { agents, own, ..State::default() }) })
     }
 
-    /// Reads agents again that a commit has changed; all of them are shown at once.
-    pub fn reload(&self, reader: &Reader, ids: &BTreeSet<AgentId>) -> Result<(), StoreError> {
-        let mut changed = Vec::with_capacity(ids.len());
+    /// Follows a commit: takes the samples that it has stored, and reads agents again of which it has changed something else. All of it
+    /// is shown at once; after an error nothing is. Returns the agents that have another sample than before.
+    pub fn follow(
+        &self,
+        reader: &Reader,
+        mut again: BTreeSet<AgentId>,
+        samples: &[&Telemetry],
+        at: Timestamp,
+    ) -> Result<Vec<Reported>, StoreError> {
+        // The latest sample is the one of the latest moment: after the clock was set back that may be an older one.
+        let is_late = |sample: &&Telemetry| self.heard(&sample.agent).is_some_and(|held| held > at);
+        let late = samples.iter().copied().filter(is_late).map(|sample| sample.agent.clone());
+        again.extend(late);
         let mut own = None;
-        for id in ids {
+        let mut changed = BTreeMap::new();
+        for id in &again {
             if *id == AgentId::coordinator() {
-                own = Some(reader.heard(id)?);
+                own = reader.heard(id)?;
             }
-            let known = match reader.agent(id)? {
-                Some(agent) => Some(Arc::new(Known::new(agent, reader.faults_of(id)?))),
-                None => None,
-            };
-            changed.push((id.clone(), known));
+            changed.insert(id.clone(), read(reader, id)?);
         }
+        for sample in samples.iter().filter(|sample| !again.contains(&sample.agent)) {
+            if sample.agent == AgentId::coordinator() {
+                own = Some((at, (*sample).clone()));
+            }
+            let known = changed.remove(&sample.agent).unwrap_or_else(|| self.get(&sample.agent));
+            let known = known.map(|known| Arc::new(known.reporting(at, sample)));
+            changed.insert(sample.agent.clone(), known);
+        }
+        Ok(self.show(changed, own))
+    }
+
+    /// Shows agents as they are now.
+    fn show(
+        &self,
+        changed: BTreeMap<AgentId, Option<Arc<Known>>>,
+        own: Option<(Timestamp, Telemetry)>,
+    ) -> Vec<Reported> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let change = state.change.saturating_add(1);
-        if changed.iter().any(|(id, _)| *id != AgentId::coordinator()) {
+        if changed.keys().any(|id| *id != AgentId::coordinator()) {
             state.change = change;
         }
+        let mut reported = Vec::new();
         for (id, known) in changed {
             state.changes.insert(id.clone(), change);
-            match known {
-                Some(known) => drop(state.agents.insert(id, known)),
-                None => drop(state.agents.remove(&id)),
+            let Some(after) = known else {
+                state.agents.remove(&id);
+                continue;
+            };
+            let before = state.agents.insert(id, Arc::clone(&after));
+            if before.as_ref().is_none_or(|before| before.agent.heard != after.agent.heard) {
+                reported.push(Reported { before, after });
             }
         }
-        if let Some(own) = own {
-            state.own = own;
+        state.own = own.or(state.own.take());
+        reported
+    }
+
+    /// Returns when the latest sample of an agent, or of the coordinator itself, came.
+    fn heard(&self, id: &AgentId) -> Option<Timestamp> {
+        let state = self.state();
+        if *id == AgentId::coordinator() {
+            return state.own.as_ref().map(|(at, _)| *at);
         }
-        Ok(())
+        state.agents.get(id)?.heard()
+    }
+
+    /// Returns every agent, by id. Nothing is committed while it is held: keep it for milliseconds.
+    pub fn fleet(&self) -> impl Deref<Target = Fleet> {
+        Held(self.state())
     }
 
     /// Returns every agent, by id.
@@ -173,6 +252,22 @@ impl Roster {
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+struct Held<'a>(RwLockReadGuard<'a, State>);
+
+impl Deref for Held<'_> {
+    type Target = Fleet;
+
+    fn deref(&self) -> &Fleet {
+        &self.0.agents
+    }
+}
+
+/// Reads an agent as it is stored.
+fn read(reader: &Reader, id: &AgentId) -> Result<Option<Arc<Known>>, StoreError> {
+    let Some(agent) = reader.agent(id)? else { return Ok(None) };
+    Ok(Some(Arc::new(Known::new(agent, reader.faults_of(id)?))))
 }
 
 #[cfg(test)]

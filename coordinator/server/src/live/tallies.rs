@@ -43,8 +43,8 @@ impl Tallies {
         {
             let fleet = news.fleet();
             for part in &open {
-                let heard = fleet.get(&part.agent);
-                tallying.add(part, heard.and_then(|heard| heard.sample(&summary.id)));
+                let known = fleet.get(&part.agent);
+                tallying.add(part, known.and_then(|known| known.sample(&summary.id)));
             }
         }
         let tally = tallying.tally();

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tracing::error;
 
 use super::StoreError;
+use super::collections::touched::Touched;
 use super::read::{Reader, agent_id};
 use crate::instances::{Fault, Faults, Instances};
 
@@ -49,6 +50,7 @@ pub(super) fn insert(
     tx: &Connection,
     sample: &Telemetry,
     now: Timestamp,
+    touched: &mut Touched,
 ) -> Result<(), StoreError> {
     if sample.instance.is_none() {
         return Ok(());
@@ -59,8 +61,12 @@ pub(super) fn insert(
         .query_row([agent], |row| row.get(0))
         .optional()?;
     let mut instances = held.map(|body| decoded(&body)).unwrap_or_default();
+    let had_faults = !instances.faults().is_empty();
     instances.apply(sample, now);
     let has_faults = !instances.faults().is_empty();
+    if had_faults || has_faults {
+        touched.faulty(&sample.agent);
+    }
     tx.prepare_cached("INSERT OR REPLACE INTO instances VALUES (?1, ?2, ?3)")?.execute(params![
         agent,
         has_faults,

@@ -1,43 +1,26 @@
-//! What commits have changed, for those who keep something in memory; and what agents last reported of their running collections.
+//! What commits have changed, for those who keep something in memory: the roster follows them first, then those who watch a request.
 //!
 //! The writer tells it of each commit, in order, before it tells who waits for the write. So what is read here is never older than
 //! an answer that was given. Samples are not written into any read model: ten thousand agents send a thousand a second.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::{SAMPLED_REQUESTS_MAX, WATCHED_CHANGES_MAX};
-use muster_protocol::result::{CollectionSample, Telemetry};
+use muster_protocol::result::Telemetry;
+use tracing::error;
 
 use super::collections::touched::Changed;
 use super::{Reader, StoreError, summaries};
-
-/// What an agent last reported of itself, as far as hunts and profiles show it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
-    /// When it came, by the coordinator's clock.
-    pub received: Timestamp,
-    /// Name of its machine.
-    pub host: String,
-    /// What waits or runs there.
-    pub collections: Vec<CollectionSample>,
-}
-
-impl Heard {
-    /// Returns what it shows of a request.
-    pub fn sample(&self, request: &RequestId) -> Option<&CollectionSample> {
-        self.collections.iter().find(|sample| sample.request == *request)
-    }
-}
-
-/// The last report of every agent.
-pub type Fleet = BTreeMap<AgentId, Heard>;
+use crate::live::roster::{Fleet, Reported, Roster};
 
 /// What commits have changed.
 #[derive(Debug)]
 pub struct News {
+    roster: Arc<Roster>,
     state: RwLock<State>,
 }
 
@@ -45,10 +28,26 @@ pub struct News {
 struct State {
     /// The number of the last commit.
     last: u64,
-    fleet: Fleet,
+    /// Agents that the roster could not read again after a commit: they are with the next.
+    behind: BTreeSet<AgentId>,
     /// The last commit with a sample that showed a request, or showed it no more.
     sampled: BTreeMap<RequestId, u64>,
     watched: BTreeMap<RequestId, Vec<Weak<Mutex<Pending>>>>,
+}
+
+/// A commit, as far as something in memory follows it.
+#[derive(Debug)]
+pub(super) struct Commit<'a> {
+    /// Its number.
+    pub(super) number: u64,
+    /// When it was made.
+    pub(super) at: Timestamp,
+    /// What it has changed of the read models.
+    pub(super) changed: &'a Changed,
+    /// Agents of which it has changed more than the latest sample.
+    pub(super) agents: BTreeSet<AgentId>,
+    /// The samples that it has stored.
+    pub(super) samples: Vec<&'a Telemetry>,
 }
 
 /// What has changed of a request since it was last asked.
@@ -93,20 +92,25 @@ impl Interest {
 impl News {
     /// Begins with what is stored.
     pub(super) fn load(reader: &Reader) -> Result<Self, StoreError> {
+        let roster = Arc::new(Roster::load(reader)?);
         let mut state =
             State { last: summaries::last_change(&reader.connection)?, ..State::default() };
-        for agent in reader.agents()? {
-            let Some((received, sample)) = agent.heard else { continue };
-            let at = number(received);
+        for (received, sample) in
+            roster.fleet().values().filter_map(|known| known.agent.heard.as_ref())
+        {
+            let at = number(*received);
             state.last = state.last.max(at);
             for collection in &sample.collections {
                 let last = state.sampled.entry(collection.request).or_default();
                 *last = at.max(*last);
             }
-            let (host, collections) = (sample.host, sample.collections);
-            state.fleet.insert(agent.id, Heard { received, host, collections });
         }
-        Ok(Self { state: RwLock::new(state) })
+        Ok(Self { roster, state: RwLock::new(state) })
+    }
+
+    /// Returns the roster, which follows the commits.
+    pub fn roster(&self) -> &Arc<Roster> {
+        &self.roster
     }
 
     /// Returns the number of a commit that is about to be made. Numbers only grow, also over restarts: they are milliseconds of the
@@ -115,24 +119,30 @@ impl News {
         number(now).max(self.read().last.saturating_add(1))
     }
 
-    /// Takes note of a commit.
-    pub(super) fn publish<'a>(
-        &self,
-        change: u64,
-        now: Timestamp,
-        changed: &Changed,
-        samples: impl Iterator<Item = &'a Telemetry>,
-    ) {
+    /// Takes note of a commit, which `store` sees.
+    pub(super) fn publish(&self, store: &Reader, commit: Commit<'_>) {
+        let Commit { number, at, changed, mut agents, samples } = commit;
+        agents.append(&mut self.write().behind);
+        let reported = match self.roster.follow(store, agents.clone(), &samples, at) {
+            Ok(reported) => reported,
+            Err(problem) => {
+                agents.extend(samples.iter().map(|sample| sample.agent.clone()));
+                let count = agents.len();
+                error!(error = %problem, agents = count, "agents cannot be read again after a commit; they are with the next");
+                self.write().behind = agents;
+                Vec::new()
+            }
+        };
         let mut state = self.write();
-        state.last = state.last.max(change);
+        state.last = state.last.max(number);
         for request in &changed.requests {
             state.tell(request, |pending| pending.is_request = true);
         }
         for (request, agent) in &changed.parts {
             state.tell(request, |pending| pending.part(agent));
         }
-        for sample in samples {
-            state.heard(sample, now, change);
+        for reported in &reported {
+            state.heard(reported, number);
         }
     }
 
@@ -141,9 +151,9 @@ impl News {
         self.read().last
     }
 
-    /// Returns the last report of every agent. Nothing is committed while it is held: keep it for milliseconds.
-    pub fn fleet(&self) -> impl std::ops::Deref<Target = Fleet> {
-        FleetGuard(self.read())
+    /// Returns every agent with its last report. Nothing is committed while it is held: keep it for milliseconds.
+    pub fn fleet(&self) -> impl Deref<Target = Fleet> {
+        self.roster.fleet()
     }
 
     /// Returns the last commit with a sample that concerned a request; 0 where there was none.
@@ -170,16 +180,6 @@ impl News {
     }
 }
 
-struct FleetGuard<'a>(RwLockReadGuard<'a, State>);
-
-impl std::ops::Deref for FleetGuard<'_> {
-    type Target = Fleet;
-
-    fn deref(&self) -> &Fleet {
-        &self.0.fleet
-    }
-}
-
 impl State {
     fn tell(&mut self, request: &RequestId, what: impl Fn(&mut Pending)) {
         let Some(interests) = self.watched.get_mut(request) else { return };
@@ -193,26 +193,20 @@ impl State {
         }
     }
 
-    fn heard(&mut self, sample: &Telemetry, received: Timestamp, change: u64) {
-        // The coordinator's own sample is of no agent on the roster.
-        if sample.agent == AgentId::coordinator() {
-            return;
-        }
-        let (host, collections) = (sample.host.clone(), sample.collections.clone());
-        let new = Heard { received, host, collections };
-        let held = self.fleet.insert(sample.agent.clone(), new);
+    fn heard(&mut self, Reported { before, after }: &Reported, change: u64) {
+        let agent = &after.agent.id;
         // The name of a machine is shown of every part whose status had none.
-        if held.as_ref().is_none_or(|held| held.host != sample.host) {
+        if before.as_ref().is_none_or(|before| before.facts.host != after.facts.host) {
             let watched: Vec<_> = self.watched.keys().copied().collect();
             for request in watched {
-                self.tell(&request, |pending| pending.part(&sample.agent));
+                self.tell(&request, |pending| pending.part(agent));
             }
         }
-        let held = held.iter().flat_map(|held| &held.collections);
-        let shown: BTreeSet<RequestId> =
-            held.chain(&sample.collections).map(|sample| sample.request).collect();
+        let samples = [before.as_ref(), Some(after)].into_iter().flatten();
+        let samples = samples.filter_map(|known| known.said()).flat_map(|said| &said.collections);
+        let shown: BTreeSet<RequestId> = samples.map(|sample| sample.request).collect();
         for request in shown {
-            self.tell(&request, |pending| pending.part(&sample.agent));
+            self.tell(&request, |pending| pending.part(agent));
             self.sampled.insert(request, change);
         }
         while self.sampled.len() > SAMPLED_REQUESTS_MAX {
@@ -226,3 +220,6 @@ impl State {
 fn number(at: Timestamp) -> u64 {
     u64::try_from(at.0).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,7 +187,7 @@ pub(super) fn insert_telemetry(
     )?
     .execute(params![agent, i64::try_from(JOURNALS_HEARD_MAX).unwrap_or(i64::MAX)])?;
     curves::insert(tx, sample, now)?;
-    instances::insert(tx, sample, now)?;
+    instances::insert(tx, sample, now, touched)?;
     receive(tx, sample, now, touched)?;
     Ok(1)
 }

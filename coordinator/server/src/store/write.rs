@@ -6,10 +6,9 @@
 //! A write that can never succeed is refused by itself: at once where the cause is in what it says, after a few tries while
 //! other writes succeed where the cause is not known.
 //!
-//! What is kept in memory of the agents follows the commits: it is told of a group after the commit and before the callers
-//! are, so that it shows nothing that is not stored, and a caller finds what it has written.
+//! What is kept in memory follows the commits ([`News`]): it is told of a group after the commit and before the callers are, so
+//! that it shows nothing that is not stored, and a caller finds what it has written.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use muster_protocol::clock::{Clock, Timestamp};
@@ -23,7 +22,7 @@ use tracing::{error, info, trace};
 
 use super::collections::rebuild;
 use super::collections::touched::{Changed, Touched};
-use super::news::News;
+use super::news::{Commit, News};
 use super::spent::{self, Sweep};
 use super::{AttemptKey, Audit, Chunk, DataDir, DeadCount, NewAgent, Reader, Request, StoreError};
 use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
@@ -92,10 +91,9 @@ pub enum Write {
 }
 
 impl Write {
-    /// Returns the agents of which the roster shows what is written; an agent that is not on it may be among them.
+    /// Returns the agents of which the roster shows what is written, but for samples; an agent that is not on it may be among them.
     fn agents(&self) -> Vec<&AgentId> {
         match self {
-            Self::Telemetry(sample) => vec![&sample.agent],
             Self::Agents(agents, _) => agents.iter().map(|agent| &agent.id).collect(),
             Self::Revoked(agent, _) | Self::Quarantined(agent, ..) | Self::Released(agent, _) => {
                 vec![agent]
@@ -105,6 +103,7 @@ impl Write {
             | Self::Blob { .. }
             | Self::Contradiction(_)
             | Self::Rejected(..)
+            | Self::Telemetry(_)
             | Self::Request(..)
             | Self::Published(_)
             | Self::Sent(..)
@@ -120,10 +119,6 @@ impl Write {
         }
     }
 }
-
-/// Takes the agents that a commit has changed, and a reader that sees it. An error is no commit undone: the same agents come
-/// again after the next commit.
-pub type Follow = Box<dyn FnMut(&Reader, &BTreeSet<AgentId>) -> Result<(), StoreError> + Send>;
 
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,19 +170,9 @@ impl Writer {
 
     /// The same, by a clock that may be set.
     pub fn start_at(place: &DataDir, clock: Clock) -> Result<Self, StoreError> {
-        Self::start_followed(place, clock, Box::new(|_, _| Ok(())))
-    }
-
-    /// The same, followed by what keeps agents in memory.
-    pub fn start_followed(
-        place: &DataDir,
-        clock: Clock,
-        follow: Follow,
-    ) -> Result<Self, StoreError> {
         let connection = place.connect()?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let store = Reader::new(connection, Arc::clone(&place.unreadable));
-        let mut followed = Followed { follow, behind: BTreeSet::new() };
         let (jobs, inbox) = mpsc::channel(WAITING_MAX);
         let trouble = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&trouble);
@@ -195,8 +180,8 @@ impl Writer {
         let news = Arc::new(News::load(&place.reader()?)?);
         let heard = Arc::clone(&news);
         let thread = std::thread::Builder::new().name("store".into());
-        let started = thread
-            .spawn(move || run(store, inbox, &shared, (&committed, &heard), &clock, &mut followed));
+        let started =
+            thread.spawn(move || run(store, inbox, &shared, (&committed, &heard), &clock));
         started.map_err(|source| StoreError::File { path: "thread".into(), source })?;
         Ok(Self { jobs, trouble, commits, news })
     }
@@ -237,36 +222,12 @@ impl Writer {
     }
 }
 
-/// What follows the commits, and the agents that it has not taken yet.
-struct Followed {
-    follow: Follow,
-    behind: BTreeSet<AgentId>,
-}
-
-impl Followed {
-    /// Tells it of a group that was committed.
-    fn tell(&mut self, store: &Reader, group: &[Job]) {
-        self.behind.extend(group.iter().flat_map(|(write, _)| write.agents()).cloned());
-        if self.behind.is_empty() {
-            return;
-        }
-        match (self.follow)(store, &self.behind) {
-            Ok(()) => self.behind.clear(),
-            Err(problem) => {
-                let agents = self.behind.len();
-                error!(error = %problem, agents, "agents cannot be read again after a commit; they are with the next");
-            }
-        }
-    }
-}
-
 fn run(
     mut store: Reader,
     mut inbox: mpsc::Receiver<Job>,
     trouble: &Mutex<Option<String>>,
     (commits, news): (&watch::Sender<u64>, &News),
     clock: &Clock,
-    followed: &mut Followed,
 ) {
     while let Some(first) = inbox.blocking_recv() {
         let mut group = vec![first];
@@ -278,11 +239,11 @@ fn run(
         }
         let mut tries = 0;
         let mut retry = Retry::new(retry::STORE);
-        let now = clock.now();
-        let number = news.number(now);
-        let (landed, changed) = loop {
-            match commit(&mut store.connection, &group, number, clock.now(), tries) {
-                Ok(Committed::All(landed, changed)) => break (landed, changed),
+        let number = news.number(clock.now());
+        let (landed, changed, at) = loop {
+            let now = clock.now();
+            match commit(&mut store.connection, &group, number, now, tries) {
+                Ok(Committed::All(landed, changed)) => break (landed, changed, now),
                 Ok(Committed::NotYet) => {
                     tries += 1;
                     std::thread::park_timeout(retry.pause());
@@ -298,8 +259,12 @@ fn run(
             }
         };
         say(trouble, None);
-        followed.tell(&store, &group);
-        news.publish(number, now, &changed, group.iter().filter_map(|(write, _)| sample(write)));
+        let writes = || group.iter().map(|(write, _)| write).zip(&landed);
+        let agents = writes().flat_map(|(write, _)| write.agents()).chain(&changed.faulty);
+        let stored = writes().filter(|(_, landed)| **landed == WriteOutcome::Inserted);
+        let samples = stored.filter_map(|(write, _)| sample(write)).collect();
+        let agents = agents.cloned().collect();
+        news.publish(&store, Commit { number, at, changed: &changed, agents, samples });
         if landed.iter().any(|one| one.has_stored()) {
             commits.send_modify(|number| *number += 1);
         }

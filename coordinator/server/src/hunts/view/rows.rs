@@ -98,7 +98,7 @@ fn runs(
     let fleet = known.news.fleet();
     let counted = || parts.iter().filter(|part| part.is_counted());
     let states = state::count(counted().map(|part| {
-        let sample = fleet.get(&part.agent).and_then(|heard| heard.sample(&request.id));
+        let sample = fleet.get(&part.agent).and_then(|known| known.sample(&request.id));
         part.phase(known.now, request.not_after, sample)
     }));
     let runs = counted().filter_map(|part| {
@@ -106,7 +106,7 @@ fn runs(
         let faults = faults.get(&part.agent).map_or(&[][..], Vec::as_slice);
         let end = part.said.unwrap_or(known.now);
         let host = match part.host.as_str() {
-            "" => fleet.get(&part.agent).map_or("", |heard| heard.host.as_str()),
+            "" => fleet.get(&part.agent).map_or("", |known| known.facts.host.as_str()),
             host => host,
         };
         Some(Run {

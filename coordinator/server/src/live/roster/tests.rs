@@ -88,10 +88,8 @@ fn assert_is_stored(roster: &Roster, place: &DataDir, step: u64) {
 }
 
 fn followed(place: &DataDir, clock: &Clock) -> (Arc<Roster>, Writer) {
-    let roster = Arc::new(Roster::load(&place.reader().unwrap()).unwrap());
-    let follower = Arc::clone(&roster);
-    let follow = Box::new(move |reader: &Reader, ids: &_| follower.reload(reader, ids));
-    (roster, Writer::start_followed(place, clock.clone(), follow).unwrap())
+    let writer = Writer::start_at(place, clock.clone()).unwrap();
+    (Arc::clone(writer.news().roster()), writer)
 }
 
 /// Whatever is written, in groups or alone, with a clock that jumps and across restarts: what is in memory is what is stored.
@@ -126,29 +124,6 @@ async fn what_is_in_memory_is_what_a_rebuild_gives() {
         revoked += roster.all().iter().filter(|k| k.agent.revoked.is_some()).count();
     }
     assert!(clones > 0 && quarantines > 0 && revoked > 0, "{clones} {quarantines} {revoked}");
-}
-
-#[tokio::test]
-async fn who_has_written_finds_it_and_what_failed_to_follow_is_with_the_next_commit() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = DataDir::prepare(folder.path()).unwrap();
-    let roster = Arc::new(Roster::load(&place.reader().unwrap()).unwrap());
-    let (follower, mut fails) = (Arc::clone(&roster), true);
-    let follow = Box::new(move |reader: &Reader, ids: &_| {
-        if std::mem::take(&mut fails) {
-            return Err(StoreError::Broken("once".into()));
-        }
-        follower.reload(reader, ids)
-    });
-    let writer = Writer::start_followed(&place, Clock::system(), follow).unwrap();
-    let new =
-        |id: &str| NewAgent { id: AgentId::new(id).unwrap(), name: id.into(), labels: "{}".into() };
-    writer.write(Write::Agents(vec![new("a-1")], Audit::default())).await.unwrap();
-    assert_eq!(roster.all(), []);
-    writer.write(Write::Audit(Audit::default())).await.unwrap();
-    assert_is_stored(&roster, &place, 1);
-    writer.write(Write::Agents(vec![new("a-2")], Audit::default())).await.unwrap();
-    assert_eq!(roster.all().len(), 2);
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub(in crate::store) struct Touched {
     parts: BTreeMap<(RequestId, AgentId), Touch>,
     requests: BTreeSet<RequestId>,
     begun: BTreeSet<RequestId>,
+    faulty: BTreeSet<AgentId>,
 }
 
 /// How a part was touched.
@@ -80,6 +81,11 @@ impl Touched {
         self.begun.insert(request);
     }
 
+    /// Something is, or was, wrong with an agent's identity.
+    pub(in crate::store) fn faulty(&mut self, agent: &AgentId) {
+        self.faulty.insert(agent.clone());
+    }
+
     /// Brings the read models up to date; `change` is the number of the commit. Returns what the commit has changed.
     pub(in crate::store) fn settle(
         self,
@@ -88,7 +94,7 @@ impl Touched {
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let mut settling = Settling { tx, change, now, open: BTreeMap::new() };
-        let mut changed = Changed::default();
+        let mut changed = Changed { faulty: self.faulty, ..Changed::default() };
         for request in self.begun {
             pass(settling.begin(&request))?;
             changed.requests.insert(request);
@@ -112,6 +118,8 @@ pub(in crate::store) struct Changed {
     pub(in crate::store) requests: BTreeSet<RequestId>,
     /// Parts.
     pub(in crate::store) parts: BTreeSet<(RequestId, AgentId)>,
+    /// Agents with whose identities something is, or was, wrong.
+    pub(in crate::store) faulty: BTreeSet<AgentId>,
 }
 
 struct Settling<'a> {
