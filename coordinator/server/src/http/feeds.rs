@@ -19,9 +19,9 @@ use super::{overview, profiles};
 use crate::core::Core;
 use crate::hunts::watch::watch;
 use crate::live::changes::Changes;
-use crate::live::watched::{HuntWatch, Parts, Shown as HuntShown};
+use crate::live::watched::{HuntWatch, Parts};
 use crate::roster;
-use muster_api::{HuntView, Page, Time};
+use muster_api::{Page, Time};
 
 /// Begins to look at a topic that nobody looked at.
 pub fn begin(core: &Arc<Core>, topic: Topic) {
@@ -111,8 +111,7 @@ async fn follow_hunt(core: &Arc<Core>, hunt: RequestId, name: &str) {
             loop {
                 let shown = Arc::clone(&watching.views.borrow_and_update());
                 // Watching a hunt that is done ends, and begins again: only its moment is another then.
-                let compared = timeless(&shown).map_or_else(|| shown.json.clone(), |hunt| hunt.1);
-                if !core.topics.document(name, &shown.json, compared) {
+                if !core.topics.document(name, &shown.json, shown.timeless.clone()) {
                     return;
                 }
                 let is_over = tokio::select! {
@@ -130,17 +129,9 @@ async fn follow_hunt(core: &Arc<Core>, hunt: RequestId, name: &str) {
     }
 }
 
-/// Returns the number of a hunt's last change, and what is shown of it but for the moment.
-fn timeless(shown: &HuntShown) -> Option<(u64, String)> {
-    let hunt: HuntView = serde_json::from_str(&shown.json).ok()?;
-    let change = hunt.change;
-    let timeless = HuntView { change: 0, as_of: Time::default(), ..hunt };
-    Some((change, serde_json::to_string(&timeless).ok()?))
-}
-
 /// Passes on which parts of a hunt have changed.
 async fn follow_parts(core: &Arc<Core>, hunt: RequestId, name: &str) {
-    let change = |watching: &HuntWatch| timeless(&watching.views.borrow()).map(|hunt| hunt.0);
+    let change = |watching: &HuntWatch| watching.views.borrow().change;
     let mut last = None;
     loop {
         if let Some(mut watching) = watched(core, hunt).await {

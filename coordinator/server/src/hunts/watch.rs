@@ -23,7 +23,7 @@ use crate::state::Phase;
 use crate::store::news::{Interest, Pending};
 use crate::store::summaries::totals::Tallying;
 use crate::store::{News, Reader, StoreError, StoredCollection, Summary};
-use muster_api::HuntView;
+use muster_api::{HuntView, Time};
 
 /// Watches a hunt. `views` has the hunt as it is now, and then what it becomes, at most once a second; `parts` has the parts that
 /// have changed since, at most [`CHANGED_PARTS_MAX`] at once. `None` when there is no such hunt.
@@ -46,7 +46,8 @@ pub async fn watch(core: &Arc<Core>, hunt: RequestId) -> Result<Option<HuntWatch
         Ok::<_, StoreError>(Some((fold, looked)))
     };
     let Some((fold, looked)) = core.read(begin).await? else { return Ok(None) };
-    let first = looked.shown.unwrap_or_else(|| Shown { json: String::new(), is_done: true });
+    // The first look shows the hunt, whatever it finds.
+    let Some(first) = looked.shown else { return Ok(None) };
     let (watch, is_first) = core.watched.begin(hunt, first);
     if is_first {
         let shared = Arc::clone(core);
@@ -186,9 +187,7 @@ impl Fold {
         if is_shown {
             return Ok(Looked { shown: None, parts });
         }
-        let json = serde_json::to_string(&hunt);
-        let json = json.map_err(|error| StoreError::Broken(error.to_string()))?;
-        let shown = Shown { json, is_done: hunt.done };
+        let shown = written(&hunt).map_err(|error| StoreError::Broken(error.to_string()))?;
         self.shown = Some(hunt);
         Ok(Looked { shown: Some(shown), parts })
     }
@@ -223,6 +222,17 @@ impl Fold {
         }
         Ok(settled)
     }
+}
+
+/// Writes a hunt for its watchers.
+fn written(hunt: &HuntView) -> Result<Shown, serde_json::Error> {
+    let timeless = HuntView { change: 0, as_of: Time::default(), ..hunt.clone() };
+    Ok(Shown {
+        json: serde_json::to_string(hunt)?,
+        timeless: serde_json::to_string(&timeless)?,
+        change: hunt.change,
+        is_done: hunt.done,
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ use tokio::sync::{broadcast, watch};
 pub struct Shown {
     /// The view, as JSON.
     pub json: String,
+    /// The same but for the moment and the number of the change: another one is news.
+    pub timeless: String,
+    /// The number of its last change.
+    pub change: u64,
     /// Whether nothing more is to come.
     pub is_done: bool,
 }
@@ -121,7 +125,12 @@ mod tests {
     use super::*;
 
     fn shown(json: &str) -> Shown {
-        Shown { json: json.to_owned(), is_done: json == "end" }
+        Shown {
+            json: json.to_owned(),
+            timeless: json.to_owned(),
+            change: 0,
+            is_done: json == "end",
+        }
     }
 
     fn hunt(n: u8) -> RequestId {

@@ -73,7 +73,10 @@ impl Watcher {
         let shown = self.shown.as_ref().unwrap();
         let view: HuntView = serde_json::from_str(&shown.json).unwrap();
         prop_assert!(view.change <= now.change && view.as_of <= now.as_of);
-        prop_assert_eq!(shown.is_done, now.done);
+        prop_assert_eq!((shown.is_done, shown.change), (now.done, view.change));
+        let timeless: HuntView = serde_json::from_str(&shown.timeless).unwrap();
+        let bare = HuntView { change: 0, as_of: Time::default(), ..view.clone() };
+        prop_assert_eq!(timeless, bare);
         prop_assert_eq!(view.clone(), HuntView { change: view.change, as_of: view.as_of, ..now });
         prop_assert_eq!(&self.parts, &listed(world));
         Ok(())
