@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::request::Kind;
-use muster_protocol::when::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
@@ -16,7 +15,7 @@ use super::extract::{Asked, Content, Segments};
 use super::guard::Caller;
 use super::page::length;
 use super::page::question::{Question, sort};
-use super::query::{search, words};
+use super::query::{moment, search, words};
 use crate::core::Core;
 use crate::hunts::listing::{self, Field, Filter, HuntState, Listed, Sources};
 use crate::hunts::view::RequestSnapshot;
@@ -95,8 +94,8 @@ pub async fn list(
         states: words("state", asked.state.as_deref(), &HuntState::ALL)?,
         operator: asked.operator.clone(),
         text: search(asked.q.as_deref())?,
-        since: moment(asked.since.as_deref(), now)?,
-        until: moment(asked.until.as_deref(), now)?,
+        since: moment("since", asked.since.as_deref(), now)?,
+        until: moment("until", asked.until.as_deref(), now)?,
         ..Filter::default()
     };
     let (field, order) =
@@ -122,13 +121,6 @@ pub async fn list(
 pub fn page<T>(listed: Listed<T>, question: &Question, now: Timestamp) -> Page<T> {
     let next = listed.next.map(|key| question.cursor(&key));
     Page { items: listed.items, next, total: listed.total, as_of: now.into() }
-}
-
-/// Reads a moment: how long ago, or RFC 3339.
-pub fn moment(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
-    let read = |text: &str| text.parse::<Moment>().map(|moment| moment.resolve(now));
-    let next = "how long ago, as 15m or 7d, or a moment as 2026-01-02T03:04:05Z";
-    text.map(read).transpose().map_err(|why| ApiError::usage("cannot use this moment", why, next))
 }
 
 pub(super) async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use muster_protocol::clock::Timestamp;
-use muster_protocol::when::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 use super::extract::Asked;
 use super::page::question::Question;
 use super::page::{cut, length};
-use super::query::search;
+use super::query::{moment, search};
 use crate::core::Core;
 use crate::store::{AuditFilter, Reader, StoreError};
 use muster_api::{AuditView, Page};
@@ -72,13 +71,4 @@ impl AuditQuery {
             text: search(self.q.as_deref())?,
         })
     }
-}
-
-/// Reads a moment of which the unit must stand there.
-fn moment(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = text else { return Ok(None) };
-    let moment = Moment::with_unit(text).map_err(|why| {
-        ApiError::usage(format!("{name} is no time"), why, "how long ago, 7d, or RFC 3339")
-    })?;
-    Ok(Some(moment.resolve(now)))
 }

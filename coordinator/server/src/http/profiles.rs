@@ -14,11 +14,11 @@ use serde::Deserialize;
 
 use super::error::ApiError;
 use super::extract::{Asked, Segments};
-use super::hunts::{find, find_profiled, moment, page};
+use super::hunts::{find, find_profiled, page};
 use super::page::length;
 use super::page::question::{Question, sort};
 use super::profile_views::{Heading, Look, render};
-use super::query::words;
+use super::query::{moment, words};
 use crate::core::Core;
 use crate::hunts::listing::{self, Filter, Sources};
 use crate::hunts::view::RequestSnapshot;
@@ -57,7 +57,7 @@ pub async fn list(
     };
     let filter = Filter {
         operator: asked.operator.clone(),
-        since: moment(asked.since.as_deref(), now)?,
+        since: moment("since", asked.since.as_deref(), now)?,
         agent,
         kinds: kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect()),
         ..Filter::default()

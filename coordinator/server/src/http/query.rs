@@ -1,8 +1,10 @@
 //! Query parameters of a closed set: one that is not known, or does not read, is 400 and says so.
 
+use muster_protocol::clock::Timestamp;
 use muster_protocol::limits::SEARCH_TEXT_BYTES_MAX;
 use muster_protocol::request::Target;
 use muster_protocol::request::target::{Matcher, TargetError};
+use muster_protocol::when::Moment;
 
 use super::error::ApiError;
 
@@ -30,6 +32,20 @@ pub fn search(text: Option<&str>) -> Result<Option<String>, ApiError> {
         Some(text) => Ok(Some(text.to_lowercase()).filter(|text| !text.is_empty())),
         None => Ok(None),
     }
+}
+
+/// Reads a moment: how long ago, or RFC 3339. A length of time has its unit: `2026` alone is more likely a year.
+pub fn moment(
+    name: &str,
+    text: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let moment = Moment::with_unit(text).map_err(|why| {
+        let next = "how long ago, as 15m or 7d, or a moment as 2026-01-02T03:04:05Z";
+        ApiError::usage(format!("{name} is no moment"), why, next)
+    })?;
+    Ok(Some(moment.resolve(now)))
 }
 
 /// Reads a parameter that is 1 or 0.

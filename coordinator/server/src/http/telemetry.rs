@@ -89,14 +89,9 @@ impl Span {
         since: Moment,
         now: Timestamp,
     ) -> Result<(Timestamp, Timestamp), ApiError> {
-        let read = |text: &Option<String>, default: Moment| match text {
-            Some(text) => text.parse::<Moment>().map_err(|why| {
-                ApiError::usage("cannot use this moment", why, "muster telemetry show --help")
-            }),
-            None => Ok(default),
-        };
-        let since = read(&self.since, since)?.resolve(now);
-        let until = read(&self.until, Moment::Ago(0))?.resolve(now).min(now);
+        let read = |name, text: &Option<String>| query::moment(name, text.as_deref(), now);
+        let since = read("since", &self.since)?.unwrap_or_else(|| since.resolve(now));
+        let until = read("until", &self.until)?.unwrap_or(now).min(now);
         if since >= until {
             let cause = format!("it would begin at {since} and end at {until}");
             return Err(ApiError::usage("the span of time is empty", cause, "a longer --since"));

@@ -157,3 +157,25 @@ fn a_body_of_another_type_is_refused_with_the_field_that_is_wrong() {
     let cause = document["cause"].as_str().unwrap();
     assert!(cause.contains("expr: invalid type: integer `7`, expected a string"), "{cause}");
 }
+
+#[test]
+fn a_moment_is_read_alike_wherever_it_is_asked_for() {
+    let api = Api::new();
+    let lists = ["/hunts", "/profiles", "/audit", "/telemetry/fleet", "/telemetry/coordinator"];
+    let since = lists.map(|path| format!("{path}?since="));
+    let until = lists.map(|path| format!("{path}?until="));
+    // Profiles are not asked for by their end.
+    for asked in since.iter().chain(until.iter().filter(|path| !path.starts_with("/profiles"))) {
+        let name = if asked.ends_with("since=") { "since" } else { "until" };
+        // A year alone is no number of seconds.
+        for bad in ["2026", "yesterday", "90"] {
+            let (status, refused) = api.get(&format!("{asked}{bad}"));
+            assert_eq!(status, 400, "{asked}{bad}");
+            assert_eq!(refused["error"], format!("{name} is no moment"), "{asked}{bad}");
+            let cause = refused["cause"].as_str().unwrap();
+            assert!(cause.starts_with(&format!("{bad:?} is not a time like")), "{cause}");
+        }
+        let good = if name == "since" { "2h" } else { "1s" };
+        api.well(&format!("{asked}{good}"));
+    }
+}
