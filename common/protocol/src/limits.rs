@@ -533,8 +533,10 @@ limits! {
     FACET_VALUES_MAX: usize = 50, "the rarest are left out; the sum of those shown is less than the whole";
     /// Agents that the preview of a target shows.
     PREVIEW_AGENTS_MAX: usize = 50, "the first by id are shown, all are counted";
-    /// Rows that are looked through for the names of files on one page of an agent's uploads.
-    UPLOAD_NAMES_ROWS_MAX: u64 = 1_000_000, "the other files are listed without a name; a filter of the hunt's rows finds them";
+    /// Rows that are looked through for the names of files on one page of an agent's uploads or of a hunt's files.
+    UPLOAD_NAMES_ROWS_MAX: u64 = 200_000, "the other files are listed without a name; a filter of the hunt's rows finds them";
+    /// Names that a list of a hunt's files has for one file.
+    FILE_PATHS_MAX: usize = 100, "further names are not shown; a filter of the hunt's rows finds them";
     /// A minute of the fleet's curve is shown so long after its end, when its samples have come.
     FLEET_MINUTE_WAIT_MS: i64 = 20_000, "not a bound: the delay; what comes later counts when the minute is condensed";
     /// Points of the fleet's curve in one answer.

@@ -71,6 +71,9 @@ pub struct HuntFile {
     pub size: u64,
     /// Where it lay, not UTF-8 lossily; at most a hundred names.
     pub paths: Vec<String>,
+    /// Too many rows would have had to be looked through for the names: some may be missing.
+    #[serde(default)]
+    pub paths_partial: bool,
 }
 
 /// The answer to `POST /api/v1/lists`.

@@ -6,6 +6,7 @@ use muster_protocol::artifact::{HashKind, Rows};
 use muster_protocol::hex;
 use muster_protocol::ids::AgentId;
 
+use crate::live::roster::Roster;
 use crate::store::{List, Reader, StoreError};
 use muster_api::{Found, WhoHas};
 
@@ -32,7 +33,7 @@ pub enum WhoHasError {
 
 /// Looks for digests in hexadecimal. Reads every chunk that counts, one at a time; ends early only when the
 /// answer is as long as an answer may be, and says so.
-pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError> {
+pub fn who_has(reader: &Reader, roster: &Roster, hashes: &[String]) -> Result<WhoHas, WhoHasError> {
     let wanted = digests(hashes)?;
     let mut scan = Scan {
         absent: wanted.clone(),
@@ -46,18 +47,15 @@ pub fn who_has(reader: &Reader, hashes: &[String]) -> Result<WhoHas, WhoHasError
             truncated: false,
         },
     };
-    let machines = reader.agents()?;
     for hunt in reader.listed(List::Hunts, None, usize::MAX)? {
-        let collections = reader.collections(&hunt)?;
-        for (agent, part) in &collections.parts {
-            let Some((id, run)) = part.counting() else { continue };
-            let machine = machines.iter().find(|machine| machine.id == *agent);
-            let host = machine.and_then(|machine| machine.heard.as_ref());
-            let host = host.map(|(_, sample)| sample.host.as_str()).unwrap_or_default();
-            let host = run.host().unwrap_or(host);
-            let named = hunt.to_string();
+        let named = hunt.to_string();
+        for part in reader.stored_collections(&hunt)? {
+            let Some(run) = part.attempt.filter(|_| part.is_counted()) else { continue };
+            let agent = &part.agent;
+            let known = roster.get(agent).filter(|_| part.host.is_empty());
+            let host = known.as_ref().map_or(part.host.as_str(), |known| &known.facts.host);
             scan.agents.insert(agent.clone());
-            reader.rows(&hunt, agent, id, |rows| scan.look(&named, agent, host, &rows))?;
+            reader.rows(&hunt, agent, &run, |rows| scan.look(&named, agent, host, &rows))?;
             if scan.found.truncated {
                 return Ok(scan.end());
             }

@@ -250,7 +250,7 @@ fn ask(plan: &Plan, place: &DataDir, writer: &Writer) {
         current::read(&reader, (news, &tallies), &request(), None, now).expect("a hunt");
     });
     timed("`GET /hunts/H` from all events, as before", plan.runs, || {
-        let whole = RequestSnapshot::read(&reader, request(), now).expect("a hunt");
+        let whole = RequestSnapshot::read(&reader, news.roster(), request(), now).expect("a hunt");
         whole.hunt().expect("a view");
     });
     let summary = current::summary(&reader, &id).expect("a summary");
@@ -265,7 +265,8 @@ fn ask(plan: &Plan, place: &DataDir, writer: &Writer) {
     });
     timed("the same with every figure (`detail=1`, 500)", plan.runs, || {
         let some: Vec<_> = (0..500.min(plan.agents)).map(agent).collect();
-        let whole = RequestSnapshot::read_of(&reader, request(), &some, now).expect("parts");
+        let whole =
+            RequestSnapshot::read_of(&reader, news.roster(), request(), &some, now).expect("parts");
         drop(whole.parts_shown());
     });
     timed("`GET /hunts/H/costs`", plan.runs, || {

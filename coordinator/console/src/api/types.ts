@@ -715,6 +715,8 @@ export type HuntFile = {
   hunt: string;
   /** Where it lay, not UTF-8 lossily; at most a hundred names. */
   paths: string[];
+  /** Too many rows would have had to be looked through for the names: some may be missing. */
+  paths_partial?: boolean;
   /** SHA-256 of the content, under which it is fetched. */
   sha256: string;
   /** Size in bytes. */

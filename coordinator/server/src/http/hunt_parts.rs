@@ -61,6 +61,7 @@ pub async fn agents(
     let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
     let (news, now, blockage) =
         (Arc::clone(core.writer.news()), core.clock.now(), core.broker.blockage());
+    let roster = Arc::clone(&core.roster);
     let read = move |reader: &Reader| {
         reader.at_once(|reader| {
             let request = find(reader, Kind::HuntStart, &id)?;
@@ -76,7 +77,7 @@ pub async fn agents(
             }
             drop(fleet);
             let agents: Vec<AgentId> = cut.items.iter().map(|part| part.agent.clone()).collect();
-            let whole = RequestSnapshot::read_of(reader, request, &agents, now)?;
+            let whole = RequestSnapshot::read_of(reader, &roster, request, &agents, now)?;
             let whole = whole.during(blockage.clone());
             let items = agents.iter().filter_map(|agent| whole.part_of(agent)).collect();
             let listed: Listed<CollectionView> = Listed { items, next: cut.next, total };
@@ -91,7 +92,8 @@ pub async fn agent(
     State(core): State<Arc<Core>>,
     Segments((id, agent)): Segments<(String, String)>,
 ) -> Result<Json<CollectionView>, ApiError> {
-    let (now, blockage) = (core.clock.now(), core.broker.blockage());
+    let (roster, now, blockage) =
+        (Arc::clone(&core.roster), core.clock.now(), core.broker.blockage());
     let missing = format!("muster hunt show {id} --agents");
     let Ok(agent) = AgentId::new(&agent) else {
         return Err(ApiError::missing("agent of this hunt", &agent, &missing));
@@ -99,8 +101,8 @@ pub async fn agent(
     let read = move |reader: &Reader| {
         reader.at_once(|reader| {
             let request = find(reader, Kind::HuntStart, &id)?;
-            let whole =
-                RequestSnapshot::read_of(reader, request, std::slice::from_ref(&agent), now)?;
+            let of = std::slice::from_ref(&agent);
+            let whole = RequestSnapshot::read_of(reader, &roster, request, of, now)?;
             let whole = whole.during(blockage.clone());
             let part = whole.part_with_attempts(&agent);
             part.ok_or_else(|| ApiError::missing("agent of this hunt", agent.as_str(), &missing))

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::request::Kind;
+use muster_protocol::result::FILE_BLOB;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
@@ -17,11 +18,11 @@ use super::page::length;
 use super::page::question::{Question, sort};
 use super::query::{moment, search, words};
 use crate::core::Core;
+use crate::hunts::files::Files;
 use crate::hunts::listing::{self, Field, Filter, HuntState, Listed, Sources};
-use crate::hunts::view::RequestSnapshot;
-use crate::hunts::{current, launch, lists};
-use crate::roster::order::{Direction, Key, Value, cut};
-use crate::store::{Found, Reader, StoreError, StoredRequest};
+use crate::hunts::{current, files, launch, lists};
+use crate::roster::order::{Direction, Key};
+use crate::store::{BlobKey, Found, Reader, StoreError, StoredRequest};
 use muster_api::{HuntBrief, HuntFile, HuntView, Launched, ListPiece, Page};
 
 /// `POST /requests`
@@ -63,7 +64,7 @@ pub fn find(reader: &Reader, kind: Kind, prefix: &str) -> Result<StoredRequest, 
 pub fn find_profiled(reader: &Reader, prefix: &str) -> Result<StoredRequest, ApiError> {
     if matches!(reader.find(Kind::ProfileStart.as_str(), prefix)?, Found::None)
         && let Found::One(hunt) = reader.find(Kind::HuntStart.as_str(), prefix)?
-        && !reader.blobs(&hunt.id)?.is_empty()
+        && reader.has_blobs(&hunt.id)?
     {
         return Ok(hunt);
     }
@@ -123,14 +124,6 @@ pub fn page<T>(listed: Listed<T>, question: &Question, now: Timestamp) -> Page<T
     Page { items: listed.items, next, total: listed.total, as_of: now.into() }
 }
 
-pub(super) async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
-    let now = core.clock.now();
-    let read = move |reader: &Reader| {
-        Ok::<_, ApiError>(RequestSnapshot::read(reader, find(reader, Kind::HuntStart, &id)?, now)?)
-    };
-    Ok(core.read(read).await?.during(core.broker.blockage()))
-}
-
 /// `GET /hunts/{id}`
 pub async fn show(
     State(core): State<Arc<Core>>,
@@ -154,27 +147,23 @@ pub struct PageOnly {
 }
 
 /// `GET /hunts/{id}/files`: what matched and was sent.
-pub async fn files(
+pub async fn list_files(
     State(core): State<Arc<Core>>,
     Segments(id): Segments<String>,
     Asked(asked): Asked<PageOnly>,
 ) -> Result<Json<Page<HuntFile>>, ApiError> {
-    let now = core.clock.now();
-    let whole = whole(&core, id.clone()).await?;
+    let (roster, now) = (Arc::clone(&core.roster), core.clock.now());
     let question = Question::new("files", &id);
-    let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
+    let (limit, after) = (length(asked.limit)?, question.key::<BlobKey>(asked.cursor.as_deref())?);
     let read = move |reader: &Reader| {
-        let sent = whole.sent();
-        let total = sent.len() as u64;
-        let keyed = sent.into_iter().map(|blob| {
-            let id = format!("{} {}", blob.agent, muster_protocol::hex::encode(&blob.sha256));
-            (Key { behind: None, value: Value::Unknown, id }, blob)
-        });
-        let page = cut(keyed, Direction::Ascending, after.as_ref(), limit);
-        Ok(Listed { items: whole.files(reader, page.items)?, next: page.next, total })
+        reader.at_once(|reader| {
+            let hunt = find(reader, Kind::HuntStart, &id)?.id;
+            Ok::<_, ApiError>(files::files(reader, &roster, &hunt, (after.as_ref(), limit))?)
+        })
     };
-    let listed: Result<_, StoreError> = core.read(read).await;
-    Ok(Json(page(listed?, &question, now)))
+    let Files { items, next, total } = core.read(read).await?;
+    let next = next.map(|last| question.cursor(&last));
+    Ok(Json(Page { items, next, total, as_of: now.into() }))
 }
 
 /// `GET /hunts/{id}/files/{sha256}`: the content of one of them.
@@ -182,11 +171,16 @@ pub async fn file(
     State(core): State<Arc<Core>>,
     Segments((id, sha256)): Segments<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let whole = whole(&core, id).await?;
-    let digest = muster_protocol::hex::decode(&sha256).filter(|digest| whole.has_file(digest));
-    let Some(digest) = digest else {
-        return Err(ApiError::missing("file", &sha256, "muster hunt files ID"));
+    let missing = || ApiError::missing("file", &sha256, "muster hunt files ID");
+    let digest = muster_protocol::hex::decode(&sha256).ok_or_else(missing)?;
+    let wanted = digest.clone();
+    let look = move |reader: &Reader| {
+        let hunt = find(reader, Kind::HuntStart, &id)?.id;
+        Ok::<_, ApiError>(reader.has_counted_blob(&hunt, FILE_BLOB, &wanted)?)
     };
+    if !core.read(look).await? {
+        return Err(missing());
+    }
     let path = core.place.blob(&digest);
     let read = move || std::fs::read(&path).map_err(|source| StoreError::File { path, source });
     let bytes = tokio::task::spawn_blocking(read).await;

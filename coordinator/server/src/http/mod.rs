@@ -83,7 +83,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts/{id}/results", get(hunt_rows::results))
         .route("/hunts/{id}/rows", get(row_pages::rows))
         .route("/hunts/{id}/errors", get(row_pages::errors))
-        .route("/hunts/{id}/files", get(hunts::files))
+        .route("/hunts/{id}/files", get(hunts::list_files))
         .route("/hunts/{id}/files/{sha256}", get(hunts::file))
         .route("/profiles", get(profiles::list))
         .route("/profiles/{id}", get(profiles::show))

@@ -19,11 +19,10 @@ use super::profile_views::{Heading, Look, diff_data, draw_diff, render};
 use super::profiles::resolve;
 use super::query::target;
 use crate::core::Core;
-use crate::hunts::view::RequestSnapshot;
 use crate::live::roster::Known;
 use crate::profiles::merge::merge;
 use crate::profiles::profile::Profile;
-use crate::store::{DataDir, List, Reader, StoredBlob};
+use crate::store::{DataDir, List, Reader, StoreError, StoredBlob};
 use muster_api::By;
 
 /// Which profiles are meant, and how the view is to look. What is not named does not restrict.
@@ -169,10 +168,9 @@ impl Choosing<'_> {
         for part in list.split(',').filter(|part| !part.is_empty()) {
             let (id, agent) = part.split_once('/').map_or((part, None), |(id, of)| (id, Some(of)));
             let request = find_profiled(self.reader, id)?;
-            let whole = RequestSnapshot::read(self.reader, request, self.now)?;
             let of_agent =
                 |blob: &StoredBlob| agent.is_none_or(|agent| blob.agent.as_str() == agent);
-            blobs.extend(self.fitting(&whole).filter(of_agent));
+            blobs.extend(self.fitting(&request.id)?.into_iter().filter(of_agent));
         }
         checked(blobs)
     }
@@ -186,10 +184,7 @@ impl Choosing<'_> {
             if since.is_some_and(|since| request.issued.0 < since.0) {
                 continue;
             }
-            let whole = RequestSnapshot::read(self.reader, request, self.now);
-            if let Some(whole) = self.reader.readable_request(&id, whole)? {
-                blobs.extend(self.fitting(&whole));
-            }
+            blobs.extend(self.fitting(&id)?);
             if blobs.len() > PROFILE_MERGE_MAX {
                 break;
             }
@@ -197,13 +192,15 @@ impl Choosing<'_> {
         checked(blobs)
     }
 
-    fn fitting(&self, whole: &RequestSnapshot) -> impl Iterator<Item = StoredBlob> {
+    /// Returns the profiles of a request that fit: of the attempts that count, of the kind and of the agents that are meant.
+    fn fitting(&self, request: &RequestId) -> Result<Vec<StoredBlob>, StoreError> {
         let kind = format!("profile.{}", self.wanted.kind.as_deref().unwrap_or("cpu"));
         let is_meant = |blob: &StoredBlob| match &self.agents {
             Some(agents) => agents.contains(&blob.agent),
             None => true,
         };
-        whole.blobs().filter(move |blob| blob.kind == kind && is_meant(blob))
+        let counted = self.reader.counted_blobs(request, &kind, None, usize::MAX)?;
+        Ok(counted.into_iter().map(|counted| counted.blob).filter(is_meant).collect())
     }
 }
 

@@ -97,9 +97,10 @@ pub async fn show(
 }
 
 async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
-    let now = core.clock.now();
+    let (roster, now) = (Arc::clone(&core.roster), core.clock.now());
     let read = move |reader: &Reader| {
-        Ok::<_, ApiError>(RequestSnapshot::read(reader, find_profiled(reader, &id)?, now)?)
+        let request = find_profiled(reader, &id)?;
+        Ok::<_, ApiError>(RequestSnapshot::read(reader, &roster, request, now)?)
     };
     Ok(core.read(read).await?.during(core.broker.blockage()))
 }

@@ -145,7 +145,8 @@ pub async fn who_has(
     // One scan at a time reads the disk; the others wait for their turn.
     let turn = core.scans.acquire().await;
     let _turn = turn.map_err(|closed| ApiError::bug(closed.to_string()))?;
-    let found = core.read(move |reader| find_holders(reader, &hashes)).await;
+    let roster = Arc::clone(&core.roster);
+    let found = core.read(move |reader| find_holders(reader, &roster, &hashes)).await;
     found.map(Json).map_err(|error| match error {
         WhoHasError::Store(error) => error.into(),
         other => {

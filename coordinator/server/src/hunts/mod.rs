@@ -2,13 +2,16 @@
 //!
 //! * [`launch`], [`publish`], [`lists`], [`self_profile`], [`target_suggestions`]: a request comes in and goes out.
 //! * [`listing`], [`current`], [`parts`]: lists, one hunt as a whole, its parts, from the read models.
+//! * [`of_agent`], [`files`]: what one agent was asked for and has sent; the files of a hunt.
 //! * [`watch`]: one fold of a hunt for all who watch it. [`view`]: every figure of some parts, from what is stored of them.
 
 pub mod current;
 pub mod error;
+pub mod files;
 pub mod launch;
 pub mod listing;
 pub mod lists;
+mod names;
 pub mod of_agent;
 pub mod parts;
 pub mod publish;

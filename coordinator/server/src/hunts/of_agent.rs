@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_api::{AgentRequest, AgentUpload, Time};
-use muster_protocol::artifact::{HashKind, Value};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, RequestId};
 use muster_protocol::limits::UPLOAD_NAMES_ROWS_MAX;
 use muster_protocol::request::Kind;
 use muster_protocol::result::FILE_BLOB;
 
+use super::names::Names;
 use super::parts::Moment;
 use crate::live::broker_health::Blockage;
 use crate::live::roster::{Fleet, Known};
@@ -129,29 +129,19 @@ pub fn uploads(
         uploads.iter().map(|upload| (upload.key.request, upload.key.attempt())).collect();
     let mut received = BTreeMap::new();
     let mut names = BTreeMap::new();
-    let mut room = UPLOAD_NAMES_ROWS_MAX;
+    let mut looked = Names::new(UPLOAD_NAMES_ROWS_MAX);
     for (request, run) in runs {
         received.insert((request, run), reader.blobs_received(&request, agent, &run)?);
         let files = uploads.iter().filter(|upload| {
             upload.kind == FILE_BLOB && (upload.key.request, upload.key.attempt()) == (request, run)
         });
-        let mut wanted: BTreeSet<&[u8]> = files.map(|file| file.sha256.as_slice()).collect();
-        if wanted.is_empty() || room == 0 {
-            continue;
+        let mut wanted: BTreeMap<&[u8], Vec<String>> =
+            files.map(|file| (file.sha256.as_slice(), Vec::new())).collect();
+        looked.gather(reader, (&request, agent, &run), &mut wanted, 1)?;
+        for (sha256, found) in wanted {
+            let name = found.into_iter().next();
+            names.extend(name.map(|name| ((request, run, sha256.to_vec()), name)));
         }
-        reader.rows(&request, agent, &run, |rows| {
-            for row in rows.iter() {
-                let Some(sha256) = row.digest(HashKind::Sha256) else { continue };
-                if let Some(held) = wanted.take(sha256)
-                    && let Value::Bytes(path) = row.get("path")
-                {
-                    let path = String::from_utf8_lossy(path).into_owned();
-                    names.insert((request, run, held.to_vec()), path);
-                }
-            }
-            room = room.saturating_sub(rows.len() as u64);
-            Ok(room > 0 && !wanted.is_empty())
-        })?;
     }
     let shown = |upload: &Upload| {
         let UploadKey { request, blob, .. } = upload.key;
@@ -176,4 +166,4 @@ pub fn uploads(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

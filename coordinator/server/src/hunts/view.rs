@@ -1,15 +1,15 @@
 //! Hunts, profiles and their collections as people see them: derived from what is stored, each time.
 //!
 //! * [`RequestSnapshot`]: everything that is stored about one request, read once.
-//! * `hunt`, `profile`, `files`: what is shown of it. [`rows`]: where its rows come from. `identity`: on which machine it ran.
+//! * `hunt`, `profile`: what is shown of it. [`rows`]: where its rows come from. `identity`: on which machine it ran.
 
-mod files;
 mod hunt;
 pub(in crate::hunts) mod identity;
 mod profile;
 pub mod rows;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
@@ -19,10 +19,11 @@ use serde::de::DeserializeOwned;
 
 use crate::instances::Faults;
 use crate::live::broker_health::Blockage;
+use crate::live::roster::{Known, Roster};
 use crate::roster;
 use crate::state::{self, Collection, Collections, Event, Phase};
 use crate::store::collections::derive::{CONFLICT, Sources};
-use crate::store::{Reader, StoreError, StoredAgent, StoredBlob, StoredRequest, Volume};
+use crate::store::{Reader, StoreError, StoredBlob, StoredRequest, Volume};
 use muster_api::{Route, States};
 
 /// Everything that is stored about one request, read once.
@@ -31,7 +32,7 @@ pub struct RequestSnapshot {
     request: StoredRequest,
     body: Body,
     collections: Collections,
-    agents: BTreeMap<AgentId, StoredAgent>,
+    agents: BTreeMap<AgentId, Arc<Known>>,
     volume: BTreeMap<(AgentId, Attempt), Volume>,
     blobs: BTreeMap<(AgentId, Attempt), Vec<StoredBlob>>,
     faults: Faults,
@@ -41,9 +42,10 @@ pub struct RequestSnapshot {
 }
 
 impl RequestSnapshot {
-    /// Reads it.
+    /// Reads it. Of agents only those that it is about are looked up.
     pub fn read(
         reader: &Reader,
+        roster: &Roster,
         request: StoredRequest,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -51,19 +53,13 @@ impl RequestSnapshot {
             .map_err(|error| StoreError::Broken(error.to_string()))?;
         let mut collections = reader.collections(&request.id)?;
         let mut agents = BTreeMap::new();
-        for agent in reader.agents()? {
-            if !collections.parts.contains_key(&agent.id) {
-                continue;
+        let parts: Vec<AgentId> = collections.parts.keys().cloned().collect();
+        for known in parts.iter().filter_map(|agent| roster.get(agent)) {
+            if known.agent.revoked.is_some() {
+                collections.apply(&Event::Revoked(known.agent.id.clone()));
             }
-            if agent.revoked.is_some() {
-                collections.apply(&Event::Revoked(agent.id.clone()));
-            }
-            if let Some(sample) = sample(&agent, &request) {
-                let at = agent.heard.as_ref().map_or(now, |(received, _)| *received);
-                let is_running = sample.state == "running";
-                collections.apply(&Event::Sampled { agent: agent.id.clone(), at, is_running });
-            }
-            agents.insert(agent.id.clone(), agent);
+            take_sample(&mut collections, &known, &request);
+            agents.insert(known.agent.id.clone(), known);
         }
         let volume = reader.volume(&request.id)?;
         let volume = volume.into_iter().map(|(agent, run, stored)| ((agent, run), stored));
@@ -89,6 +85,7 @@ impl RequestSnapshot {
     /// Reads what is stored of some of its parts, and nothing of the others.
     pub fn read_of(
         reader: &Reader,
+        roster: &Roster,
         request: StoredRequest,
         of: &[AgentId],
         now: Timestamp,
@@ -106,13 +103,10 @@ impl RequestSnapshot {
             for blob in reader.blobs_of(&request.id, agent)? {
                 blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
             }
-            let Some(known) = reader.agent(agent)? else { continue };
-            if let Some(sample) = sample(&known, &request) {
-                let at = known.heard.as_ref().map_or(now, |(received, _)| *received);
-                let is_running = sample.state == "running";
-                collections.apply(&Event::Sampled { agent: agent.clone(), at, is_running });
+            if let Some(known) = roster.get(agent) {
+                take_sample(&mut collections, &known, &request);
+                agents.insert(agent.clone(), known);
             }
-            agents.insert(agent.clone(), known);
         }
         let (_, is_cancelled) = reader.controls(&request.id)?;
         let faults = reader.faults()?;
@@ -186,7 +180,7 @@ impl RequestSnapshot {
 
     /// Returns what an agent last said of its collection, when it still holds it.
     fn sample(&self, agent: &AgentId) -> Option<&CollectionSample> {
-        sample(self.agents.get(agent)?, &self.request)
+        self.agents.get(agent)?.sample(&self.request.id)
     }
 
     /// Returns the code and the reason of a part's state.
@@ -210,7 +204,9 @@ impl RequestSnapshot {
         let is_silent = self.phase(agent, part) == Phase::Silent;
         let known = self.agents.get(agent);
         let blockage = self.blockage.as_ref();
-        if is_silent && known.is_some_and(|known| roster::is_blocked(known, blockage, self.now)) {
+        if is_silent
+            && known.is_some_and(|known| roster::is_blocked(&known.agent, blockage, self.now))
+        {
             let reason = blockage.map(Blockage::sentence).unwrap_or_default();
             return words("broker_blocked", &reason);
         }
@@ -219,9 +215,12 @@ impl RequestSnapshot {
     }
 }
 
-fn sample<'a>(agent: &'a StoredAgent, request: &StoredRequest) -> Option<&'a CollectionSample> {
-    let (_, said) = agent.heard.as_ref()?;
-    said.collections.iter().find(|sample| sample.request == request.id)
+/// Takes what the agent of a part last reported of it.
+fn take_sample(collections: &mut Collections, known: &Known, request: &StoredRequest) {
+    if let (Some(at), Some(sample)) = (known.heard(), known.sample(&request.id)) {
+        let (agent, is_running) = (known.agent.id.clone(), sample.state == "running");
+        collections.apply(&Event::Sampled { agent, at, is_running });
+    }
 }
 
 /// 0 when every targeted agent finished, else 2; a hunt that nobody is meant by cannot be launched.

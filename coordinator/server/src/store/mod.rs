@@ -60,7 +60,7 @@ pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
 pub use summaries::{Summary, Tally};
 pub use unreadable::{Table, Unreadable};
-pub use uploads::{Upload, UploadKey};
+pub use uploads::{BlobKey, CountedBlob, Upload, UploadKey};
 pub use write::{Write, WriteOutcome, Writer};
 
 /// What the store cannot do.

@@ -286,7 +286,7 @@ fn of_blob<'a>(request: &'a RequestId, sql: &'a str) -> Query<'a> {
     Query { table: Table::Blob, reads: Reads::All, of: request.as_bytes(), keys: 4, sql }
 }
 
-fn blob(row: &Row<'_>) -> Result<StoredBlob, StoreError> {
+pub(super) fn blob(row: &Row<'_>) -> Result<StoredBlob, StoreError> {
     Ok(StoredBlob {
         agent: agent_id(row, 0)?,
         attempt: attempt(row, 1)?,

@@ -127,6 +127,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         results::INDEXES,
         fleet_curve::TABLES,
         uploads::TABLES,
+        uploads::BY_KIND,
     ]
     .concat();
     let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
@@ -137,7 +138,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
         5 => to_6.to_owned(),
         6 => to_7.to_owned(),
-        VERSION => return Ok(()),
+        VERSION => return Ok(connection.execute_batch(uploads::BY_KIND)?),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
     let transaction = connection.transaction()?;

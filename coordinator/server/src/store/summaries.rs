@@ -134,7 +134,8 @@ impl Reader {
 
     /// Returns the kinds of the profiles that agents took of a hunt by themselves.
     pub fn stall_kinds(&self, hunt: &RequestId) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT DISTINCT substr(kind, 9) FROM blob WHERE request = ?1 AND kind GLOB 'profile.*' ORDER BY 1";
+        let sql = "SELECT DISTINCT substr(kind, 9) FROM blob INDEXED BY blob_by_kind
+             WHERE request = ?1 AND kind >= 'profile.' AND kind < 'profile/' ORDER BY 1";
         let mut select = self.connection.prepare_cached(sql)?;
         let kinds = select.query_map([hunt.as_bytes()], |row| row.get(0))?;
         Ok(kinds.collect::<Result<_, _>>()?)

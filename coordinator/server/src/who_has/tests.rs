@@ -105,7 +105,8 @@ fn ask(writes: Vec<Write>, hashes: &[&str]) -> Result<WhoHas, WhoHasError> {
         }
     });
     let hashes: Vec<_> = hashes.iter().map(|hash| (*hash).to_owned()).collect();
-    who_has(&place.reader().unwrap(), &hashes)
+    let reader = place.reader().unwrap();
+    who_has(&reader, &Roster::load(&reader).unwrap(), &hashes)
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use muster_protocol::artifact::file_hash::{FILE_HASH, FileKind, FileStatus, Row};
-use muster_protocol::artifact::{Digest, Digests, Rows};
+use muster_protocol::artifact::{Digest, Digests, HashKind, Rows};
 use muster_protocol::ids::JournalId;
 use muster_protocol::request::Sealed;
 use muster_protocol::result::{RowChunk, State, Status, rows};
@@ -9,19 +9,19 @@ use super::*;
 use crate::live::roster::tests::known;
 use crate::store::{Audit, Chunk, DataDir, NewAgent, Piece, Request, Write, Writer};
 
-fn id(n: u8) -> RequestId {
+pub(in crate::hunts) fn id(n: u8) -> RequestId {
     RequestId::from_bytes([n; 16])
 }
 
-fn agent(name: &str) -> AgentId {
+pub(in crate::hunts) fn agent(name: &str) -> AgentId {
     AgentId::new(name).unwrap()
 }
 
-fn run(n: u8) -> Attempt {
+pub(in crate::hunts) fn run(n: u8) -> Attempt {
     Attempt { origin: id(n), journal: JournalId::from_bytes([9; 16]) }
 }
 
-fn request(n: u8, kind: &str, expected: &[&str]) -> Write {
+pub(in crate::hunts) fn request(n: u8, kind: &str, expected: &[&str]) -> Write {
     let empty = ByteBuf::new;
     let request = Request {
         id: id(n),
@@ -46,7 +46,7 @@ fn request(n: u8, kind: &str, expected: &[&str]) -> Write {
     Write::Request(Box::new(request), Audit::default())
 }
 
-fn status(n: u8, name: &str, state: State) -> Write {
+pub(in crate::hunts) fn status(n: u8, name: &str, state: State) -> Write {
     Write::Status(Box::new(Status {
         agent: agent(name),
         request: id(n),

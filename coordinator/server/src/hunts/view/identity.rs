@@ -17,8 +17,7 @@ impl RequestSnapshot {
         if let Some(host) = run.and_then(AttemptState::host) {
             return host.to_owned();
         }
-        let said = self.agents.get(agent).and_then(|agent| agent.heard.as_ref());
-        said.map(|(_, said)| said.host.clone()).unwrap_or_default()
+        self.agents.get(agent).map(|known| known.facts.host.clone()).unwrap_or_default()
     }
 
     /// Returns the clone that an agent was while its part could run, if it was one.

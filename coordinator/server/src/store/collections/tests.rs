@@ -342,7 +342,7 @@ impl World {
             let shown = current::read(reader, (news, &tallies), &request(), None, now).unwrap();
             let again = current::read(reader, (news, &tallies), &request(), None, now).unwrap();
             prop_assert_eq!(&shown, &again);
-            let whole = RequestSnapshot::read(reader, request(), now).unwrap();
+            let whole = RequestSnapshot::read(reader, news.roster(), request(), now).unwrap();
             let mut expected = HuntView { change: shown.change, ..whole.hunt().unwrap() };
             let waits = &mut expected.spent.waits_ms;
             if let Some(ms) = waits.remove("a new cause") {
@@ -367,7 +367,8 @@ impl World {
                 let figures = (brief.rows, brief.seen, brief.cpu_ms, brief.attempts, &brief.path);
                 prop_assert_eq!(figures, (*rows, *seen, view.cpu_ms, view.attempts, &view.path));
                 let one = std::slice::from_ref(&row.agent);
-                let alone = RequestSnapshot::read_of(reader, request(), one, now).unwrap();
+                let alone =
+                    RequestSnapshot::read_of(reader, news.roster(), request(), one, now).unwrap();
                 let part = alone.part_of(&row.agent);
                 prop_assert_eq!(part.as_ref(), Some(view));
                 let detailed = alone.part_with_attempts(&row.agent).unwrap();

@@ -17,6 +17,7 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::doctor::{Seen, doctor};
 use crate::http::metrics::{Present, metrics};
+use crate::hunts::files::files;
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
 use crate::live::roster::Roster;
@@ -162,10 +163,10 @@ fn listed<T>(
     now: Timestamp,
     show: impl Fn(RequestSnapshot) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut shown = Vec::new();
+    let (mut shown, roster) = (Vec::new(), Roster::load(reader).unwrap());
     for id in ids {
         let Some(request) = reader.request(id)? else { continue };
-        let one = RequestSnapshot::read(reader, request, now).and_then(&show);
+        let one = RequestSnapshot::read(reader, &roster, request, now).and_then(&show);
         shown.extend(reader.readable_request(id, one)?);
     }
     Ok(shown)
@@ -212,9 +213,10 @@ fn shown(reader: &Reader) -> Shown {
     let views = listed(reader, &hunts, now, |whole| whole.hunt()).unwrap();
     let profiles = reader.listed(List::Profiles, None, 10).unwrap();
     listed(reader, &profiles, now, |whole| whole.profile()).unwrap();
-    let whole =
-        RequestSnapshot::read(reader, reader.request(&hunt()).unwrap().unwrap(), now).unwrap();
-    whole.files(reader, whole.sent()).unwrap();
+    let roster = Roster::load(reader).unwrap();
+    let request = reader.request(&hunt()).unwrap().unwrap();
+    let whole = RequestSnapshot::read(reader, &roster, request, now).unwrap();
+    files(reader, &roster, &hunt(), (None, 10)).unwrap();
     let mut rows = 0;
     for (agent, _, run) in whole.counting() {
         let visit = |found: Rows| {
@@ -251,7 +253,7 @@ fn shown(reader: &Reader) -> Shown {
         hunts: views.len(),
         finished: views.iter().map(|view| view.states.finished).sum(),
         rows,
-        scanned: who_has(reader, &["ab".repeat(32)]).unwrap().scanned_rows,
+        scanned: who_has(reader, &roster, &["ab".repeat(32)]).unwrap().scanned_rows,
         marks: marks.shown.len(),
         audit: audit_lines(reader),
         dead: reader.dead().unwrap().len(),
