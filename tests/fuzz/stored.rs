@@ -18,6 +18,7 @@ use muster_protocol::wire;
 use muster_server::curves::Step;
 use muster_server::doctor::{Seen, doctor};
 use muster_server::http::metrics::{Present, metrics};
+use muster_server::hunts::files::files;
 use muster_server::hunts::view::RequestSnapshot;
 use muster_server::ingest::check::{Envelope, check_body, check_outside};
 use muster_server::live::broker_health::Look;
@@ -100,20 +101,21 @@ impl Scene {
 /// Asks every view; none may fail, and none may meet a record that it cannot read.
 fn look(reader: &Reader) {
     let now = Clock::system().now();
-    let agents = Roster::load(reader).unwrap().all();
+    let roster = Roster::load(reader).unwrap();
+    let agents = roster.all();
     for known in &agents {
         let text = serde_json::to_string(&roster::view(known, None, now)).unwrap();
         serde_json::from_str::<AgentView>(&text).unwrap();
     }
     let request = |id| reader.request(id).unwrap().unwrap();
-    let whole = RequestSnapshot::read(reader, request(&hunt_id()), now).unwrap();
+    let whole = RequestSnapshot::read(reader, &roster, request(&hunt_id()), now).unwrap();
     whole.hunt().unwrap();
     whole.parts_shown();
-    whole.files(reader, whole.sent()).unwrap();
+    files(reader, &roster, &hunt_id(), (None, 100)).unwrap();
     for (agent, _, run) in whole.counting() {
         reader.rows(&hunt_id(), &agent, &run, |_| Ok(true)).unwrap();
     }
-    who_has(reader, &["ab".repeat(32)]).unwrap();
+    who_has(reader, &roster, &["ab".repeat(32)]).unwrap();
     let heard = reader.heard(&agent()).unwrap();
     let span = (Timestamp(0), now);
     marks(reader, &agent(), heard.as_ref(), span).unwrap();
