@@ -451,6 +451,26 @@ fn the_bytes_of_a_piece_that_comes_after_its_blob_stay_counted() {
 }
 
 #[test]
+fn whatever_came_before_its_request_is_counted() {
+    let of = (0, 0, 0);
+    for early in [
+        Step::Status(of, State::Started, 1, None, 1),
+        Step::Rows(of, 0, 1, 0),
+        Step::Piece(of, 0, true),
+        Step::Blob(of, 0, true),
+        Step::Contradiction(of, 0),
+        Step::Rejected(of),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = World::new(folder.path());
+        world.step(early);
+        world.step(Step::Launch(0, vec![], false));
+        world.check(&hunt(0)).unwrap();
+        assert_eq!(world.write(Write::Rebuild(hunt(0))), Some(WriteOutcome::Differed(0)));
+    }
+}
+
+#[test]
 fn what_differs_is_found_and_put_right() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path());

@@ -138,7 +138,10 @@ impl Settling<'_> {
         }
         let answered = self
             .tx
-            .prepare_cached("SELECT 1 FROM attempt WHERE request = ?1")?
+            .prepare_cached(
+                "SELECT 1 FROM attempt WHERE request = ?1 UNION ALL SELECT 1 FROM status WHERE request = ?1
+                 UNION ALL SELECT 1 FROM conflict WHERE request = ?1",
+            )?
             .exists([request.as_bytes()])?;
         if answered {
             return self.begin_answered(request);
