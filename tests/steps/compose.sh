@@ -73,6 +73,18 @@ expect_same "rows of other agents" "$three" "$(jq -r .agent "$scratch/share.json
 muster --quiet hunt run --target all --root "$scratch/tree" --hash sha256 --output jsonl >"$scratch/rows.jsonl"
 python3 compose/verify.py --rows "$scratch/rows.jsonl" --root "$scratch/tree" --agents 3
 
+# The console, as the coordinator's log says: the commands are taken from it.
+told=$(compose logs --no-log-prefix coordinator)
+copies=$(sed -n 's/^  docker compose cp \(coordinator:.*\) \.\/\(.*\)$/\1 \2/p' <<<"$told")
+while read -r from to; do compose cp "$from" "$scratch/$to" 2>/dev/null; done <<<"$copies"
+line=$(sed -n 's/^  \.\/\(muster console .*\)$/\1/p' <<<"$told")
+# shellcheck disable=SC2329 # `eventually` calls it
+console_there() { grep -q 'http://127.0.0.1:[0-9]*/#' "$scratch/console"; }
+(cd "$scratch" && exec timeout 30 bash -c "exec ./$line --listen 127.0.0.1:0") >"$scratch/console" 2>&1 </dev/null &
+eventually 30 console_there || fail 1 "the console does not start as the log says" "$line: $(<"$scratch/console")" "tests/run compose"
+printf 'the console as the log says: %s\n' "$line"
+kill %% 2>/dev/null || true
+
 since=$(now)
 compose restart agent 2>/dev/null
 expect_agents 3 "after a restart"
