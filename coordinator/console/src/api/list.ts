@@ -22,6 +22,8 @@ export interface List<T> {
   hasMore: boolean;
   /** Whether the first answer is awaited. */
   isLoading: boolean;
+  /** Whether it is known that there is nothing: an answer that failed says nothing of it. */
+  isEmpty: boolean;
   failure: Failure | undefined;
   asOf: string | undefined;
   /** The first page as it came: it may hold more than items. */
@@ -162,6 +164,7 @@ export function useList<T>(
     // A page that failed is asked for again by hand, not by the table that still shows its end.
     hasMore: (pages?.hasMore ?? false) && !pages?.failure,
     isLoading: pages !== undefined && pages.pages.length === 0 && !pages.failure,
+    isEmpty: pages !== undefined && pages.pages.length > 0 && kept.current.items.length === 0,
     failure: pages?.failure,
     asOf: (last ?? kept.current.first)?.as_of,
     first: kept.current.first,

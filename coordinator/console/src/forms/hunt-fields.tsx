@@ -1,7 +1,6 @@
 //! The fields of a new hunt, in the order in which one thinks: whom, where, what, which, bounds, when.
 
-import type { ArtifactView } from "../api/types.ts";
-import { useGet } from "../api/use.ts";
+import { useArtifacts } from "../parts/rows.tsx";
 import { Chip, Chips } from "../parts/tabs.tsx";
 import { KINDS } from "../profile/kinds.ts";
 import { cut, escapeBytes } from "../text/escape.ts";
@@ -39,7 +38,8 @@ export function walksFiles(entry: Entry): boolean {
 
 /** Where it looks. */
 export function Where({ entry }: { entry: Entry }) {
-  const artifacts = useGet<ArtifactView[]>("/artifacts").data?.map((one) => one.artifact) ?? ["processes"];
+  const told = useArtifacts().map((one) => one.artifact);
+  const artifacts = told.length ? told : ["processes"];
   return (
     <Section title="Where">
       <div class="formfields two">

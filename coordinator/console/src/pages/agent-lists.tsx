@@ -149,7 +149,7 @@ export function Requests({
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? null : kind === "hunt" ? (
+          !list.isEmpty ? null : kind === "hunt" ? (
             <Empty title="No hunt expected this agent">
               <p>
                 <a href={`/hunts/new?target=${encodeURIComponent(`id:${id}`)}`}>Launch one on it</a>.

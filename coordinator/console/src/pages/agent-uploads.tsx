@@ -109,7 +109,7 @@ export function Uploads({ id }: { id: string }) {
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? null : (
+          !list.isEmpty ? null : (
             <Empty title="It has sent no file and no profile">
               <p>A hunt with a list of hashes and “upload of matches” sends the files that match.</p>
             </Empty>

@@ -149,7 +149,7 @@ export function Agents() {
           onShow={list.show}
           tone={(agent) => (isRefused || agent.state === "revoked" ? "quiet" : "")}
           empty={
-            list.isLoading || isRefused ? null : (
+            !list.isEmpty ? null : (
               <Nobody
                 isFiltered={Boolean(target || q || state)}
                 onClear={() => set({ target: "", q: "", state: "" })}

@@ -94,7 +94,7 @@ function Lines({ list, query, fills }: { list: List<AuditView>; query: Filter; f
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? null : (
+          !list.isEmpty ? null : (
             <Empty title="No line of the audit log matches">
               <p>Whatever changes something, and each download of a file, is written here.</p>
             </Empty>

@@ -94,7 +94,7 @@ function Dead() {
           onEnd={list.hasMore ? list.more : undefined}
           onShow={list.show}
           empty={
-            list.isLoading ? null : (
+            !list.isEmpty ? null : (
               <Empty title="None">
                 <p>
                   A message that cannot be taken in is set aside here with its reason, and counted: nothing is

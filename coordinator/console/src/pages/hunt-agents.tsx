@@ -128,7 +128,7 @@ export function HuntAgents({ of }: { of: HuntView }) {
           onEnd={list.hasMore ? list.more : undefined}
           onShow={list.show}
           empty={
-            list.isLoading ? null : (
+            !list.isEmpty ? null : (
               <Empty
                 title={state || q || code ? "No agent of this hunt matches" : "The target matched no agent"}
               >

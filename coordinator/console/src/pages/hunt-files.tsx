@@ -89,7 +89,7 @@ export function HuntFiles({ id }: { id: string }) {
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? null : (
+          !list.isEmpty ? null : (
             <Empty title="No file was sent">
               <p>Files are sent where the hunt has a list of hashes and “upload of matches”.</p>
             </Empty>
@@ -177,7 +177,7 @@ export function HuntProfiles({ id }: { id: string }) {
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? null : (
+          !list.isEmpty ? null : (
             <Empty title="No profile was taken for this hunt">
               <p>
                 A profile while it runs shows down to function and line where its time goes, on each agent and

@@ -131,7 +131,7 @@ export function Hunts() {
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? null : isFiltered ? (
+          !list.isEmpty ? null : isFiltered ? (
             <Empty title="No hunt matches">
               <button type="button" onClick={() => set({ state: "", q: "", operator: "", since: "" })}>
                 Clear the filter

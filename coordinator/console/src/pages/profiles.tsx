@@ -104,7 +104,7 @@ export function Profiles() {
         onEnd={list.hasMore ? list.more : undefined}
         onShow={list.show}
         empty={
-          list.isLoading ? undefined : (
+          !list.isEmpty ? undefined : (
             <Empty title={isFiltered ? "No profile is like that" : "No profile was taken yet"}>
               <p>
                 A profile says where an agent's time goes, down to function and line, also while a hunt runs.{" "}

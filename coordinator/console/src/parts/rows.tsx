@@ -16,9 +16,15 @@ const DIGESTS = ["sha256", "sha1", "md5", "blake3", "sha512"];
 /** Statuses of entries that could not be read. */
 const BAD = new Set(["denied", "io_error", "vanished", "unreadable"]);
 
+/** Returns the artifacts that the coordinator knows; none until it has told them. */
+export function useArtifacts(): ArtifactView[] {
+  const told = useGet<ArtifactView[]>("/artifacts").data;
+  return Array.isArray(told) ? told : [];
+}
+
 /** Returns the schema of an artifact; nothing until it is known. */
 export function useSchema(artifact: string): ArtifactView | undefined {
-  return useGet<ArtifactView[]>("/artifacts").data?.find((one) => one.artifact === artifact);
+  return useArtifacts().find((one) => one.artifact === artifact);
 }
 
 /** Returns the exact bytes of a column; nothing where its text is exact. */
