@@ -105,6 +105,7 @@ export class Console {
   /** Everything that it printed. */
   text = "";
   #child;
+  #used = new Set();
   #ended;
 
   constructor(child) {
@@ -149,6 +150,13 @@ export class Console {
     this.type("\n");
     await this.#line(count + 1);
     return this.code;
+  }
+
+  /** Returns a code that was not used yet: each works once. */
+  async unusedCode() {
+    const code = this.#used.has(this.code) ? await this.newCode() : this.code;
+    this.#used.add(code);
+    return code;
   }
 
   /** Types on its terminal. */
@@ -272,7 +280,7 @@ export class Watch {
   }
 }
 
-/** Opens a context with a session of a console, by the printed code. */
+/** Opens a context with a session of a console, by a code that it printed. */
 export async function openSession(browser, console, options = {}) {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 720 },
@@ -282,7 +290,7 @@ export async function openSession(browser, console, options = {}) {
   context.setDefaultTimeout(LONG / 3);
   const watch = await Watch.on(context, console.origin);
   const page = await context.newPage();
-  await page.goto(`${console.origin}/#${console.code}`);
+  await page.goto(`${console.origin}/#${await console.unusedCode()}`);
   await page.locator("nav.side, .side").first().waitFor();
   return { context, page, watch };
 }
