@@ -34,8 +34,8 @@ export interface Plot {
 
 /** What stands left of every plot: axes of plots below each other are aligned. */
 export const AXIS = 64;
-/** What stands right of it. */
-export const EDGE = 14;
+/** What stands right of it: half of the widest time of the axis. */
+export const EDGE = 26;
 
 /** What happens in a plot. */
 export interface Handlers {
