@@ -14,6 +14,7 @@ mod durable;
 mod end_to_end;
 mod ends;
 mod events;
+mod expressions;
 mod files_changing;
 mod follow;
 mod full;
