@@ -1,22 +1,20 @@
-//! Fills a store with hunts that many agents have answered, through the coordinator's own writer, and tells what that cost and how
-//! long the questions of the lists take. `hunt-store --agents 10000 --hunts 20` prints figures as a table;
-//! `hunt-store --dir DIR` keeps the store, in the `data` folder of a fleet whose coordinator does not run.
+//! Fills a store with hunts that many agents have answered, through the coordinator's own writer,
+//! and reports what that cost and how long the questions of the lists take.
+//!
+//! `hunt-store --agents 10000 --hunts 20` prints figures as a table; `--dir DIR` keeps the store, in
+//! the `data` folder of a fleet whose coordinator is stopped.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use muster_api::Route;
 use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row};
 use muster_protocol::artifact::{HashKind, Rows};
 use muster_protocol::clock::{Clock, Timestamp};
-use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, RequestId};
+use muster_protocol::ids::RequestId;
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::sign::{Draft, SigningKey};
-use muster_protocol::request::{Args, Kind, Limits, Target};
-use muster_protocol::result::rows::sha256;
-use muster_protocol::result::{Footer, RowChunk, Spent, State, Status};
-use muster_protocol::wire;
+use muster_protocol::request::{Args, Kind};
+use muster_protocol::result::{State, Status};
 use muster_server::hunts::listing::{self, Field, Filter, Sources};
 use muster_server::hunts::parts::Moment;
 use muster_server::hunts::parts::list::{self, page};
@@ -26,6 +24,7 @@ use muster_server::live::tallies::Tallies;
 use muster_server::roster::order::Direction;
 use muster_server::store::{Audit, Chunk, DataDir, NewAgent, Request, Write, Writer};
 use serde_bytes::ByteBuf;
+use tests::stored::made::{agent, chunk, footer, name, request, sample, status};
 
 /// Fills a store with hunts.
 #[derive(Debug, Parser)]
@@ -64,34 +63,28 @@ fn main() {
     });
 }
 
-fn agent(n: u32) -> AgentId {
-    AgentId::new(&format!("web-{n}-ab12")).expect("an id")
-}
-
-fn attempt(hunt: RequestId, n: u32) -> Attempt {
-    Attempt { origin: hunt, journal: JournalId::from_bytes(u128::from(n + 1).to_be_bytes()) }
-}
-
 async fn fill(plan: &Plan, writer: &Writer) {
     let now = Clock::system().now();
-    let new = |n| NewAgent { id: agent(n), name: format!("web-{n}"), labels: "{}".into() };
+    let new = |n| NewAgent { id: agent(n), name: name(n), labels: "{}".into() };
     let agents = (0..plan.agents).map(new).collect();
     writer.write(Write::Agents(agents, Audit::default())).await.expect("agents");
     let mut last = None;
     for n in 0..plan.agents {
-        last = Some(writer.begin(Write::Telemetry(sample(n, now))).await.expect("a writer"));
+        last = Some(writer.begin(Write::Telemetry(sample(n, 1, now))).await.expect("a writer"));
     }
     last.expect("an agent").await.expect("it is stored");
     let (mut launches, mut results) = (Vec::new(), Vec::new());
     for number in 0..plan.hunts {
         let hunt = RequestId::new();
         let began = Instant::now();
-        let request = Write::Request(Box::new(request(plan, hunt, now, number)), Audit::default());
+        let request = Write::Request(Box::new(launch(plan, hunt, now, number)), Audit::default());
         writer.write(request).await.expect("a hunt");
         writer.write(Write::Published(hunt)).await.expect("it is published");
         launches.push(began.elapsed());
         let chunks: Vec<_> = (0..plan.agents - plan.silent)
-            .map(|n| (Write::Chunk(chunk(plan, hunt, n)), Write::Status(status(hunt, n, now))))
+            .map(|n| {
+                (Write::Chunk(rows_of(plan, hunt, n)), Write::Status(ended(plan, hunt, n, now)))
+            })
             .collect();
         let began = Instant::now();
         let mut last = None;
@@ -108,114 +101,30 @@ async fn fill(plan: &Plan, writer: &Writer) {
     println!("| chunk and status of every agent are stored | {} |", ms(median(&mut results)));
 }
 
-fn request(plan: &Plan, hunt: RequestId, now: Timestamp, number: u32) -> Request {
+fn launch(plan: &Plan, hunt: RequestId, now: Timestamp, number: u32) -> Request {
     let files = file_hash::Args {
         roots: vec![ByteBuf::from(format!("/srv/{number}"))],
         hashes: vec![HashKind::Sha256],
         ..file_hash::Args::default()
     };
-    let key = SigningKey::from_seed(&[3; 32]);
-    let draft = Draft {
-        fleet: FleetId::from_bytes([4; 16]),
-        target: Target::all(),
-        limits: Limits::default(),
-        issued: now,
-        valid_ms: 86_400_000,
-    };
     let start = Args::HuntStart(HuntStart::files(&files).expect("arguments"));
-    let body = draft.body(key.id(), &start).expect("a body");
-    Request {
-        id: hunt,
-        kind: Kind::HuntStart.as_str().to_owned(),
-        operator: "operator".to_owned(),
-        issued: now,
-        not_after: now.plus_ms(86_400_000),
-        target: "all".to_owned(),
-        route: Route::Broadcast,
-        sealed: key.seal(&body, None).expect("a request"),
-        control: None,
-        expected: (0..plan.agents).map(agent).collect(),
-        revokes: Vec::new(),
-        names: Vec::new(),
-    }
+    request(hunt, &start, now, (0..plan.agents).map(agent).collect(), "all")
 }
 
-fn chunk(plan: &Plan, hunt: RequestId, n: u32) -> Chunk {
+fn rows_of(plan: &Plan, hunt: RequestId, n: u32) -> Chunk {
     let row = |at: u32| {
         let path = format!("/srv/www/some/folder/file-{n}-{at}.conf").into_bytes();
         Row::bare(path, FileKind::Regular, FileStatus::Ok, 0)
     };
-    let body = Rows::of((0..plan.rows).map(row).collect::<Vec<_>>()).pack().expect("rows");
-    let message = RowChunk {
-        agent: agent(n),
-        request: hunt,
-        attempt: attempt(hunt, n),
-        seq: 0,
-        artifact: file_hash::FILE_HASH.to_owned(),
-        schema: 1,
-        rows: plan.rows,
-        sha256: sha256(&body),
-        body: ByteBuf::from(body),
-    };
-    Chunk {
-        request: hunt,
-        agent: agent(n),
-        attempt: attempt(hunt, n),
-        seq: 0,
-        rows: plan.rows,
-        blob: None,
-        sha256: message.sha256.to_vec(),
-        body: wire::encode(&message).expect("a chunk"),
-    }
+    chunk(hunt, n, 0, &Rows::of((0..plan.rows).map(row).collect::<Vec<_>>()))
 }
 
-/// A final status as an agent says it.
-fn status(hunt: RequestId, n: u32, now: Timestamp) -> Box<Status> {
-    let figure = u64::from(n % 977);
-    let files = file_hash::Footer {
-        seen: 1_000 + figure,
-        hashed: 900 + figure,
-        bytes_read: 5_000_000 + figure * 1_000,
-        ..file_hash::Footer::default()
-    };
-    let causes = ["limit", "outbox", "journal", "peers", "open", "read", "list", "other"];
-    let footer = Footer {
-        artifact: Some(files.sealed().expect("a footer")),
-        started: now,
-        ended: now.plus_ms(i64::from(n % 30_000)),
-        cpu_user_ms: 200 + figure,
-        cpu_system_ms: 90,
-        rows: 20,
-        spent: Spent {
-            threads_ms: 9_000,
-            waits_ms: causes.map(|cause| (cause.to_owned(), 100 + figure)).into(),
-            ..Spent::default()
-        },
-        ..Footer::default()
-    };
-    Box::new(Status {
-        agent: agent(n),
-        request: hunt,
-        attempt: attempt(hunt, n),
-        state: State::Finished,
-        at: now,
-        code: String::new(),
-        reason: String::new(),
-        chunks: Some(1),
-        footer: Some(footer),
-        host: format!("web-{n}.example.net"),
-        machine: None,
-        instance: None,
-    })
-}
-
-fn sample(n: u32, now: Timestamp) -> Box<muster_protocol::result::Telemetry> {
-    let json = serde_json::json!({
-        "agent": agent(n), "at": now, "journal": JournalId::from_bytes([1; 16]), "version": "0.1.0",
-        "host": format!("web-{n}.example.net"), "os": "linux", "arch": "x86_64",
-        "labels": {"role": "web", "site": "fra"}, "outbox_messages": 1,
-    });
-    Box::new(serde_json::from_value(json).expect("a sample"))
+/// Makes a final status as an agent sends it.
+fn ended(plan: &Plan, hunt: RequestId, n: u32, now: Timestamp) -> Box<Status> {
+    let mut status = status(hunt, n, State::Finished, now);
+    status.chunks = Some(1);
+    status.footer = Some(footer(n, now, plan.rows.into(), (0, 0)));
+    status
 }
 
 /// Asks what the lists ask, first as nothing is in memory.
