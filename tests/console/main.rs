@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::Parser as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tests::eventually::eventually;
@@ -124,6 +125,18 @@ fn hostile_fleet() -> Fleet {
     fleet
 }
 
+/// A fleet of 10,000 agents of which only the store is there.
+fn big_fleet() -> Fleet {
+    let mut fleet = Fleet::start(0);
+    fleet.stop_coordinator();
+    let plan = tests::stored::Plan::parse_from(["big"]);
+    for step in tests::stored::fill(&plan, &fleet.path("home/data")) {
+        println!("{}: {} in {:?}", step.what, step.count, step.took);
+    }
+    fleet.start_coordinator();
+    fleet
+}
+
 #[test]
 fn the_scene_by_clicks_and_keys() {
     run(|| Fleet::start(2), "scene.test.mjs");
@@ -152,4 +165,9 @@ fn every_page_by_axe() {
 #[test]
 fn streams_that_break() {
     run(|| Fleet::start(2), "streams.test.mjs");
+}
+
+#[test]
+fn ten_thousand_agents() {
+    run(big_fleet, "big.test.mjs");
 }
