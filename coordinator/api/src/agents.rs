@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Time;
+use crate::open::{Open, Word};
 
 /// How an agent is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +45,12 @@ impl AgentState {
     }
 }
 
+impl Word for AgentState {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 /// One agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
@@ -53,7 +60,8 @@ pub struct AgentView {
     /// The name that it was enrolled under.
     pub name: String,
     /// How it is doing.
-    pub state: AgentState,
+    #[cfg_attr(test, schema(value_type = AgentState))]
+    pub state: Open<AgentState>,
     /// Why it is silent, where that is known; else empty.
     #[serde(default)]
     pub cause: String,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Time;
+use crate::open::{Open, Word};
 
 /// The way that a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,12 @@ impl Route {
     }
 }
 
+impl Word for Route {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
 /// The answer to `POST /api/v1/requests`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
@@ -47,7 +54,8 @@ pub struct Launched {
     /// How many agents are expected to answer.
     pub targeted: u64,
     /// The way it takes.
-    pub route: Route,
+    #[cfg_attr(test, schema(value_type = Route))]
+    pub route: Open<Route>,
     /// Whether the broker has confirmed it; else it is sent when the broker is back.
     pub published: bool,
     /// Why it is not published yet; else empty.
@@ -265,7 +273,8 @@ pub struct HuntView {
     /// Until when agents may begin.
     pub expires: Time,
     /// The way it took.
-    pub route: Route,
+    #[cfg_attr(test, schema(value_type = Route))]
+    pub route: Open<Route>,
     /// Whether the broker has confirmed it.
     pub published: bool,
     /// Whether the operator cancelled it.

@@ -14,6 +14,7 @@ pub mod decoded;
 mod doctor;
 pub mod events;
 mod hunts;
+mod open;
 #[cfg(test)]
 mod openapi;
 mod overview;
@@ -48,6 +49,7 @@ pub use hunts::{
     AttemptView, CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route,
     Spent, States,
 };
+pub use open::{Open, Word};
 pub use overview::{Overview, Search, SearchHit};
 pub use page::{CURSOR, Page};
 pub use profiles::brief::ProfileBrief;

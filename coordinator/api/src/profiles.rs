@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;
 
-use super::{Route, States, Time};
+use super::{Open, Route, States, Time};
 
 /// What `profile top` adds up by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -55,7 +55,8 @@ pub struct ProfileView {
     /// Until when agents may begin.
     pub expires: Time,
     /// The way it took.
-    pub route: Route,
+    #[cfg_attr(test, schema(value_type = Route))]
+    pub route: Open<Route>,
     /// Whether the broker has confirmed it.
     pub published: bool,
     /// How many agents are expected to answer.

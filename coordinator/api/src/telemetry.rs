@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;
 
-use super::{AgentState, FleetPoint, Page, Time};
+use super::{AgentState, FleetPoint, Open, Page, Time};
 
 /// The latest self-sample of an agent (or of the coordinator).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,8 @@ pub struct TelemetryView {
     /// Name of its machine.
     pub host: String,
     /// `live`, or `silent`: then this is how it was, not how it is.
-    pub state: AgentState,
+    #[cfg_attr(test, schema(value_type = AgentState))]
+    pub state: Open<AgentState>,
     /// When, by the agent's clock.
     pub at: Time,
     /// When it arrived, by the coordinator's clock.

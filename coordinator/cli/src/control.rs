@@ -1,6 +1,6 @@
 //! Controls of what was launched: the same for hunts and profiles.
 
-use muster_api::{HuntView, Launched, ProfileView, Route};
+use muster_api::{HuntView, Launched, Open, ProfileView, Route};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::request::{Args, Control, Limits, Target, Verb};
@@ -16,18 +16,18 @@ use crate::output::Document;
 pub(super) struct Subject<'a> {
     id: &'a str,
     target: &'a str,
-    route: Route,
+    route: &'a Open<Route>,
 }
 
 impl<'a> From<&'a HuntView> for Subject<'a> {
     fn from(hunt: &'a HuntView) -> Self {
-        Self { id: &hunt.id, target: &hunt.target, route: hunt.route }
+        Self { id: &hunt.id, target: &hunt.target, route: &hunt.route }
     }
 }
 
 impl<'a> From<&'a ProfileView> for Subject<'a> {
     fn from(profile: &'a ProfileView) -> Self {
-        Self { id: &profile.id, target: &profile.target, route: profile.route }
+        Self { id: &profile.id, target: &profile.target, route: &profile.route }
     }
 }
 
@@ -50,19 +50,28 @@ pub(super) fn ask<'a>(subject: impl Into<Subject<'a>>, verb: Verb) -> Result<Ask
     let revision = u64::try_from(Clock::system().now().0).unwrap_or(1);
     Ok(Ask {
         args: Args::Control(Control::new(request, verb, revision)),
-        target: target(&subject),
+        target: target(&subject)?,
         limits: Limits::default(),
         valid_ms: sign::CONTROL_VALID_MS,
     })
 }
 
 /// Returns whom a control is for, as its start was: the agents that were named, the coordinator, or all.
-fn target(subject: &Subject<'_>) -> Target {
+fn target(subject: &Subject<'_>) -> Result<Target, Failure> {
     let named = Target { expr: subject.target.to_owned(), sample_ppm: None };
     match subject.route {
-        Route::Coordinator => Target::agents(&[AgentId::coordinator()]),
-        Route::Directed if named.directed().is_some() => named,
-        Route::Directed | Route::Broadcast => Target::all(),
+        Open::Known(Route::Coordinator) => Ok(Target::agents(&[AgentId::coordinator()])),
+        Open::Known(Route::Directed) if named.directed().is_some() => Ok(named),
+        Open::Known(Route::Directed | Route::Broadcast) => Ok(Target::all()),
+        // Whom it would have to reach is not known here.
+        Open::Later(word) => {
+            let cause = format!("it went by {word:?}, which this version of muster does not know");
+            Err(Failure::usage(
+                "cannot control this",
+                cause,
+                "take the coordinator's version of muster",
+            ))
+        }
     }
 }
 
@@ -72,10 +81,19 @@ mod tests {
 
     #[test]
     fn a_control_is_for_whom_its_start_was_for() {
-        let meant = |route, expr| target(&Subject { id: "", target: expr, route });
+        let meant = |route: Route, expr| {
+            target(&Subject { id: "", target: expr, route: &route.into() }).unwrap()
+        };
         assert_eq!(meant(Route::Directed, "id:a or id:b").expr, "id:a or id:b");
         assert_eq!(meant(Route::Broadcast, "label:db"), Target::all());
         let own = meant(Route::Coordinator, "id:coordinator");
         assert_eq!(own.directed().unwrap(), [AgentId::coordinator()]);
+    }
+
+    #[test]
+    fn nobody_is_guessed_where_the_start_went_in_a_way_of_a_later_version() {
+        let route = Open::Later("relayed".to_owned());
+        let refused = target(&Subject { id: "", target: "all", route: &route }).unwrap_err();
+        assert!(refused.cause.contains("\"relayed\""), "{refused:?}");
     }
 }

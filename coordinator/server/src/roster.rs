@@ -78,7 +78,7 @@ pub fn brief(known: &Known, blockage: Option<&Blockage>, now: Timestamp) -> Agen
         arch: facts.arch.clone(),
         version: facts.version.clone(),
         labels: facts.labels.clone(),
-        state: state(agent, now),
+        state: state(agent, now).into(),
         cause: cause(agent, blockage, now),
         clone: present_faults(known, now).any(|fault| fault.kind == FaultKind::Clone),
         last_seen: heard.map(|(at, _)| (*at).into()),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::AgentState;
-use crate::{Page, Route, Time};
+use crate::{Open, Page, Route, Time};
 
 /// One agent in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,8 @@ pub struct AgentBrief {
     /// Labels: those of the enrolment, overridden by what it says itself.
     pub labels: BTreeMap<String, String>,
     /// How it is doing.
-    pub state: AgentState,
+    #[cfg_attr(test, schema(value_type = AgentState))]
+    pub state: Open<AgentState>,
     /// Why it is silent, where that is known; else empty.
     #[serde(default)]
     pub cause: String,
@@ -127,7 +128,8 @@ pub struct TargetPreview {
     /// Agents that would match and are revoked.
     pub revoked: u64,
     /// The way a request for it takes.
-    pub route: Option<Route>,
+    #[cfg_attr(test, schema(value_type = Option<Route>))]
+    pub route: Option<Open<Route>>,
 }
 
 /// Where an expression does not parse.

@@ -5,7 +5,7 @@ use serde_json::Value;
 #[cfg(test)]
 use utoipa::ToSchema;
 
-use super::Route;
+use super::{Open, Route};
 use crate::Time;
 
 /// `GET /requests/{id}`: every field of a signed request, decoded.
@@ -33,7 +33,8 @@ pub struct RequestView {
     /// The part of the matching agents that is meant, in millionths.
     pub sample_ppm: Option<u32>,
     /// The way it took.
-    pub route: Route,
+    #[cfg_attr(test, schema(value_type = Route))]
+    pub route: Open<Route>,
     /// Its bounds, every one by its name.
     pub limits: Value,
     /// Its arguments, every field by its name; bytes that are no text as `{"base64": "…"}`.

@@ -1,6 +1,6 @@
 //! `muster agents preview`: which agents a target means now.
 
-use muster_api::{FacetCount, PreviewTarget, Route, TargetPreview};
+use muster_api::{FacetCount, Open, PreviewTarget, TargetPreview};
 use muster_protocol::request::Target;
 
 use crate::args::agents::Preview;
@@ -13,7 +13,7 @@ const SHOW: &[Column<TargetPreview>] = &[
     Column::new("matched", "matched", Show::Count, |one| one.matched.into()),
     Column::new("left out", "left_out", Show::Count, |one| one.left_out.into()),
     Column::new("revoked", "revoked", Show::Count, |one| one.revoked.into()),
-    Column::new("goes by", "route", Show::Text, |one| one.route.map(Route::as_str).into()),
+    Column::new("goes by", "route", Show::Text, |one| one.route.as_ref().map(Open::as_str).into()),
     Column::new("states", "facets.state", Show::Text, |one| counts(&one.facets.state).into()),
     Column::new("systems", "facets.os", Show::Text, |one| counts(&one.facets.os).into()),
     Column::new("versions", "facets.version", Show::Text, |one| counts(&one.facets.version).into()),

@@ -160,7 +160,8 @@ fn older(samples: &Samples, since_ms: u64) -> Samples {
     let silent_ms = muster_protocol::limits::SILENT_MS_MAX.unsigned_abs();
     let age = |sample: &TelemetryView| {
         let age_ms = sample.age_ms.saturating_add(since_ms);
-        let state = if age_ms > silent_ms { AgentState::Silent } else { sample.state };
+        let is_silent = age_ms > silent_ms;
+        let state = if is_silent { AgentState::Silent.into() } else { sample.state.clone() };
         TelemetryView { state, age_ms, ..sample.clone() }
     };
     let shown = samples.shown.iter().map(age).collect();

@@ -85,7 +85,7 @@ fn view(reader: &Reader, request: &StoredRequest) -> Result<RequestView, StoreEr
         expires: body.not_after.into(),
         target: body.target.expr.clone(),
         sample_ppm: body.target.sample_ppm,
-        route: request.route,
+        route: request.route.into(),
         limits: json(serde_json::to_value(&body.limits))?,
         arguments: arguments(&body).unwrap_or(Value::Null),
         command: command(&body, about).unwrap_or_default(),

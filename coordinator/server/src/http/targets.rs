@@ -60,7 +60,7 @@ fn previewed(
         first: first.map(|known| roster::brief(known, blockage, now)).collect(),
         left_out: found.left_out,
         revoked: found.revoked.len() as u64,
-        route: Some(route),
+        route: Some(route.into()),
     })
 }
 

@@ -175,10 +175,11 @@ fn view((received, said): &(Timestamp, Telemetry), now: Timestamp) -> TelemetryV
         path: String::from_utf8_lossy(&one.path).into_owned(),
     });
     let age_ms = now.since_ms(*received).max(0);
+    let state = if is_silent(*received, now) { AgentState::Silent } else { AgentState::Live };
     TelemetryView {
         agent: said.agent.to_string(),
         host: said.host.clone(),
-        state: if is_silent(*received, now) { AgentState::Silent } else { AgentState::Live },
+        state: state.into(),
         at: said.at.into(),
         received: (*received).into(),
         age_ms: age_ms.unsigned_abs(),

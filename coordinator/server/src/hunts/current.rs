@@ -88,7 +88,7 @@ pub fn view(
         ioc: signed.ioc,
         issued: summary.issued.into(),
         expires: summary.not_after.into(),
-        route: summary.route,
+        route: summary.route.into(),
         published: summary.is_published,
         cancelled: summary.is_cancelled,
         targeted: states.sum(),

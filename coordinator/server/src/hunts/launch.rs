@@ -52,7 +52,7 @@ pub async fn launch(core: &Arc<Core>, token: &str, bytes: &[u8]) -> Result<Launc
         id: id.to_string(),
         kind: request.kind.clone(),
         targeted: u64::try_from(request.expected.len()).unwrap_or(u64::MAX),
-        route: request.route,
+        route: request.route.into(),
         published: false,
         note: String::new(),
     };
@@ -108,7 +108,7 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, Laun
         id: id.to_string(),
         kind: known.kind,
         targeted: expected.len() as u64,
-        route: known.route,
+        route: known.route.into(),
         published: known.is_published,
         note: if known.is_published { String::new() } else { waiting(core) },
     })

@@ -35,7 +35,7 @@ fn coordinator(preview: Value) -> Upstream {
             "/api/v1/requests" => {
                 let sealed = sealed(asked);
                 let launched = json!({
-                    "id": sealed.id, "kind": sealed.kind, "targeted": 3, "route": "broadcast", "published": true,
+                    "id": sealed.id, "kind": sealed.kind, "targeted": 3, "route": preview["route"], "published": true,
                 });
                 document(&launched.to_string())
             }
@@ -111,6 +111,28 @@ fn the_bytes_that_are_signed_are_those_of_the_review() {
     assert_eq!((status, &again["id"]), (200, &launched["id"]));
     let sent = submitted(&upstream);
     assert_eq!((sent.len(), &sent[0]), (2, &sent[1]));
+}
+
+#[test]
+fn words_of_a_later_coordinator_are_shown_as_they_are() {
+    let mut later = preview(1, 0);
+    later["route"] = json!("relayed");
+    later["facets"]["state"] = json!([{"value": "resting", "count": 1}]);
+    later["first"] = json!([{
+        "id": "a-1", "name": "a", "state": "resting", "host": "", "os": "", "arch": "", "version": "", "labels": {},
+        "last_seen": null, "cpu_percent": null, "rss_bytes": null, "collections": 0, "outbox_bytes": 0,
+        "journal_full": false, "clock_offset_ms": null,
+    }]);
+    let upstream = coordinator(later);
+    let bench = Bench::new(&upstream.url, &[]);
+    let session = bench.session();
+    let draft = make(&bench, &session, &hunt());
+    assert_eq!(draft["coordinator_problem"], Value::Null);
+    assert_eq!(draft["coordinator"]["first"][0]["state"], "resting");
+    let codes = draft["warnings"].as_array().unwrap().iter().map(|one| one["code"].clone());
+    let body = json!({"digest": draft["digest"], "confirmed": codes.collect::<Vec<_>>()});
+    let (status, launched) = launch(&bench, &session, &draft, &body);
+    assert_eq!((status, &launched["launched"][0]["route"]), (200, &json!("relayed")), "{launched}");
 }
 
 #[test]

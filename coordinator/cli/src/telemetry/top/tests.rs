@@ -8,7 +8,7 @@ fn sample(agent: &str, age_ms: u64, cpu: f64) -> TelemetryView {
     TelemetryView {
         agent: agent.to_owned(),
         host: "h".to_owned(),
-        state,
+        state: state.into(),
         at: Timestamp(0).into(),
         received: Timestamp(0).into(),
         age_ms,

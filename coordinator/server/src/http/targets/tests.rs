@@ -26,11 +26,11 @@ fn a_preview_accounts_for_every_agent() {
     assert_eq!(shown.first.len(), PREVIEW_AGENTS_MAX);
     assert_eq!(shown.first[0].id, "a-002");
     assert_eq!(shown.facets.labels[0].count, 80);
-    assert_eq!(shown.route, Some(Route::Broadcast));
+    assert_eq!(shown.route, Some(Route::Broadcast.into()));
     let named = previewed(&agents, &target("id:a-001 or id:a-010", None), None, NOW).unwrap();
-    assert_eq!((named.matched, named.revoked, named.route), (1, 1, Some(Route::Directed)));
+    assert_eq!((named.matched, named.revoked, named.route), (1, 1, Some(Route::Directed.into())));
     let own = previewed(&agents, &target("id:coordinator", None), None, NOW).unwrap();
-    assert_eq!((own.matched, own.route), (1, Some(Route::Coordinator)));
+    assert_eq!((own.matched, own.route), (1, Some(Route::Coordinator.into())));
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl RequestSnapshot {
             },
             issued: self.request.issued.into(),
             expires: self.request.not_after.into(),
-            route: self.route(),
+            route: self.route().into(),
             published: self.request.is_published,
             cancelled: self.is_cancelled,
             targeted: states.sum(),

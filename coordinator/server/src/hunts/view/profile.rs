@@ -52,7 +52,7 @@ impl RequestSnapshot {
             target: self.request.target.clone(),
             issued: self.request.issued.into(),
             expires: self.request.not_after.into(),
-            route: self.route(),
+            route: self.route().into(),
             published: self.request.is_published,
             targeted: states.sum(),
             states,
