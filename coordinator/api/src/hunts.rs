@@ -187,6 +187,23 @@ impl States {
             + self.expired
             + self.incomplete
     }
+
+    /// Returns how a hunt or profile did that is over: `finished`, or what became of the agents that did not finish, as
+    /// `ended: 3 failed, 1 expired`; nothing while something may still come.
+    pub fn outcome(&self) -> Option<String> {
+        if self.ended() != self.sum() {
+            return None;
+        }
+        let others = self.named().into_iter();
+        let others = others.filter(|(state, agents)| *state != "finished" && *agents > 0);
+        let others =
+            others.map(|(state, agents)| format!("{} {state}", crate::units::count(agents)));
+        let others: Vec<_> = others.collect();
+        Some(match others.as_slice() {
+            [] => "finished".to_owned(),
+            others => format!("ended: {}", others.join(", ")),
+        })
+    }
 }
 
 /// What has been done so far: of ended collections by their footers, of running ones by telemetry.
@@ -440,4 +457,19 @@ pub struct AttemptView {
     pub received: Option<Time>,
     /// How often it was taken up again.
     pub resumed: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::States;
+
+    #[test]
+    fn what_is_over_says_what_became_of_those_that_did_not_finish() {
+        let well = States { finished: 3, ..States::default() };
+        assert_eq!(well.outcome().as_deref(), Some("finished"));
+        let others = States { failed: 1_200, expired: 1, ..well };
+        assert_eq!(others.outcome().as_deref(), Some("ended: 1,200 failed, 1 expired"));
+        let open = States { finishing: 1, ..others };
+        assert_eq!(open.outcome(), None, "something may still come");
+    }
 }

@@ -177,7 +177,9 @@ pub(crate) fn agents_coverage(targeted: u64, states: &States) -> String {
         format!("  the states add up to {sum}, not to {targeted}: report this\n")
     };
     let (targeted, named) = (units::count(targeted), named.join(" · "));
-    format!("{finished} of {targeted} agents finished\n  {named}\n{mismatch}")
+    let ended = states.outcome().filter(|_| states.finished != sum);
+    let ended = ended.map_or(String::new(), |outcome| format!("; {outcome}"));
+    format!("{finished} of {targeted} agents finished{ended}\n  {named}\n{mismatch}")
 }
 
 /// Writes in two lines what the threads of ended collections used and waited for; nothing where no footer tells.
@@ -250,6 +252,17 @@ mod tests {
         }
         assert!(text.starts_with("2 of 3 agents finished"), "{text}");
         assert!(!text.contains("report this"), "{text}");
+    }
+
+    #[test]
+    fn a_hunt_that_is_over_says_what_became_of_those_that_did_not_finish() {
+        let states = States { finished: 2, failed: 3, ..States::default() };
+        let text = agents_coverage(5, &states);
+        assert!(text.starts_with("2 of 5 agents finished; ended: 3 failed\n"), "{text}");
+        let open = agents_coverage(6, &States { running: 1, ..states });
+        assert!(open.starts_with("2 of 6 agents finished\n"), "{open}");
+        let well = agents_coverage(2, &States { finished: 2, ..States::default() });
+        assert!(well.starts_with("2 of 2 agents finished\n"), "{well}");
     }
 
     #[test]

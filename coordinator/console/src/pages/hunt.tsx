@@ -6,7 +6,6 @@ import type { HuntView } from "../api/types.ts";
 import { type Answer, useGet } from "../api/use.ts";
 import { CancelButton } from "../forms/cancel.tsx";
 import { ErrorBox, Loading } from "../parts/boxes.tsx";
-import { standing } from "../parts/hunts.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Page } from "../parts/page.tsx";
 import { Panel, Stat } from "../parts/panel.tsx";
@@ -16,6 +15,7 @@ import { Age, Id, Text } from "../parts/text.tsx";
 import { useAddress } from "../parts/url.ts";
 import { command } from "../text/command.ts";
 import { bytes, count, duration, NONE } from "../text/format.ts";
+import { standing } from "../text/standing.ts";
 import { AuditList } from "./audit.tsx";
 import { HuntAgents } from "./hunt-agents.tsx";
 import { HuntCosts } from "./hunt-costs.tsx";
@@ -82,7 +82,7 @@ export function Hunt({ params }: { params: { id: string } }) {
             <Text of={hunt.roots[0] ?? hunt.artifact} most={100} />
             {hunt.roots.length > 1 ? <span class="quiet"> +{hunt.roots.length - 1}</span> : null}
           </h1>
-          <State of={standing(hunt)} />
+          <State {...standing(hunt)} />
           <Id of={hunt.id} />
           <span class="quiet">
             by <Text of={hunt.operator} most={40} />, <Age of={hunt.issued} />

@@ -2,17 +2,11 @@
 
 import type { HuntBrief } from "../api/types.ts";
 import { bytes, count, duration } from "../text/format.ts";
+import { standing } from "../text/standing.ts";
 import { zone } from "../text/time.ts";
 import { Bar, State } from "./states.tsx";
 import type { Column } from "./table.tsx";
 import { Id, Num, Text, When } from "./text.tsx";
-
-/** Returns the one word for how a hunt is. */
-export function standing(hunt: { done: boolean; cancelled: boolean; published: boolean }): string {
-  if (hunt.cancelled) return "cancelled";
-  if (hunt.done) return "finished";
-  return hunt.published ? "running" : "queued";
-}
 
 /** Where a hunt's page is. */
 export function huntPath(id: string): string {
@@ -34,7 +28,7 @@ export function huntColumns(isWide = true): Column<HuntBrief>[] {
       width: "108px",
       cell: (hunt) => (
         <>
-          <State of={standing(hunt)} isBare /> <Id of={hunt.id} href={huntPath(hunt.id)} />
+          <State {...standing(hunt)} isBare /> <Id of={hunt.id} href={huntPath(hunt.id)} />
         </>
       ),
     },

@@ -32,15 +32,15 @@ export const AGENT_STATES: ReadonlyMap<string, string> = new Map([
 /** Verdicts of a check. */
 const KNOWN = new Set([...STATES.keys(), ...AGENT_STATES.keys(), "ok", "warn", "bad"]);
 
-/** Shows a state: its shape, colour and word. A state that these pages do not know is shown as it is. */
-export function State({ of, isBare = false }: { of: string; isBare?: boolean }) {
+/** Shows a state: its shape, colour and word, or what it says instead. A state that these pages do not know is shown as it is. */
+export function State({ of, says, isBare = false }: { of: string; says?: string; isBare?: boolean }) {
   const known = KNOWN.has(of) ? of : "unknown";
-  const word = cut(escaped(of), 24);
+  const word = says ?? cut(escaped(of), 24);
   return (
     <span
       class={isBare ? "state bare" : "state"}
       data-state={known}
-      title={STATES.get(of) ?? AGENT_STATES.get(of) ?? word}
+      title={says ?? STATES.get(of) ?? AGENT_STATES.get(of) ?? word}
     >
       <Icon name={`s-${known}`} size={12} />
       {isBare ? <span class="sr">{word}</span> : word}
