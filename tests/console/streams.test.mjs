@@ -60,6 +60,11 @@ async function assertCaughtUp(page, { hunt, files }) {
     assert.deepEqual(await readBar(page), wanted);
     return true;
   });
+  // "How it goes" is asked for once more at the end: what it had before lacks the last parts.
+  await eventually("the curve has the end", async () => {
+    const said = await page.locator(".plot[aria-label*='finished']").getAttribute("aria-label");
+    return said.includes(`finished ${told.states.finished},`);
+  }, 3000);
   const agents = await page.$$eval("[role=grid][aria-label^='Agents'] .body .row a[href^='/agents/']", (links) => links.map((link) => link.getAttribute("href")));
   assert.deepEqual([...new Set(agents)].sort(), [...agents].sort(), "each agent once");
   assert.equal(new Set(agents).size, fleet.agents.length, "and all of them");

@@ -31,6 +31,8 @@ export interface Again {
   everyMs?: number;
   /** Ask regularly while no stream is live. */
   pollMs?: number;
+  /** Ask once more when this changes: what was asked for regularly is over. */
+  mark?: unknown;
 }
 
 /** Asks for a document: `useGet("/hunts", {state: "open"})`. A path of `undefined` asks for nothing. */
@@ -83,7 +85,7 @@ function timeOf(data: unknown): string | undefined {
 
 /** Calls `reload` when it is time to. */
 export function useAgain(isOn: boolean, reload: () => void, again: Again): void {
-  const { topic, restMs = 1000, everyMs, pollMs = 5000 } = again;
+  const { topic, restMs = 1000, everyMs, pollMs = 5000, mark } = again;
   const state = link.value.state;
   const isPolled = topic !== undefined && state !== "live";
   const latest = useRef(reload);
@@ -108,6 +110,12 @@ export function useAgain(isOn: boolean, reload: () => void, again: Again): void 
       end();
     };
   }, [isOn, topic, restMs]);
+  const marked = useRef(mark);
+  useEffect(() => {
+    if (!isOn || marked.current === mark) return;
+    marked.current = mark;
+    latest.current();
+  }, [isOn, mark]);
   const every = everyMs ?? (isPolled ? pollMs : undefined);
   useEffect(() => {
     if (!isOn || every === undefined) return;

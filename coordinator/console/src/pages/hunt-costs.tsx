@@ -27,7 +27,7 @@ const WAITS: ReadonlyMap<string, string> = new Map([
 
 /** The tab. */
 export function HuntCosts({ id, isDone }: { id: string; isDone: boolean }) {
-  const again = isDone ? {} : { everyMs: 15_000 };
+  const again = isDone ? { mark: isDone } : { mark: isDone, everyMs: 15_000 };
   const answer = useGet<Document>(`/hunts/${encodeURIComponent(id)}/costs`, {}, again);
   return <Show of={answer}>{(costs) => <Body of={costs} />}</Show>;
 }

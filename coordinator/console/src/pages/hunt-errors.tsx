@@ -13,7 +13,7 @@ import { count } from "../text/format.ts";
 
 /** The tab. */
 export function HuntErrors({ of }: { of: HuntView }) {
-  const again = of.done ? {} : { everyMs: 15_000 };
+  const again = of.done ? { mark: of.done } : { mark: of.done, everyMs: 15_000 };
   const answer = useGet<Document>(`/hunts/${encodeURIComponent(of.id)}/errors`, {}, again);
   return <Show of={answer}>{(errors) => <Body of={errors} />}</Show>;
 }

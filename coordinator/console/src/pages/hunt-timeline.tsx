@@ -10,7 +10,8 @@ import { count } from "../text/format.ts";
 
 /** The panel. */
 export function HuntTimeline({ id, isDone }: { id: string; isDone: boolean }) {
-  const again = isDone ? {} : { everyMs: 10_000 };
+  // The end itself asks once more: what was read before it does not have the last parts.
+  const again = isDone ? { mark: isDone } : { mark: isDone, topic: `hunt:${id}`, restMs: 2000 };
   const answer = useGet<Document>(`/hunts/${encodeURIComponent(id)}/timeline`, {}, again);
   return (
     <Panel title="How it goes" asOf={answer.data?.as_of}>
