@@ -51,6 +51,8 @@ fence 'no unfinished marks' '\b(TODO|FIXME|XXX)\b' 'nothing'
 fence 'the agent and what both sides share know no coordinator' '\bmuster_(api|server|cli)::' 'nothing' agent/src common/*/src
 fence 'the coordinator and what both sides share know no agent' '\bagent::[a-z_]+::|\buse agent\b' 'nothing' coordinator/*/src common/*/src
 fence 'the types of the API know no server, store or broker' '\b(axum|rusqlite|lapin|muster_(server|cli))::' "$tests" coordinator/api/src
+fence 'the pages know no fleet: no server, store, broker or command line' '\b(rusqlite|lapin|clap|muster_(server|cli|broker|runtime))::' \
+  "$tests" coordinator/pages/src
 fence 'the server knows no command line' '\b(clap|muster_cli)::' "$tests" coordinator/server/src
 fence 'the command line knows no store and no broker library' '\b(rusqlite|lapin)::' "$tests" coordinator/cli/src
 fence 'the command line serves HTTP only in its console' '\b(axum|hyper|hyper_util)::' "coordinator/cli/src/console/|$tests" coordinator/cli/src

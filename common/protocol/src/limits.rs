@@ -449,14 +449,16 @@ limits! {
     HTTP_BUFFER_BYTES_MAX: usize = 65_536, "431, and the connection is closed";
     /// How long the code in the address that `muster console` prints works.
     CONSOLE_CODE_MS_MAX: u64 = 300_000, "401; Enter on its terminal prints a new address";
-    /// Sessions of one `muster console`: browsers that have exchanged a code.
+    /// Sessions of one `muster console`: browsers that have exchanged a code; of a coordinator that hosts the console: of one token.
     CONSOLE_SESSIONS_MAX: usize = 16, "the oldest session is over";
     /// How long a session without a request is open.
-    CONSOLE_SESSION_IDLE_MS_MAX: u64 = 43_200_000, "401: a new code is needed";
+    CONSOLE_SESSION_IDLE_MS_MAX: u64 = 43_200_000, "401: a new code is needed, or the token again";
     /// How long a session is open at all.
-    CONSOLE_SESSION_MS_MAX: u64 = 86_400_000, "401: a new code is needed";
-    /// Wrong codes, and wrong secrets, that `muster console` looks at within a minute.
+    CONSOLE_SESSION_MS_MAX: u64 = 86_400_000, "401: a new code is needed, or the token again";
+    /// Wrong codes or tokens, and wrong secrets, that are looked at within a minute; where the console is hosted, of one address.
     CONSOLE_GUESSES_MAX: usize = 10, "429 for a minute; sessions that are open go on";
+    /// Addresses whose wrong guesses are counted where the console is hosted.
+    CONSOLE_GUESSERS_MAX: usize = 256, "the oldest guesses are forgotten";
     /// Connections of browsers to one `muster console`.
     CONSOLE_CONNECTIONS_MAX: usize = 128, "the next one waits to be accepted";
     /// Requests of pages that `muster console` has open at the coordinator.

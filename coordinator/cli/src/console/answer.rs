@@ -2,9 +2,12 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use muster_api::ErrorBody;
+use muster_pages::confine::{JSON, essence};
+use muster_pages::session::{OVER, SECRET};
 use muster_protocol::limits::CONSOLE_BODY_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,11 +15,6 @@ use serde::de::DeserializeOwned;
 use super::views::ConsoleError;
 use crate::draft::Problem;
 use crate::failure::{Exit, Failure};
-
-/// The header with the session's second secret; in an answer it says that the session is over.
-pub(super) const SECRET: HeaderName = HeaderName::from_static("x-muster-console");
-/// The media type of documents.
-pub(super) const JSON: &str = "application/json";
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -66,10 +64,16 @@ impl Refusal {
     }
 }
 
-impl From<Failure> for ConsoleError {
+impl From<Failure> for ErrorBody {
     fn from(failure: Failure) -> Self {
         let Failure { error, cause, next, exit } = failure;
-        Self { error, cause, next, code: exit as u8, ..Self::default() }
+        Self { error, cause, next, code: exit as u8 }
+    }
+}
+
+impl From<Failure> for ConsoleError {
+    fn from(failure: Failure) -> Self {
+        ErrorBody::from(failure).into()
     }
 }
 
@@ -104,7 +108,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = json(self.status, &self.body);
         if self.is_session_over {
-            response.headers_mut().insert(SECRET, HeaderValue::from_static("session-over"));
+            response.headers_mut().insert(SECRET, HeaderValue::from_static(OVER));
         }
         response
     }
@@ -146,9 +150,4 @@ pub(super) async fn posted<T: DeserializeOwned>(request: Request) -> Result<T, R
             "reload the page",
         ))
     })
-}
-
-/// Returns a media type without its parameters, in lower case.
-pub(super) fn essence(media: &str) -> String {
-    media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

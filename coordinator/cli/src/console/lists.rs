@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::answer::{self, Refusal};
 use super::views::{HashListView, KindCount};
-use super::{Console, lock, proxy, secret};
+use super::{Console, lock, proxy};
 use crate::draft::Problem;
 use crate::failure::Failure;
 use crate::hunt::{Hashes, ListFile};
@@ -60,12 +60,13 @@ impl Folder {
         let folder = if let Some(folder) = self.0.get() {
             folder.clone()
         } else {
-            let folder = std::env::temp_dir().join(format!("muster-console-{}", secret::make()?));
+            let folder =
+                std::env::temp_dir().join(format!("muster-console-{}", super::new_secret()?));
             let made = DirBuilder::new().mode(0o700).create(&folder);
             made.map_err(|error| Failure::file("make the folder", &folder, &error))?;
             self.0.get_or_init(|| folder).clone()
         };
-        let path = folder.join(secret::make()?);
+        let path = folder.join(super::new_secret()?);
         let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = open.map_err(|error| Failure::file("write", &path, &error))?;
         Ok((path, file))

@@ -4,19 +4,18 @@
 //! bounded by [`guard`]; what it asks of the coordinator goes through [`proxy`]; what is signed was reviewed from the
 //! very bytes ([`drafts`]). `docs/reference/console.md` lists the endpoints.
 //!
-//! * [`session`], [`secret`]: who may ask. [`shelf`]: what is kept for a page, and for how long.
-//! * [`assets`]: the pages. [`downloads`], [`lists`], [`drafts`], [`verify`], [`source`]: the endpoints of the console.
+//! * [`session`]: who may ask. [`shelf`]: what is kept for a page, and for how long.
+//! * [`muster_pages`]: the pages, and what the coordinator needs, too, where it hosts them.
+//! * [`downloads`], [`lists`], [`drafts`], [`verify`], [`source`]: the endpoints of the console.
 //! * [`terminal`], [`opening`]: what happens beside the browser.
 
 mod answer;
-mod assets;
 mod downloads;
 mod drafts;
 mod guard;
 mod lists;
 mod opening;
 mod proxy;
-mod secret;
 mod serve;
 mod session;
 mod shelf;
@@ -33,7 +32,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::http::StatusCode;
-use muster_api::FleetView;
+use muster_api::{ErrorBody, FleetView};
+use muster_pages::cookie::Cookie;
+use muster_pages::secret;
+use muster_pages::view::{CoordinatorView, Mode, SessionView};
 use muster_protocol::address::Address;
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::limits;
@@ -48,7 +50,6 @@ use self::lists::{Folder, HashList};
 use self::session::Sessions;
 use self::shelf::Shelf;
 use self::terminal::Terminal;
-use self::views::{ConsoleError, CoordinatorView, Mode, OperatorView, SessionView};
 use super::Context;
 use super::args::console::{Confirm, Console as Flags};
 use super::client::Client;
@@ -56,6 +57,7 @@ use super::failure::{Exit, Failure};
 use super::keys::Signer;
 use super::profile::Sources;
 use super::settings::Settings;
+use crate::draft::OperatorView;
 use crate::output::Out;
 
 /// The port where none is given.
@@ -143,10 +145,10 @@ impl Console {
         })
     }
 
-    /// Returns the name of the cookie: with the port, so that two consoles on one machine do not end each other's
+    /// Returns the cookie: with the port in its name, so that two consoles on one machine do not end each other's
     /// sessions.
-    fn cookie_name(&self) -> String {
-        format!("muster-{}", self.address.port())
+    fn cookie(&self) -> Cookie {
+        Cookie::plain(format!("muster-{}", self.address.port()))
     }
 
     /// Returns the client of the coordinator; where token or authority cannot be read, that is tried again each time.
@@ -194,7 +196,7 @@ impl Console {
     }
 
     /// Returns what a page must know, as it is now.
-    fn view(&self) -> SessionView {
+    fn view(&self) -> SessionView<OperatorView> {
         let signer = self.signer();
         let fleet = self.client().and_then(|client| client.get_soon::<FleetView>("/api/v1/fleet"));
         let why = match (&signer, &fleet) {
@@ -212,14 +214,14 @@ impl Console {
             Ok(fleet) => (Some(fleet), None),
             Err(failure) => {
                 self.forget_client();
-                (None, Some(ConsoleError::from(failure)))
+                (None, Some(ErrorBody::from(failure)))
             }
         };
         SessionView {
             secret: None,
             version: env!("CARGO_PKG_VERSION"),
             mode: if why.is_none() { Mode::Sign } else { Mode::ReadOnly },
-            why: why.map(ConsoleError::from),
+            why: why.map(ErrorBody::from),
             confirm: match self.confirm {
                 Confirm::Page => "page",
                 Confirm::Terminal => "terminal",
@@ -270,6 +272,15 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
         };
         Failure::new(Exit::Unavailable, format!("cannot listen on {address}"), error, next)
     })
+}
+
+/// Makes a secret.
+fn new_secret() -> Result<String, Failure> {
+    secret::make().map_err(no_secret)
+}
+
+fn no_secret(error: impl std::fmt::Display) -> Failure {
+    Failure::bug("cannot make a secret", error)
 }
 
 /// Returns a later moment.

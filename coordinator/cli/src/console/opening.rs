@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::secret;
 use crate::failure::{Exit, Failure};
 use crate::private;
 
@@ -20,7 +19,7 @@ pub(super) struct Opening(PathBuf);
 impl Opening {
     /// Writes the file and has the desktop open it.
     pub(super) fn at(url: &str) -> Result<Self, Failure> {
-        let name = format!("muster-console-{}.html", secret::make()?);
+        let name = format!("muster-console-{}.html", super::new_secret()?);
         let path = std::env::temp_dir().join(name);
         private::write(&path, leading_to(url).as_bytes())?;
         let opening = Self(path);

@@ -14,13 +14,14 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use futures_lite::StreamExt;
+use muster_pages::confine::{JSON, essence};
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::CONSOLE_BODY_BYTES_MAX;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Console;
-use super::answer::{self, JSON, Refusal, essence};
+use super::answer::{self, Refusal};
 use crate::client::{self, Client, Passed};
 use crate::failure::{Exit, Failure};
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::extract::Request;
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use muster_pages::assets;
 use muster_protocol::limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,8 +17,8 @@ use tokio::task::JoinSet;
 
 use super::opening::Opening;
 use super::{
-    Console, assets, downloads, drafts, guard, lists, lock, nothing, proxy, session, source,
-    terminal, verify,
+    Console, downloads, drafts, guard, lists, lock, nothing, proxy, session, source, terminal,
+    verify,
 };
 use crate::failure::Failure;
 
@@ -43,7 +45,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/api/v1/{*rest}", any(proxy::pass))
         .route("/api", any(nothing))
         .route("/api/{*rest}", any(nothing))
-        .fallback(assets::page)
+        .fallback(async |request: Request| assets::page(&request))
         .method_not_allowed_fallback(|| async { proxy::not_passed() })
         .layer(middleware::from_fn_with_state(Arc::clone(&console), guard::guard))
         .with_state(console)

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::secret::{self, Print};
+use muster_pages::secret::{self, Print};
+
 use crate::failure::Failure;
 
 /// Things that are kept, the oldest first.
@@ -33,7 +34,7 @@ impl<T> Shelf<T> {
         while self.kept.len() >= self.most.max(1) {
             self.kept.pop_front();
         }
-        let name = secret::make()?;
+        let name = super::new_secret()?;
         let until = now + self.lifetime;
         self.kept.push_back(Kept { name: secret::print(&name), until, thing });
         Ok(name)

@@ -46,53 +46,6 @@ pub(super) struct Exchange {
     pub(super) code: String,
 }
 
-/// What a page knows of the console that serves it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct SessionView {
-    /// The second secret of the session, once: in the answer to the code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) secret: Option<String>,
-    /// Version of this program.
-    pub(super) version: &'static str,
-    /// What the page may do.
-    pub(super) mode: Mode,
-    /// Why it only reads.
-    pub(super) why: Option<ConsoleError>,
-    /// Where a launch is confirmed: `page` or `terminal`.
-    pub(super) confirm: &'static str,
-    /// Whether there is a folder of sources.
-    pub(super) has_source: bool,
-    /// Who signs; nothing where the key file cannot be used.
-    pub(super) operator: Option<OperatorView>,
-    /// Where the fleet is.
-    pub(super) coordinator: CoordinatorView,
-}
-
-/// What a page may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Mode {
-    /// Everything that the certificate allows.
-    Sign,
-    /// Look.
-    ReadOnly,
-}
-
-pub(super) use crate::draft::OperatorView;
-
-/// The coordinator, as it answers now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct CoordinatorView {
-    /// Its address.
-    pub(super) url: String,
-    /// The fleet's id.
-    pub(super) fleet: Option<String>,
-    /// Its version.
-    pub(super) version: Option<String>,
-    /// Why it does not answer.
-    pub(super) problem: Option<ConsoleError>,
-}
-
 /// `POST /console/downloads`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

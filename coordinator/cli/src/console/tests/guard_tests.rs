@@ -1,9 +1,9 @@
 //! Each guard, by requests that only it refuses.
 
+use muster_pages::confine::{DATA_POLICY, PAGE_POLICY};
 use muster_protocol::limits::CONSOLE_GUESSES_MAX;
 
 use super::bench::{Bench, Session, Upstream, document, good, with};
-use crate::console::guard::{DATA_POLICY, PAGE_POLICY};
 
 fn bench() -> (Upstream, Bench) {
     let upstream = Upstream::answering(|_| document("{}"));

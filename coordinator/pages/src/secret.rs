@@ -4,19 +4,17 @@
 use muster_protocol::hex;
 use sha2::{Digest, Sha256};
 
-use crate::failure::Failure;
-
 /// SHA-256 of a secret.
-pub(super) type Print = [u8; 32];
+pub type Print = [u8; 32];
 
 /// Makes a secret: 64 hexadecimal digits.
-pub(super) fn make() -> Result<String, Failure> {
+pub fn make() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::bug("cannot make a secret", error))?;
+    getrandom::fill(&mut bytes)?;
     Ok(hex::encode(&bytes))
 }
 
 /// Returns what is kept of a secret.
-pub(super) fn print(secret: &str) -> Print {
+pub fn print(secret: &str) -> Print {
     Sha256::digest(secret.as_bytes()).into()
 }

@@ -15,6 +15,8 @@ use flate2::read::GzDecoder;
 use muster_protocol::hex;
 use sha2::{Digest, Sha256};
 
+use crate::origin;
+
 /// A file of the pages.
 struct Asset {
     name: &'static str,
@@ -31,7 +33,7 @@ const INDEX: &str = "index.html";
 /// What is shown where the program was built without pages.
 const NO_PAGES: &str = "This program was built without the pages of the console.\n\n\
     They are made before it, with Node 18 or later:\n\n    coordinator/console/build && cargo build --release\n\n\
-    Everything else of `muster console` works, and `muster` on the command line does all that the pages do.\n";
+    The API and `muster` on the command line do all that the pages do.\n";
 
 /// The `ETag` of each file, in their order.
 static ETAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -42,8 +44,13 @@ static ETAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     ASSETS.iter().map(etag).collect()
 });
 
+/// Returns whether the program was built with the pages.
+pub fn are_built_in() -> bool {
+    !ASSETS.is_empty()
+}
+
 /// Answers with a file below `/assets/`, and with the index to a navigation to any other path.
-pub(super) async fn page(request: Request) -> Response {
+pub fn page(request: &Request) -> Response {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
@@ -51,17 +58,12 @@ pub(super) async fn page(request: Request) -> Response {
     match request.uri().path().strip_prefix("/assets/") {
         Some(name) if name != INDEX => file(name, headers).unwrap_or_else(missing),
         Some(_) => missing(),
-        None if !is_navigation(headers) => missing(),
+        None if !origin::is_navigation(headers) => missing(),
         None => file(INDEX, headers).unwrap_or_else(|| {
             let media = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
             (StatusCode::SERVICE_UNAVAILABLE, media, NO_PAGES).into_response()
         }),
     }
-}
-
-/// Returns whether the answer will be shown as a page of its own. Browsers say so; others are people with `curl`.
-fn is_navigation(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-dest").is_none_or(|dest| dest == "document")
 }
 
 fn missing() -> Response {
