@@ -8,6 +8,7 @@
 //! learns it before anything is read. The collector holds what it *opens* against the same folders ([`Folders`]).
 
 mod check;
+mod report;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -39,6 +40,8 @@ pub struct Policy {
     pub allow_roots: Option<Vec<PathBuf>>,
     /// Folders that may not, whatever `allow_roots` says.
     pub deny_roots: Vec<PathBuf>,
+    /// The coordinator is told these folders; else only how many there are.
+    pub tell_folders: bool,
     /// CPU of one collection, percent of one core.
     pub max_cpu_percent: Option<u32>,
     /// Reading of one collection, in 1,000,000 bytes a second.

@@ -1,14 +1,16 @@
 //! The self-sample, every ten seconds and at once after each connect: what this agent costs, does and has read.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_broker::{AmqpError, Message, PublishError, Publisher};
 use muster_profiler::capture;
 use muster_protocol::ids::RequestId;
-use muster_protocol::limits::TELEMETRY_WAITING_MAX;
+use muster_protocol::limits::{
+    POLICY_INTERVAL_MS, TELEMETRY_MESSAGE_BYTES_MAX, TELEMETRY_WAITING_MAX,
+};
 use muster_protocol::request::profile::ProfileKind;
-use muster_protocol::result::{Bounded, CollectionSample, Telemetry};
+use muster_protocol::result::{Bounded, CollectionSample, ReportedPolicy, Telemetry};
 use muster_protocol::topology::{Class, RESULTS, RoutingKey};
 use muster_protocol::wire;
 use muster_runtime::process::CostSource;
@@ -19,6 +21,9 @@ use tracing::{debug, warn};
 use crate::collectors;
 use crate::core::{Core, lock};
 use crate::journal::JournalError;
+
+/// How often the policy goes along.
+const POLICY_INTERVAL: Duration = Duration::from_millis(POLICY_INTERVAL_MS);
 
 /// Returns what this agent can do here: its collectors, and each kind of profile that works on this machine.
 pub fn capabilities() -> Vec<String> {
@@ -36,10 +41,13 @@ pub(crate) async fn publish(
 ) -> AmqpError {
     let mut beat = tokio::time::interval(interval.max(Duration::from_millis(1)));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reported: Option<Instant> = None;
     loop {
         beat.tick().await;
+        let is_due = reported.is_none_or(|at| at.elapsed() >= POLICY_INTERVAL);
         match sample(core, cost) {
-            Ok(sample) => match publisher.publish(message(core, &sample)).await {
+            Ok(sample) => match publisher.publish(message(core, sample, is_due)).await {
+                Ok(()) if is_due => reported = Some(Instant::now()),
                 Ok(()) => {}
                 Err(PublishError::Refused(why)) => debug!(error = why, "telemetry not taken"),
                 Err(PublishError::Denied(why)) => return AmqpError::Denied(why),
@@ -83,6 +91,7 @@ pub fn sample(core: &Core, cost: &mut CostSource) -> Result<Telemetry, JournalEr
         outbox_bytes,
         journal_full: core.journal.is_full(),
         collections: collections(core),
+        policy: None,
     };
     sample.cut();
     Ok(sample)
@@ -120,16 +129,65 @@ fn collections(core: &Core) -> Vec<CollectionSample> {
     running.chain(waiting).collect()
 }
 
-fn message(core: &Core, sample: &Telemetry) -> Message {
+/// Writes a sample, with what the policy says where that is due.
+fn message(core: &Core, sample: Telemetry, is_due: bool) -> Message {
+    let at = sample.at;
+    let bare = wire::encode(&sample).unwrap_or_default();
+    let whole = is_due.then(|| with_policy(sample, core.policy.report())).flatten();
+    let body = whole.unwrap_or(bare);
     let key = RoutingKey { class: Class::Telemetry, agent: core.agent.clone(), request: None };
     Message {
         exchange: RESULTS.to_owned(),
         routing_key: key.to_string(),
         kind: "telemetry".to_owned(),
-        id: sample.at.0.to_string(),
+        id: at.0.to_string(),
         headers: Vec::new(),
-        body: wire::encode(sample).unwrap_or_default(),
+        body,
         expiration_ms: None,
         persistent: false,
+    }
+}
+
+/// Writes a sample with a policy: without the names of the folders where these are too long for a message; nothing where the
+/// sample alone leaves no room for it.
+fn with_policy(mut sample: Telemetry, policy: ReportedPolicy) -> Option<Vec<u8>> {
+    let counted = ReportedPolicy { folders: None, ..policy.clone() };
+    [policy, counted].into_iter().find_map(|policy| {
+        sample.policy = Some(Box::new(policy));
+        sample.cut();
+        let body = wire::encode(&sample).ok()?;
+        (body.len() as u64 <= TELEMETRY_MESSAGE_BYTES_MAX).then_some(body)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::ids::JournalId;
+    use muster_protocol::limits::{POLICY_FOLDERS_MAX, RESULT_BYTES_MAX, RESULT_PATH_BYTES_MAX};
+    use muster_protocol::result::ReportedFolders;
+
+    use super::*;
+
+    /// A policy of so many folders, as the coordinator reads it.
+    fn told(folders: usize, bytes: usize) -> ReportedPolicy {
+        let json = serde_json::json!({"agent": "a-1", "at": 0, "journal": JournalId::new()});
+        let sample: Telemetry = serde_json::from_value(json).unwrap();
+        let deny = vec![ByteBuf::from(vec![b'x'; bytes]); folders];
+        let policy = ReportedPolicy {
+            deny_rules: folders as u64,
+            folders: Some(ReportedFolders { allow: deny.clone(), deny }),
+            ..ReportedPolicy::default()
+        };
+        let body = with_policy(sample, policy).unwrap();
+        assert!(body.len() as u64 <= TELEMETRY_MESSAGE_BYTES_MAX);
+        *wire::decode::<Telemetry>(&body, RESULT_BYTES_MAX).unwrap().policy.unwrap()
+    }
+
+    #[test]
+    fn folders_that_are_too_long_for_a_message_are_counted_and_not_named() {
+        let named = told(POLICY_FOLDERS_MAX + 1, 100);
+        assert_eq!(named.folders.unwrap().deny.len(), POLICY_FOLDERS_MAX, "the first of them");
+        let counted = told(POLICY_FOLDERS_MAX, RESULT_PATH_BYTES_MAX);
+        assert_eq!((counted.folders, counted.deny_rules), (None, POLICY_FOLDERS_MAX as u64));
     }
 }

@@ -25,8 +25,8 @@ use muster_protocol::request::{
     Args, Body, Bundle, Control, Kind, Limits, Sealed, Target, Verb, sign,
 };
 use muster_protocol::result::{
-    BlobChunk, CollectionSample, Footer, Instance, ProfileFooter, RowChunk, Spent, State, Status,
-    Telemetry, rows,
+    BlobChunk, CollectionSample, Footer, Instance, ProfileFooter, ReportedFolders, ReportedPolicy,
+    RowChunk, Spent, State, Status, Telemetry, rows,
 };
 use muster_protocol::wire;
 use muster_runtime::escape;
@@ -390,6 +390,7 @@ fn telemetry() -> Telemetry {
             throttled_ms: 6,
             path: ByteBuf::from(b"/srv/\xff".as_slice()),
         }],
+        policy: None,
     }
 }
 
@@ -520,6 +521,21 @@ fn results_of_version_1_decode() {
     let unreadable = Telemetry { requests_unreadable: 9, ..named };
     let bytes = golden("telemetry-4.bin", &wire::encode(&unreadable).unwrap());
     assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), unreadable);
+    let policy = ReportedPolicy {
+        capabilities: Some(vec!["hunt".into()]),
+        artifacts: Some(vec!["file_hash".into()]),
+        shows_cmdline: true,
+        bounds: [("max_cpu_percent".to_owned(), 50)].into(),
+        allow_rules: Some(1),
+        deny_rules: 2,
+        folders: Some(ReportedFolders {
+            allow: vec![ByteBuf::from("/srv")],
+            deny: vec![ByteBuf::from("/srv/a"), ByteBuf::from([b'/', 0xff])],
+        }),
+    };
+    let with_policy = Telemetry { policy: Some(Box::new(policy)), ..unreadable };
+    let bytes = golden("telemetry-5.bin", &wire::encode(&with_policy).unwrap());
+    assert_eq!(wire::decode::<Telemetry>(&bytes, cap).unwrap(), with_policy);
     for (name, found) in [
         ("rows-1.bin", file_rows()),
         ("rows-2.bin", rows_of_all_digests()),

@@ -76,6 +76,9 @@ fn agents_are_listed_by_target_text_and_state() {
     assert_eq!((listed.as_array().map(Vec::len), &listed[0]["id"]), (Some(1), &ids[0]));
     let shown = fleet.json(&["agents", "show", second]);
     assert!(shown["rss_bytes"].as_u64() > Some(0) && shown["enrolled"].is_string(), "{shown}");
+    assert_eq!(shown["policy"]["deny_rules"], 0, "{shown}");
+    assert_eq!(shown["policy"]["capabilities"], Value::Null, "{shown}");
+    assert_eq!(shown["journals"].as_array().map(Vec::len), Some(1), "{shown}");
 }
 
 #[test]

@@ -52,44 +52,28 @@ impl Policy {
 
     /// With a bound of 0 a collection would neither do anything nor end.
     fn check_numbers(&self) -> Result<(), Fault> {
-        let bounds = [
-            ("max_cpu_percent", self.max_cpu_percent.map(u64::from), u64::MAX),
-            ("max_mbps", self.max_mbps.map(u64::from), u64::MAX),
-            ("max_files_per_s", self.max_files_per_s.map(u64::from), u64::MAX),
-            ("max_bytes", self.max_bytes, u64::MAX),
-            ("max_rows", self.max_rows, u64::MAX),
-            ("max_memory_mb", self.max_memory_mb.map(u64::from), u64::MAX),
-            ("max_timeout_s", self.max_timeout_s.map(u64::from), u64::MAX),
-            (
-                "max_profile_seconds",
-                self.max_profile_seconds.map(u64::from),
-                limits::PROFILE_SECONDS_MAX.into(),
-            ),
-        ];
-        for (key, value, max) in bounds {
+        for (key, value) in self.bounds() {
             let Some(value) = value else { continue };
             let fault = |why: String, instead: &str| {
                 Err(Fault { key, value: value.to_string(), why, instead: instead.to_owned() })
             };
-            if value == 0 {
+            // No file leaves with 0 of these bytes: that is what the owner may mean.
+            if value == 0 && key != "max_upload_bytes" {
                 let instead =
                     "write 1 or more; what is not to be done at all is left out of `capabilities`";
                 return fault("nothing could be done within it".to_owned(), instead);
             }
-            if value > max {
-                let why = format!("no request may ask for more than {max}");
+            let most = match key {
+                "max_profile_seconds" => limits::PROFILE_SECONDS_MAX.into(),
+                "max_upload_bytes" => limits::UPLOAD_BYTES_MAX,
+                _ => u64::MAX,
+            };
+            if value > most {
+                let why = format!("no request may ask for more than {most}");
                 return fault(why, "write less, or take the key out");
             }
         }
-        match self.max_upload_bytes.filter(|bytes| *bytes > limits::UPLOAD_BYTES_MAX) {
-            None => Ok(()),
-            Some(bytes) => Err(Fault {
-                key: "max_upload_bytes",
-                value: bytes.to_string(),
-                why: format!("no request may ask for more than {}", limits::UPLOAD_BYTES_MAX),
-                instead: "write less".to_owned(),
-            }),
-        }
+        Ok(())
     }
 }
 

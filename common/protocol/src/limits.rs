@@ -239,6 +239,10 @@ limits! {
     PROFILE_SWEEP_MS: u64 = 50, "not a bound: the rhythm while a profile is taken";
     /// Time between two telemetry samples.
     TELEMETRY_INTERVAL_MS: u64 = 10_000, "not a bound: the rhythm";
+    /// How often an agent reports its policy, beside the first sample after a connect.
+    POLICY_INTERVAL_MS: u64 = 600_000, "not a bound: the rhythm";
+    /// Folders of each kind that an agent reports of its policy.
+    POLICY_FOLDERS_MAX: usize = 32, "the first are named, all are counted";
     /// Directed request ids that telemetry repeats.
     TELEMETRY_DIRECTED_IDS_MAX: usize = 64, "the oldest is left out";
     /// Waiting requests that one sample names.

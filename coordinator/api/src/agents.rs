@@ -1,6 +1,7 @@
 //! Agents and their enrolment.
 
 pub(crate) mod brief;
+pub(crate) mod policy;
 
 use std::collections::BTreeMap;
 
@@ -110,6 +111,15 @@ pub struct AgentView {
     /// What is wrong with its identity, for people.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What its machine's owner allows; null where it has not reported that.
+    #[serde(default)]
+    pub policy: Option<policy::PolicyView>,
+    /// The journals under which it was heard lately, the latest first.
+    #[serde(default)]
+    pub journals: Vec<policy::JournalView>,
+    /// Where it stands on the stream of requests; null where it was never heard of.
+    #[serde(default)]
+    pub stream: Option<policy::StreamView>,
 }
 
 /// `POST /api/v1/agents`.

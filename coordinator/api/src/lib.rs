@@ -32,6 +32,7 @@ pub use agents::brief::{
     AgentBrief, AgentRequest, AgentUpload, AgentsPage, FacetCount, Facets, LabelFacet,
     PreviewTarget, TargetError, TargetPreview,
 };
+pub use agents::policy::{JournalView, PolicyView, StreamView};
 pub use agents::{
     AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,
     QuarantineAgent,

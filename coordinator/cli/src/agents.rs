@@ -1,9 +1,10 @@
 //! `muster agents`: enrol, list, show, quarantine, release, revoke.
 //!
-//! * [`history`]: what one was asked for and has sent. [`preview`]: whom a target means.
+//! * [`history`]: what one was asked for and has sent. [`preview`]: whom a target means. [`policy`]: what one may do.
 
 mod enrol;
 mod history;
+mod policy;
 mod preview;
 
 use muster_api::{AgentBrief, AgentState, AgentView, Page, QuarantineAgent, TargetPreview};
@@ -42,6 +43,8 @@ const SHOW: &[Column<AgentView>] = &[
     Column::new("version", "version", Show::Text, |one| (&one.version).into()),
     Column::new("labels", "labels", Show::Pairs, |one| (&one.labels).into()),
     Column::new("can do", "capabilities", Show::Pairs, |one| (&one.capabilities).into()),
+    Column::new("policy", "policy", Show::Text, |one| policy::line(one).into()),
+    Column::new("folders", "policy.allow_roots", Show::Text, |one| policy::folders(one).into()),
     Column::new("enrolled", "enrolled", Show::Text, |one| one.enrolled.into()),
     Column::new("revoked", "revoked", Show::Text, |one| one.revoked.into()),
     Column::new("quarantined", "quarantined", Show::Text, |one| one.quarantined.into()),
@@ -57,6 +60,8 @@ const SHOW: &[Column<AgentView>] = &[
     Column::new("rss", "rss_bytes", Show::Bytes, |one| one.rss_bytes.into()),
     Column::new("machine", "machine", Show::Text, |one| one.machine.as_deref().into()),
     Column::new("clone", "clone", Show::Text, |one| one.clone.into()),
+    Column::new("journals", "journals", Show::Text, |one| policy::journals(one).into()),
+    Column::new("stream", "stream", Show::Text, |one| policy::stream(one).into()),
     Column::new("notes", "notes", Show::Pairs, |one| (&one.notes).into()),
 ];
 

@@ -13,7 +13,7 @@ use crate::instances::{self, Fault, FaultKind};
 use crate::live::broker_health::Blockage;
 use crate::live::roster::{Known, Roster};
 use crate::store::StoredAgent;
-use muster_api::{AgentBrief, AgentState, AgentView};
+use muster_api::{AgentBrief, AgentState, AgentView, StreamView};
 
 /// Bytes of an id's random tail: four hexadecimal digits.
 const TAIL_BYTES: usize = 2;
@@ -96,7 +96,7 @@ pub fn finite(figure: f64) -> f64 {
     if figure.is_finite() { figure } else { 0.0 }
 }
 
-/// Shows an agent.
+/// Shows an agent, as far as that is in memory.
 pub fn view(known: &Known, blockage: Option<&Blockage>, now: Timestamp) -> AgentView {
     let (agent, said) = (&known.agent, known.said());
     let brief = brief(known, blockage, now);
@@ -126,6 +126,13 @@ pub fn view(known: &Known, blockage: Option<&Blockage>, now: Timestamp) -> Agent
         machine: machine.map(|machine| machine.to_string()),
         clone: brief.clone,
         notes: present_faults(known, now).map(Fault::text).collect(),
+        policy: None,
+        journals: Vec::new(),
+        stream: said.map(|said| StreamView {
+            offset: said.stream_offset,
+            gap_first: said.stream_gap.map(|gap| gap.0),
+            gap_last: said.stream_gap.map(|gap| gap.1),
+        }),
     }
 }
 

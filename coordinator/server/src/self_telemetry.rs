@@ -66,5 +66,6 @@ fn sample(core: &Core, meter: &mut Meter) -> Telemetry {
         outbox_bytes: 0,
         journal_full: false,
         collections: Vec::new(),
+        policy: None,
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
+use super::policy::{ReportedFolders, ReportedPolicy};
 use super::status::{ArtifactFooter, Footer, ProfileFooter, Spent, Status};
 use super::telemetry::Telemetry;
 use crate::artifact;
@@ -37,6 +38,28 @@ impl Bounded for Telemetry {
         for collection in &mut self.collections {
             is_cut |= cut_text(&mut collection.state, limits::RESULT_NAME_BYTES_MAX);
             is_cut |= cut_path(&mut collection.path);
+        }
+        is_cut | self.policy.as_mut().is_some_and(|policy| policy.cut())
+    }
+}
+
+impl Bounded for ReportedPolicy {
+    fn cut(&mut self) -> bool {
+        let mut is_cut = false;
+        for words in [&mut self.capabilities, &mut self.artifacts].into_iter().flatten() {
+            is_cut |= cut_list(words, limits::RESULT_ENTRIES_MAX);
+            for word in words {
+                is_cut |= cut_text(word, limits::RESULT_NAME_BYTES_MAX);
+            }
+        }
+        is_cut |= cut_counts(&mut self.bounds);
+        if let Some(ReportedFolders { allow, deny }) = &mut self.folders {
+            for folders in [allow, deny] {
+                is_cut |= cut_list(folders, limits::POLICY_FOLDERS_MAX);
+                for folder in folders {
+                    is_cut |= cut_path(folder);
+                }
+            }
         }
         is_cut
     }

@@ -5,12 +5,14 @@
 
 pub mod blob;
 pub mod bounds;
+pub mod policy;
 pub mod rows;
 pub mod status;
 pub mod telemetry;
 
 pub use blob::{BlobChunk, FILE_BLOB};
 pub use bounds::Bounded;
+pub use policy::{ReportedFolders, ReportedPolicy};
 pub use rows::{RowChunk, RowsError};
 pub use status::{ArtifactFooter, Counters, Footer, ProfileFooter, Spent, State, Status};
 pub use telemetry::{CollectionSample, Instance, Telemetry};

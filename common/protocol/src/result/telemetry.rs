@@ -7,6 +7,7 @@ use serde_bytes::ByteBuf;
 
 use crate::clock::Timestamp;
 use crate::ids::{AgentId, InstanceId, JournalId, MachineId, RequestId};
+use crate::result::ReportedPolicy;
 
 /// One self-sample; routing key `telemetry.<agent>.-`, AMQP type `telemetry`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,9 @@ pub struct Telemetry {
     /// What is waiting or running.
     #[serde(default)]
     pub collections: Vec<CollectionSample>,
+    /// What the machine's owner allows: with the first sample after a connect, and now and then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<ReportedPolicy>>,
 }
 
 /// The process that took a sample. A restart ends one instance and begins the next, under an exclusive lock on the

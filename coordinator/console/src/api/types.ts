@@ -1,7 +1,7 @@
 // Made by types.mjs from coordinator/api/src/openapi.json; do not edit.
 
 /** Fields that are maps with keys of an endpoint's choice. */
-export const MAPS: ReadonlySet<string> = new Set(["errors", "filtered", "labels", "mounts_skipped", "not_uploaded", "skipped", "unjudged", "waits_ms"]);
+export const MAPS: ReadonlySet<string> = new Set(["bounds", "errors", "filtered", "labels", "mounts_skipped", "not_uploaded", "skipped", "unjudged", "waits_ms"]);
 
 /** One agent in a list. */
 export type AgentBrief = {
@@ -114,6 +114,8 @@ export type AgentView = {
   id: string;
   /** It cannot write its journal. */
   journal_full: boolean;
+  /** The journals under which it was heard lately, the latest first. */
+  journals?: JournalView[];
   /** Labels: those of the enrolment, overridden by what it says itself. */
   labels: Map<string, string>;
   last_seen?: Time | null;
@@ -127,6 +129,7 @@ export type AgentView = {
   os: string;
   /** What waits in its outbox. */
   outbox_bytes: number;
+  policy?: PolicyView | null;
   /** Why it is in quarantine. */
   quarantine?: string | null;
   quarantined?: Time | null;
@@ -135,6 +138,7 @@ export type AgentView = {
   rss_bytes?: number | null;
   /** How it is doing. */
   state: AgentState;
+  stream?: StreamView | null;
   /** Version of the agent. */
   version: string;
 };
@@ -781,6 +785,14 @@ export type HuntView = {
   targeted: number;
 };
 
+/** A journal under which an agent was heard lately: after a reinstallation it has another one. */
+export type JournalView = {
+  /** Its id. */
+  journal: string;
+  /** When a sample under it last came, by the coordinator's clock. */
+  last_seen: Time;
+};
+
 /** One label key. */
 export type LabelFacet = {
   /** How many agents have it. */
@@ -900,6 +912,28 @@ export type PointView = {
   written_bytes_per_s_max: number;
   /** Bytes written a second: the least, */
   written_bytes_per_s_min: number;
+};
+
+/** What the owner of a machine allows, as the agent last reported it. */
+export type PolicyView = {
+  /** The folders that may be collected from, lossy: the first of them. Null where the owner does not tell them. */
+  allow_roots?: string[] | null;
+  /** How many folders may be collected from; null: all. */
+  allow_rules?: number | null;
+  /** Artifacts that may be collected; null: all that the folders do not forbid. */
+  artifacts?: string[] | null;
+  /** Bounds, by their key in `policy.toml`; one that is not here is open. */
+  bounds: Map<string, number>;
+  /** What is carried out; null: all. */
+  capabilities?: string[] | null;
+  /** The folders that may not, in the same way. */
+  deny_roots?: string[] | null;
+  /** How many folders may not. */
+  deny_rules: number;
+  /** When it was reported, by the coordinator's clock. */
+  received: Time;
+  /** Command lines of processes are shown. */
+  shows_cmdline: boolean;
 };
 
 /** `POST /api/v1/targets/preview`. */
@@ -1272,6 +1306,16 @@ export type States = {
   seen: number;
   /** Nothing is known to have reached the agent. */
   silent: number;
+};
+
+/** Where an agent stands on the stream of requests. */
+export type StreamView = {
+  /** The first offset that retention took away before the agent read it; null where none was lost. */
+  gap_first?: number | null;
+  /** The last one. */
+  gap_last?: number | null;
+  /** The last offset that it has journalled; null where it has read none. */
+  offset?: number | null;
 };
 
 /** A file that profiles get their names from. */

@@ -1,11 +1,8 @@
-//! Tabs of the agent's page: what it can do and may do, and everything the API says of it.
+//! A document as it is: the tab with everything the API says, and trees of what the page knows nothing of.
 
 import { isPlain, writeJson } from "../api/json.ts";
-import type { AgentView } from "../api/types.ts";
-import { Empty } from "../parts/boxes.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Panel } from "../parts/panel.tsx";
-import { Chip, Chips } from "../parts/tabs.tsx";
 import { Text } from "../parts/text.tsx";
 import { cut, escapeLaidOut } from "../text/escape.ts";
 
@@ -60,34 +57,4 @@ export function Tree({ of }: { of: unknown }) {
   }
   if (of === null || of === undefined) return <span class="none">–</span>;
   return <Text of={String(of)} most={4000} />;
-}
-
-/** What an agent can do, and what its policy allows. */
-export function Capabilities({ of }: { of: AgentView }) {
-  const policy = (of as AgentView & { policy?: unknown }).policy;
-  return (
-    <>
-      <Panel title="What it can do">
-        <Chips>
-          {of.capabilities.map((one) => (
-            <Chip key={one}>
-              <Text of={one} most={60} />
-            </Chip>
-          ))}
-        </Chips>
-        {of.capabilities.length === 0 ? <Empty title="It has not told yet" /> : null}
-      </Panel>
-      <Panel title="What its policy allows">
-        {policy ? (
-          <Tree of={policy} />
-        ) : (
-          <p class="quiet">
-            It has not reported its policy: an agent does with its first sample and every ten minutes, from
-            version 0.10 on. The policy is in <code>policy.toml</code> on its machine, and only there can it
-            be changed.
-          </p>
-        )}
-      </Panel>
-    </>
-  );
 }

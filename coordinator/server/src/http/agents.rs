@@ -10,9 +10,12 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use muster_broker::tls::{Authorities, AuthoritiesError};
 use muster_protocol::address::Address;
+use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::AgentId;
 use muster_protocol::limits::QUARANTINE_REASON_BYTES_MAX;
+use muster_protocol::result::ReportedPolicy;
 use muster_protocol::result::bounds::refuse_labels;
+use serde_bytes::ByteBuf;
 
 use super::error::ApiError;
 use super::extract::{Given, Segments};
@@ -22,9 +25,10 @@ use crate::core::Core;
 use crate::ingest::quarantine::{impose, lift};
 use crate::live::roster::{Known, Named};
 use crate::roster;
-use crate::store::{Audit, NewAgent, Write};
+use crate::store::{Audit, NewAgent, Reader, StoreError, Write};
 use muster_api::{
-    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, QuarantineAgent,
+    AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, JournalView, PolicyView,
+    QuarantineAgent,
 };
 
 /// Agents that one call enrols at most.
@@ -35,11 +39,46 @@ pub async fn show(
     State(core): State<Arc<Core>>,
     Segments(id): Segments<String>,
 ) -> Result<Json<AgentView>, ApiError> {
-    Ok(shown(&core, &find(&core, &id)?))
+    shown(&core, find(&core, &id)?).await
 }
 
-fn shown(core: &Core, known: &Arc<Known>) -> Json<AgentView> {
-    Json(roster::view(known, core.broker.blockage().as_ref(), core.clock.now()))
+/// Shows an agent, with what only the store has of it.
+async fn shown(core: &Core, known: Arc<Known>) -> Result<Json<AgentView>, ApiError> {
+    let (blockage, now) = (core.broker.blockage(), core.clock.now());
+    let read = move |reader: &Reader| {
+        let journals = reader.journals(&known.agent.id)?.into_iter();
+        let journals = journals.map(|(journal, received)| JournalView {
+            journal: journal.to_string(),
+            last_seen: received.into(),
+        });
+        let policy = reader.policy(&known.agent.id)?;
+        Ok::<_, StoreError>(AgentView {
+            policy: policy.map(|(received, policy)| allowed(received, policy)),
+            journals: journals.collect(),
+            ..roster::view(&known, blockage.as_ref(), now)
+        })
+    };
+    core.read(read).await.map(Json).map_err(ApiError::from)
+}
+
+/// Shows a policy.
+fn allowed(received: Timestamp, policy: ReportedPolicy) -> PolicyView {
+    let lossy = |folders: Vec<ByteBuf>| {
+        folders.iter().map(|folder| String::from_utf8_lossy(folder).into_owned()).collect()
+    };
+    let folders = policy.folders.map(|folders| (lossy(folders.allow), lossy(folders.deny)));
+    let (allow_roots, deny_roots) = folders.unzip();
+    PolicyView {
+        received: received.into(),
+        capabilities: policy.capabilities,
+        artifacts: policy.artifacts,
+        shows_cmdline: policy.shows_cmdline,
+        bounds: policy.bounds,
+        allow_rules: policy.allow_rules,
+        deny_rules: policy.deny_rules,
+        allow_roots,
+        deny_roots,
+    }
 }
 
 /// Finds the one agent whose id is, or begins with, `prefix`.
@@ -161,7 +200,7 @@ pub async fn revoke(
         core.writer.write(Write::Released(agent.id.clone(), line)).await.map_err(ApiError::from)?;
         core.held.lift(&agent.id);
     }
-    Ok(shown(&core, &find(&core, agent.id.as_str())?))
+    shown(&core, find(&core, agent.id.as_str())?).await
 }
 
 /// `POST /agents/{id}/quarantine`
@@ -184,7 +223,7 @@ pub async fn quarantine(
     let mut line = audit(&caller, "quarantine", agent.id.to_string());
     line.detail.clone_from(&asked.reason);
     impose(&core, &agent.id, asked.reason, line).await.map_err(ApiError::from)?;
-    Ok(shown(&core, &find(&core, agent.id.as_str())?))
+    shown(&core, find(&core, agent.id.as_str())?).await
 }
 
 /// `POST /agents/{id}/release`
@@ -204,7 +243,7 @@ pub async fn release(
         let what = "the broker does not let the agent in again";
         ApiError::away(what, error.to_string(), "muster broker status, then run the command again")
     })?;
-    Ok(shown(&core, &find(&core, agent.id.as_str())?))
+    shown(&core, find(&core, agent.id.as_str())?).await
 }
 
 /// Notes what an operator did.

@@ -1,5 +1,6 @@
 //! The API over a store of one's own, without a broker: what handlers do with what they are asked.
 
+mod agents;
 mod broker;
 mod events;
 mod ledger;

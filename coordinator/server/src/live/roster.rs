@@ -76,10 +76,15 @@ impl Known {
             enrolled: *enrolled,
             revoked: *revoked,
             quarantine: quarantine.clone(),
-            heard: Some((at, said.clone())),
+            heard: Some((at, stored(said))),
         };
         Self::new(agent, self.faults.clone())
     }
+}
+
+/// Returns a sample as it is stored: the policy is kept apart from the samples.
+fn stored(said: &Telemetry) -> Telemetry {
+    Telemetry { policy: None, ..said.clone() }
 }
 
 /// Every agent, by id.
@@ -158,7 +163,7 @@ impl Roster {
         }
         for sample in samples.iter().filter(|sample| !again.contains(&sample.agent)) {
             if sample.agent == AgentId::coordinator() {
-                own = Some((at, (*sample).clone()));
+                own = Some((at, stored(sample)));
             }
             let known = changed.remove(&sample.agent).unwrap_or_else(|| self.get(&sample.agent));
             let known = known.map(|known| Arc::new(known.reporting(at, sample)));

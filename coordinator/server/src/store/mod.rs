@@ -2,7 +2,7 @@
 //!
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
-//! * [`requests`], [`listed`], [`lists`], [`results`], [`row_chunks`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`instances`], [`facts`], [`curves`], [`fleet_curve`], [`uploads`],
+//! * [`requests`], [`listed`], [`lists`], [`results`], [`row_chunks`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`policies`], [`instances`], [`facts`], [`curves`], [`fleet_curve`], [`uploads`],
 //!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
 //! * [`collections`], [`summaries`]: read models, kept in the transaction of what they are made of. [`news`]: what a commit changed.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
@@ -24,6 +24,7 @@ pub mod listed;
 pub mod lists;
 pub mod news;
 pub mod pieces;
+pub mod policies;
 pub mod quarantine;
 pub mod read;
 pub mod requests;

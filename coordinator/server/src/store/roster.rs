@@ -14,7 +14,7 @@ use super::collections::touched::Touched;
 use super::read::{Reader, agent_id, bounded, encode, request_id};
 use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
-use super::{Quarantine, StoreError, curves, instances};
+use super::{Quarantine, StoreError, curves, instances, policies};
 
 /// A new agent.
 #[derive(Debug, Clone)]
@@ -173,7 +173,11 @@ pub(super) fn insert_telemetry(
     now: Timestamp,
     touched: &mut Touched,
 ) -> Result<usize, StoreError> {
-    let body = encode(sample)?;
+    // The policy has a table of its own: the next sample replaces this one, and has none.
+    let body = match &sample.policy {
+        None => encode(sample)?,
+        Some(_) => encode(&Telemetry { policy: None, ..sample.clone() })?,
+    };
     let agent = sample.agent.as_str();
     tx.prepare_cached("INSERT OR REPLACE INTO heard VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         agent,
@@ -188,6 +192,7 @@ pub(super) fn insert_telemetry(
     .execute(params![agent, i64::try_from(JOURNALS_HEARD_MAX).unwrap_or(i64::MAX)])?;
     curves::insert(tx, sample, now)?;
     instances::insert(tx, sample, now, touched)?;
+    policies::insert(tx, sample, now)?;
     receive(tx, sample, now, touched)?;
     Ok(1)
 }

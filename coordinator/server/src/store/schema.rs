@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{
     StoreError, attempts, collections, curves, dead, facts, fleet_curve, instances, lists, pieces,
-    quarantine, results, spent, summaries, uploads,
+    policies, quarantine, results, spent, summaries, uploads,
 };
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
@@ -104,6 +104,9 @@ UPDATE request SET verb = 'cancel' WHERE kind LIKE '%.cancel';
 ALTER TABLE blob ADD COLUMN piece_bytes INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// What stores of the present version may lack: it came without another number, for nothing that is there means anything else.
+const LATER: [&str; 2] = [uploads::BY_KIND, policies::TABLES];
+
 /// Makes a connection durable and the tables present.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // Must stand before the first table: it cannot be changed afterwards without rewriting the file.
@@ -127,9 +130,9 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         results::INDEXES,
         fleet_curve::TABLES,
         uploads::TABLES,
-        uploads::BY_KIND,
     ]
     .concat();
+    let to_7: &str = &[to_7, &LATER.concat()].concat();
     let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
     let missing = match version {
         0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7].concat(),
@@ -138,7 +141,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
         5 => to_6.to_owned(),
         6 => to_7.to_owned(),
-        VERSION => return Ok(connection.execute_batch(uploads::BY_KIND)?),
+        VERSION => return Ok(connection.execute_batch(&LATER.concat())?),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
     let transaction = connection.transaction()?;

@@ -40,6 +40,8 @@ pub enum Table {
     DeadOf,
     /// What an agent reported of itself, as targets see it.
     Facts,
+    /// What an agent reported of its machine's policy.
+    Policy,
     /// An agent in quarantine.
     Quarantine,
     /// An agent that has a queue of results that were set aside.
@@ -52,7 +54,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Agent,
         Self::Heard,
         Self::Request,
@@ -65,6 +67,7 @@ impl Table {
         Self::Dead,
         Self::DeadOf,
         Self::Facts,
+        Self::Policy,
         Self::Quarantine,
         Self::Held,
         Self::Audit,
@@ -86,6 +89,7 @@ impl Table {
             Self::Dead => "dead",
             Self::DeadOf => "dead_of",
             Self::Facts => "facts",
+            Self::Policy => "policy",
             Self::Quarantine => "quarantine",
             Self::Held => "held",
             Self::Audit => "audit",

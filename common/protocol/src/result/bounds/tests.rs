@@ -29,6 +29,27 @@ fn words(entries: usize, bytes: usize) -> BTreeMap<String, String> {
     counts(entries, bytes).into_keys().map(|name| (name.clone(), name)).collect()
 }
 
+/// The most that a policy may hold.
+fn full_policy() -> ReportedPolicy {
+    let words = || vec!["x".repeat(limits::RESULT_NAME_BYTES_MAX); limits::RESULT_ENTRIES_MAX];
+    let folder = ByteBuf::from(vec![b'x'; limits::RESULT_PATH_BYTES_MAX]);
+    let folders = || vec![folder.clone(); limits::POLICY_FOLDERS_MAX];
+    ReportedPolicy {
+        capabilities: Some(words()),
+        artifacts: Some(words()),
+        shows_cmdline: true,
+        bounds: counts(limits::RESULT_ENTRIES_MAX, limits::RESULT_NAME_BYTES_MAX),
+        allow_rules: Some(u64::MAX),
+        deny_rules: u64::MAX,
+        folders: Some(ReportedFolders { allow: folders(), deny: folders() }),
+    }
+}
+
+/// The policy of a sample that has one.
+fn policy(said: &mut Telemetry) -> &mut ReportedPolicy {
+    said.policy.as_mut().unwrap()
+}
+
 /// The most that a sample may hold.
 fn full_sample() -> Telemetry {
     let text = || "x".repeat(limits::TEXT_BYTES_MAX);
@@ -54,6 +75,7 @@ fn full_sample() -> Telemetry {
         capabilities: vec![name(); limits::RESULT_ENTRIES_MAX],
         directed: vec![request; limits::TELEMETRY_DIRECTED_IDS_MAX],
         collections: vec![collection; limits::TELEMETRY_COLLECTIONS_MAX],
+        policy: Some(Box::new(full_policy())),
         ..sample()
     }
 }
@@ -93,6 +115,9 @@ fn what_is_at_its_bounds_is_left_alone_and_fits_a_message() {
     let (mut cut_sample, mut cut_status) = (sample.clone(), status.clone());
     assert!(!cut_sample.cut() && !cut_status.cut());
     assert_eq!((&cut_sample, &cut_status), (&sample, &status));
+    // A policy travels with few samples, and is stored apart from them.
+    assert!(wire::encode(&sample).unwrap().len() <= limits::RESULT_BYTES_MAX);
+    let sample = Telemetry { policy: None, ..sample };
     for bytes in [wire::encode(&sample).unwrap().len(), wire::encode(&status).unwrap().len()] {
         assert!(bytes <= limits::RESULT_BYTES_MAX * 6 / 10, "{bytes}");
     }
@@ -100,7 +125,7 @@ fn what_is_at_its_bounds_is_left_alone_and_fits_a_message() {
 
 #[test]
 fn every_part_of_a_sample_is_cut_to_its_bound() {
-    let grow: [fn(&mut Telemetry); 9] = [
+    let grow: [fn(&mut Telemetry); 15] = [
         |said| said.version.push('x'),
         |said| said.host.push('x'),
         |said| said.os.push('x'),
@@ -110,6 +135,14 @@ fn every_part_of_a_sample_is_cut_to_its_bound() {
         |said| said.directed.push(RequestId::from_bytes([4; 16])),
         |said| said.collections.push(said.collections[0].clone()),
         |said| said.collections[0].path.push(b'y'),
+        |said| policy(said).capabilities.as_mut().unwrap().push("y".into()),
+        |said| policy(said).artifacts.as_mut().unwrap()[0].push('y'),
+        |said| {
+            policy(said).bounds.insert("y".into(), 1);
+        },
+        |said| policy(said).folders.as_mut().unwrap().allow.push(ByteBuf::new()),
+        |said| policy(said).folders.as_mut().unwrap().deny.push(ByteBuf::new()),
+        |said| policy(said).folders.as_mut().unwrap().deny[0].push(b'y'),
     ];
     for (n, grow) in grow.into_iter().enumerate() {
         let mut said = full_sample();

@@ -209,16 +209,20 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
     let many = |count: usize| -> BTreeMap<String, String> {
         (0..count).map(|n| (format!("{n:04}"), String::new())).collect()
     };
-    let sample = |labels: usize| {
-        let json = serde_json::json!({"agent": agent(), "at": 0, "journal": JournalId::new(), "labels": many(labels)});
+    let sample = |labels: usize, bounds: usize| {
+        let bounds: BTreeMap<String, u64> = (0..bounds).map(|n| (format!("{n:04}"), 1)).collect();
+        let json = serde_json::json!({"agent": agent(), "at": 0, "journal": JournalId::new(), "labels": many(labels),
+            "policy": {"bounds": bounds}});
         let sample: Telemetry = serde_json::from_value(json).unwrap();
         let routing_key = "telemetry.web-1-ab12.-";
         let outside =
             Envelope { class: Class::Telemetry, routing_key, kind: "telemetry", has_cc: false };
         verdict(&reader, outside, &wire::encode(&sample).unwrap())
     };
-    assert_eq!(sample(limits::RESULT_ENTRIES_MAX), "stored");
-    assert_eq!(sample(limits::RESULT_ENTRIES_MAX + 1), "over_bound");
+    let most = limits::RESULT_ENTRIES_MAX;
+    assert_eq!(sample(most, most), "stored");
+    assert_eq!(sample(most + 1, most), "over_bound");
+    assert_eq!(sample(most, most + 1), "over_bound");
     let status = |roots: usize| {
         let files = file_hash::Footer { roots_failed: many(roots), ..file_hash::Footer::default() };
         let status = Status {

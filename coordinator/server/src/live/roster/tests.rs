@@ -69,6 +69,7 @@ fn write(numbers: &mut Numbers, step: u64) -> Write {
             said.cpu_percent = f64::from(u32::try_from(step).unwrap());
             said.host = format!("host-{}", numbers.below(3));
             said.labels.insert("role".into(), numbers.below(3).to_string());
+            said.policy = step.is_multiple_of(3).then(Box::default);
             // Instances that report by turns are clones.
             let instance = numbers.below(2);
             said.instance = serde_json::from_value(json!({

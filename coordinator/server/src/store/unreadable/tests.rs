@@ -247,6 +247,8 @@ fn shown(reader: &Reader) -> Shown {
     reader.held().unwrap();
     reader.dead_agents(5).unwrap();
     reader.facts_since(&agent(1), Timestamp(0)).unwrap();
+    reader.policy(&agent(1)).unwrap();
+    reader.journals(&agent(1)).unwrap();
     Shown {
         agents: agents.len(),
         heard: agents.iter().filter(|agent| agent.heard.is_some()).count(),
@@ -390,6 +392,18 @@ fn poisons() -> Vec<Poison> {
         bad(
             "UPDATE facts SET body = ?1 WHERE agent = 'a-1' AND ?2 IS NOT NULL",
             &[(Table::Facts, "a-1")],
+        ),
+        bad(
+            "INSERT INTO policy SELECT 'a-1', 0, ?1 WHERE ?2 IS NOT NULL",
+            &[(Table::Policy, "a-1")],
+        ),
+        bad(
+            "INSERT INTO policy SELECT 'a-1', 'x', ?1 WHERE ?2 IS NOT NULL",
+            &[(Table::Policy, "a-1")],
+        ),
+        bad(
+            "INSERT INTO heard SELECT 'a-1', x'00', 0, x'80' WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL",
+            &[],
         ),
         bad(
             "INSERT INTO quarantine SELECT 'a-1', ?1, 'x' WHERE ?2 IS NOT NULL",
