@@ -63,6 +63,11 @@ impl HuntStart {
         self.known().map_err(WireError::Malformed)?.asked(&self.args)
     }
 
+    /// Returns the same as it is shown: nothing of an artifact that only a later version knows.
+    pub fn shown(&self) -> Result<Asked, WireError> {
+        if self.known().is_ok() { self.asked() } else { Ok(Asked::default()) }
+    }
+
     /// Decodes the arguments of `file_hash`.
     pub fn file_hash(&self) -> Result<file_hash::Args, WireError> {
         if self.artifact != FILE_HASH {

@@ -15,7 +15,7 @@ pub(super) fn refused(status: u16, text: &str, url: &str) -> Failure {
         408 | 504 => Exit::TimedOut,
         409 | 425 | 429 => Exit::TryAgain,
         422 => Exit::NothingMatched,
-        502 | 503 | 507 => Exit::Unavailable,
+        501..=503 | 507 => Exit::Unavailable,
         _ => Exit::Bug,
     };
     // What is not the API's is another program's answer, and the status is all that it tells.
@@ -62,6 +62,7 @@ mod tests {
         assert_eq!((failure.error.as_str(), failure.next.as_str()), ("no agent matches", "look"));
         assert_eq!(refused(401, "", "u").exit, Exit::Refused);
         assert_eq!(refused(409, "", "u").exit, Exit::TryAgain);
+        assert_eq!(refused(501, "", "u").exit, Exit::Unavailable);
         assert_eq!(refused(503, "", "u").exit, Exit::Unavailable);
         assert_eq!(refused(500, "<html>", "u").exit, Exit::Bug);
         let failure = refused(307, "", "u");

@@ -87,6 +87,13 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, 69, error.into(), cause.into(), next)
     }
 
+    /// 501: something is on record that only a later version knows.
+    pub fn newer(cause: impl Into<String>) -> Self {
+        let next = "update the coordinator";
+        let what = "this needs a newer coordinator".to_owned();
+        Self::new(StatusCode::NOT_IMPLEMENTED, 69, what, cause.into(), next)
+    }
+
     /// 500: our bug.
     pub fn bug(cause: impl Into<String>) -> Self {
         let next = "look into the coordinator's log, and tell us";
@@ -96,7 +103,10 @@ impl ApiError {
 
 impl From<crate::store::StoreError> for ApiError {
     fn from(error: crate::store::StoreError) -> Self {
-        Self::bug(error.to_string())
+        match error {
+            crate::store::StoreError::Newer(_) => Self::newer(error.to_string()),
+            error => Self::bug(error.to_string()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod agents;
 mod broker;
 mod events;
+mod later;
 mod ledger;
 mod malformed;
 mod overview;

@@ -28,7 +28,7 @@ impl Signed {
         let body = sign::body_of(&request.sealed);
         let body = body.map_err(|error| StoreError::Broken(error.to_string()))?;
         let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
-        let asked = start.asked()?;
+        let asked = start.shown()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Self {
             artifact: start.artifact,

@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::read::{Reader, agent_id, attempt, broken, request_id};
 use super::signed::signed;
+use super::summaries;
+use super::unreadable::Table;
 use crate::state::{Class, Done, Phase, Standing};
 
 /// Size of a row's `spent`, which only the coordinator writes: the causes that are known, and the rest together.
@@ -159,7 +161,7 @@ pub fn is_running(sample: Option<&CollectionSample>) -> Option<bool> {
 }
 
 impl Reader {
-    /// Returns all parts of a request, by agent. A row that cannot be read is an error: `muster doctor --rebuild` makes it again.
+    /// Returns all parts of a request, by agent.
     pub fn stored_collections(
         &self,
         request: &RequestId,
@@ -169,7 +171,7 @@ impl Reader {
         let mut rows = select.query([request.as_bytes()])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
-            all.push(read(row)?);
+            all.extend(self.readable_part(request, row)?);
         }
         Ok(all)
     }
@@ -186,7 +188,7 @@ impl Reader {
         let mut rows = select.query([request.as_bytes()])?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
-            open.push(read(row)?);
+            open.extend(self.readable_part(request, row)?);
         }
         Ok(open)
     }
@@ -197,11 +199,30 @@ impl Reader {
         request: &RequestId,
         agent: &AgentId,
     ) -> Result<Option<StoredCollection>, StoreError> {
-        find(&self.connection, request, agent)
+        let mut select = self.connection.prepare_cached(&of_part())?;
+        let mut rows = select.query(params![request.as_bytes(), agent.as_str()])?;
+        rows.next()?.map_or(Ok(None), |row| self.readable_part(request, row))
+    }
+
+    /// Reads a row. One that cannot be read is noted, and made again of what it is a cache of: until `muster doctor --rebuild` writes
+    /// that down, each who asks pays for it.
+    fn readable_part(
+        &self,
+        request: &RequestId,
+        row: &Row<'_>,
+    ) -> Result<Option<StoredCollection>, StoreError> {
+        let agent = agent_id(row, 0);
+        let name = agent.as_ref().map_or("?", AgentId::as_str);
+        let found = self.readable_of(Table::Collection, name, request.as_bytes(), read(row))?;
+        let (None, Ok(agent)) = (&found, &agent) else { return Ok(found) };
+        let Some((is_broadcast, _)) = summaries::totals_of(&self.connection, request)? else {
+            return Ok(None);
+        };
+        derive::derive(&self.connection, request, is_broadcast, agent)
     }
 
     /// Visits an agent's parts in hunts and profiles, those of the newest first, until `take` says that it has enough. Nothing of
-    /// another agent is read. A row that cannot be read is an error.
+    /// another agent is read.
     pub fn visit_collections_of(
         &self,
         agent: &AgentId,
@@ -214,7 +235,10 @@ impl Reader {
         let mut select = self.connection.prepare_cached(&sql)?;
         let mut rows = select.query([agent.as_str()])?;
         while let Some(row) = rows.next()? {
-            if !take(request_id(row, REQUEST)?, read(row)?)? {
+            let Ok(request) = request_id(row, REQUEST) else { continue };
+            if let Some(part) = self.readable_part(&request, row)?
+                && !take(request, part)?
+            {
                 break;
             }
         }
@@ -230,14 +254,17 @@ impl Reader {
     }
 }
 
+fn of_part() -> String {
+    format!("SELECT agent, {COLUMNS} FROM collection WHERE request = ?1 AND agent = ?2")
+}
+
 /// Reads one row.
 pub(super) fn find(
     tx: &Connection,
     request: &RequestId,
     agent: &AgentId,
 ) -> Result<Option<StoredCollection>, StoreError> {
-    let sql = format!("SELECT agent, {COLUMNS} FROM collection WHERE request = ?1 AND agent = ?2");
-    let mut select = tx.prepare_cached(&sql)?;
+    let mut select = tx.prepare_cached(&of_part())?;
     let mut rows = select.query(params![request.as_bytes(), agent.as_str()])?;
     rows.next()?.map(read).transpose()
 }

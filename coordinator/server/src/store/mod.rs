@@ -93,6 +93,9 @@ pub enum StoreError {
     /// Something that was stored by us does not decode: our bug or a broken disk.
     #[error("store: {0}")]
     Broken(String),
+    /// Something that is stored means nothing to this version.
+    #[error("store: {0}, which only a newer coordinator knows")]
+    Newer(String),
     /// This one write can never succeed; others do.
     #[error("store: the write was refused: {0}")]
     Refused(&'static str),
@@ -146,6 +149,12 @@ impl DataDir {
 
     fn at(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), lists: Arc::default(), unreadable: Arc::default() }
+    }
+
+    /// Changes what is stored behind the coordinator's back; returns how many records.
+    #[cfg(test)]
+    pub(crate) fn spoil(&self, sql: &str) -> usize {
+        self.connect().unwrap().execute(sql, []).unwrap()
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {

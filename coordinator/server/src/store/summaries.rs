@@ -192,7 +192,7 @@ fn brief(kind: Kind, sealed: &Sealed) -> Option<Brief> {
     match kind {
         Kind::HuntStart => {
             let start: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX).ok()?;
-            let asked = start.asked().ok()?;
+            let asked = start.shown().ok()?;
             let mut root = asked.roots.first().cloned().unwrap_or_default();
             root.truncate(ROOT_BYTES_MAX);
             Some(Brief {

@@ -50,11 +50,13 @@ pub enum Table {
     Audit,
     /// A hunt or a profile in a list.
     Summary,
+    /// One agent's part in one of them.
+    Collection,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Agent,
         Self::Heard,
         Self::Request,
@@ -72,6 +74,7 @@ impl Table {
         Self::Held,
         Self::Audit,
         Self::Summary,
+        Self::Collection,
     ];
 
     /// Returns the name of the table.
@@ -94,6 +97,7 @@ impl Table {
             Self::Held => "held",
             Self::Audit => "audit",
             Self::Summary => "summary",
+            Self::Collection => "collection",
         }
     }
 
@@ -299,7 +303,7 @@ impl Reader {
 /// Returns whether an error is of what one record holds, not of the database or the disk.
 fn is_of_the_record(error: &StoreError) -> bool {
     match error {
-        StoreError::Broken(_) => true,
+        StoreError::Broken(_) | StoreError::Newer(_) => true,
         StoreError::Database(error) => matches!(
             error,
             Error::FromSqlConversionFailure(..)

@@ -18,7 +18,7 @@ impl RequestSnapshot {
     /// Shows the hunt.
     pub fn hunt(&self) -> Result<HuntView, StoreError> {
         let args: HuntStart = self.args()?;
-        let asked = args.asked()?;
+        let asked = args.shown()?;
         let states = self.states();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(HuntView {

@@ -66,9 +66,7 @@ pub fn source(
         sign::body_of(&request.sealed).map_err(|error| StoreError::Broken(error.to_string()))?;
     let args: HuntStart = wire::decode(&body.args, REQUEST_BYTES_MAX)?;
     let schema = artifact::find(&args.artifact).map(artifact::Artifact::schema);
-    let schema = schema.ok_or_else(|| {
-        StoreError::Broken(format!("rows of {} need a newer coordinator", args.artifact))
-    })?;
+    let schema = schema.ok_or_else(|| StoreError::Newer(format!("rows of {:?}", args.artifact)))?;
     let roots = args.asked()?.roots.into_iter().map(ByteBuf::into_vec).collect();
     let ioc = known.held.list(request.id, || ioc(known.place, &args))?;
     let (runs, is_done) = reader.at_once(|reader| runs(reader, request, known))?;
