@@ -68,23 +68,22 @@ impl Api {
             (head.status.as_u16(), head.headers, body.to_vec())
         })
     }
+}
 
-    /// The same of what must be refused in three lines; returns the document and the headers.
-    fn refusal(
-        &self,
-        (status, headers, body): (u16, HeaderMap, Vec<u8>),
-        wanted: &[u16],
-        what: &str,
-    ) -> (Value, HeaderMap) {
-        let text = String::from_utf8_lossy(&body).into_owned();
-        assert!(wanted.contains(&status), "{what}: {status}: {text}");
-        assert_eq!(headers.get(CONTENT_TYPE).unwrap(), "application/json", "{what}: {text}");
-        let document: Value = serde_json::from_str(&text).unwrap();
-        for line in ["error", "cause", "try"] {
-            assert!(document[line].as_str().is_some_and(|line| !line.is_empty()), "{what}: {text}");
-        }
-        (document, headers)
+/// Checks an answer that must be a refusal in three lines; returns the document and the headers.
+fn refusal(
+    (status, headers, body): (u16, HeaderMap, Vec<u8>),
+    wanted: &[u16],
+    what: &str,
+) -> (Value, HeaderMap) {
+    let text = String::from_utf8_lossy(&body).into_owned();
+    assert!(wanted.contains(&status), "{what}: {status}: {text}");
+    assert_eq!(headers.get(CONTENT_TYPE).unwrap(), "application/json", "{what}: {text}");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    for line in ["error", "cause", "try"] {
+        assert!(document[line].as_str().is_some_and(|line| !line.is_empty()), "{what}: {text}");
     }
+    (document, headers)
 }
 
 const JSON: &str = "application/json";
@@ -97,24 +96,24 @@ fn paths_methods_and_queries_that_do_not_read_are_refused_in_three_lines() {
     for Endpoint { method, path, has_query, .. } in &all {
         let endpoint = format!("{method} {path}");
         let call = api.call("DELETE", &path.replace(['{', '}'], ""), JSON, vec![]);
-        let (_, headers) = api.refusal(call, &[405], &endpoint);
+        let (_, headers) = refusal(call, &[405], &endpoint);
         assert!(headers[ALLOW].to_str().unwrap().contains(method), "{endpoint}: {headers:?}");
         let call = api.call(method, &format!("{path}/more/of/it"), JSON, vec![]);
-        api.refusal(call, &[404], &endpoint);
+        refusal(call, &[404], &endpoint);
         if *has_query {
             let asked = format!("{}?no_such=1&limit=x", path.replace(['{', '}'], ""));
             // An id may be looked for first.
-            api.refusal(api.call(method, &asked, JSON, vec![]), &[400, 404], &endpoint);
+            refusal(api.call(method, &asked, JSON, vec![]), &[400, 404], &endpoint);
         }
     }
     for endpoint in all.iter().filter(|endpoint| endpoint.path.contains('{')) {
         let Endpoint { method, path, .. } = endpoint;
         // No UTF-8, and no id of anything.
         let call = api.call(method, &endpoint.at("%ff"), JSON, b"{}".to_vec());
-        api.refusal(call, &[400], &format!("{method} {path} with %ff"));
+        refusal(call, &[400], &format!("{method} {path} with %ff"));
         if path != "/api/v1/profile-views/{view}" {
             let call = api.call(method, &endpoint.at("zz"), JSON, br#"{"reason":"r"}"#.to_vec());
-            api.refusal(call, &[400, 404], &format!("{method} {path} with zz"));
+            refusal(call, &[400, 404], &format!("{method} {path} with zz"));
         }
     }
 }
@@ -129,7 +128,7 @@ fn bodies_that_do_not_read_are_refused_in_three_lines() {
         let (method, path) = (&endpoint.method, endpoint.at("zz"));
         let refused = |kind: &str, body: &[u8], wanted: &[u16]| {
             let call = api.call(method, &path, kind, body.to_vec());
-            api.refusal(call, wanted, &format!("{method} {path}")).0
+            refusal(call, wanted, &format!("{method} {path}")).0
         };
         if takes == JSON {
             for body in [&b""[..], b"{", b"\xff", b"[]", b"7", br#"{"no_such": 1}"#] {
@@ -153,7 +152,7 @@ fn a_body_of_another_type_is_refused_with_the_field_that_is_wrong() {
     let api = Api::new();
     let body = br#"{"expr": 7}"#.to_vec();
     let call = api.call("POST", "/api/v1/targets/preview", JSON, body);
-    let (document, _) = api.refusal(call, &[400], "preview");
+    let (document, _) = refusal(call, &[400], "preview");
     let cause = document["cause"].as_str().unwrap();
     assert!(cause.contains("expr: invalid type: integer `7`, expected a string"), "{cause}");
 }
