@@ -20,6 +20,7 @@ use super::page::question::{Question, sort};
 use super::profile_views::{Heading, Look, render};
 use super::query::{moment, words};
 use crate::core::Core;
+use crate::hunts::current;
 use crate::hunts::listing::{self, Filter, Sources};
 use crate::hunts::view::RequestSnapshot;
 use crate::profiles::profile::Profile;
@@ -93,14 +94,34 @@ pub async fn show(
     State(core): State<Arc<Core>>,
     Segments(id): Segments<String>,
 ) -> Result<Json<ProfileView>, ApiError> {
-    Ok(Json(whole(&core, id).await?.profile()?))
+    Ok(Json(profiled(&core, id, None).await?.profile()?))
 }
 
-async fn whole(core: &Core, id: String) -> Result<RequestSnapshot, ApiError> {
-    let (roster, now) = (Arc::clone(&core.roster), core.clock.now());
+/// Reads a profile: the part of one agent where only that is asked for; of a hunt the parts of those that sent profiles by themselves,
+/// for it may have ten thousand others.
+async fn profiled(
+    core: &Arc<Core>,
+    id: String,
+    agent: Option<AgentId>,
+) -> Result<RequestSnapshot, ApiError> {
+    let (shared, now) = (Arc::clone(core), core.clock.now());
     let read = move |reader: &Reader| {
-        let request = find_profiled(reader, &id)?;
-        Ok::<_, ApiError>(RequestSnapshot::read(reader, &roster, request, now)?)
+        reader.at_once(|reader| {
+            let request = find_profiled(reader, &id)?;
+            let agents = match agent {
+                Some(agent) => vec![agent],
+                None if request.kind == Kind::HuntStart.as_str() => {
+                    reader.profiled_agents(&request.id)?
+                }
+                None => {
+                    return Ok(RequestSnapshot::read(reader, &shared.roster, request, now)?);
+                }
+            };
+            let summary = current::summary(reader, &request.id)?;
+            let tally = shared.tallies.of(reader, shared.writer.news(), &summary, now)?;
+            let some = RequestSnapshot::read_of(reader, &shared.roster, request, &agents, now)?;
+            Ok::<_, ApiError>(some.counting_as(tally.states))
+        })
     };
     Ok(core.read(read).await?.during(core.broker.blockage()))
 }
@@ -111,21 +132,21 @@ pub async fn view(
     Segments((id, agent, view)): Segments<(String, String, String)>,
     Asked(look): Asked<Look>,
 ) -> Result<Response, ApiError> {
-    let whole = whole(&core, id.clone()).await?;
     let agent = match agent.as_str() {
         "-" => None,
         AgentId::COORDINATOR => Some(AgentId::coordinator()),
         prefix => Some(super::agents::find(&core, prefix)?.agent.id.clone()),
     };
+    let profiled = profiled(&core, id.clone(), agent.clone()).await?;
     let kind = look.kind.clone();
-    let blob = whole.blob_of(agent.as_ref(), kind.as_deref())?.ok_or_else(|| {
+    let blob = profiled.blob_of(agent.as_ref(), kind.as_deref())?.ok_or_else(|| {
         let next = "muster profile show, which says what each agent answered";
         let whose = agent.as_ref().map_or("any agent", AgentId::as_str);
         let what = kind.map_or("profile of".to_owned(), |kind| format!("profile {kind:?} of"));
         ApiError::missing(&what, whose, next)
     })?;
     let path = core.place.blob(&blob.sha256);
-    let profile = whole.profile()?;
+    let profile = profiled.profile()?;
     let symbols = core.place.symbols();
     let work = move || {
         let raw = std::fs::read(&path).map_err(|error| ApiError::bug(format!("blob: {error}")))?;

@@ -38,6 +38,8 @@ pub struct RequestSnapshot {
     faults: Faults,
     is_cancelled: bool,
     blockage: Option<Blockage>,
+    /// How many agents are in each state, where not all parts were read.
+    states: Option<States>,
     now: Timestamp,
 }
 
@@ -78,6 +80,7 @@ impl RequestSnapshot {
             agents,
             is_cancelled,
             blockage: None,
+            states: None,
             now,
         })
     }
@@ -121,8 +124,15 @@ impl RequestSnapshot {
             faults,
             is_cancelled,
             blockage,
+            states: None,
             now,
         })
+    }
+
+    /// Adds how many agents are in each state: not all parts were read.
+    #[must_use]
+    pub fn counting_as(self, states: States) -> Self {
+        Self { states: Some(states), ..self }
     }
 
     /// Adds what is known of the broker: it may be why agents are silent.
@@ -164,7 +174,8 @@ impl RequestSnapshot {
     }
 
     fn states(&self) -> States {
-        state::count(self.parts().map(|(agent, part)| self.phase(agent, part)))
+        let count = || state::count(self.parts().map(|(agent, part)| self.phase(agent, part)));
+        self.states.unwrap_or_else(count)
     }
 
     fn args<T: DeserializeOwned>(&self) -> Result<T, StoreError> {

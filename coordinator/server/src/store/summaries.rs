@@ -7,7 +7,7 @@ pub mod totals;
 
 use muster_api::Route;
 use muster_protocol::clock::Timestamp;
-use muster_protocol::ids::RequestId;
+use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::ProfileStart;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::StoreError;
-use super::read::{Reader, broken, request_id};
+use super::read::{Reader, agent_id, broken, request_id};
 use super::requests::{route, stored_route};
 use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
@@ -139,6 +139,19 @@ impl Reader {
         let mut select = self.connection.prepare_cached(sql)?;
         let kinds = select.query_map([hunt.as_bytes()], |row| row.get(0))?;
         Ok(kinds.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the agents that sent profiles of a hunt by themselves.
+    pub fn profiled_agents(&self, hunt: &RequestId) -> Result<Vec<AgentId>, StoreError> {
+        let query = Query {
+            table: Table::Blob,
+            reads: Reads::Some,
+            of: hunt.as_bytes(),
+            keys: 1,
+            sql: "SELECT DISTINCT agent FROM blob INDEXED BY blob_by_kind
+                 WHERE request = ?1 AND kind >= 'profile.' AND kind < 'profile/' ORDER BY agent",
+        };
+        self.all(query, [hunt.as_bytes()], |row| agent_id(row, 0))
     }
 
     /// Runs several reads of one moment: nothing that is committed meanwhile is seen by the later ones alone.

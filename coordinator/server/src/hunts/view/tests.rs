@@ -43,6 +43,7 @@ fn ended(state: State, footer: Footer) -> RequestSnapshot {
     let empty = ByteBuf::new;
     RequestSnapshot {
         blockage: None,
+        states: None,
         request: StoredRequest {
             id: id(),
             kind: Kind::HuntStart.as_str().to_owned(),
