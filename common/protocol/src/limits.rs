@@ -511,6 +511,8 @@ limits! {
     WATCHED_BEHIND_MAX: usize = 16, "the watcher is told to ask again for what it shows";
     /// Hunts and profiles whose states and sums are remembered between two questions.
     TALLIES_MAX: usize = 10_000, "all are counted again, the first time that each is asked for";
+    /// Parts of hunts that are kept between two questions, some 500 bytes each.
+    PARTS_HELD_MAX: usize = 20_000, "those of the hunt that was asked for longest ago are read again";
     /// Bars of a histogram of what a hunt cost, by powers of two.
     COST_BUCKETS_MAX: u32 = 24, "what is far below the greatest is in the first bar";
     /// Agents that are named for each figure of what a hunt cost.

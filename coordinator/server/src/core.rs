@@ -22,6 +22,7 @@ use crate::live::fleet_minutes::FleetMinutes;
 use crate::live::held::Held;
 use crate::live::misdeeds::Misdeeds;
 use crate::live::overviews::Overviews;
+use crate::live::parts::Parts;
 use crate::live::publish_locks::PublishLocks;
 use crate::live::roster::Roster;
 use crate::live::shares::Shares;
@@ -78,6 +79,8 @@ pub struct Core {
     pub row_looks: Semaphore,
     /// What hunts and profiles came to when they were last counted.
     pub tallies: Tallies,
+    /// The parts of the hunts that were asked for last.
+    pub parts: Parts,
     /// Scans of everything that has landed: few at once.
     pub scans: Semaphore,
     /// Blobs that are put together: few at once.
@@ -142,6 +145,7 @@ impl Core {
             rows: HeldRows::default(),
             row_looks: Semaphore::new(ROWS_LOOKS_MAX),
             tallies: Tallies::default(),
+            parts: Parts::default(),
             scans: Semaphore::new(SCANS_MAX),
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),

@@ -59,15 +59,13 @@ pub async fn agents(
     let is_detailed = is_set("detail", asked.detail.as_deref())?;
     let question = Question::new("parts", &(&id, &asked.state, &asked.code, &asked.q, &asked.sort));
     let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
-    let (news, now, blockage) =
-        (Arc::clone(core.writer.news()), core.clock.now(), core.broker.blockage());
-    let roster = Arc::clone(&core.roster);
+    let (shared, now, blockage) = (Arc::clone(&core), core.clock.now(), core.broker.blockage());
     let read = move |reader: &Reader| {
         reader.at_once(|reader| {
             let request = find(reader, Kind::HuntStart, &id)?;
             let summary = current::summary(reader, &request.id)?;
-            let parts = reader.stored_collections(&request.id)?;
-            let fleet = news.fleet();
+            let parts = shared.parts.of(reader, &summary)?;
+            let fleet = shared.writer.news().fleet();
             let moment = Moment::of(&summary, now, &fleet, blockage.as_ref());
             let (cut, total) = cut(&moment, &parts, &filter, order, (after.as_ref(), limit));
             if !is_detailed {
@@ -77,7 +75,7 @@ pub async fn agents(
             }
             drop(fleet);
             let agents: Vec<AgentId> = cut.items.iter().map(|part| part.agent.clone()).collect();
-            let whole = RequestSnapshot::read_of(reader, &roster, request, &agents, now)?;
+            let whole = RequestSnapshot::read_of(reader, &shared.roster, request, &agents, now)?;
             let whole = whole.during(blockage.clone());
             let items = agents.iter().filter_map(|agent| whole.part_of(agent)).collect();
             let listed: Listed<CollectionView> = Listed { items, next: cut.next, total };
@@ -123,7 +121,7 @@ pub async fn costs(
             let summary = current::summary(reader, &request.id)?;
             let news = shared.writer.news();
             let tally = shared.tallies.of(reader, news, &summary, now)?;
-            let parts = reader.stored_collections(&request.id)?;
+            let parts = shared.parts.of(reader, &summary)?;
             let fleet = news.fleet();
             let moment = Moment::of(&summary, now, &fleet, None);
             Ok::<_, ApiError>(spread(&moment, &parts, tally.spent.waits_ms))
@@ -137,12 +135,12 @@ pub async fn timeline(
     State(core): State<Arc<Core>>,
     Segments(id): Segments<String>,
 ) -> Result<Json<HuntTimeline>, ApiError> {
-    let (news, now) = (Arc::clone(core.writer.news()), core.clock.now());
+    let (shared, now) = (Arc::clone(&core), core.clock.now());
     let read = move |reader: &Reader| {
         reader.at_once(|reader| {
             let request = find(reader, Kind::HuntStart, &id)?;
             let summary = current::summary(reader, &request.id)?;
-            let parts = reader.stored_collections(&request.id)?;
+            let parts = shared.parts.of(reader, &summary)?;
             let rows = reader.rows_span(&request.id)?;
             let spans = [span(&parts), rows].into_iter().flatten();
             let (begin, end) = spans
@@ -150,7 +148,7 @@ pub async fn timeline(
                 .unwrap_or((summary.issued.min(now), now));
             let steps = Steps::over(begin, end);
             let rows = reader.rows_by_step(&request.id, begin, steps.step_ms)?;
-            let fleet = news.fleet();
+            let fleet = shared.writer.news().fleet();
             let moment = Moment::of(&summary, now, &fleet, None);
             Ok::<_, StoreError>(made(&moment, &parts, steps, &rows)).map_err(ApiError::from)
         })

@@ -5,7 +5,7 @@
 //! * [`publish_locks`]: requests that are being published.
 //! * [`fleet_minutes`]: how the fleet was in the last minutes.
 //! * [`topics`]: what event streams follow. [`overviews`]: the first page as it was last made.
-//! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again. [`tallies`]: what hunts came to.
+//! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again. [`tallies`]: what hunts came to. [`parts`]: their parts.
 //! * [`roster`]: every agent with its latest sample, as the store has it.
 //! * [`broker_health`]: alarms, queues and settings of the broker.
 
@@ -17,6 +17,7 @@ pub mod fleet_minutes;
 pub mod held;
 pub mod misdeeds;
 pub mod overviews;
+pub mod parts;
 pub mod publish_locks;
 pub mod roster;
 pub mod row_rate;

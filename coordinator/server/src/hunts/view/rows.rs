@@ -16,7 +16,8 @@ use serde_bytes::ByteBuf;
 
 use super::identity::clone_among;
 use crate::core::Core;
-use crate::hunts::lists;
+use crate::hunts::{current, lists};
+use crate::live::parts::Parts;
 use crate::rows::held::HeldRows;
 use crate::rows::source::{Run, Source};
 use crate::state;
@@ -31,6 +32,8 @@ pub struct Known<'a> {
     pub place: &'a DataDir,
     /// What is kept between two answers.
     pub held: &'a HeldRows,
+    /// The parts of the hunts that were asked for last.
+    pub parts: &'a Parts,
     /// The moment.
     pub now: Timestamp,
 }
@@ -42,6 +45,7 @@ impl<'a> Known<'a> {
             news: core.writer.news(),
             place: &core.place,
             held: &core.rows,
+            parts: &core.parts,
             now: core.clock.now(),
         }
     }
@@ -92,7 +96,7 @@ fn runs(
         uploaded.entry((blob.agent, blob.attempt)).or_default().insert(blob.sha256);
     }
     let faults = reader.faults()?;
-    let parts = reader.stored_collections(&request.id)?;
+    let parts = known.parts.of(reader, &current::summary(reader, &request.id)?)?;
     let fleet = known.news.fleet();
     let counted = || parts.iter().filter(|part| part.is_counted());
     let states = state::count(counted().map(|part| {

@@ -16,6 +16,7 @@ use super::*;
 use crate::hunts::current;
 use crate::hunts::parts::Moment;
 use crate::hunts::view::RequestSnapshot;
+use crate::live::parts::Parts;
 use crate::live::tallies::Tallies;
 use crate::state::{Event, count};
 use crate::store::{
@@ -176,6 +177,8 @@ pub(crate) struct World {
     ahead_ms: i64,
     runtime: tokio::runtime::Runtime,
     controls: u8,
+    /// As it is kept while all of that happens.
+    parts: Parts,
 }
 
 impl World {
@@ -185,7 +188,8 @@ impl World {
         let ahead_ms = NOW.since_ms(clock.now());
         clock.set_offset_ms(ahead_ms);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut world = Self { place, writer: None, clock, ahead_ms, runtime, controls: 0 };
+        let parts = Parts::default();
+        let mut world = Self { place, writer: None, clock, ahead_ms, runtime, controls: 0, parts };
         world.open();
         let new = |n| NewAgent { id: agent(n), name: "a".into(), labels: "{}".into() };
         world.write(Write::Agents((0..AGENTS).map(new).collect(), Audit::default()));
@@ -294,6 +298,9 @@ impl World {
         let volume = reader.volume(id).unwrap();
         let rows = reader.stored_collections(id).unwrap();
         prop_assert_eq!(rows.len(), events.counted().count());
+        for _ in 0..2 {
+            prop_assert_eq!(&*self.parts.of(&reader, &summary).unwrap(), &rows);
+        }
         let (mut of_rows, mut of_events) = (Vec::new(), Vec::new());
         let later = [0, NOT_MATCHED_MS_MIN + 1, 61_000 + CLOCK_SKEW_MS_MAX, FINISHING_MS_MAX + 1];
         for row in &rows {
