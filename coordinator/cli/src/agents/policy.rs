@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    fn agent(more: &serde_json::Value) -> AgentView {
+    fn agent(more: impl serde::Serialize) -> AgentView {
         let mut agent = json!({
             "id": "a-1", "name": "a", "state": "live", "host": "", "os": "", "arch": "", "version": "", "labels": {},
             "capabilities": [], "enrolled": "2026-01-02T03:04:05.000Z", "revoked": null, "quarantined": null,
@@ -79,7 +79,7 @@ mod tests {
             "collections": 0,
         });
         let known = agent.as_object_mut().unwrap();
-        known.extend(more.as_object().unwrap().clone());
+        known.extend(serde_json::to_value(more).unwrap().as_object().unwrap().clone());
         serde_json::from_value(agent).unwrap()
     }
 
