@@ -13,6 +13,8 @@ pub struct SessionView<Operator> {
     pub version: &'static str,
     /// What the page may do.
     pub mode: Mode,
+    /// Whether the coordinator itself serves the pages, so that nothing can be done on the operator's machine.
+    pub hosted: bool,
     /// Why it only reads.
     pub why: Option<ErrorBody>,
     /// Where a launch is confirmed: `page`, `terminal`.

@@ -70,6 +70,9 @@ pub struct ConfigFile {
     /// What `/metrics` shows beside the fleet as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
+    /// The pages that the coordinator serves itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<Console>,
     /// Who may use the API.
     #[serde(default)]
     pub tokens: Vec<Token>,
@@ -91,6 +94,15 @@ pub struct Tls {
 pub struct Metrics {
     /// How many agents have series of their own, the first by id.
     pub agents: usize,
+}
+
+/// The `[console]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Whether the coordinator serves the pages, for reading only.
+    #[serde(default)]
+    pub hosted: bool,
 }
 
 /// One token of the API.
@@ -198,6 +210,11 @@ impl Config {
         let tokens = self.file.tokens.iter();
         let known = |token: &Token| Some((token.name.clone(), key(&token.sha256)?, token.only));
         tokens.filter_map(known).collect()
+    }
+
+    /// Returns whether the coordinator serves the pages of the console.
+    pub fn hosts_console(&self) -> bool {
+        self.file.console.as_ref().is_some_and(|console| console.hosted)
     }
 
     /// Returns how many agents `/metrics` shows one by one.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_broker::{AmqpError, ConnectorConfig};
+use muster_pages::assets;
 use muster_protocol::limits::TELEMETRY_CONDENSE_MS;
 use muster_protocol::request::sign::Trust;
 use muster_runtime::lock::Lock;
@@ -44,6 +45,12 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The pages take tokens, which would travel in the clear.
+    #[error("the console is hosted at {address} without TLS")]
+    HostedInClear {
+        /// Where.
+        address: SocketAddr,
+    },
     /// Certificate or key of the API cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -71,17 +78,23 @@ pub async fn serve_at(
     allow_open_files(OPEN_FILES);
     let identity = config.identity()?;
     let listener = listen(&config.file.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| ServeError::Listen { address: config.file.listen.clone(), source })?;
+    if config.hosts_console() && identity.is_none() && !address.ip().is_loopback() {
+        return Err(ServeError::HostedInClear { address });
+    }
     let core = Arc::new(assemble(&config)?);
     crate::hunts::self_profile::abandon(&core).await?;
     let mut link_config = config.file.broker.link(&config.folder, "muster coordinator")?;
     link_config.frame_max = ConnectorConfig::FRAME_MAX_COORDINATOR;
     link_config.backoff = config.backoff;
-    let address = listener
-        .local_addr()
-        .map_err(|source| ServeError::Listen { address: config.file.listen.clone(), source })?;
     info!(%address, tls = identity.is_some(), "listening");
     if identity.is_none() && !address.ip().is_loopback() {
         warn!(%address, next = "set cert and key in [tls]", "tokens and results travel in the clear");
+    }
+    if config.hosts_console() && !assets::are_built_in() {
+        warn!(next = "coordinator/console/build, and build again", "the console has no pages");
     }
     bound(address);
 
@@ -146,4 +159,39 @@ fn assemble(config: &Config) -> Result<Core, ServeError> {
     let quarantined = reader.quarantined()?.into_iter().map(|(agent, _)| agent);
     core.held.load(quarantined, reader.held()?);
     Ok(core)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_console_is_not_hosted_in_the_clear() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = |listen: &str, hosted: bool| {
+            let text = format!(
+                r#"
+                fleet = "7b1c6f0e-8b6c-4d52-9a53-1d3f2c0a9b11"
+                root = "{}"
+                management_url = "http://127.0.0.1:1"
+                listen = "{listen}"
+                console = {{ hosted = {hosted} }}
+                [broker]
+                host = "127.0.0.1"
+                user = "muster"
+                password_file = "broker.password"
+                "#,
+                "01".repeat(32)
+            );
+            Config::new(toml::from_str(&text).unwrap(), folder.path().to_owned()).unwrap()
+        };
+        let stopped = std::future::ready(());
+        let open = serve_at(config("0.0.0.0:0", true), stopped.clone(), |_| {}).await;
+        assert!(matches!(open, Err(ServeError::HostedInClear { .. })), "{open:?}");
+        // Without a broker's password it does not start either, but for another reason.
+        for (listen, hosted) in [("0.0.0.0:0", false), ("127.0.0.1:0", true), ("[::1]:0", true)] {
+            let ended = serve_at(config(listen, hosted), stopped.clone(), |_| {}).await;
+            assert!(!matches!(ended, Err(ServeError::HostedInClear { .. })), "{ended:?}");
+        }
+    }
 }

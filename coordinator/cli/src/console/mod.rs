@@ -222,6 +222,7 @@ impl Console {
             version: env!("CARGO_PKG_VERSION"),
             mode: if why.is_none() { Mode::Sign } else { Mode::ReadOnly },
             why: why.map(ErrorBody::from),
+            hosted: false,
             confirm: match self.confirm {
                 Confirm::Page => "page",
                 Confirm::Terminal => "terminal",

@@ -55,6 +55,10 @@ fn failed(error: ServeError) -> Failure {
         ServeError::Store(_) => {
             ("the store cannot be opened", "check data_dir: its owner, its disk")
         }
+        ServeError::HostedInClear { .. } => (
+            "the coordinator cannot start",
+            "set cert and key in [tls] of coordinator.toml, or listen on 127.0.0.1, or take `hosted` out of [console]",
+        ),
         ServeError::Tls(_) => {
             ("the coordinator cannot start", "check cert and key in [tls] of coordinator.toml")
         }
@@ -63,7 +67,9 @@ fn failed(error: ServeError) -> Failure {
         }
     };
     let exit = match &error {
-        ServeError::Tls(_) | ServeError::Broker(_) => Exit::Usage,
+        ServeError::HostedInClear { .. } | ServeError::Tls(_) | ServeError::Broker(_) => {
+            Exit::Usage
+        }
         _ => Exit::Unavailable,
     };
     Failure::new(exit, what, error, next)

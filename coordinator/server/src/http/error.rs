@@ -40,6 +40,28 @@ impl ApiError {
         )
     }
 
+    /// 401: a page has no session, or none any more.
+    pub fn session() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            77,
+            "there is no session".into(),
+            "it is over, or the coordinator was started again".into(),
+            "open the page again and give your token",
+        )
+    }
+
+    /// 429: too much was wrong of late.
+    pub fn guesses() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            75,
+            "too many wrong tokens".into(),
+            "a program at your address guesses, or an old page asks again and again".into(),
+            "wait a minute",
+        )
+    }
+
     /// 403: understood, and not allowed.
     pub fn refused(error: impl Into<String>, cause: impl Into<String>, next: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, 77, error.into(), cause.into(), next)

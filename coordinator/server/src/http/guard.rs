@@ -5,10 +5,11 @@ use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+use muster_pages::secret::{self, Print};
 use std::sync::Arc;
 
 use super::error::ApiError;
+use super::hosted::Hosted;
 use super::listen::Standing;
 use crate::config::Only;
 
@@ -17,11 +18,13 @@ const API: &str = "/api/v1";
 /// What a token for reading may post: it changes nothing.
 const PREVIEW: &str = "/targets/preview";
 
-/// What the guard knows: digests of tokens, names of hosts.
+/// What the guard knows: digests of tokens, names of hosts, sessions of pages.
 #[derive(Debug)]
 pub struct Guard {
-    tokens: Vec<(String, [u8; 32], Option<Only>)>,
+    tokens: Vec<(String, Print, Option<Only>)>,
     hosts: Vec<String>,
+    /// Where the console is hosted.
+    hosted: Option<Arc<Hosted>>,
 }
 
 /// Whose token came with a request.
@@ -29,10 +32,20 @@ pub struct Guard {
 pub struct Caller(pub String);
 
 impl Guard {
-    /// Takes token names with SHA-256 digests and what they are confined to, and the host names that are allowed beside
-    /// the loopback ones.
-    pub fn new(tokens: Vec<(String, [u8; 32], Option<Only>)>, hosts: Vec<String>) -> Self {
-        Self { tokens, hosts }
+    /// Takes token names with SHA-256 digests and what they are confined to, the host names that are allowed beside
+    /// the loopback ones, and the sessions of pages where the console is hosted.
+    pub fn new(
+        tokens: Vec<(String, Print, Option<Only>)>,
+        hosts: Vec<String>,
+        hosted: Option<Arc<Hosted>>,
+    ) -> Self {
+        Self { tokens, hosts, hosted }
+    }
+
+    /// Returns whose token has a digest and what it is confined to.
+    pub(super) fn owner(&self, token: &Print) -> Option<(&str, Option<Only>)> {
+        let found = self.tokens.iter().find(|(_, known, _)| known == token);
+        found.map(|(name, _, only)| (name.as_str(), *only))
     }
 
     /// Returns whose token it is and what it is confined to. Digests are compared, so the time it takes tells nothing of
@@ -41,10 +54,7 @@ impl Guard {
         let text = authorization.ok_or_else(|| ApiError::token("there is none"))?;
         let token =
             text.strip_prefix("Bearer ").ok_or_else(|| ApiError::token("not a bearer token"))?;
-        let digest: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
-        let found = self.tokens.iter().find(|(_, known, _)| *known == digest);
-        found
-            .map(|(name, _, only)| (name.as_str(), *only))
+        self.owner(&secret::print(token.trim()))
             .ok_or_else(|| ApiError::token("it is not known here"))
     }
 
@@ -63,26 +73,39 @@ impl Guard {
                 format!("the token {name:?} is for reading only"),
                 "use an operator's token: --token-file, MUSTER_TOKEN_FILE or MUSTER_DIR",
             )),
-            (name, Some(Only::Metrics)) => Err(ApiError::refused(
-                "the coordinator refuses the token",
-                format!("the token {name:?} is for /metrics only"),
-                "use an operator's token: --token-file, MUSTER_TOKEN_FILE or MUSTER_DIR",
-            )),
+            (name, Some(Only::Metrics)) => Err(confined_to_metrics(name)),
         }
     }
 
     /// A page of elsewhere that got its name to resolve to this address must not be served.
     fn is_host_known(&self, host: &str) -> bool {
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
-        });
-        matches!(name, "localhost" | "127.0.0.1" | "[::1]")
-            || self.hosts.iter().any(|known| known == name)
+        is_loopback(host) || self.hosts.iter().any(|known| known == host_name(host))
     }
 }
 
+/// Returns whether a `Host` header names this machine itself.
+pub(super) fn is_loopback(host: &str) -> bool {
+    matches!(host_name(host), "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// Returns a `Host` header without its port.
+fn host_name(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
+    })
+}
+
+/// Refuses a token that opens `/metrics` and nothing else.
+pub(super) fn confined_to_metrics(name: &str) -> ApiError {
+    ApiError::refused(
+        "the coordinator refuses the token",
+        format!("the token {name:?} is for /metrics only"),
+        "use an operator's token: --token-file, MUSTER_TOKEN_FILE or MUSTER_DIR",
+    )
+}
+
 /// Returns whether a request changes nothing: it reads, or asks whom a target would mean.
-fn is_read(method: &Method, path: &str) -> bool {
+pub(super) fn is_read(method: &Method, path: &str) -> bool {
     let path = path.strip_prefix(API).unwrap_or(path);
     method == Method::GET || method == Method::POST && path == PREVIEW
 }
@@ -102,7 +125,7 @@ pub async fn host(State(guard): State<Arc<Guard>>, request: Request, next: Next)
 }
 
 /// Notes that the client has shown a token: its connection is not the first to give way.
-fn show_token(request: &Request) {
+pub(super) fn show_token(request: &Request) {
     if let Some(standing) = request.extensions().get::<Arc<Standing>>() {
         standing.show_token();
     }
@@ -123,20 +146,32 @@ pub async fn any_token(State(guard): State<Arc<Guard>>, request: Request, next: 
     }
 }
 
-/// Lets only callers in whose token is for this request, and says who it is.
-pub async fn token(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    match guard.caller(authorization(&request), request.method(), request.uri().path()) {
-        Ok(caller) => {
-            show_token(&request);
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
+/// Lets only callers in whose token is for this request, and says who it is. Where the console is hosted, a session of
+/// its pages stands for a token, for reading.
+pub async fn token(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let authorization = authorization(&request);
+    if let (Some(hosted), None) = (&guard.hosted, authorization)
+        && hosted.is_meant(request.headers())
+    {
+        return hosted.pass(&guard, request, next).await;
+    }
+    match guard.caller(authorization, request.method(), request.uri().path()) {
+        Ok(caller) => passed(caller, request, next).await,
         Err(error) => error.into_response(),
     }
 }
 
+/// Has a request answered on behalf of a caller.
+pub(super) async fn passed(caller: Caller, mut request: Request, next: Next) -> Response {
+    show_token(&request);
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     #[test]
@@ -144,7 +179,7 @@ mod tests {
         let of =
             |name: &str, secret: &str, only| (name.to_owned(), Sha256::digest(secret).into(), only);
         let tokens = vec![of("ada", "secret", None), of("p", "less", Some(Only::Metrics))];
-        let guard = Guard::new(tokens, vec![]);
+        let guard = Guard::new(tokens, vec![], None);
         let caller = |authorization| guard.caller(authorization, &Method::POST, "/requests");
         assert_eq!(caller(Some("Bearer secret")).unwrap().0, "ada");
         for bad in [None, Some(""), Some("secret"), Some("Bearer "), Some("Bearer Secret")] {
@@ -157,7 +192,7 @@ mod tests {
 
     #[test]
     fn only_known_hosts() {
-        let guard = Guard::new(vec![], vec!["muster.example.net".into()]);
+        let guard = Guard::new(vec![], vec!["muster.example.net".into()], None);
         for good in ["localhost:7411", "127.0.0.1", "[::1]:7411", "muster.example.net:80"] {
             assert!(guard.is_host_known(good), "{good}");
         }

@@ -39,11 +39,11 @@ pub async fn serve(tcp: TcpListener, identity: Option<&Identity>, router: Router
             accepted = tcp.accept() => match accepted {
                 Ok((stream, from)) => {
                     connections.make_room(from.ip());
-                    let standing = Arc::new(Standing::default());
+                    let standing = Arc::new(Standing::of(from.ip()));
                     let router = router.clone().layer(Extension(Arc::clone(&standing)));
                     let identity = identity.cloned();
                     let task = tasks.spawn(connection(stream, from, identity, router));
-                    connections.add(task, from.ip(), standing);
+                    connections.add(task, standing);
                 }
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");

@@ -8,6 +8,7 @@ pub mod extract;
 pub mod feeds;
 pub mod fleet_curve;
 pub mod guard;
+pub mod hosted;
 pub mod hunt_events;
 pub mod hunt_parts;
 pub mod hunt_rows;
@@ -44,10 +45,14 @@ use muster_protocol::limits::HTTP_BODY_BYTES_MAX;
 use crate::core::Core;
 use extract::{unknown_method, unknown_path};
 use guard::Guard;
+use hosted::{Hosted, Hosting};
 
 /// Makes the router of everything.
 pub fn router(core: Arc<Core>) -> Router {
-    let guard = Arc::new(Guard::new(core.config.tokens(), core.config.file.hosts.clone()));
+    let config = &core.config;
+    let hosted = config.hosts_console().then(|| Arc::new(Hosted::new(config.file.tls.is_some())));
+    let guard = Guard::new(config.tokens(), config.file.hosts.clone(), hosted.clone());
+    let guard = Arc::new(guard);
     let guarded = Router::new()
         .route("/fleet", get(system::fleet))
         .route("/audit", get(ledger::audit))
@@ -98,12 +103,19 @@ pub fn router(core: Arc<Core>) -> Router {
     let scraped = Router::new()
         .route("/metrics", get(system::metrics))
         .route_layer(from_fn_with_state(Arc::clone(&guard), guard::any_token));
-    Router::new()
+    let served = Router::new()
         .route("/healthz", get(system::health))
         .merge(scraped)
         .nest("/api/v1", guarded)
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
+        .method_not_allowed_fallback(unknown_method);
+    let served = match hosted {
+        Some(hosted) => {
+            let (core, guard) = (Arc::clone(&core), Arc::clone(&guard));
+            served.merge(hosted::routes(Hosting { core, guard, hosted })).fallback(hosted::page)
+        }
+        None => served.fallback(unknown_path),
+    };
+    served
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(from_fn_with_state(guard, guard::host))
         .layer(map_response(harmless))

@@ -3,6 +3,7 @@
 mod agents;
 mod broker;
 mod events;
+mod hosted;
 mod later;
 mod ledger;
 mod malformed;
@@ -60,12 +61,22 @@ type Asking = ureq::RequestBuilder<ureq::typestate::WithoutBody>;
 pub(super) struct Api {
     pub(super) core: Arc<Core>,
     pub(super) runtime: tokio::runtime::Runtime,
-    url: String,
+    pub(super) url: String,
     _folder: tempfile::TempDir,
 }
 
 impl Api {
     pub(super) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same, with more tables in its configuration.
+    pub(super) fn with(more: &str) -> Self {
+        Self::at("", more)
+    }
+
+    /// The same, with names that it answers to.
+    pub(super) fn at(hosts: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -77,7 +88,7 @@ impl Api {
             format!("[[tokens]]\nname = \"{name}\"\nsha256 = \"{digest}\"\n{only}\n")
         };
         let viewer = token("eve", VIEWER, "only = \"read\"");
-        let config = [CONFIG, &token("ada", TOKEN, ""), &viewer].concat();
+        let config = [hosts, CONFIG, &token("ada", TOKEN, ""), &viewer, more].concat();
         let file: ConfigFile = toml::from_str(&config).unwrap();
         let config = Config::new(file, folder.path().to_owned()).unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();

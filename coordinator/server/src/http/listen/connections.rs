@@ -10,12 +10,19 @@ use tokio::task::{AbortHandle, Id};
 use tracing::debug;
 
 /// What a connection has shown of itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Standing {
+    /// Where it comes from.
+    pub peer: IpAddr,
     has_token: AtomicBool,
 }
 
 impl Standing {
+    /// Returns that of a connection that has shown nothing yet.
+    pub fn of(peer: IpAddr) -> Self {
+        Self { peer, has_token: AtomicBool::new(false) }
+    }
+
     /// Notes that a request with a known token came on this connection.
     pub fn show_token(&self) {
         self.has_token.store(true, Ordering::Relaxed);
@@ -29,7 +36,6 @@ impl Standing {
 #[derive(Debug)]
 struct Open {
     task: AbortHandle,
-    peer: IpAddr,
     standing: Arc<Standing>,
 }
 
@@ -49,7 +55,7 @@ impl Connections {
     /// Closes as many connections as one more of `peer` needs. Clients on this machine share one address, so only
     /// others are counted by theirs.
     pub(super) fn make_room(&mut self, peer: IpAddr) {
-        let of_peer = |open: &Open| open.peer == peer;
+        let of_peer = |open: &Open| open.standing.peer == peer;
         let count = self.open.iter().filter(|open| of_peer(open)).count();
         if !peer.is_loopback() && count >= HTTP_CONNECTIONS_PER_PEER_MAX {
             self.close_oldest(of_peer);
@@ -69,14 +75,14 @@ impl Connections {
         let oldest = self.open.iter().position(tokenless);
         let oldest = oldest.or_else(|| self.open.iter().position(&is_meant));
         if let Some(open) = oldest.and_then(|at| self.open.remove(at)) {
-            debug!(peer = %open.peer, "a connection of the API gives way to a new one");
+            debug!(peer = %open.standing.peer, "a connection of the API gives way to a new one");
             open.task.abort();
         }
     }
 
     /// Takes in a new connection.
-    pub(super) fn add(&mut self, task: AbortHandle, peer: IpAddr, standing: Arc<Standing>) {
-        self.open.push_back(Open { task, peer, standing });
+    pub(super) fn add(&mut self, task: AbortHandle, standing: Arc<Standing>) {
+        self.open.push_back(Open { task, standing });
     }
 
     /// Forgets one that has ended.
@@ -109,13 +115,13 @@ mod tests {
 
         fn connect(&mut self, peer: IpAddr, has_token: bool) {
             self.connections.make_room(peer);
-            let standing = Arc::new(Standing::default());
+            let standing = Arc::new(Standing::of(peer));
             if has_token {
                 standing.show_token();
             }
             let task = self.tasks.spawn(std::future::pending());
             self.ids.push(task.id());
-            self.connections.add(task, peer, standing);
+            self.connections.add(task, standing);
         }
 
         /// The numbers of those that are open.
@@ -149,7 +155,8 @@ mod tests {
         for _ in 0..HTTP_CONNECTIONS_PER_PEER_MAX + 5 {
             bed.connect(THERE, false);
         }
-        let of_there = bed.connections.open.iter().filter(|open| open.peer == THERE).count();
+        let of_there =
+            bed.connections.open.iter().filter(|open| open.standing.peer == THERE).count();
         assert_eq!(of_there, HTTP_CONNECTIONS_PER_PEER_MAX);
         assert_eq!(bed.open().first(), Some(&0), "others are left alone");
     }
