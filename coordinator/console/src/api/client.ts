@@ -1,6 +1,6 @@
 //! The only way to the console and the coordinator: `fetch` with the second secret, bounded and without redirects.
 
-import { expire, isOver, secret } from "../session/session.ts";
+import { expire, isHosted, isOver, secret } from "../session/session.ts";
 import { hear } from "../text/time.ts";
 import { Failure, refused } from "./failure.ts";
 import { isPlain, parseJson } from "./json.ts";
@@ -10,6 +10,11 @@ export const API = "/api/v1";
 
 /** An answer of more text than this is refused: no page asks for that much. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** A larger file is not saved by the hosted pages, which hold it in memory until it is whole. */
+const FILE_BYTES_MAX = 256 * 1024 * 1024;
+
+/** How long the browser may take to save a file that was read to its end. */
+const SAVED_MS = 60_000;
 
 /** A query: lists are repeated, what is empty is left out. */
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined | null>;
@@ -43,28 +48,35 @@ export async function send(url: string, init: RequestInit = {}): Promise<Respons
   return answer;
 }
 
+/** Hands each piece of a body on, up to a bound. */
+async function readAll(
+  answer: Response,
+  most: number,
+  next: string,
+  take: (piece: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
+  const reader = answer.body?.getReader();
+  let size = 0;
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    size += value.length;
+    if (size > most) {
+      await reader.cancel();
+      throw new Failure("the answer is too large", `it has more than ${most} bytes`, next, 0);
+    }
+    take(value);
+  }
+}
+
 /** Reads a body as text up to the bound. */
 async function textOf(answer: Response): Promise<string> {
-  if (!answer.body) return "";
-  const reader = answer.body.getReader();
   const decoder = new TextDecoder();
   let text = "";
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.length;
-    if (size > ANSWER_BYTES_MAX) {
-      await reader.cancel();
-      throw new Failure(
-        "the answer is too large",
-        `it has more than ${ANSWER_BYTES_MAX} bytes`,
-        "ask for less",
-        0,
-      );
-    }
-    text += decoder.decode(value, { stream: true });
-  }
+  await readAll(answer, ANSWER_BYTES_MAX, "ask for less", (piece) => {
+    text += decoder.decode(piece, { stream: true });
+  });
+  return text + decoder.decode();
 }
 
 async function json<T>(url: string, init: RequestInit, parse = parseJson): Promise<T> {
@@ -107,12 +119,32 @@ export function postTo<T>(url: string, body: unknown, signal?: AbortSignal): Pro
   return json<T>(url, { method: "POST", headers, body: JSON.stringify(body ?? {}), signal: signal ?? null });
 }
 
-/** Starts a download of a path below `/api/v1` without holding it in memory. */
+/** Starts a download of a path below `/api/v1`: `muster console` prepares it, so that it goes straight to disk. */
 export async function download(endpoint: string, name?: string): Promise<void> {
+  if (isHosted.value) {
+    await saveWhole(endpoint, name);
+    return;
+  }
   const prepared = await postTo<{ path: string }>("/console/downloads", { path: API + endpoint, name });
+  const url = new URL(prepared.path, location.origin);
+  if (url.origin === location.origin) save(url.href, "");
+}
+
+/** Reads a file to its end before it is saved: a coordinator prepares no downloads. */
+async function saveWhole(endpoint: string, name = "download"): Promise<void> {
+  const answer = await send(API + endpoint);
+  if (!answer.ok) throw refused(answer.status, await textOf(answer));
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const next = "take it by the command line, or `muster console`";
+  await readAll(answer, FILE_BYTES_MAX, next, (piece) => pieces.push(piece));
+  const url = URL.createObjectURL(new Blob(pieces, { type: "application/octet-stream" }));
+  save(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), SAVED_MS);
+}
+
+function save(href: string, name: string): void {
   const link = document.createElement("a");
-  link.href = new URL(prepared.path, location.origin).href;
-  if (new URL(link.href).origin !== location.origin) return;
-  link.download = "";
+  link.href = href;
+  link.download = name;
   link.click();
 }

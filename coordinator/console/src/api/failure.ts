@@ -61,5 +61,6 @@ export function refused(status: number, text: string): Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const why = error instanceof Error ? error.message : String(error);
-  return new Failure("the console does not answer", why, "see whether `muster console` still runs", 0);
+  const next = "see whether `muster console`, or the coordinator that serves these pages, still runs";
+  return new Failure("the console does not answer", why, next, 0);
 }

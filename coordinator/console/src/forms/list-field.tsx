@@ -6,6 +6,7 @@ import { failureOf } from "../api/failure.ts";
 import { ErrorBox } from "../parts/boxes.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Text } from "../parts/text.tsx";
+import { isHosted } from "../session/session.ts";
 import { bytes, count, plural } from "../text/format.ts";
 import { type HashList, readList } from "./console.ts";
 
@@ -18,8 +19,20 @@ interface Props {
   error: string | undefined;
 }
 
-/** The field. */
-export function ListField({ lists, onChange, error }: Props) {
+/** The field; hosted pages have no console that could read a list. */
+export function ListField(props: Props) {
+  if (!isHosted.value) return <Lists {...props} />;
+  return (
+    <div class="field" data-field="list">
+      <span class="label">Lists of hashes</span>
+      <p class="about">
+        A list stays on your own machine: add <code>--ioc FILE</code> to the command that launches the draft.
+      </p>
+    </div>
+  );
+}
+
+function Lists({ lists, onChange, error }: Props) {
   const [isPasting, setPasting] = useState(false);
   const [pasted, setPasted] = useState("");
   const [skipBad, setSkipBad] = useState(false);

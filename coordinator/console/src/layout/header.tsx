@@ -3,7 +3,7 @@
 import { link } from "../api/live.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Text } from "../parts/text.tsx";
-import { gate, maySign, session } from "../session/session.ts";
+import { end, gate, isHosted, maySign, session } from "../session/session.ts";
 import { isUtc, setUtc, tick, timeOfDay, zone } from "../text/time.ts";
 import { keysOpen } from "./keys.tsx";
 import { searchOpen } from "./search.tsx";
@@ -33,6 +33,11 @@ export function Header() {
             {maySign.value ? "signs here" : "read-only"}
           </span>
         </span>
+      ) : null}
+      {isHosted.value ? (
+        <button type="button" class="bare" onClick={() => void end()} title="End the session in this browser">
+          Sign out
+        </button>
       ) : null}
       <button
         type="button"

@@ -8,6 +8,7 @@ import { Command } from "../parts/copy.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Facts, Panel, Show } from "../parts/panel.tsx";
 import { Id, Moment, Text } from "../parts/text.tsx";
+import { isHosted } from "../session/session.ts";
 import { count, NONE } from "../text/format.ts";
 import { Tree } from "./agent-raw.tsx";
 
@@ -34,9 +35,18 @@ export function HuntRequest({ id }: { id: string }) {
 
 /** Who signed, as this machine sees it. */
 export function Signature({ id }: { id: string }) {
-  const answer = useAsk<Verified>(`verify ${id}`, (signal) =>
+  const isHere = !isHosted.value;
+  const answer = useAsk<Verified>(isHere ? `verify ${id}` : undefined, (signal) =>
     getFrom<Verified>(`/console/verify${path(id)}`, signal),
   );
+  if (!isHere) {
+    return (
+      <p class="quiet">
+        <Icon name="lock" /> The signature is not checked here: these pages come from the coordinator itself.
+        Open the same page in <code>muster console</code>, which checks it on your own machine.
+      </p>
+    );
+  }
   if (answer.failure) return <ErrorBox of={answer.failure} retry={answer.reload} />;
   const verified = answer.data;
   if (!verified) return <p class="quiet">Checking the signature on this machine…</p>;

@@ -1,5 +1,6 @@
-//! The session with `muster console`: a code from the address bar is exchanged for a second secret, which every request carries.
-//! The secret is kept in `localStorage`, so that a link opened in a new tab works. No key and no token is ever here.
+//! The session with `muster console`, or with a coordinator that hosts these pages: a code from the address bar, or a token that is
+//! typed, is exchanged for a second secret, which every request carries. The secret is kept in `localStorage`, so that a link
+//! opened in a new tab works. No key is ever here, and no token is kept.
 
 import { computed, signal } from "@preact/signals";
 import { isPlain, parseJson } from "../api/json.ts";
@@ -29,6 +30,8 @@ export interface Session {
   /** Of `muster`. */
   version: string;
   mode: "sign" | "read_only";
+  /** Whether the coordinator serves these pages, which have nothing of the operator's machine. */
+  hosted?: boolean;
   /** Why it only reads. */
   why: Problem | null;
   /** Where a launch is confirmed. */
@@ -49,24 +52,32 @@ export const secret = signal(localStorage.getItem(KEPT) ?? "");
 export const session = signal<Session | undefined>(undefined);
 /** Where the session is. */
 export const gate = signal<Gate>("opening");
-/** Why a code was refused, or the console does not answer. */
+/** What opens a session: the code of `muster console`, or a token where the coordinator hosts the pages. */
+export const opensWith = signal<"code" | "token">("code");
+/** Why a code or a token was refused, or the console does not answer. */
 export const refusal = signal("");
 /** Whether the pages may sign. */
 export const maySign = computed(() => session.value?.mode === "sign");
+/** Whether the coordinator hosts the pages: there is no `muster console` to draft, to check signatures or to read lists. */
+export const isHosted = computed(() => session.value?.hosted === true);
 
 /** Takes the code out of the address bar, if there is one, and exchanges it; else looks whether the session of before still holds. */
 export async function open(): Promise<void> {
   const code = location.hash.slice(1);
   if (/^[\w-]{20,200}$/.test(code)) {
     history.replaceState(null, "", location.pathname + location.search);
-    await exchange(code);
-  } else if (secret.value) await look();
-  else gate.value = "none";
+    await exchange({ code });
+  } else await look();
 }
 
-async function exchange(code: string): Promise<void> {
+/** Begins a session of a token. */
+export async function enter(token: string): Promise<void> {
+  await exchange({ token });
+}
+
+async function exchange(given: { code: string } | { token: string }): Promise<void> {
   try {
-    const answer = await ask("POST", { code });
+    const answer = await ask("POST", given);
     const body = parseJson(await answer.text());
     if (answer.ok && isPlain(body) && typeof body.secret === "string") {
       localStorage.setItem(KEPT, body.secret);
@@ -74,7 +85,7 @@ async function exchange(code: string): Promise<void> {
       begin(body);
       return;
     }
-    refusal.value = isPlain(body) && typeof body.cause === "string" ? body.cause : `status ${answer.status}`;
+    refusal.value = causeOf(body, answer);
   } catch (error) {
     refusal.value = error instanceof Error ? error.message : String(error);
   }
@@ -88,11 +99,20 @@ export async function look(): Promise<void> {
   try {
     const answer = await ask("GET");
     if (answer.ok) begin(parseJson(await answer.text()));
-    else if (isOver(answer)) expire(secret.value);
+    else if (isOver(answer)) {
+      opensWith.value = answer.headers.get("X-Muster-Opens-With") === "token" ? "token" : "code";
+      if (secret.value) expire(secret.value);
+      else gate.value = "none";
+    } else if (gate.value === "opening") throw new Error(causeOf(parseJson(await answer.text()), answer));
   } catch (error) {
     refusal.value = error instanceof Error ? error.message : String(error);
     if (gate.value === "opening") gate.value = "gone";
   }
+}
+
+/** Why an answer is no success. */
+function causeOf(body: unknown, answer: Response): string {
+  return isPlain(body) && typeof body.cause === "string" ? body.cause : `status ${answer.status}`;
 }
 
 function ask(method: string, body?: unknown): Promise<Response> {
@@ -111,6 +131,8 @@ export function isOver(answer: Response): boolean {
 function begin(body: unknown): void {
   if (!isPlain(body) || !isPlain(body.coordinator)) throw new Error("the answer is not a console's");
   session.value = body as unknown as Session;
+  opensWith.value = isHosted.value ? "token" : "code";
+  refusal.value = "";
   gate.value = "open";
 }
 
