@@ -137,6 +137,18 @@ fn big_fleet() -> Fleet {
     fleet
 }
 
+/// A fleet whose coordinator serves the pages itself.
+fn hosting_fleet() -> Fleet {
+    let mut fleet = Fleet::start(2);
+    fleet.stop_coordinator();
+    let config = fleet.path("home").join("coordinator.toml");
+    let text = fs::read_to_string(&config).expect("coordinator.toml");
+    fs::write(&config, format!("{text}\n[console]\nhosted = true\n")).expect("coordinator.toml");
+    fleet.start_coordinator();
+    fleet.await_agents();
+    fleet
+}
+
 #[test]
 fn the_scene_by_clicks_and_keys() {
     run(|| Fleet::start(2), "scene.test.mjs");
@@ -170,4 +182,9 @@ fn streams_that_break() {
 #[test]
 fn ten_thousand_agents() {
     run(big_fleet, "big.test.mjs");
+}
+
+#[test]
+fn the_console_that_is_hosted() {
+    run(hosting_fleet, "hosted.test.mjs");
 }
