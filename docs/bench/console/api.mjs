@@ -11,11 +11,14 @@ const headers = { Authorization: `Bearer ${token}` };
 /** Ends the connections that wait for a next question: the coordinator is about to end. */
 export const hangUp = () => agent.destroy();
 
+/** Longest wait for an answer, in milliseconds. */
+export const ANSWER_MS = 60_000;
+
 /** Asks once; returns the document and how long it took, in milliseconds. */
 export function ask(path, body = undefined) {
   return new Promise((done, failed) => {
     const began = performance.now();
-    const options = { agent, method: body ? "POST" : "GET", headers: { ...headers, ...(body ? { "Content-Type": "application/json" } : {}) } };
+    const options = { agent, signal: AbortSignal.timeout(ANSWER_MS), method: body ? "POST" : "GET", headers: { ...headers, ...(body ? { "Content-Type": "application/json" } : {}) } };
     const request = http.request(`${fleet.url}/api/v1${path}`, options, (answer) => {
       const pieces = [];
       answer.on("data", (piece) => pieces.push(piece));

@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Console, eventually, fleet, musterJson, openSession, sleep, startBrowser, stopConsoles } from "../../../tests/console/lib.mjs";
-import { ask, hangUp, median, p95, times, whole } from "./api.mjs";
+import { ANSWER_MS, ask, hangUp, median, p95, times, whole } from "./api.mjs";
 import { launch, shown, watched } from "./live.mjs";
 import { answers, flame, opening, typing } from "./pages.mjs";
 import { load, memory, share } from "./process.mjs";
@@ -105,6 +105,11 @@ const parts = {
     const took = (await whole(`${of}&uid=4242`)).sort((a, b) => a - b);
     row("any other filter: one answer", "≤ 200 ms", `${both(took)}, most ${ms(took.at(-1))}`);
     row("any other filter: all looked through", "≤ 6 s", `${((performance.now() - began) / 1000).toFixed(1)} s in ${took.length} answers`);
+    const absent = ask(`/who-has?hash=${"ab".repeat(32)}`).then(
+      (answer) => ms(answer.took),
+      (error) => (error.name === "AbortError" || error.name === "TimeoutError" ? `no answer in ${ANSWER_MS / 1000} s` : Promise.reject(error)),
+    );
+    row("`who-has` of an absent digest", "≤ 200 ms", await absent);
   },
 
   async flame() {

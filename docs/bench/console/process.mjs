@@ -20,7 +20,7 @@ export function cpu(pid) {
   }
 }
 
-/** Returns the resident memory of a process in bytes, and how much of it is not a part of its program's file. */
+/** Returns the resident memory of a process in bytes, and how much of it is anonymous: not of a file. */
 export function memory(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const [resident, own] = ["VmRSS", "RssAnon"].map((name) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, "m").exec(status)[1]) * 1024);
