@@ -24,12 +24,12 @@ use crate::live::misdeeds::Misdeeds;
 use crate::live::overviews::Overviews;
 use crate::live::parts::Parts;
 use crate::live::publish_locks::PublishLocks;
-use crate::live::roster::Roster;
 use crate::live::shares::Shares;
 use crate::live::tallies::Tallies;
 use crate::live::topics::Topics;
 use crate::live::watched::Watched;
 use crate::rows::held::HeldRows;
+use crate::store::fleet::Roster;
 use crate::store::{DataDir, Reader, StoreError, Writer};
 use muster_api::BrokerHealth;
 

@@ -10,8 +10,8 @@ use muster_protocol::limits::CLOCK_SKEW_MS_MAX;
 
 pub use self::broker::Seen;
 use crate::instances::FaultKind;
-use crate::live::roster::Known;
 use crate::roster;
+use crate::store::fleet::Known;
 use crate::store::{Reader, StoreError, StoredAgent, Unreadable};
 use muster_api::{Check, Doctor, Verdict};
 

@@ -11,8 +11,8 @@ use muster_protocol::limits::{AGENT_ID_BYTES_MAX, SILENT_MS_MAX};
 
 use crate::instances::{self, Fault, FaultKind};
 use crate::live::broker_health::Blockage;
-use crate::live::roster::{Known, Roster};
 use crate::store::StoredAgent;
+use crate::store::fleet::{Known, Roster};
 use muster_api::{AgentBrief, AgentState, AgentView, StreamView};
 
 /// Bytes of an id's random tail: four hexadecimal digits.

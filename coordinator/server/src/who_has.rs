@@ -6,7 +6,7 @@ use muster_protocol::artifact::{HashKind, Rows};
 use muster_protocol::hex;
 use muster_protocol::ids::AgentId;
 
-use crate::live::roster::Roster;
+use crate::store::fleet::Roster;
 use crate::store::{List, Reader, StoreError};
 use muster_api::{Found, WhoHas};
 

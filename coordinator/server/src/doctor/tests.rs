@@ -11,7 +11,7 @@ use super::*;
 use crate::broker::queues::{QueueStatus, Queues};
 use crate::broker::settings::Advice;
 use crate::live::broker_health::{Blockage, Look};
-use crate::live::roster::Roster;
+use crate::store::fleet::Roster;
 use crate::store::{Audit, DataDir, DeadCount, NewAgent, Request, Write, Writer};
 use muster_api::BrokerHealth;
 

@@ -23,8 +23,8 @@ use super::guard::Caller;
 use crate::broker::{self, ManagementError};
 use crate::core::Core;
 use crate::ingest::quarantine::{impose, lift};
-use crate::live::roster::{Known, Named};
 use crate::roster;
+use crate::store::fleet::{Known, Named};
 use crate::store::{Audit, NewAgent, Reader, StoreError, Write};
 use muster_api::{
     AgentView, BrokerAddress, EnrolAgents, Enrolled, EnrolledAgents, JournalView, PolicyView,

@@ -16,9 +16,9 @@ use crate::doctor::{Seen, doctor};
 use crate::hunts::listing::{self, Field, Filter, HuntState, Sources};
 use crate::live::broker_health::{Blockage, Look};
 use crate::live::overviews::{Checked, Made};
-use crate::live::roster::Known;
 use crate::roster;
 use crate::roster::order::Direction;
+use crate::store::fleet::Known;
 use crate::store::{List, Reader, StoreError};
 use muster_api::{AgentBrief, AgentState, Doctor, FacetCount, Overview, Time, Verdict};
 

@@ -19,9 +19,9 @@ use super::profile_views::{Heading, Look, diff_data, draw_diff, render};
 use super::profiles::resolve;
 use super::query::target;
 use crate::core::Core;
-use crate::live::roster::Known;
 use crate::profiles::merge::merge;
 use crate::profiles::profile::Profile;
+use crate::store::fleet::Known;
 use crate::store::{DataDir, List, Reader, StoreError, StoredBlob};
 use muster_api::By;
 

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::extract::Asked;
 use super::query::search as searched;
 use crate::core::Core;
-use crate::live::roster::Known;
+use crate::store::fleet::Known;
 use crate::store::{Reader, StoreError, Summary};
 use muster_api::{Search, SearchHit};
 

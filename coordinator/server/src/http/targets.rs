@@ -14,10 +14,10 @@ use super::error::ApiError;
 use super::extract::Given;
 use crate::core::Core;
 use crate::live::broker_health::Blockage;
-use crate::live::roster::Known;
 use crate::roster;
 use crate::roster::facets::Counts;
 use crate::roster::targeted::{route, targeted};
+use crate::store::fleet::Known;
 
 /// `POST /targets/preview`
 pub async fn preview(

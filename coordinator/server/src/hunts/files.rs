@@ -11,7 +11,7 @@ use muster_protocol::limits::{FILE_PATHS_MAX, UPLOAD_NAMES_ROWS_MAX};
 use muster_protocol::result::FILE_BLOB;
 
 use super::names::Names;
-use crate::live::roster::Roster;
+use crate::store::fleet::Roster;
 use crate::store::{BlobKey, CountedBlob, Reader, StoreError};
 
 /// A page of a hunt's files.

@@ -18,8 +18,8 @@ use crate::broker::alarms;
 use crate::core::Core;
 use crate::hunts::{lists, target_suggestions};
 use crate::live::publish_locks::PublishLock;
-use crate::live::roster::Known;
 use crate::roster::targeted::{route, targeted};
+use crate::store::fleet::Known;
 use crate::store::lists::named;
 use crate::store::{
     Audit, DataDir, Reader, Request, StoreError, StoredRequest, Write, WriteOutcome,

@@ -13,8 +13,8 @@ use muster_protocol::result::FILE_BLOB;
 use super::names::Names;
 use super::parts::Moment;
 use crate::live::broker_health::Blockage;
-use crate::live::roster::{Fleet, Known};
 use crate::state::Phase;
+use crate::store::fleet::{Fleet, Known};
 use crate::store::summaries::Brief;
 use crate::store::{Reader, StoreError, StoredCollection, Summary, Upload, UploadKey};
 

@@ -13,9 +13,9 @@ use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::result::CollectionSample;
 
 use crate::live::broker_health::Blockage;
-use crate::live::roster::{Fleet, Known};
 use crate::state::Phase;
 use crate::store::collections::is_running;
+use crate::store::fleet::{Fleet, Known};
 use crate::store::{StoredCollection, Summary};
 use muster_api::{CollectionBrief, Time};
 

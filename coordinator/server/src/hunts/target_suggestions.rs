@@ -7,7 +7,7 @@ use muster_protocol::ids::RequestId;
 use muster_protocol::request::Target;
 use muster_protocol::request::target::Facts;
 
-use crate::live::roster::Known;
+use crate::store::fleet::Known;
 
 /// Suggestions of one answer.
 const NEAR_SHOWN: usize = 5;

@@ -19,10 +19,10 @@ use serde::de::DeserializeOwned;
 
 use crate::instances::Faults;
 use crate::live::broker_health::Blockage;
-use crate::live::roster::{Known, Roster};
 use crate::roster;
 use crate::state::{self, Collection, Collections, Event, Phase};
 use crate::store::collections::derive::{CONFLICT, Sources};
+use crate::store::fleet::{Known, Roster};
 use crate::store::{Reader, StoreError, StoredBlob, StoredRequest, Volume};
 use muster_api::{Route, States};
 

@@ -6,7 +6,6 @@
 //! * [`fleet_minutes`]: how the fleet was in the last minutes.
 //! * [`topics`]: what event streams follow. [`overviews`]: the first page as it was last made.
 //! * [`watched`], [`changes`]: hunts that are being watched, and when to look at one again. [`tallies`]: what hunts came to. [`parts`]: their parts.
-//! * [`roster`]: every agent with its latest sample, as the store has it.
 //! * [`broker_health`]: alarms, queues and settings of the broker.
 
 pub mod broker_health;
@@ -19,7 +18,6 @@ pub mod misdeeds;
 pub mod overviews;
 pub mod parts;
 pub mod publish_locks;
-pub mod roster;
 pub mod row_rate;
 pub mod shares;
 pub mod tallies;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use muster_protocol::limits::FACET_VALUES_MAX;
 
-use crate::live::roster::Known;
+use crate::store::fleet::Known;
 use muster_api::{AgentState, FacetCount, Facets, LabelFacet};
 
 /// Counts over a set of agents.

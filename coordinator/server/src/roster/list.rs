@@ -9,7 +9,7 @@ use muster_protocol::request::target::Matcher;
 use super::facets::Counts;
 use super::order::{self, Cut, Direction, Key, Value};
 use super::state;
-use crate::live::roster::Known;
+use crate::store::fleet::Known;
 use muster_api::{AgentState, Facets};
 
 /// What an agent must be to be listed: everything that is given holds.

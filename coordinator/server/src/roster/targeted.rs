@@ -6,7 +6,7 @@ use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::request::Target;
 use muster_protocol::request::target::TargetError;
 
-use crate::live::roster::Known;
+use crate::store::fleet::Known;
 use muster_api::Route;
 
 /// Returns the way of a request that is no control.

@@ -5,6 +5,7 @@
 //! * [`requests`], [`listed`], [`lists`], [`results`], [`row_chunks`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`policies`], [`instances`], [`facts`], [`curves`], [`fleet_curve`], [`uploads`],
 //!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
 //! * [`collections`], [`summaries`]: read models, kept in the transaction of what they are made of. [`news`]: what a commit changed.
+//! * [`fleet`]: every agent with its latest sample, in memory as it is stored.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
 //! * `schema`: the tables.
 //!
@@ -17,6 +18,7 @@ pub mod curves;
 pub mod dead;
 pub mod facts;
 pub mod files;
+pub mod fleet;
 pub mod fleet_curve;
 pub mod instances;
 pub mod ledger;

@@ -14,8 +14,8 @@ use muster_protocol::result::Telemetry;
 use tracing::error;
 
 use super::collections::touched::Changed;
+use super::fleet::{Fleet, Reported, Roster};
 use super::{Reader, StoreError, summaries};
-use crate::live::roster::{Fleet, Reported, Roster};
 
 /// What commits have changed.
 #[derive(Debug)]

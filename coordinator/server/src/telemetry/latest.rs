@@ -9,9 +9,9 @@ use muster_protocol::result::Telemetry;
 
 use crate::curves::Rolled;
 use crate::curves::fleet::{FleetRolled, Gathered};
-use crate::live::roster::Known;
 use crate::roster::finite;
 use crate::roster::order::{self, Cut, Direction, Key, Value};
+use crate::store::fleet::Known;
 
 /// A sample, and when it came.
 type Heard = (Timestamp, Telemetry);
@@ -116,7 +116,7 @@ impl<'a> Samples<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::roster::tests::known;
+    use crate::store::fleet::tests::known;
 
     const NOW: Timestamp = Timestamp(1_000);
 

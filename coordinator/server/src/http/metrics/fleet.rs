@@ -10,9 +10,9 @@ use muster_protocol::result::Telemetry;
 use super::families::{self, Family};
 use super::text::Text;
 use crate::curves::Rolled;
-use crate::live::roster::Known;
 use crate::roster;
 use crate::store::StoredAgent;
+use crate::store::fleet::Known;
 use muster_api::AgentState;
 use muster_api::quantile::rank;
 

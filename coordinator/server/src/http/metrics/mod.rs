@@ -20,7 +20,7 @@ use muster_protocol::topology::Class;
 use muster_runtime::process;
 
 use crate::live::counters::{ENDS, OUTCOMES, Snapshot};
-use crate::live::roster::Known;
+use crate::store::fleet::Known;
 use crate::store::{Reader, StoreError, Table};
 use families::Family;
 use fleet::Fleet;

@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use super::families::TABLE;
 use super::*;
 use crate::curves::tests::sample;
-use crate::live::roster::Roster;
+use crate::store::fleet::Roster;
 use crate::store::{Audit, DataDir, DeadCount, NewAgent, Request, Write, Writer};
 
 /// An agent that takes so many thousandths of a core and ten times as much of everything else.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::live::roster::tests::known;
+use crate::store::fleet::tests::known;
 
 const NOW: Timestamp = Timestamp(2_000);
 

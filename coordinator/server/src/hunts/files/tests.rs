@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::hunts::of_agent::tests::{agent, id, request, run, status};
-use crate::live::roster::Roster;
+use crate::store::fleet::Roster;
 use crate::store::{Chunk, DataDir, Piece, Write, Writer};
 
 /// A file under some names, and its content as two blobs: it was sent again after a kill. `first` is the first of four chunks.

@@ -6,7 +6,7 @@ use muster_protocol::result::{RowChunk, State, Status, rows};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::live::roster::tests::known;
+use crate::store::fleet::tests::known;
 use crate::store::{Audit, Chunk, DataDir, NewAgent, Piece, Request, Write, Writer};
 
 pub(in crate::hunts) fn id(n: u8) -> RequestId {

@@ -3,7 +3,7 @@ use std::time::Instant;
 use muster_protocol::request::Target;
 
 use super::*;
-use crate::live::roster::tests::known;
+use crate::store::fleet::tests::known;
 
 const NOW: Timestamp = Timestamp(2_000);
 

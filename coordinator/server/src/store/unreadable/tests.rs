@@ -20,7 +20,7 @@ use crate::http::metrics::{Present, metrics};
 use crate::hunts::files::files;
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
-use crate::live::roster::Roster;
+use crate::store::fleet::Roster;
 use crate::store::{Audit, AuditFilter, Chunk, DataDir, List, NewAgent, Request, Write, Writer};
 use crate::telemetry::marks::marks;
 use crate::who_has::who_has;
