@@ -76,8 +76,8 @@ fn list_preview_and_agents_agree_on_generated_expressions() {
         let config = bundle.join("agent.toml");
         let text = fs::read_to_string(&config).expect("agent.toml");
         let labels = LABELS[next.replace(next.get() + 1)];
-        let lines: String =
-            labels.iter().map(|(key, value)| format!("{key} = {value:?}\n")).collect();
+        let lines = labels.iter().map(|(key, value)| format!("{key} = {value:?}\n"));
+        let lines = lines.collect::<Vec<_>>().concat();
         let (head, tail) = text.split_once("[labels]\n").expect("labels");
         let (_, tail) = tail.split_once("\n\n").unwrap_or_default();
         fs::write(&config, format!("{head}[labels]\n{lines}\n{tail}")).expect("agent.toml");
