@@ -85,10 +85,10 @@ mod tests {
 
     #[test]
     fn a_policy_is_one_line_and_one_of_which_nothing_is_known_is_none() {
-        let old = agent(&json!({}));
+        let old = agent(json!({}));
         let lines = [line(&old), folders(&old), journals(&old), stream(&old)];
         assert!(lines.iter().all(Option::is_none), "{lines:?}");
-        let told = agent(&json!({
+        let told = agent(json!({
             "policy": {
                 "received": "2026-01-02T03:04:05.000Z", "capabilities": ["hunt"], "artifacts": null,
                 "shows_cmdline": true, "bounds": {"max_cpu_percent": 50, "max_rows": 10000}, "allow_rules": 2,
