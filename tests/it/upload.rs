@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -73,6 +74,17 @@ fn what_matches_is_listed_and_fetched_where_the_policy_allows_it() {
         assert_eq!(fs::read(folder.join(&digest)).unwrap(), content);
         let mode = fs::metadata(folder.join(&digest)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+    for (flag, password) in [("--zip", "infected"), ("--zip=hunter2", "hunter2")] {
+        let folder = fleet.path(password);
+        fleet.muster_ok(["hunt", "files", &hunt, "--out", &folder.to_string_lossy(), flag]);
+        let names: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, [format!("{digest}.zip").as_str()]);
+        let mut unzip = Command::new("unzip");
+        unzip.args(["-q", "-P", password]).arg(folder.join(&names[0])).arg("-d").arg(&folder);
+        assert!(unzip.status().expect("unzip is installed").success());
+        assert_eq!(fs::read(folder.join(&digest)).unwrap(), content);
     }
 }
 

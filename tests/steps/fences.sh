@@ -26,6 +26,7 @@ fence 'async_rs only in muster_broker' '\basync_rs::' "common/broker/src/|$tests
 fence 'queue names only in muster_protocol::topology' '"(requests|results)(\.[a-z]+)?"' "common/protocol/src/topology|tests/src/|$tests"
 fence 'rmp_serde only in muster_protocol::wire' '\brmp_serde::' "common/protocol/src/wire|$tests"
 fence 'pprof only in muster_profiler' '\bpprof::' "common/profiler/src/lib\.rs:|tests/src/|$tests"
+fence 'zip only in muster_api::archive' '\bzip::' "coordinator/api/src/archive\.rs:|$tests"
 fence 'of pprof only its messages' '\bpprof::([^p]|p[^r])' 'nothing'
 fence 'rusqlite only in the journal, the hash cache and the store' '\brusqlite::' \
   "agent/src/journal|agent/src/hash_cache|coordinator/server/src/store|tests/src/|$tests"

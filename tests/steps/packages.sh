@@ -19,6 +19,7 @@ need_for() {
       need binutils "objcopy makes debug files" has objcopy
       need valgrind "callgrind_annotate reads exported profiles" has callgrind_annotate
       need librsvg2-bin "rsvg-convert draws the pictures that are compared" has rsvg-convert
+      need unzip "opens archives with a password" has unzip
       ;;
     it | faults | hostile | breaks) need_for_integration ;;
     dashboards)
@@ -56,6 +57,7 @@ need_for_integration() {
   need_broker
   need openssl "makes certificates" has openssl
   need strace "shows the order of system calls" has strace
+  need unzip "opens archives with a password" has unzip
   need golang-go "go tool pprof reads exported profiles" has go
   need binutils "objcopy makes debug files" has objcopy
   need acl "setfacl makes files that only an ACL closes" has setfacl

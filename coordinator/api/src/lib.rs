@@ -1,12 +1,14 @@
 //! What the API takes and gives: the view types of every endpoint, shared by the server and the CLI.
 //!
-//! [`views`] are the JSON views of profiles; [`command`] and [`decoded`] show a signed request.
+//! [`views`] are the JSON views of profiles; [`command`] and [`decoded`] show a signed request; [`archive`] is the form in which
+//! a file that may be malware is given.
 //!
 //! Field names are stable: a thing's own id is `id`, another's id is its noun (`hunt`, `agent`,
 //! `profile`). Times are RFC 3339 in UTC. Stored types and wire types are others.
 
 pub mod address;
 mod agents;
+pub mod archive;
 mod broker;
 pub mod command;
 pub mod csv;

@@ -326,11 +326,17 @@ const ENDPOINTS: &[Endpoint] = &[
         "What a hunt could not read, by status and errno. An answer that is not complete has what was found so far; ask again.",
         Answer::One("HuntErrors"),
     ),
-    get(
-        "/api/v1/hunts/{id}/files/{sha256}",
-        "The content of one of them: whatever an endpoint says it is, treat it as harmful.",
-        Answer::Other("application/octet-stream"),
-    ),
+    Endpoint {
+        query: &[(
+            "format",
+            "raw, or zip: an archive of type application/zip with the password `infected`, in which the file is called by its digest; raw when not given.",
+        )],
+        ..get(
+            "/api/v1/hunts/{id}/files/{sha256}",
+            "The content of one of them, as an attachment: whatever an endpoint says it is, treat it as harmful.",
+            Answer::Other("application/octet-stream"),
+        )
+    },
     get(
         "/api/v1/hunts/{id}/events",
         "The hunt as it is, and again when it has changed, at most once a second: `progress`, and `done` at the end.",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
-use muster_api::States;
+use muster_api::{States, archive};
 use muster_protocol::artifact;
 use muster_protocol::artifact::file_hash::FILE_HASH;
 use muster_protocol::when::Moment;
@@ -79,7 +79,8 @@ pub enum Hunt {
     },
     /// List the files that matched and were sent (--upload-matches), or fetch them.
     #[command(after_help = "Examples:\n  muster hunt files 0199\n  \
-        muster hunt files 0199 --out evidence && sha256sum evidence/*\n\n\
+        muster hunt files 0199 --out evidence && sha256sum evidence/*\n  \
+        muster hunt files 0199 --out evidence --zip && unzip -P infected evidence/1f3a*.zip\n\n\
         Each is written under its own SHA-256, which is checked, for its owner alone (mode 0600).")]
     Files(Files),
     /// End a hunt on every agent before its time; what was collected stays.
@@ -477,6 +478,10 @@ pub struct Files {
     /// Fetch them into this folder.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write each as a ZIP archive with a password, which programs that scan disks leave alone [default of PASSWORD: infected].
+    #[arg(long, value_name = "PASSWORD", num_args = 0..=1, require_equals = true, default_missing_value = archive::PASSWORD,
+          value_parser = archive::password, requires = "out")]
+    pub zip: Option<String>,
 }
 
 /// Flags of `hunt results`.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use muster_api::HuntFile;
+use muster_api::{HuntFile, archive};
 use muster_protocol::hex;
 use muster_protocol::result::rows::sha256;
 
@@ -28,25 +28,26 @@ pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     let hunt = super::find(&client, &flags.hunt)?.id;
     let files: Vec<Document<HuntFile>> = client.list(&format!("/api/v1/hunts/{hunt}/files"))?;
     if let Some(folder) = folder {
-        fetch(context, &client, &hunt, &files, folder)?;
+        fetch(context, &client, &hunt, &files, (folder, flags.zip.as_deref()))?;
     }
     context.out.list(FILES, &files)?;
     Ok(if files.is_empty() { Exit::NothingMatched } else { Exit::Done })
 }
 
-/// Fetches each content once into a folder.
+/// Fetches each content once into a folder, as it is or behind a password.
 fn fetch(
     context: &Context,
     client: &Client,
     hunt: &str,
     files: &[Document<HuntFile>],
-    folder: &Path,
+    (folder, password): (&Path, Option<&str>),
 ) -> Result<(), Failure> {
     private::folder(folder)?;
     let (mut fetched, mut here) = (0, 0);
     for file in files {
         let name = digest_name(&file.view.sha256)?;
-        let path = folder.join(&name);
+        let path =
+            folder.join(if password.is_some() { format!("{name}.zip") } else { name.clone() });
         if path.try_exists().map_err(|error| Failure::file("look for", &path, &error))? {
             here += 1;
             continue;
@@ -57,14 +58,28 @@ fn fetch(
             let next = "repeat the command; muster doctor";
             return Err(Failure::new(Exit::Bug, "a file came that is another", cause, next));
         }
-        private::write(&path, &bytes)?;
+        match password {
+            Some(password) => private::write(&path, &archived(&name, &bytes, password)?)?,
+            None => private::write(&path, &bytes)?,
+        }
         fetched += 1;
     }
     let already =
         if here > 0 { format!(", {} were there", units::count(here)) } else { String::new() };
     let count = units::count(fetched);
-    context.out.note(&format!("{count} files fetched into {}{already}", folder.display()));
+    let behind = password.map(|password| format!(" as ZIP archives, password {password}"));
+    let behind = behind.unwrap_or_default();
+    context.out.note(&format!("{count} files fetched into {}{behind}{already}", folder.display()));
     Ok(())
+}
+
+/// Makes the archive of a file here, so that its digest was checked before.
+fn archived(digest: &str, bytes: &[u8], password: &str) -> Result<Vec<u8>, Failure> {
+    let broken = |why| Failure::bug("cannot make an archive", why);
+    let sha256 = hex::decode(digest).ok_or_else(|| broken("no digest".to_owned()))?;
+    let mut archive = Vec::new();
+    archive::write(&mut archive, &sha256, bytes, password).map_err(|e| broken(e.to_string()))?;
+    Ok(archive)
 }
 
 /// Checks that a digest is one before it becomes a file name.

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -15,11 +15,11 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::limits::{RESULTS_LOOK_MS_MAX, RESULTS_PACE_MS};
 use muster_protocol::request::Kind;
-use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::extract::{Asked, Segments};
 use super::hunts::find;
+use super::pieces::{self, Piece, Pieces};
 use super::row_query::RowQuery;
 use crate::core::Core;
 use crate::hunts::view::rows::{HuntRows, Known, source};
@@ -30,12 +30,8 @@ use crate::rows::walk::Looking;
 use crate::store::{Reader, StoreError};
 use muster_api::csv;
 
-/// Chunks of rows that wait for a slow client.
-const WAITING_MAX: usize = 8;
 /// The parameters that are no filter.
 const OWN: [&str; 3] = ["limit", "follow", "format"];
-
-type Lines = mpsc::Sender<io::Result<Piece>>;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +108,7 @@ pub async fn results(
     let first = look(&core, id).await?;
     let wanted = Wanted::read(&query, &first.source, core.clock.now())?;
     let format = wanted.format;
-    let (lines, stream) = mpsc::channel(WAITING_MAX);
+    let (lines, body) = pieces::body();
     let stop = core.tasks.stop_signal();
     let shared = Arc::clone(&core);
     core.tasks.spawn("rows", async move {
@@ -126,7 +122,6 @@ pub async fn results(
         // The client may have gone.
         drop(lines.send(end).await);
     });
-    let body = Body::from_stream(until_the_end(stream));
     Ok(([(CONTENT_TYPE, format.content_type())], body).into_response())
 }
 
@@ -139,36 +134,13 @@ async fn look(core: &Arc<Core>, id: String) -> Result<HuntRows, ApiError> {
     core.read(look).await
 }
 
-/// A piece of the answer.
-enum Piece {
-    Rows(Bytes),
-    /// Nothing is missing.
-    End,
-}
-
-/// Turns pieces into a stream. The status is sent before the rows: one that ends without its end, because the coordinator
-/// stops, is cut, so that its client does not take it for whole.
-fn until_the_end(
-    pieces: mpsc::Receiver<io::Result<Piece>>,
-) -> impl futures_lite::Stream<Item = io::Result<Bytes>> {
-    futures_lite::stream::unfold(Some(pieces), |pieces| async move {
-        let mut pieces = pieces?;
-        match pieces.recv().await {
-            Some(Ok(Piece::Rows(rows))) => Some((Ok(rows), Some(pieces))),
-            Some(Ok(Piece::End)) => None,
-            Some(Err(error)) => Some((Err(error), None)),
-            None => Some((Err(io::Error::other("the coordinator stops")), None)),
-        }
-    })
-}
-
 /// Sends what is stored: once, or until nothing more can come.
 async fn send(
     core: &Arc<Core>,
     first: HuntRows,
     mut changes: Changes,
     wanted: Wanted,
-    lines: &Lines,
+    lines: &Pieces,
 ) -> Result<(), ApiError> {
     let follow = wanted.follow;
     let mut rows = Rows { left: wanted.limit, wanted, next: BTreeMap::new(), lines: lines.clone() };
@@ -197,14 +169,14 @@ struct Rows {
     left: u64,
     /// The first chunk of each run that was not sent yet.
     next: BTreeMap<(AgentId, Attempt), u64>,
-    lines: Lines,
+    lines: Pieces,
 }
 
 impl Rows {
     /// Sends what stands before the first row.
     async fn begin(&self, source: &Source) {
         if self.wanted.format == Format::Csv {
-            let head = Piece::Rows(Bytes::from(csv::head(source.schema)));
+            let head = Piece::Part(Bytes::from(csv::head(source.schema)));
             // The client may have gone.
             drop(self.lines.send(Ok(head)).await);
         }
@@ -240,7 +212,7 @@ impl Rows {
                 let is_heard = if text.is_empty() {
                     !lines.is_closed()
                 } else {
-                    lines.blocking_send(Ok(Piece::Rows(Bytes::from(text)))).is_ok()
+                    lines.blocking_send(Ok(Piece::Part(Bytes::from(text)))).is_ok()
                 };
                 Ok(is_heard && *left > 0)
             })?;

@@ -1,15 +1,13 @@
-//! `/requests`, `/lists` and `/hunts`: launch, list, show, files.
+//! `/requests`, `/lists` and `/hunts`: launch, list, show.
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::request::Kind;
-use muster_protocol::result::FILE_BLOB;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::error::ApiError;
 use super::extract::{Asked, Content, Segments};
@@ -18,12 +16,11 @@ use super::page::length;
 use super::page::question::{Question, sort};
 use super::query::{moment, search, words};
 use crate::core::Core;
-use crate::hunts::files::Files;
 use crate::hunts::listing::{self, Field, Filter, HuntState, Listed, Sources};
-use crate::hunts::{current, files, launch, lists};
+use crate::hunts::{current, launch, lists};
 use crate::roster::order::{Direction, Key};
-use crate::store::{BlobKey, Found, Reader, StoreError, StoredRequest};
-use muster_api::{HuntBrief, HuntFile, HuntView, Launched, ListPiece, Page};
+use crate::store::{Found, Reader, StoreError, StoredRequest};
+use muster_api::{HuntBrief, HuntView, Launched, ListPiece, Page};
 
 /// `POST /requests`
 pub async fn request(
@@ -136,55 +133,4 @@ pub async fn show(
         Ok::<_, ApiError>(current::read(reader, known, &request, blockage.as_ref(), now)?)
     };
     Ok(Json(core.read(read).await?))
-}
-
-/// Which page of a list that has one order.
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct PageOnly {
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
-
-/// `GET /hunts/{id}/files`: what matched and was sent.
-pub async fn list_files(
-    State(core): State<Arc<Core>>,
-    Segments(id): Segments<String>,
-    Asked(asked): Asked<PageOnly>,
-) -> Result<Json<Page<HuntFile>>, ApiError> {
-    let (roster, now) = (Arc::clone(&core.roster), core.clock.now());
-    let question = Question::new("files", &id);
-    let (limit, after) = (length(asked.limit)?, question.key::<BlobKey>(asked.cursor.as_deref())?);
-    let read = move |reader: &Reader| {
-        reader.at_once(|reader| {
-            let hunt = find(reader, Kind::HuntStart, &id)?.id;
-            Ok::<_, ApiError>(files::files(reader, &roster, &hunt, (after.as_ref(), limit))?)
-        })
-    };
-    let Files { items, next, total } = core.read(read).await?;
-    let next = next.map(|last| question.cursor(&last));
-    Ok(Json(Page { items, next, total, as_of: now.into() }))
-}
-
-/// `GET /hunts/{id}/files/{sha256}`: the content of one of them.
-pub async fn file(
-    State(core): State<Arc<Core>>,
-    Segments((id, sha256)): Segments<(String, String)>,
-) -> Result<Response, ApiError> {
-    let missing = || ApiError::missing("file", &sha256, "muster hunt files ID");
-    let digest = muster_protocol::hex::decode(&sha256).ok_or_else(missing)?;
-    let wanted = digest.clone();
-    let look = move |reader: &Reader| {
-        let hunt = find(reader, Kind::HuntStart, &id)?.id;
-        Ok::<_, ApiError>(reader.has_counted_blob(&hunt, FILE_BLOB, &wanted)?)
-    };
-    if !core.read(look).await? {
-        return Err(missing());
-    }
-    let path = core.place.blob(&digest);
-    let read = move || std::fs::read(&path).map_err(|source| StoreError::File { path, source });
-    let bytes = tokio::task::spawn_blocking(read).await;
-    let bytes =
-        bytes.map_err(|problem| StoreError::Broken(format!("a reader died: {problem}")))??;
-    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }

@@ -10,6 +10,7 @@ pub mod fleet_curve;
 pub mod guard;
 pub mod hosted;
 pub mod hunt_events;
+pub mod hunt_files;
 pub mod hunt_parts;
 pub mod hunt_rows;
 pub mod hunts;
@@ -18,6 +19,7 @@ pub mod listen;
 pub mod metrics;
 pub mod overview;
 pub mod page;
+pub mod pieces;
 pub mod profile_merge;
 pub mod profile_views;
 pub mod profiles;
@@ -88,8 +90,8 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts/{id}/results", get(hunt_rows::results))
         .route("/hunts/{id}/rows", get(row_pages::rows))
         .route("/hunts/{id}/errors", get(row_pages::errors))
-        .route("/hunts/{id}/files", get(hunts::list_files))
-        .route("/hunts/{id}/files/{sha256}", get(hunts::file))
+        .route("/hunts/{id}/files", get(hunt_files::list))
+        .route("/hunts/{id}/files/{sha256}", get(hunt_files::file))
         .route("/profiles", get(profiles::list))
         .route("/profiles/{id}", get(profiles::show))
         .route("/profiles/{id}/{agent}/{view}", get(profiles::view))

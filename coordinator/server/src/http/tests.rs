@@ -3,6 +3,7 @@
 mod agents;
 mod broker;
 mod events;
+mod files;
 mod hosted;
 mod later;
 mod ledger;
