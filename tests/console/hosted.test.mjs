@@ -1,9 +1,10 @@
 // The console that the coordinator hosts: a token opens it, it shows everything, and what is launched is signed elsewhere.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, fleet, LONG, muster, musterJson, picture, scratch, send, startBrowser, Watch } from "./lib.mjs";
+import { eventually, fleet, LONG, muster, musterJson, picture, run, scratch, send, startBrowser, Watch } from "./lib.mjs";
 
 const token = fleet ? readFileSync(join(fleet.dir, "token"), "utf8").trim() : "";
 let browser;
@@ -139,6 +140,30 @@ test("rows are saved from the page", async () => {
   const text = readFileSync(path, "utf8");
   assert.match(download.suggestedFilename(), /\.csv$/);
   assert.equal(text.trim().split("\n").length, 1 + 20 * fleet.agents.length, text.slice(0, 500));
+});
+
+test("a file that an agent sent is saved as an archive with a password", async () => {
+  const content = "content 7\n";
+  const digest = createHash("sha256").update(content).digest("hex");
+  const folder = scratch("archives");
+  const list = join(folder, "bad.txt");
+  writeFileSync(list, `${digest}\n`);
+  const launched = await muster(["hunt", "launch", "--root", tree, "--ioc", list, "--upload-matches", "--upload-max-file", "100k", "--upload-max", "1M", "--yes", "--output", "json"]);
+  assert.equal(launched.code, 0, launched.stderr);
+  const { id } = JSON.parse(launched.stdout);
+  await eventually("all have finished", async () => (await musterJson(["hunt", "show", id])).states.finished === fleet.agents.length);
+  await page.goto(`${fleet.url}/hunts/${id}?tab=files`);
+  await page.getByText("The password of ZIP archives is infected").waitFor();
+  const button = page.getByRole("button", { name: "ZIP archive with the password infected" }).first();
+  const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  assert.equal(download.suggestedFilename(), `${digest.slice(0, 16)}.zip`);
+  const path = join(folder, "file.zip");
+  await download.saveAs(path);
+  const out = join(folder, "out");
+  const unzipped = await run("unzip", ["-q", "-P", "infected", path, "-d", out]);
+  assert.equal(unzipped.code, 0, unzipped.stderr);
+  assert.deepEqual(readdirSync(out), [digest]);
+  assert.equal(readFileSync(join(out, digest), "utf8"), content);
 });
 
 test("signing out ends the session", async () => {

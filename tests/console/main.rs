@@ -137,9 +137,11 @@ fn big_fleet() -> Fleet {
     fleet
 }
 
-/// A fleet whose coordinator serves the pages itself.
+/// A fleet whose coordinator serves the pages itself, and whose agents send the files that match.
 fn hosting_fleet() -> Fleet {
-    let mut fleet = Fleet::start(2);
+    let mut fleet = Fleet::start_with(2, |bundle| {
+        fs::write(bundle.join("policy.toml"), "max_upload_bytes = 1000000\n").expect("a policy");
+    });
     fleet.stop_coordinator();
     let config = fleet.path("home").join("coordinator.toml");
     let text = fs::read_to_string(&config).expect("coordinator.toml");

@@ -4,7 +4,7 @@ import { useList } from "../api/list.ts";
 import type { AgentUpload } from "../api/types.ts";
 import { Empty, ErrorBox } from "../parts/boxes.tsx";
 import { Command, CopyButton } from "../parts/copy.tsx";
-import { DownloadButton } from "../parts/download.tsx";
+import { DownloadButton, FileButtons, FileNotice } from "../parts/download.tsx";
 import { huntPath } from "../parts/hunts.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { Id, Num, Text, When } from "../parts/text.tsx";
@@ -74,20 +74,13 @@ function uploadColumns(agent: string): Column<AgentUpload>[] {
     {
       id: "get",
       title: "",
-      width: "64px",
+      width: "120px",
       align: "right",
       cell: (upload) => {
-        const path =
-          upload.kind === "file"
-            ? uploadPath(upload)
-            : `${uploadPath(upload)}/${encodeURIComponent(agent)}/raw?kind=${encodeURIComponent(upload.kind)}`;
-        return (
-          <DownloadButton
-            path={path}
-            name={`${upload.sha256.slice(0, 16)}.bin`}
-            isFile={upload.kind === "file"}
-          />
-        );
+        const path = uploadPath(upload);
+        if (upload.kind === "file") return <FileButtons path={path} sha256={upload.sha256} />;
+        const raw = `${path}/${encodeURIComponent(agent)}/raw?kind=${encodeURIComponent(upload.kind)}`;
+        return <DownloadButton path={raw} name={`${upload.sha256.slice(0, 16)}.bin`} />;
       },
     },
   ];
@@ -99,7 +92,7 @@ export function Uploads({ id }: { id: string }) {
   if (list.failure && list.items.length === 0) return <ErrorBox of={list.failure} retry={list.reload} />;
   return (
     <>
-      <p class="quiet">Files may be malware: they are downloaded under their digest and never opened here.</p>
+      <FileNotice />
       <Table
         label="Uploads"
         columns={uploadColumns(id)}

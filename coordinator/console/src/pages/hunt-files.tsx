@@ -5,7 +5,7 @@ import { useList } from "../api/list.ts";
 import type { HuntFile, ProfileBrief } from "../api/types.ts";
 import { Empty, ErrorBox } from "../parts/boxes.tsx";
 import { Command, CopyButton } from "../parts/copy.tsx";
-import { DownloadButton } from "../parts/download.tsx";
+import { FileButtons, FileNotice } from "../parts/download.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Bar } from "../parts/states.tsx";
 import { type Column, Table } from "../parts/table.tsx";
@@ -60,13 +60,12 @@ function fileColumns(hunt: string): Column<HuntFile>[] {
     {
       id: "get",
       title: "",
-      width: "56px",
+      width: "120px",
       align: "right",
       cell: (file) => (
-        <DownloadButton
+        <FileButtons
           path={`/hunts/${encodeURIComponent(hunt)}/files/${encodeURIComponent(file.sha256)}`}
-          name={`${file.sha256.slice(0, 16)}.bin`}
-          isFile
+          sha256={file.sha256}
         />
       ),
     },
@@ -79,7 +78,7 @@ export function HuntFiles({ id }: { id: string }) {
   if (list.failure && list.items.length === 0) return <ErrorBox of={list.failure} retry={list.reload} />;
   return (
     <>
-      <p class="quiet">Files may be malware: they are downloaded under their digest and never opened here.</p>
+      <FileNotice />
       <Table
         label="Files"
         columns={fileColumns(id)}
