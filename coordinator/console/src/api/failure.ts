@@ -21,8 +21,8 @@ export class Failure extends Error {
 
   /** Whether the other side does not know the endpoint: it is older than this page. */
   get isMissing(): boolean {
-    // The console may say so of the coordinator with a status of its own.
-    if (this.status === 405 || this.what.startsWith("no page ")) return true;
+    // As this version says it, and the one before; the console may say so with a status of its own.
+    if (this.status === 405 || /^no (endpoint|page) /.test(this.what)) return true;
     return this.status === 404 && this.body === undefined;
   }
 

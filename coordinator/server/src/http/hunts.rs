@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
 use muster_protocol::clock::Timestamp;

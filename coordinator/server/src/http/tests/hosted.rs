@@ -124,7 +124,10 @@ fn pages_are_confined_and_may_be_navigated_to_from_anywhere() {
         assert_eq!(answer.status(), 404, "{line}");
         assert_eq!(header(&answer, "content-security-policy"), DATA_POLICY, "{line}");
         let error = document(answer)["error"].as_str().unwrap().to_owned();
-        assert!(error.starts_with("no page "), "the page disables what it does not find: {error}");
+        assert!(
+            error.starts_with("no endpoint "),
+            "the page disables what it does not find: {error}"
+        );
     }
 }
 
