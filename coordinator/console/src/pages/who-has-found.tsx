@@ -9,6 +9,7 @@ import { RowPanel, rowKey } from "../parts/rows.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { Id, Text, When } from "../parts/text.tsx";
 import { count, plural } from "../text/format.ts";
+import { timeOfId } from "../text/ids.ts";
 import { zone } from "../text/time.ts";
 import { agentPath } from "./overview-lists.tsx";
 
@@ -24,6 +25,13 @@ function distinct(rows: RowView[], name: "agent" | "hunt"): number {
 
 function pathOf(row: RowView): string {
   return String(row.path ?? row.exe ?? "");
+}
+
+/** When the first and the last hunt that found it were signed: the beginning of an id is its time. */
+function seen(rows: RowView[]): { first: string; last: string } | undefined {
+  const times = rows.flatMap((row) => timeOfId(row.hunt) ?? []).sort();
+  const [first, last] = [times[0], times.at(-1)];
+  return first && last ? { first, last } : undefined;
 }
 
 const COLUMNS: Column<Digest>[] = [
@@ -52,6 +60,20 @@ const COLUMNS: Column<Digest>[] = [
     width: "70px",
     align: "right",
     cell: ({ rows }) => (rows.length ? <span class="num">{count(distinct(rows, "hunt"))}</span> : null),
+  },
+  {
+    id: "first",
+    title: `First seen (${zone()})`,
+    about: "When the first hunt that found it was signed",
+    width: "140px",
+    cell: ({ rows }) => <When of={seen(rows)?.first} />,
+  },
+  {
+    id: "last",
+    title: "Last seen",
+    about: "When the last hunt that found it was signed",
+    width: "140px",
+    cell: ({ rows }) => <When of={seen(rows)?.last} />,
   },
   {
     id: "paths",
