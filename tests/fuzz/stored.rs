@@ -115,7 +115,7 @@ fn look(reader: &Reader) {
     for (agent, _, run) in whole.counting() {
         reader.rows(&hunt_id(), &agent, &run, |_| Ok(true)).unwrap();
     }
-    who_has(reader, &roster, &["ab".repeat(32)]).unwrap();
+    who_has(reader, &roster, &["ab".repeat(32)], || true).unwrap();
     let heard = reader.heard(&agent()).unwrap();
     let span = (Timestamp(0), now);
     marks(reader, &agent(), heard.as_ref(), span).unwrap();

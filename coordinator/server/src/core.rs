@@ -82,7 +82,7 @@ pub struct Core {
     /// The parts of the hunts that were asked for last.
     pub parts: Parts,
     /// Scans of everything that has landed: few at once.
-    pub scans: Semaphore,
+    pub scans: Arc<Semaphore>,
     /// Blobs that are put together: few at once.
     pub assemblies: Semaphore,
     /// Profiles of the coordinator itself: few at once.
@@ -146,7 +146,7 @@ impl Core {
             row_looks: Semaphore::new(ROWS_LOOKS_MAX),
             tallies: Tallies::default(),
             parts: Parts::default(),
-            scans: Semaphore::new(SCANS_MAX),
+            scans: Arc::new(Semaphore::new(SCANS_MAX)),
             assemblies: Semaphore::new(BLOB_ASSEMBLIES_MAX),
             profiles: Semaphore::new(PROFILE_LANES),
             views: Arc::new(Semaphore::new(PROFILE_VIEWS_MAX)),

@@ -26,14 +26,22 @@ pub enum WhoHasError {
     /// None, or too many of them.
     #[error("{0} digests, not 1 to {HASHES_MAX}")]
     Count(usize),
+    /// Whoever asked has gone, or the coordinator stops.
+    #[error("the scan was given up")]
+    GivenUp,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Looks for digests in hexadecimal. Reads every chunk that counts, one at a time; ends early only when the
-/// answer is as long as an answer may be, and says so.
-pub fn who_has(reader: &Reader, roster: &Roster, hashes: &[String]) -> Result<WhoHas, WhoHasError> {
+/// answer is as long as an answer may be, and says so, or when nobody waits for it any more.
+pub fn who_has(
+    reader: &Reader,
+    roster: &Roster,
+    hashes: &[String],
+    is_awaited: impl Fn() -> bool,
+) -> Result<WhoHas, WhoHasError> {
     let wanted = digests(hashes)?;
     let mut scan = Scan {
         absent: wanted.clone(),
@@ -49,7 +57,13 @@ pub fn who_has(reader: &Reader, roster: &Roster, hashes: &[String]) -> Result<Wh
     };
     for hunt in reader.listed(List::Hunts, None, usize::MAX)? {
         let named = hunt.to_string();
-        for part in reader.stored_collections(&hunt)? {
+        if !is_awaited() {
+            return Err(WhoHasError::GivenUp);
+        }
+        for part in reader.collections_with_rows(&hunt)? {
+            if !is_awaited() {
+                return Err(WhoHasError::GivenUp);
+            }
             let Some(run) = part.attempt.filter(|_| part.is_counted()) else { continue };
             let agent = &part.agent;
             let known = roster.get(agent).filter(|_| part.host.is_empty());

@@ -143,12 +143,24 @@ pub async fn who_has(
     let values = query.split('&').filter_map(|pair| pair.strip_prefix("hash="));
     let hashes: Vec<String> = values.map(str::to_owned).collect();
     // One scan at a time reads the disk; the others wait for their turn.
-    let turn = core.scans.acquire().await;
-    let _turn = turn.map_err(|closed| ApiError::bug(closed.to_string()))?;
+    let turn = Arc::clone(&core.scans).acquire_owned().await;
+    let turn = turn.map_err(|closed| ApiError::bug(closed.to_string()))?;
     let roster = Arc::clone(&core.roster);
-    let found = core.read(move |reader| find_holders(reader, &roster, &hashes)).await;
+    // This future is dropped when the caller goes; the scan runs on another thread, and sees it by this.
+    let caller = Arc::new(());
+    let (waits, stop) = (Arc::downgrade(&caller), core.tasks.stop_signal());
+    let scan = move |reader: &Reader| {
+        let _turn = turn;
+        let is_awaited = || waits.strong_count() > 0 && !stop.is_cancelled();
+        find_holders(reader, &roster, &hashes, is_awaited)
+    };
+    let found = core.read(scan).await;
+    drop(caller);
     found.map(Json).map_err(|error| match error {
         WhoHasError::Store(error) => error.into(),
+        given_up @ WhoHasError::GivenUp => {
+            ApiError::away("nobody looked to the end", given_up.to_string(), "ask again")
+        }
         other => {
             ApiError::usage("cannot look for that", other.to_string(), "muster who-has --help")
         }

@@ -166,14 +166,15 @@ impl Reader {
         &self,
         request: &RequestId,
     ) -> Result<Vec<StoredCollection>, StoreError> {
-        let sql = format!("SELECT agent, {COLUMNS} FROM collection WHERE request = ?1");
-        let mut select = self.connection.prepare_cached(&sql)?;
-        let mut rows = select.query([request.as_bytes()])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            all.extend(self.readable_part(request, row)?);
-        }
-        Ok(all)
+        self.parts_that(request, "1")
+    }
+
+    /// Returns the parts of a request of which rows are stored.
+    pub fn collections_with_rows(
+        &self,
+        request: &RequestId,
+    ) -> Result<Vec<StoredCollection>, StoreError> {
+        self.parts_that(request, "rows > 0")
     }
 
     /// Returns the parts of a request that time or telemetry may still change.
@@ -181,16 +182,23 @@ impl Reader {
         &self,
         request: &RequestId,
     ) -> Result<Vec<StoredCollection>, StoreError> {
-        let sql = format!(
-            "SELECT agent, {COLUMNS} FROM collection WHERE request = ?1 AND is_settled = 0"
-        );
+        self.parts_that(request, "is_settled = 0")
+    }
+
+    fn parts_that(
+        &self,
+        request: &RequestId,
+        condition: &str,
+    ) -> Result<Vec<StoredCollection>, StoreError> {
+        let sql =
+            format!("SELECT agent, {COLUMNS} FROM collection WHERE request = ?1 AND {condition}");
         let mut select = self.connection.prepare_cached(&sql)?;
         let mut rows = select.query([request.as_bytes()])?;
-        let mut open = Vec::new();
+        let mut parts = Vec::new();
         while let Some(row) = rows.next()? {
-            open.extend(self.readable_part(request, row)?);
+            parts.extend(self.readable_part(request, row)?);
         }
-        Ok(open)
+        Ok(parts)
     }
 
     /// Returns one part.

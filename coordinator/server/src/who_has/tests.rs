@@ -106,7 +106,7 @@ fn ask(writes: Vec<Write>, hashes: &[&str]) -> Result<WhoHas, WhoHasError> {
     });
     let hashes: Vec<_> = hashes.iter().map(|hash| (*hash).to_owned()).collect();
     let reader = place.reader().unwrap();
-    who_has(&reader, &Roster::load(&reader).unwrap(), &hashes)
+    who_has(&reader, &Roster::load(&reader).unwrap(), &hashes, || true)
 }
 
 #[test]
@@ -151,4 +151,25 @@ fn what_is_no_digest_is_refused() {
         assert!(matches!(ask(vec![], &[bad]), Err(WhoHasError::NotADigest(_))), "{bad}");
     }
     assert!(matches!(ask(vec![], &[]), Err(WhoHasError::Count(0))));
+}
+
+#[test]
+fn a_scan_that_nobody_waits_for_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let writer = Writer::start(&place).unwrap();
+        for n in 0..3 {
+            writer.write(chunk(&format!("a-{n}"), 1, 0, &[file("/bad", 7)])).await.unwrap();
+        }
+        writer.write(hunt()).await.unwrap();
+    });
+    let reader = place.reader().unwrap();
+    let roster = Roster::load(&reader).unwrap();
+    let asked = std::cell::Cell::new(0);
+    let is_awaited = || asked.replace(asked.get() + 1) < 2;
+    let given_up = who_has(&reader, &roster, &["07".repeat(32)], is_awaited);
+    assert!(matches!(given_up, Err(WhoHasError::GivenUp)), "{given_up:?}");
+    assert_eq!(asked.get(), 3, "the hunt, the first part, and no further than the second");
 }

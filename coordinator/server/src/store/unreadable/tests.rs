@@ -255,7 +255,7 @@ fn shown(reader: &Reader) -> Shown {
         hunts: views.len(),
         finished: views.iter().map(|view| view.states.finished).sum(),
         rows,
-        scanned: who_has(reader, &roster, &["ab".repeat(32)]).unwrap().scanned_rows,
+        scanned: who_has(reader, &roster, &["ab".repeat(32)], || true).unwrap().scanned_rows,
         marks: marks.shown.len(),
         audit: audit_lines(reader),
         dead: reader.dead().unwrap().len(),
