@@ -82,21 +82,31 @@ fn found(folder: &Path) -> (i64, Option<i64>) {
     (version, connection.query_row(count, [], |row| row.get(0)).ok())
 }
 
-#[test]
-fn a_start_that_is_killed_leaves_the_old_tables_or_the_new() {
+/// Kills starts of one store at one place after the other; returns how many of them had not committed yet.
+fn kill_starts() -> usize {
     let folder = tempfile::tempdir().unwrap();
     of_version_6(folder.path());
-    assert_eq!(found(folder.path()), (6, None));
-    let mut killed = 0;
+    let (old, new) = ((6, None), (VERSION, Some(AGENTS)));
+    assert_eq!(found(folder.path()), old);
+    let mut in_time = 0;
     for bytes in [1, 300_000, 1_000_000, 2_000_000] {
-        if kill_at(folder.path(), bytes) {
-            killed += 1;
-            assert_eq!(found(folder.path()), (6, None), "killed at {bytes} bytes");
+        let is_killed = kill_at(folder.path(), bytes);
+        if found(folder.path()) != old || !is_killed {
+            assert_eq!(found(folder.path()), new, "killed at {bytes} bytes");
+            break;
         }
+        in_time += 1;
     }
-    assert!(killed >= 2, "the starts were too fast to be killed: {killed}");
     let place = DataDir::prepare(folder.path()).unwrap();
-    assert_eq!(found(folder.path()), (VERSION, Some(AGENTS)));
+    assert_eq!(found(folder.path()), new);
     let totals = place.reader().unwrap().summary(&HUNT).unwrap().unwrap();
     assert_eq!(totals.issued, Timestamp(0));
+    in_time
+}
+
+#[test]
+fn a_start_that_is_killed_leaves_the_old_tables_or_the_new() {
+    // On a busy machine the kill may come after the commit: then nothing was tried.
+    let is_tried = (0..10).any(|_| kill_starts() > 0);
+    assert!(is_tried, "no start was killed before its commit");
 }
