@@ -108,7 +108,7 @@ function offset(ms: number | null | undefined): string {
 function Head({ of, asOf }: { of: AgentView; asOf: string | undefined }) {
   const labels = [...(of.labels ?? [])];
   return (
-    <Panel asOf={asOf} command={command(["agents", "show", of.id])}>
+    <Panel title="What it is" asOf={asOf} command={command(["agents", "show", of.id])}>
       {[of.cause, of.quarantine ?? "", ...(of.notes ?? [])].filter(Boolean).map((note) => (
         <p key={note} class="warn">
           <Icon name="alert" /> <Text of={note} most={600} />
