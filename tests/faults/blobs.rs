@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tests::eventually::pause;
 use tests::fleet::Fleet;
+use tests::seed::seed;
 use tests::swarm::trees::Numbers;
 use tests::tree::sha256_of_bytes;
 
@@ -14,8 +15,7 @@ const KILLS: u32 = 15;
 
 #[test]
 fn a_coordinator_killed_between_pieces_and_file_keeps_one_copy_of_each() {
-    let seed = std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = seed();
     eprintln!("MUSTER_SEED={seed}");
     let mut numbers = Numbers::new(seed);
     let mut fleet = Fleet::start_with(1, |bundle| {

@@ -10,9 +10,9 @@ mod cycles;
 mod huge;
 
 use tests::fault;
+use tests::seed::seed;
 
 #[test]
 fn twenty_kills_of_each_lose_nothing_and_double_nothing() {
-    let seed = std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok());
-    fault::kill_test(20, seed.unwrap_or_else(|| u64::from(std::process::id())));
+    fault::kill_test(20, seed());
 }

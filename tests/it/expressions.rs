@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::fleet::Fleet;
+use tests::seed::seed;
 use tests::swarm::trees::Numbers;
 
 const AGENTS: usize = 4;
@@ -68,8 +69,7 @@ fn expression(numbers: &mut Numbers, depth: u64, ids: &[String]) -> (String, Age
 
 #[test]
 fn list_preview_and_agents_agree_on_generated_expressions() {
-    let given = std::env::var("MUSTER_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = seed();
     println!("MUSTER_SEED={seed}");
     let next = Cell::new(0);
     let fleet = Fleet::start_with(AGENTS, |bundle| {

@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::seed::seed;
+
 /// Time for one test where nothing else is asked for.
 const TIME: Duration = Duration::from_millis(500);
 /// Messages that are kept because their answer was new.
@@ -56,9 +58,9 @@ pub fn fuzz(
     valid: &[Vec<u8>],
     mut target: impl FnMut(&[u8]) -> Answer,
 ) -> Report {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seed = number("MUSTER_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    let time = number("MUSTER_FUZZ_SECONDS").map_or(TIME, Duration::from_secs) / targets;
+    let seed = seed();
+    let time = std::env::var("MUSTER_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+    let time = time.map_or(TIME, Duration::from_secs) / targets;
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut corpus: Vec<Vec<u8>> = valid.to_vec();
     let mut heard = HashSet::new();

@@ -14,6 +14,7 @@
 //! * [`oracle`]: what must come back, by `find` and `sha256sum`. [`independent_oracle`]: every row and figure, by
 //!   `oracle/oracle.py`.
 //! * [`raw_amqp`]: any bytes as routing key, properties and body, past the client library.
+//! * [`seed`]: what made-up inputs begin with.
 //! * [`stored`]: the store of a fleet of many agents after some weeks. [`swarm`]: many real agents in a few processes.
 //! * [`tree`]: a tree full of traps and what must come back. [`adversarial_tree`]: the traps that only the independent
 //!   oracle judges. [`mounts_fixture`]: mounts of every sort, a file system that never answers among them.
@@ -37,6 +38,7 @@ pub mod once;
 pub mod oracle;
 pub mod program;
 pub mod raw_amqp;
+pub mod seed;
 pub mod stored;
 pub mod swarm;
 pub mod syscall_trace;
