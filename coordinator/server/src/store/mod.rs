@@ -18,6 +18,8 @@ pub mod curves;
 pub mod dead;
 pub mod facts;
 pub mod files;
+#[cfg(test)]
+pub(crate) mod filled;
 pub mod fleet;
 pub mod fleet_curve;
 pub mod instances;

@@ -7,7 +7,8 @@ use muster_protocol::result::{RowChunk, State, Status, rows};
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::store::{Audit, Chunk, DataDir, Request, Write, Writer};
+use crate::store::filled::fill;
+use crate::store::{Audit, Chunk, DataDir, Request, Write};
 
 const HUNT: [u8; 16] = [1; 16];
 
@@ -97,13 +98,7 @@ fn hunt() -> Write {
 fn ask(writes: Vec<Write>, hashes: &[&str]) -> Result<WhoHas, WhoHasError> {
     let folder = tempfile::tempdir().unwrap();
     let place = DataDir::prepare(folder.path()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let writer = Writer::start(&place).unwrap();
-        for write in writes {
-            writer.write(write).await.unwrap();
-        }
-    });
+    fill(&place, writes);
     let hashes: Vec<_> = hashes.iter().map(|hash| (*hash).to_owned()).collect();
     let reader = place.reader().unwrap();
     who_has(&reader, &Roster::load(&reader).unwrap(), &hashes, || true)
@@ -157,14 +152,8 @@ fn what_is_no_digest_is_refused() {
 fn a_scan_that_nobody_waits_for_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let place = DataDir::prepare(folder.path()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let writer = Writer::start(&place).unwrap();
-        for n in 0..3 {
-            writer.write(chunk(&format!("a-{n}"), 1, 0, &[file("/bad", 7)])).await.unwrap();
-        }
-        writer.write(hunt()).await.unwrap();
-    });
+    let rows = (0..3).map(|n| chunk(&format!("a-{n}"), 1, 0, &[file("/bad", 7)]));
+    fill(&place, rows.chain([hunt()]));
     let reader = place.reader().unwrap();
     let roster = Roster::load(&reader).unwrap();
     let asked = std::cell::Cell::new(0);

@@ -6,8 +6,9 @@ use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::hunts::of_agent::tests::{agent, id, request, run, status};
+use crate::store::filled::fill;
 use crate::store::fleet::Roster;
-use crate::store::{Chunk, DataDir, Piece, Write, Writer};
+use crate::store::{Chunk, DataDir, Piece, Write};
 
 /// A file under some names, and its content as two blobs: it was sent again after a kill. `first` is the first of four chunks.
 fn sent(name: &str, digest: u8, paths: &[&str], first: u64) -> Vec<Write> {
@@ -70,13 +71,7 @@ fn store(folder: &std::path::Path) -> Reader {
         writes.extend(profile.into_iter().take(2));
         writes.push(status(1, name, State::Finished));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let writer = Writer::start(&place).unwrap();
-        for write in writes {
-            writer.write(write).await.unwrap();
-        }
-    });
+    fill(&place, writes);
     place.reader().unwrap()
 }
 

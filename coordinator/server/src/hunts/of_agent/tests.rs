@@ -6,8 +6,9 @@ use muster_protocol::result::{RowChunk, State, Status, rows};
 use serde_bytes::ByteBuf;
 
 use super::*;
+use crate::store::filled::fill;
 use crate::store::fleet::tests::known;
-use crate::store::{Audit, Chunk, DataDir, NewAgent, Piece, Request, Write, Writer};
+use crate::store::{Audit, Chunk, DataDir, NewAgent, Piece, Request, Write};
 
 pub(in crate::hunts) fn id(n: u8) -> RequestId {
     RequestId::from_bytes([n; 16])
@@ -119,13 +120,7 @@ fn store(folder: &std::path::Path) -> Reader {
         writes.push(status(1, name, State::Finished));
     }
     writes.extend(uploaded(4, "a-1", "/not/it", "profile.cpu"));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let writer = Writer::start(&place).unwrap();
-        for write in writes {
-            writer.write(write).await.unwrap();
-        }
-    });
+    fill(&place, writes);
     place.reader().unwrap()
 }
 

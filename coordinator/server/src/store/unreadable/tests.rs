@@ -20,6 +20,7 @@ use crate::http::metrics::{Present, metrics};
 use crate::hunts::files::files;
 use crate::hunts::view::RequestSnapshot;
 use crate::live::broker_health::Look;
+use crate::store::filled::fill;
 use crate::store::fleet::Roster;
 use crate::store::{Audit, AuditFilter, Chunk, DataDir, List, NewAgent, Request, Write, Writer};
 use crate::telemetry::marks::marks;
@@ -125,21 +126,11 @@ fn sample(n: u8) -> Write {
     Write::Telemetry(Box::new(serde_json::from_value(json).unwrap()))
 }
 
-fn write(place: &DataDir, writes: Vec<Write>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let writer = Writer::start(place).unwrap();
-        for write in writes {
-            writer.write(write).await.unwrap();
-        }
-    });
-}
-
 /// A sound store: two agents, one hunt, which both have finished.
 fn sound(folder: &Path) -> DataDir {
     let place = DataDir::prepare(folder).unwrap();
     let new = |n| NewAgent { id: agent(n), name: "a".into(), labels: "{}".into() };
-    write(
+    fill(
         &place,
         vec![
             Write::Agents(vec![new(1), new(2)], Audit::default()),
@@ -487,7 +478,7 @@ fn doctor_names_them_and_what_replaces_one_is_shown() {
     assert!(said.contains("1 of heard (a-1), 2 of status (a-1)"), "{said}");
     // The agent goes on: what it says now takes the places.
     let again = |state| Write::Status(Box::new(status(1, state)));
-    write(&place, vec![again(State::Started), again(State::Finished), sample(1)]);
+    fill(&place, vec![again(State::Started), again(State::Finished), sample(1)]);
     assert_eq!(shown(&reader), SOUND);
     assert_eq!(check(), "none");
 }
