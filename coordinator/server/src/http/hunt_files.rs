@@ -22,6 +22,7 @@ use super::hunts::find;
 use super::page::length;
 use super::page::question::Question;
 use super::pieces::{self, Piece, Sender};
+use super::query::no_format;
 use crate::core::Core;
 use crate::hunts::files::{self, Files};
 use crate::store::{BlobKey, Reader, StoreError};
@@ -57,11 +58,7 @@ impl Format {
         match asked {
             None | Some("raw") => Ok(Self::Raw),
             Some("zip") => Ok(Self::Zip),
-            Some(other) => {
-                let shown: String = other.chars().take(60).collect();
-                let cause = format!("format is {shown:?}");
-                Err(ApiError::usage("files are not given so", cause, "raw or zip"))
-            }
+            Some(other) => Err(no_format("files are not given so", other, "raw or zip")),
         }
     }
 }

@@ -20,6 +20,7 @@ use super::error::ApiError;
 use super::extract::{Asked, Segments};
 use super::hunts::find;
 use super::pieces::{self, Piece, Pieces};
+use super::query::no_format;
 use super::row_query::RowQuery;
 use crate::core::Core;
 use crate::hunts::view::rows::{HuntRows, Known, source};
@@ -47,11 +48,7 @@ impl Format {
         match asked {
             None | Some("jsonl") => Ok(Self::JsonLines),
             Some("csv") => Ok(Self::Csv),
-            Some(other) => {
-                let shown: String = other.chars().take(60).collect();
-                let cause = format!("format is {shown:?}");
-                Err(ApiError::usage("rows are not written so", cause, "jsonl or csv"))
-            }
+            Some(other) => Err(no_format("rows are not written so", other, "jsonl or csv")),
         }
     }
 

@@ -34,6 +34,12 @@ pub fn search(text: Option<&str>) -> Result<Option<String>, ApiError> {
     }
 }
 
+/// Refuses a format that there is not.
+pub fn no_format(what: &str, asked: &str, choices: &str) -> ApiError {
+    let shown: String = asked.chars().take(60).collect();
+    ApiError::usage(what, format!("format is {shown:?}"), choices)
+}
+
 /// Reads a moment: how long ago, or RFC 3339. A length of time has its unit: `2026` alone is more likely a year.
 pub fn moment(
     name: &str,
