@@ -17,6 +17,15 @@ import { agentPath } from "./overview-lists.tsx";
 export interface Digest {
   digest: string;
   rows: RowView[];
+  /** When the first and the last hunt that found it were signed. */
+  first: string | undefined;
+  last: string | undefined;
+}
+
+/** Makes one of what was found: the beginning of a hunt's id is its time. */
+export function digestOf(digest: string, rows: RowView[]): Digest {
+  const times = rows.flatMap((row) => timeOfId(row.hunt) ?? []).sort();
+  return { digest, rows, first: times[0], last: times.at(-1) };
 }
 
 function distinct(rows: RowView[], name: "agent" | "hunt"): number {
@@ -25,13 +34,6 @@ function distinct(rows: RowView[], name: "agent" | "hunt"): number {
 
 function pathOf(row: RowView): string {
   return String(row.path ?? row.exe ?? "");
-}
-
-/** When the first and the last hunt that found it were signed: the beginning of an id is its time. */
-function seen(rows: RowView[]): { first: string; last: string } | undefined {
-  const times = rows.flatMap((row) => timeOfId(row.hunt) ?? []).sort();
-  const [first, last] = [times[0], times.at(-1)];
-  return first && last ? { first, last } : undefined;
 }
 
 const COLUMNS: Column<Digest>[] = [
@@ -66,14 +68,14 @@ const COLUMNS: Column<Digest>[] = [
     title: `First seen (${zone()})`,
     about: "When the first hunt that found it was signed",
     width: "140px",
-    cell: ({ rows }) => <When of={seen(rows)?.first} />,
+    cell: ({ first }) => <When of={first} />,
   },
   {
     id: "last",
     title: "Last seen",
     about: "When the last hunt that found it was signed",
     width: "140px",
-    cell: ({ rows }) => <When of={seen(rows)?.last} />,
+    cell: ({ last }) => <When of={last} />,
   },
   {
     id: "paths",

@@ -11,7 +11,7 @@ import { Page } from "../parts/page.tsx";
 import { useAddress } from "../parts/url.ts";
 import { command } from "../text/command.ts";
 import { count, plural } from "../text/format.ts";
-import { type Digest, Found } from "./who-has-found.tsx";
+import { type Digest, digestOf, Found } from "./who-has-found.tsx";
 
 /** Digests of one request. */
 const BATCH = 50;
@@ -105,7 +105,7 @@ function gathered(digests: string[], state: State): Digest[] {
     }
   }
   return [...rows]
-    .map(([digest, own]) => ({ digest, rows: own }))
+    .map(([digest, own]) => digestOf(digest, own))
     .sort((a, b) => b.rows.length - a.rows.length);
 }
 
