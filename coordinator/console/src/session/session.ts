@@ -64,10 +64,14 @@ export const isHosted = computed(() => session.value?.hosted === true);
 /** Takes the code out of the address bar, if there is one, and exchanges it; else looks whether the session of before still holds. */
 export async function open(): Promise<void> {
   const code = location.hash.slice(1);
-  if (/^[\w-]{20,200}$/.test(code)) {
+  if (isCode(code)) {
     history.replaceState(null, "", location.pathname + location.search);
     await exchange({ code });
   } else await look();
+}
+
+function isCode(text: string): boolean {
+  return /^[\w-]{20,200}$/.test(text);
 }
 
 /** Begins a session of a token. */
@@ -154,6 +158,13 @@ export async function end(): Promise<void> {
 setInterval(() => {
   if (secret.value && !document.hidden) void look();
 }, LOOK_MS);
+
+// A new address in the tab of an old one: the browser loads nothing anew where only the code is another one.
+addEventListener("hashchange", () => {
+  if (!isCode(location.hash.slice(1))) return;
+  if (gate.value !== "open") gate.value = "opening";
+  void open();
+});
 
 // Another tab has begun or ended a session.
 addEventListener("storage", (event) => {
