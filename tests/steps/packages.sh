@@ -21,7 +21,7 @@ need_for() {
       need librsvg2-bin "rsvg-convert draws the pictures that are compared" has rsvg-convert
       need unzip "opens archives with a password" has unzip
       ;;
-    it | faults | hostile | breaks) need_for_integration ;;
+    it | faults | kills | hostile | breaks) need_for_integration ;;
     dashboards)
       need_for_integration
       need prometheus "scrapes a fleet" has prometheus
