@@ -4,6 +4,7 @@ mod agent;
 mod alarms;
 mod amqp;
 mod attribution;
+mod audit;
 mod broker;
 mod broker_audit;
 mod bundle;

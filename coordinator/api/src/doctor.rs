@@ -1,4 +1,4 @@
-//! The state of the whole: fleet, health, doctor, audit.
+//! The state of the whole: fleet, health, doctor.
 
 use serde::{Deserialize, Serialize};
 #[cfg(test)]
@@ -118,24 +118,4 @@ pub struct Doctor {
     pub verdict: Verdict,
     /// All checks.
     pub checks: Vec<Check>,
-}
-
-/// One line of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ToSchema))]
-pub struct AuditView {
-    /// Its number.
-    pub id: i64,
-    /// When.
-    pub at: Time,
-    /// Whose token it was.
-    pub token: String,
-    /// Who signed, where something was signed.
-    pub operator: String,
-    /// What was done: `request`, `enrol`, `revoke`, …
-    pub action: String,
-    /// To what: the id.
-    pub subject: String,
-    /// More, for people.
-    pub detail: String,
 }

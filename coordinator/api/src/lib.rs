@@ -9,6 +9,7 @@
 pub mod address;
 mod agents;
 pub mod archive;
+mod audit;
 mod broker;
 pub mod command;
 pub mod csv;
@@ -39,8 +40,9 @@ pub use agents::{
     AgentState, AgentView, BrokerAddress, Enrol, EnrolAgents, Enrolled, EnrolledAgents,
     QuarantineAgent,
 };
+pub use audit::{AuditView, AuditWords, BEFORE_THE_FIRST};
 pub use broker::{BrokerView, DeadView, QueueView};
-pub use doctor::{AuditView, BrokerHealth, Check, Doctor, FleetView, Health, Rebuilt, Verdict};
+pub use doctor::{BrokerHealth, Check, Doctor, FleetView, Health, Rebuilt, Verdict};
 pub use events::{HuntAgentsEvent, TopicChanged};
 pub use hunts::brief::{CollectionBrief, HuntBrief};
 pub use hunts::inquiry::{

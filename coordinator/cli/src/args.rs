@@ -159,7 +159,8 @@ pub enum Verb {
     /// What operators did: who launched, enrolled, revoked what, and when.
     #[command(
         after_help = "Examples:\n  muster audit\n  muster audit --since 7d --action request\n  \
-        muster audit --subject 0199 --output json\n  muster audit --search web-1 --limit 20"
+        muster audit --subject 0199 --output json\n  muster audit --search web-1 --limit 20\n  \
+        muster audit verify"
     )]
     Audit(Audit),
     /// Print completions for a shell.
@@ -409,9 +410,25 @@ pub enum Symbols {
     List,
 }
 
+/// Verbs of `audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Check that no line of the log was changed, taken out or cut off, also since it was last verified from here.
+    #[command(
+        after_help = "Each line carries the SHA-256 of itself and of the line before it. What was verified last is \
+        kept in audit.head beside the operator's key: a log that was rewritten as a whole shows, too.\n\n\
+        Examples:\n  muster audit verify\n  muster audit verify --output json"
+    )]
+    Verify,
+}
+
 /// Flags of `audit`; every condition must hold.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Audit {
+    /// What to do, where it is not listing.
+    #[command(subcommand)]
+    pub verb: Option<AuditVerb>,
     /// At this time or later: `7d` ago, `2026-11-25`, `2026-11-25T10:00:00Z`.
     #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
     pub since: Option<Moment>,

@@ -1,9 +1,11 @@
-//! `muster audit`: what operators did.
+//! `muster audit`: what operators did ([`verify`]: and whether the log still says so).
+
+mod verify;
 
 use muster_api::AuditView;
 
 use super::Context;
-use super::args::Audit as Flags;
+use super::args::{Audit as Flags, AuditVerb};
 use super::failure::{Exit, Failure};
 use crate::client::Query;
 use crate::output::{Column, Document, Show};
@@ -18,6 +20,9 @@ const LINES: &[Column<AuditView>] = &[
 ];
 
 pub(super) fn run(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
+    if let Some(AuditVerb::Verify) = flags.verb {
+        return verify::run(context);
+    }
     let (since, until) = (flags.since, flags.until);
     let path = Query::of("/api/v1/audit")
         .with("since", since.map(|at| at.to_string()).as_deref())

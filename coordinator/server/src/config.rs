@@ -14,6 +14,7 @@ use muster_runtime::retry;
 use serde::{Deserialize, Serialize};
 
 use crate::tls::{Identity, TlsError};
+use crate::tokens::{Known, Token};
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -105,29 +106,6 @@ pub struct Console {
     pub hosted: bool,
 }
 
-/// One token of the API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Token {
-    /// Whose, for the audit log.
-    pub name: String,
-    /// SHA-256 of the token's text, in hexadecimal.
-    pub sha256: String,
-    /// All that it is good for, when it is not good for everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub only: Option<Only>,
-}
-
-/// What a token may be confined to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Only {
-    /// `GET /metrics`.
-    Metrics,
-    /// Reading: every GET, and the preview of a target.
-    Read,
-}
-
 fn default_listen() -> String {
     "127.0.0.1:7411".to_owned()
 }
@@ -166,8 +144,7 @@ impl Config {
     pub fn new(mut file: ConfigFile, folder: PathBuf) -> Result<Self, String> {
         let root = key(&file.root).ok_or("`root` is not 64 hexadecimal digits")?;
         for token in &file.tokens {
-            key(&token.sha256)
-                .ok_or_else(|| format!("the sha256 of token {:?} is not one", token.name))?;
+            token.read()?;
         }
         if file.metrics.as_ref().is_some_and(|metrics| metrics.agents > METRICS_AGENTS_MAX) {
             return Err(format!("`agents` in [metrics] is more than {METRICS_AGENTS_MAX}"));
@@ -205,11 +182,9 @@ impl Config {
         self.file.broker.ca_file.as_ref().map(|file| self.folder.join(file))
     }
 
-    /// Returns the tokens: whose, the digest, and what it is confined to.
-    pub fn tokens(&self) -> Vec<(String, [u8; 32], Option<Only>)> {
-        let tokens = self.file.tokens.iter();
-        let known = |token: &Token| Some((token.name.clone(), key(&token.sha256)?, token.only));
-        tokens.filter_map(known).collect()
+    /// Returns the tokens.
+    pub fn tokens(&self) -> Vec<Known> {
+        self.file.tokens.iter().filter_map(|token| token.read().ok()).collect()
     }
 
     /// Returns whether the coordinator serves the pages of the console.
@@ -262,18 +237,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_may_be_confined_and_series_of_agents_have_a_bound() {
-        let digest = "02".repeat(32);
-        let token = format!("[[tokens]]\nname = \"p\"\nsha256 = \"{digest}\"\n");
+    fn series_of_agents_have_a_bound() {
         let config = |text: &str| {
             let file = toml::from_str(&format!("{MINIMAL}\n{text}")).map_err(|e| e.to_string())?;
             Config::new(file, PathBuf::new())
         };
-        let tokens = format!("{token}only = \"metrics\"\n{token}{token}only = \"read\"\n");
-        let tokens = config(&tokens).unwrap().tokens();
-        let only: Vec<_> = tokens.iter().map(|t| t.2).collect();
-        assert_eq!(only, [Some(Only::Metrics), None, Some(Only::Read)]);
-        assert!(config(&format!("{token}only = \"all\"")).is_err(), "no word means everything");
         assert_eq!(config("").unwrap().metrics_agents(), 0);
         assert_eq!(config("[metrics]\nagents = 10000").unwrap().metrics_agents(), 10_000);
         assert!(config("[metrics]\nagents = 10001").unwrap_err().contains("more than 10000"));

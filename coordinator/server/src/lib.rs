@@ -35,6 +35,7 @@ pub mod state;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod tokens;
 pub mod who_has;
 
 pub use serve::{ServeError, serve};

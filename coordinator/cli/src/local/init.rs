@@ -175,12 +175,10 @@ fn config(
         ca_file,
     };
     let management_url = flags.management_url.clone().unwrap_or_else(|| management_url(flags, tls));
-    let token = |name: &str, token: &str| {
+    let token = |name: &str, token: &str, role: &str| {
         let digest = hex::encode(&Sha256::digest(token));
-        BTreeMap::from([("name", name.to_owned()), ("sha256", digest)])
+        BTreeMap::from([("name", name.to_owned()), ("sha256", digest), ("role", role.to_owned())])
     };
-    let mut confined = token("prometheus", prometheus);
-    confined.insert("only", "metrics".to_owned());
     let file = ConfigFile {
         fleet: operator.fleet.to_string(),
         root: hex::encode(&operator.root),
@@ -190,7 +188,10 @@ fn config(
         hosts: flags.hosts.clone(),
         broker,
         tls: certificate(flags)?,
-        tokens: vec![token(&operator.name, operators), confined],
+        tokens: vec![
+            token(&operator.name, operators, "admin"),
+            token("prometheus", prometheus, "metrics"),
+        ],
     };
     toml::to_string(&file).map_err(|e| Failure::bug("cannot write the configuration", e))
 }

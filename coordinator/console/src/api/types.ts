@@ -192,7 +192,9 @@ export type AuditView = {
   at: Time;
   /** More, for people. */
   detail: string;
-  /** Its number. */
+  /** SHA-256 of this line and of the hash of the line before it, in hexadecimal. */
+  hash: string;
+  /** Its number, from 1, without gaps. */
   id: number;
   /** Who signed, where something was signed. */
   operator: string;

@@ -65,7 +65,7 @@ function TokenForm() {
       </form>
       <p class="quiet">
         It is the text of the file <code>token</code> in the folder of your <code>muster</code>, or what the
-        coordinator's owner gave you; one with <code>only = "read"</code> is enough. The browser does not keep
+        coordinator's owner gave you; one with <code>role = "viewer"</code> is enough. The browser does not keep
         it. A session ends after twelve hours without use.
       </p>
       <p class="quiet">

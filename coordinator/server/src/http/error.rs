@@ -28,7 +28,7 @@ impl ApiError {
     }
 
     /// 401: no token, or one that is not known.
-    pub fn token(cause: &str) -> Self {
+    pub fn token(cause: impl Into<String>) -> Self {
         let next =
             "use the token that `muster init` made: --token-file, MUSTER_TOKEN_FILE or MUSTER_DIR";
         Self::new(

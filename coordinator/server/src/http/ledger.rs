@@ -51,10 +51,7 @@ pub async fn audit(
         Ok::<_, StoreError>((last, lines, reader.count_audit(&filter)?))
     };
     let (last, lines, total) = core.read(read).await.map_err(ApiError::from)?;
-    let shown = lines.into_iter().map(|line| {
-        let [token, operator, action, subject, detail] = line.words;
-        AuditView { id: line.id, at: line.at.into(), token, operator, action, subject, detail }
-    });
+    let shown = lines.into_iter().map(AuditView::from);
     let next = last.map(|last| question.cursor(&(then.0, last)));
     Ok(Json(Page { items: shown.collect(), next, total, as_of: now.into() }))
 }

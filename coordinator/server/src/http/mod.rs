@@ -53,7 +53,8 @@ use hosted::{Hosted, Hosting};
 pub fn router(core: Arc<Core>) -> Router {
     let config = &core.config;
     let hosted = config.hosts_console().then(|| Arc::new(Hosted::new(config.file.tls.is_some())));
-    let guard = Guard::new(config.tokens(), config.file.hosts.clone(), hosted.clone());
+    let (tokens, hosts) = (config.tokens(), config.file.hosts.clone());
+    let guard = Guard::new(tokens, hosts, hosted.clone(), core.clock.clone());
     let guard = Arc::new(guard);
     let guarded = Router::new()
         .route("/fleet", get(system::fleet))

@@ -88,8 +88,9 @@ impl Api {
             let digest = muster_protocol::hex::encode(&Sha256::digest(secret));
             format!("[[tokens]]\nname = \"{name}\"\nsha256 = \"{digest}\"\n{only}\n")
         };
-        let viewer = token("eve", VIEWER, "only = \"read\"");
-        let config = [hosts, CONFIG, &token("ada", TOKEN, ""), &viewer, more].concat();
+        let viewer = token("eve", VIEWER, "role = \"viewer\"");
+        let config =
+            [hosts, CONFIG, &token("ada", TOKEN, "role = \"admin\""), &viewer, more].concat();
         let file: ConfigFile = toml::from_str(&config).unwrap();
         let config = Config::new(file, folder.path().to_owned()).unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();

@@ -1,8 +1,12 @@
-//! What must never be forgotten: the audit log, the keys that were taken back.
+//! What must never be forgotten: the audit log ([`chain`] adds its lines), the keys that were taken back.
+
+pub(super) mod chain;
 
 use std::collections::BTreeSet;
 
+use muster_api::AuditView;
 use muster_protocol::clock::Timestamp;
+use muster_protocol::hex;
 use muster_protocol::ids::KeyId;
 use rusqlite::{Connection, params};
 
@@ -60,6 +64,16 @@ pub struct StoredAudit {
     pub at: Timestamp,
     /// Token, operator, action, subject, detail.
     pub words: [String; 5],
+    /// The chain up to it.
+    pub hash: Vec<u8>,
+}
+
+impl From<StoredAudit> for AuditView {
+    fn from(line: StoredAudit) -> Self {
+        let [token, operator, action, subject, detail] = line.words;
+        let (at, hash) = (line.at.into(), hex::encode(&line.hash));
+        Self { id: line.id, at, token, operator, action, subject, detail, hash }
+    }
 }
 
 impl Reader {
@@ -110,8 +124,7 @@ impl Reader {
 
     /// Returns lines of the audit log by their numbers, in the order of these.
     pub fn audit(&self, numbers: &[i64]) -> Result<Vec<StoredAudit>, StoreError> {
-        let sql =
-            "SELECT id, at, token, operator, action, subject, detail FROM audit WHERE id = ?1";
+        let sql = "SELECT id, at, token, operator, action, subject, detail, hash FROM audit WHERE id = ?1";
         let query = Query { table: Table::Audit, reads: Reads::All, of: &[], keys: 1, sql };
         let mut lines = Vec::with_capacity(numbers.len());
         for number in numbers {
@@ -120,6 +133,7 @@ impl Reader {
                     id: row.get(0)?,
                     at: Timestamp(row.get(1)?),
                     words: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?],
+                    hash: row.get(7)?,
                 })
             })?);
         }
@@ -136,24 +150,6 @@ impl AuditFilter {
         [&self.token, &self.operator, &self.action, &self.subject, &self.text]
             .map(|word| word.as_deref())
     }
-}
-
-/// Adds a line to the audit log.
-pub(super) fn insert_audit(
-    tx: &Connection,
-    line: &Audit,
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    let sql = "INSERT INTO audit (at, token, operator, action, subject, detail)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    Ok(tx.prepare_cached(sql)?.execute(params![
-        now.0,
-        line.token,
-        line.operator,
-        line.action,
-        line.subject,
-        line.detail,
-    ])?)
 }
 
 /// Revokes keys, for good.

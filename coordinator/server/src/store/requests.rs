@@ -9,7 +9,8 @@ use muster_protocol::request::{Control, Sealed};
 use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::ledger::{insert_audit, insert_revoked_keys};
+use super::ledger::chain::insert_audit;
+use super::ledger::insert_revoked_keys;
 use super::read::{Reader, agent_id, broken, request_id};
 use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};

@@ -2,13 +2,14 @@
 
 use rusqlite::Connection;
 
+use super::ledger::chain;
 use super::{
     StoreError, attempts, collections, curves, dead, facts, fleet_curve, instances, lists, pieces,
     policies, quarantine, results, spent, summaries, uploads,
 };
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 
 const TABLES: &str = "
 CREATE TABLE agent (
@@ -71,12 +72,10 @@ CREATE TABLE dead (class TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT 
     PRIMARY KEY (class, reason));
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, token TEXT NOT NULL,
-    operator TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL
+    operator TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL,
+    -- SHA-256 of this line and of the hash of the line before it.
+    hash BLOB NOT NULL
 );
-CREATE TRIGGER audit_is_append_only_1 BEFORE UPDATE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER audit_is_append_only_2 BEFORE DELETE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 ";
 
 /// From version 2: what was said of curves is dropped, they were kept for a day.
@@ -133,14 +132,19 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     ]
     .concat();
     let to_7: &str = &[to_7, &LATER.concat()].concat();
+    // New stores have it all.
+    let of_8: &str = if version == 0 { "" } else { chain::UNLINKED };
+    let to_7: &str = &[to_7, of_8].concat();
     let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
     let missing = match version {
-        0 => [TABLES, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7].concat(),
+        0 => [TABLES, chain::APPEND_ONLY, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7]
+            .concat(),
         2 => [FROM_2, curves::TABLES, lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
         3 => [lists::TABLES, FROM_4, of_5, attempts::FILL, to_6].concat(),
         4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
         5 => to_6.to_owned(),
         6 => to_7.to_owned(),
+        7 => [&LATER.concat(), of_8].concat(),
         VERSION => return Ok(connection.execute_batch(&LATER.concat())?),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
@@ -152,8 +156,12 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     if matches!(version, 2..=4) {
         pieces::fill(&transaction)?;
     }
-    if version != 0 {
+    if matches!(version, 2..=6) {
         collections::rebuild::fill(&transaction)?;
+    }
+    if version != 0 {
+        chain::link_all(&transaction)?;
+        transaction.execute_batch(chain::APPEND_ONLY)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

@@ -81,6 +81,7 @@ fn tables_of_version_2_are_brought_up_to_date() {
         DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time;
         CREATE TABLE telemetry (agent TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL);
         INSERT INTO agent VALUES ('a-1', 'a', '{}', 0, NULL);
+        ALTER TABLE audit DROP COLUMN hash;
         PRAGMA user_version = 2;";
     place.connect().unwrap().execute_batch(old).unwrap();
     let place = DataDir::prepare(folder.path()).unwrap();
@@ -131,6 +132,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
         INSERT INTO dead VALUES ('rows', 'malformed', 7, 0);
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
+        ALTER TABLE audit DROP COLUMN hash;
         PRAGMA user_version = 4;";
     let connection = place.connect().unwrap();
     connection.execute_batch(old).unwrap();
@@ -177,6 +179,7 @@ fn a_control_of_version_5_was_a_cancel() {
         DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time; ALTER TABLE attempt DROP COLUMN chunks;
         ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
         ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
+        ALTER TABLE audit DROP COLUMN hash;
         PRAGMA user_version = 5;";
     place.connect().unwrap().execute_batch(old).unwrap();
     let reader = DataDir::prepare(folder.path()).unwrap().reader().unwrap();

@@ -22,10 +22,11 @@ use tracing::{error, info, trace};
 
 use super::collections::rebuild;
 use super::collections::touched::{Changed, Touched};
+use super::ledger::chain;
 use super::news::{Commit, News};
 use super::spent::{self, Sweep};
 use super::{AttemptKey, Audit, Chunk, DataDir, DeadCount, NewAgent, Reader, Request, StoreError};
-use super::{attempts, curves, dead, facts, ledger, lists, quarantine, requests, results, roster};
+use super::{attempts, curves, dead, facts, lists, quarantine, requests, results, roster};
 
 /// Chunks that wait for the writer at most; beyond it the senders wait.
 const WAITING_MAX: usize = 400;
@@ -460,24 +461,24 @@ fn apply(
         }
         Write::Offset(id, offset) => requests::learn_offset(tx, id, *offset)?,
         Write::Agents(agents, audit) => {
-            ledger::insert_audit(tx, audit, now)?;
+            chain::insert_audit(tx, audit, now)?;
             roster::insert_agents(tx, agents, now)?
         }
         Write::Revoked(agent, audit) => {
-            ledger::insert_audit(tx, audit, now)?;
+            chain::insert_audit(tx, audit, now)?;
             roster::revoke(tx, agent, now, touched)?
         }
         Write::Audit(audit) => {
-            ledger::insert_audit(tx, audit, now)?;
+            chain::insert_audit(tx, audit, now)?;
             1
         }
         Write::Dead(counts) => dead::count(tx, counts, now)?,
         Write::Quarantined(agent, cause, audit) => {
-            ledger::insert_audit(tx, audit, now)?;
+            chain::insert_audit(tx, audit, now)?;
             quarantine::impose(tx, agent, cause, now)?
         }
         Write::Released(agent, audit) => {
-            ledger::insert_audit(tx, audit, now)?;
+            chain::insert_audit(tx, audit, now)?;
             quarantine::lift(tx, agent)?
         }
         Write::Held(agent) => quarantine::hold(tx, agent, now)?,

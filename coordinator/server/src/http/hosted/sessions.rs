@@ -16,10 +16,10 @@ use muster_pages::secret::{self, Print};
 use muster_pages::session::{Denied, Guesses, Keys, OVER, SECRET, Sessions, second};
 use tracing::info;
 
-use crate::config::Only;
 use crate::http::error::ApiError;
 use crate::http::guard::{self, Caller, Guard};
 use crate::http::listen::Standing;
+use crate::tokens::{Known, Role};
 
 /// Says with what a session is opened: the pages are the same as those of `muster console`, which takes a code.
 const OPENS_WITH: HeaderName = HeaderName::from_static("x-muster-opens-with");
@@ -100,7 +100,7 @@ impl Hosted {
             .admit(&cookies, second(headers), peer(request), Instant::now())
             .map_err(Refusal::from)?;
         // A session is worth what its token is worth now.
-        guard.owner(&token).map(|(name, _)| name).ok_or_else(|| Denied::Wrong.into())
+        guard.owner(&token).map(|known| known.name.as_str()).ok_or_else(|| Denied::Wrong.into())
     }
 
     /// Rejects what is not asked by our own page; returns its address.
@@ -127,13 +127,13 @@ impl Hosted {
             return Err(Denied::TooManyGuesses.into());
         }
         let token = secret::print(token.trim());
-        let Some((name, only)) = guard.owner(&token) else {
+        let Some(Known { name, role, .. }) = guard.owner(&token) else {
             return Err(match wrong.count(from, now) {
                 Denied::Wrong => Refusal::Over(ApiError::token("it is not known here")),
                 Denied::TooManyGuesses => Denied::TooManyGuesses.into(),
             });
         };
-        if only == Some(Only::Metrics) {
+        if *role == Role::Metrics {
             return Err(Refusal::Other(guard::confined_to_metrics(name)));
         }
         let keys = lock(&self.sessions).begin(token, now);
@@ -199,14 +199,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use muster_protocol::clock::Clock;
+
     use super::*;
 
     #[test]
     fn a_session_is_over_when_its_token_is_gone() {
         let hosted = Arc::new(Hosted::new(false));
         let guard = |names: &[&str]| {
-            let token = |name: &&str| ((*name).to_owned(), secret::print(name), None);
-            Guard::new(names.iter().map(token).collect(), vec![], Some(Arc::clone(&hosted)))
+            let token = |name: &&str| {
+                let (name, print) = ((*name).to_owned(), secret::print(name));
+                Known { name, print, role: Role::Viewer, not_after: None }
+            };
+            let (tokens, hosted) = (names.iter().map(token).collect(), Arc::clone(&hosted));
+            Guard::new(tokens, vec![], Some(hosted), Clock::system())
         };
         let (before, after) = (guard(&["ada", "bob"]), guard(&["bob"]));
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);

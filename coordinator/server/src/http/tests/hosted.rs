@@ -289,7 +289,7 @@ fn wrong_tokens_are_refused_after_ten() {
 #[test]
 fn a_token_for_metrics_opens_no_session() {
     let digest = muster_protocol::hex::encode(&Sha256::digest("scrapes"));
-    let token = format!("[[tokens]]\nname = \"p\"\nsha256 = \"{digest}\"\nonly = \"metrics\"\n");
+    let token = format!("[[tokens]]\nname = \"p\"\nsha256 = \"{digest}\"\nrole = \"metrics\"\n");
     let api = Api::with(&format!("{token}{HOSTED}"));
     assert_eq!(give(&api, "scrapes").status(), 403);
     assert_eq!(give(&api, VIEWER).status(), 200);

@@ -569,6 +569,7 @@ fn a_store_of_version_6_gets_its_read_models() {
         DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time; ALTER TABLE attempt DROP COLUMN chunks;
         ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
         ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
+        ALTER TABLE audit DROP COLUMN hash;
         PRAGMA user_version = 6;";
     world.place.connect().unwrap().execute_batch(old).unwrap();
     let place = DataDir::prepare(folder.path()).unwrap();

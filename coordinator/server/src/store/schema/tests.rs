@@ -21,6 +21,7 @@ const BACK_TO_6: &str = "
 DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time;
 DROP INDEX blob_by_kind; DROP TABLE policy; ALTER TABLE attempt DROP COLUMN chunks; ALTER TABLE attempt DROP COLUMN next;
 ALTER TABLE attempt DROP COLUMN rows; ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
+ALTER TABLE audit DROP COLUMN hash;
 PRAGMA user_version = 6;
 ";
 

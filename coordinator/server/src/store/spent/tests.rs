@@ -94,6 +94,7 @@ fn age(place: &DataDir, chunks: &[Chunk]) {
                  DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time; ALTER TABLE attempt DROP COLUMN chunks;
                  ALTER TABLE attempt DROP COLUMN next; ALTER TABLE attempt DROP COLUMN rows;
                  ALTER TABLE attempt DROP COLUMN stored; ALTER TABLE attempt DROP COLUMN first_row;
+                 ALTER TABLE audit DROP COLUMN hash;
                  PRAGMA user_version = 5";
     connection.execute_batch(older).unwrap();
 }

@@ -405,8 +405,8 @@ fn poisons() -> Vec<Poison> {
             &[(Table::Held, "NO")],
         ),
         bad(
-            "INSERT INTO audit (at, token, operator, action, subject, detail)
-             SELECT 0, ?1, '', '', '', '' WHERE ?2 IS NOT NULL",
+            "INSERT INTO audit (at, token, operator, action, subject, detail, hash)
+             SELECT 0, ?1, '', '', '', '', x'' WHERE ?2 IS NOT NULL",
             &[(Table::Audit, "")],
         ),
         // A request whose id is none; one that is not what was signed; one that was signed and means nothing.

@@ -151,6 +151,7 @@ fn a_store_of_version_3_knows_what_its_hunts_name() {
         DROP TABLE collection; DROP TABLE summary; DROP TABLE fleet_curve; DROP INDEX blob_by_agent; DROP INDEX chunk_by_time;
         DROP INDEX status_by_agent; ALTER TABLE status DROP COLUMN received;
         CREATE INDEX status_by_agent ON status (agent, at);
+        ALTER TABLE audit DROP COLUMN hash;
         PRAGMA user_version = 3;";
     db.unwrap().execute_batch(older).unwrap();
     let folder = store.place.lists().parent().unwrap().to_owned();
