@@ -29,7 +29,8 @@ fn a_token_opens_what_its_role_says_until_it_ends() {
         ("past", "role = \"admin\"\nnot_after = \"2020-01-01\""),
     ] {
         let digest = muster_protocol::hex::encode(&Sha256::digest(name));
-        text.push_str(&format!("\n[[tokens]]\nname = \"{name}\"\nsha256 = \"{digest}\"\n{more}\n"));
+        let table = format!("[[tokens]]\nname = \"{name}\"\nsha256 = \"{digest}\"\n{more}\n");
+        text = [text, table].join("\n");
     }
     std::fs::write(&config, text).expect("coordinator.toml");
     fleet.start_coordinator();
@@ -37,7 +38,7 @@ fn a_token_opens_what_its_role_says_until_it_ends() {
 
     let root = fleet.path("home").to_string_lossy().into_owned();
     let hunt = ["hunt", "launch", "--root", &root, "--target", "all"];
-    let quarantine = ["agents", "quarantine", &agent, "--reason", "a test"];
+    let quarantine = ["agents", "quarantine", &agent, "--reason", "a test", "--yes"];
     let code = |token: &str, words: &[&str]| with_token(&fleet, token, words).status.code();
     for token in ["viewer", "operator", "chief"] {
         assert_eq!(code(token, &["agents", "list"]), Some(0), "{token}");

@@ -66,11 +66,8 @@ impl AuditView {
     pub fn expected(&self, before: &str) -> Option<String> {
         let before = hex::decode(before)?.try_into().ok()?;
         let words = [&self.token, &self.operator, &self.action, &self.subject, &self.detail];
-        let line = AuditWords {
-            id: self.id,
-            at_ms: self.at.0.0,
-            words: words.map(|word| word.as_bytes()),
-        };
+        let line =
+            AuditWords { id: self.id, at_ms: self.at.0.0, words: words.map(String::as_bytes) };
         Some(hex::encode(&line.hash(&before)))
     }
 }
