@@ -150,6 +150,7 @@ impl Core {
             at: self.now(),
             code: code.to_owned(),
             reason,
+            revision: 0,
             chunks: state.is_final().then_some(0),
             footer: None,
             host: self.identity.host.clone(),

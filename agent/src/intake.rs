@@ -179,6 +179,7 @@ impl Core {
         intake.control = Some((control.about, verb, control.revision));
         Ok(match verb {
             Verb::Cancel => Effect::Cancel(control.about),
+            Verb::Resume | Verb::Drain | Verb::Pause => Effect::Nothing,
         })
     }
 

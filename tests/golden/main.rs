@@ -316,6 +316,7 @@ fn status() -> Status {
         at: NOW,
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(5),
         footer: Some(Footer {
             artifact: Some(files().sealed().unwrap()),

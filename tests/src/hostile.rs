@@ -100,6 +100,7 @@ impl Hostile {
             at: Clock::system().now(),
             code: String::new(),
             reason: String::new(),
+            revision: 0,
             chunks: state.is_final().then_some(0),
             footer: None,
             host: String::new(),

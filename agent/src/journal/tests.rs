@@ -71,6 +71,7 @@ fn final_status(journal: &Journal, request: muster_protocol::ids::RequestId) -> 
         at: Timestamp(5),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(1),
         footer: None,
         host: String::new(),

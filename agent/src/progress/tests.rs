@@ -49,6 +49,7 @@ fn running() -> (Journal, Status) {
         at: Timestamp(2),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: None,
         footer: None,
         host: String::new(),

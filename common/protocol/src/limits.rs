@@ -47,6 +47,8 @@ limits! {
     CLOCK_SKEW_MS_MAX: i64 = 300_000, "requests are declined as expired or not yet valid";
     /// How long a request id is remembered.
     SEEN_MS_MAX: i64 = 60 * 86_400_000, "the id is forgotten; its request expired long before";
+    /// Longest pause of a hunt or profile on one agent.
+    PAUSED_MS_MAX: i64 = 30 * 86_400_000, "it ends as cancelled: paused too long";
     /// Roots of one hunt.
     ROOTS_MAX: usize = 256, "the request is refused";
     /// Include and exclude patterns of one hunt.

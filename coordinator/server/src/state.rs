@@ -158,6 +158,7 @@ pub const fn counter(states: &mut States, phase: Phase) -> &mut u64 {
         Phase::Seen => &mut states.seen,
         Phase::Queued => &mut states.queued,
         Phase::Running => &mut states.running,
+        Phase::Paused => &mut states.paused,
         Phase::Finishing => &mut states.finishing,
         Phase::Finished => &mut states.finished,
         Phase::Failed => &mut states.failed,

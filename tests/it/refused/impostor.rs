@@ -27,6 +27,7 @@ fn lie(of: &AgentId, request: RequestId) -> Vec<u8> {
         at: Clock::system().now(),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(0),
         footer: None,
         host: String::new(),

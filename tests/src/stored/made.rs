@@ -134,6 +134,7 @@ pub fn status(of: RequestId, n: u32, state: State, at: Timestamp) -> Box<Status>
         at,
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: state.is_final().then_some(0),
         footer: None,
         host: host(n),

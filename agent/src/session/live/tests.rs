@@ -81,6 +81,7 @@ fn status(session: &LiveSession) -> Status {
         at: Timestamp(9),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: None,
         footer: None,
         host: String::new(),

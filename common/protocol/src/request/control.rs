@@ -22,21 +22,37 @@ pub struct Control {
 }
 
 /// The verbs of this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Their order is that of strictness: of two with one revision the later one here counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
+    /// Let it go on after a pause or a drain.
+    Resume,
+    /// Let what runs go on, and hold what has not begun.
+    Drain,
+    /// Stand still where it is; it goes on from there when it is resumed.
+    Pause,
     /// End it before its time; what was found or sampled is delivered.
     Cancel,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 1] = [Self::Cancel];
+    pub const ALL: [Self; 4] = [Self::Resume, Self::Drain, Self::Pause, Self::Cancel];
 
     /// Returns the word.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Resume => "resume",
+            Self::Drain => "drain",
+            Self::Pause => "pause",
             Self::Cancel => "cancel",
         }
+    }
+
+    /// Returns whether it only takes away: such a control holds although it has expired on its way.
+    pub const fn only_stops(self) -> bool {
+        matches!(self, Self::Drain | Self::Pause | Self::Cancel)
     }
 
     /// Reads the word; `None` for a verb that this version does not know.

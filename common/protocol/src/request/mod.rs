@@ -8,6 +8,7 @@ mod bundle;
 mod check;
 pub mod control;
 pub mod hunt;
+pub mod lifecycle;
 pub mod profile;
 pub mod sign;
 pub mod target;

@@ -14,7 +14,7 @@ use serde_bytes::ByteBuf;
 
 use super::hunt::HuntStart;
 use super::trust::{Certificate, Grant};
-use super::{Args, Body, Kind, Limits, Sealed, Target};
+use super::{Args, Body, Kind, Limits, Sealed, Target, Verb};
 use crate::clock::Timestamp;
 use crate::ids::{FleetId, KeyId, RequestId};
 use crate::limits;
@@ -235,8 +235,9 @@ impl Trust {
         if !allowed {
             return Err(Refusal::KindNotAllowed { key: key_id, kind });
         }
-        check_validity(&body, now)?;
+        check_length(&body)?;
         let args = decode_args(kind, &body.args)?;
+        check_validity(&body, &args, now)?;
         super::check::bounds(&body, &args).map_err(Refusal::OutOfBounds)?;
         Ok(Opened { body, args, operator })
     }
@@ -298,12 +299,19 @@ fn check_sizes(sealed: &Sealed) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_validity(body: &Body, now: Timestamp) -> Result<(), Refusal> {
-    let skew = limits::CLOCK_SKEW_MS_MAX;
+fn check_length(body: &Body) -> Result<(), Refusal> {
     if body.not_after.since_ms(body.issued) > limits::VALIDITY_MS_MAX {
         return Err(Refusal::OutOfBounds("valid for more than 30 days".to_owned()));
     }
-    if now > body.not_after.plus_ms(skew) {
+    Ok(())
+}
+
+fn check_validity(body: &Body, args: &Args, now: Timestamp) -> Result<(), Refusal> {
+    let skew = limits::CLOCK_SKEW_MS_MAX;
+    // An agent that was away for a month must not run what was stopped meanwhile.
+    let holds_for_ever =
+        matches!(args, Args::Control(control) if control.known().is_some_and(Verb::only_stops));
+    if now > body.not_after.plus_ms(skew) && !holds_for_ever {
         return Err(Refusal::Expired(body.not_after));
     }
     if now < body.issued.plus_ms(-skew) {

@@ -21,6 +21,8 @@ pub enum State {
     Started,
     /// Runs; carries a footer of what was done so far.
     Progress,
+    /// Stands still by an operator's word; goes on when it is resumed.
+    Paused,
     /// Ran to its end.
     Finished,
     /// Ended by an error.
@@ -42,6 +44,7 @@ impl State {
             Self::Queued => "queued",
             Self::Started => "started",
             Self::Progress => "progress",
+            Self::Paused => "paused",
             Self::Finished => "finished",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -68,6 +71,9 @@ pub struct Status {
     /// The same for people.
     #[serde(default)]
     pub reason: String,
+    /// The highest revision among the controls (pauses, drains, resumes) that the agent had applied; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
     /// With a final state: how many chunks the attempt has, rows and blobs together.
     #[serde(default)]
     pub chunks: Option<u64>,
@@ -83,6 +89,11 @@ pub struct Status {
     /// The process that reports.
     #[serde(default)]
     pub instance: Option<InstanceId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a collection did.

@@ -273,6 +273,7 @@ pub(super) fn ended(hunt: RequestId, name: &str, journal: u8, chunks: u64) -> Wr
         at: Timestamp(1),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(chunks),
         footer: None,
         host: format!("host-of-{name}"),

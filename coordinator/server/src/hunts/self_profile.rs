@@ -61,7 +61,8 @@ pub fn start(core: &Arc<Core>, opened: &Opened) {
         // What has ended is not held any more, and stays as it ended.
         Args::Control(control) => match (control.known(), held(core).get(&control.about)) {
             (Some(Verb::Cancel), Some(cancel)) => cancel.cancel(),
-            (Some(Verb::Cancel), None) | (None, _) => {}
+            (Some(Verb::Cancel), None)
+            | (Some(Verb::Pause | Verb::Drain | Verb::Resume) | None, _) => {}
         },
         Args::TrustRevoke(_) | Args::ListPart(_) => {}
     }
@@ -245,6 +246,7 @@ fn status(core: &Core, request: RequestId, state: State) -> Status {
         at: core.clock.now(),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: None,
         footer: None,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),

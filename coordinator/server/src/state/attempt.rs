@@ -120,9 +120,11 @@ impl AttemptState {
             return Class::Failed;
         }
         let Some(last) = &self.last else {
-            let is_queued = self.latest.as_ref().is_some_and(|status| status.state == Said::Queued);
-            let waits = is_queued && self.stored.is_empty();
-            return if waits { Class::Queued } else { Class::Running };
+            return match self.latest.as_ref().map(|status| status.state) {
+                Some(Said::Paused) => Class::Paused,
+                Some(Said::Queued) if self.stored.is_empty() => Class::Queued,
+                _ => Class::Running,
+            };
         };
         if !self.is_complete() {
             return Class::Awaiting;
@@ -131,7 +133,9 @@ impl AttemptState {
             Said::Declined => Class::Declined,
             Said::Failed => Class::Failed,
             Said::Cancelled => Class::Cancelled,
-            Said::Finished | Said::Queued | Said::Started | Said::Progress => Class::Finished,
+            Said::Finished | Said::Queued | Said::Started | Said::Progress | Said::Paused => {
+                Class::Finished
+            }
         }
     }
 
@@ -164,7 +168,8 @@ pub fn is_whole(said: &Footer, blobs: &[(&str, &[u8])]) -> bool {
 
 /// Returns which of two statuses of one run stays, whichever came first.
 pub fn replaces(new: &Status, held: &Status) -> bool {
-    let order = |status: &Status| (status.at, status.state, status.chunks);
+    // Controls are ordered by their revisions, whatever an agent's clock says.
+    let order = |status: &Status| (status.revision, status.at, status.state, status.chunks);
     match order(new).cmp(&order(held)) {
         Ordering::Equal => {
             // Two that say different things of one moment: a liar's, and its order must not matter either.

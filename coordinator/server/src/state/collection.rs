@@ -18,6 +18,8 @@ pub enum Phase {
     Queued,
     /// Runs.
     Running,
+    /// Stands still by an operator's word.
+    Paused,
     /// Has ended; chunks are still missing.
     Finishing,
     /// Has ended well and everything is stored.
@@ -42,6 +44,7 @@ impl Phase {
             Self::Seen => "seen",
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Finishing => "finishing",
             Self::Finished => "finished",
             Self::Failed => "failed",

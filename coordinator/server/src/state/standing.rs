@@ -18,6 +18,8 @@ pub enum Class {
     Queued,
     /// Runs.
     Running,
+    /// Stands still by an operator's word.
+    Paused,
     /// Has ended; chunks are missing.
     Awaiting,
     /// Has ended and all chunks are stored; the blobs that they are pieces of are not put together yet.
@@ -34,10 +36,11 @@ pub enum Class {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unanswered,
         Self::Queued,
         Self::Running,
+        Self::Paused,
         Self::Awaiting,
         Self::Assembling,
         Self::Finished,
@@ -52,6 +55,7 @@ impl Class {
             Self::Unanswered => "unanswered",
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Awaiting => "awaiting",
             Self::Assembling => "assembling",
             Self::Finished => "finished",
@@ -85,7 +89,9 @@ impl Standing {
             (phase, Class::Assembling) => phase,
             // Nobody waits for an agent that was revoked; what it had handed to the broker before still counts.
             (Phase::Silent | Phase::Seen | Phase::Queued, _) if self.is_revoked => Phase::Expired,
-            (Phase::Running | Phase::Finishing, _) if self.is_revoked => Phase::Incomplete,
+            (Phase::Running | Phase::Paused | Phase::Finishing, _) if self.is_revoked => {
+                Phase::Incomplete
+            }
             (phase, _) => phase,
         }
     }
@@ -102,7 +108,11 @@ impl Standing {
         match self.class {
             Class::Finished | Class::Failed | Class::Cancelled | Class::Declined => true,
             Class::Awaiting => self.is_revoked,
-            Class::Unanswered | Class::Queued | Class::Running | Class::Assembling => false,
+            Class::Unanswered
+            | Class::Queued
+            | Class::Running
+            | Class::Paused
+            | Class::Assembling => false,
         }
     }
 
@@ -124,6 +134,7 @@ impl Standing {
             Class::Queued if sampled == Some(true) => return Phase::Running,
             Class::Queued => return Phase::Queued,
             Class::Running => return Phase::Running,
+            Class::Paused => return Phase::Paused,
             Class::Awaiting | Class::Assembling => {
                 let is_over = self.until.is_none_or(|until| now > until);
                 return if is_over { Phase::Incomplete } else { Phase::Finishing };

@@ -28,6 +28,7 @@ fn status(n: u8, journal: u8, state: AgentState, at: i64, chunks: Option<u64>) -
         at: NOW.plus_ms(at),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks,
         footer: None,
         host: String::new(),

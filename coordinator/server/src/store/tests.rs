@@ -110,6 +110,7 @@ fn tables_of_version_4_are_brought_up_to_date() {
         at,
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(1),
         footer: None,
         host: String::new(),

@@ -74,7 +74,7 @@ fn of_status(kind: &str, status: &Status, offset: i64) -> Option<MarkView> {
     let started = match status.state {
         State::Declined | State::Queued => return None,
         State::Started | State::Progress => started.unwrap_or(status.at),
-        State::Finished | State::Failed | State::Cancelled => started?,
+        State::Paused | State::Finished | State::Failed | State::Cancelled => started?,
     };
     let ended = status.state.is_final().then(|| ended.unwrap_or(status.at));
     Some(MarkView {

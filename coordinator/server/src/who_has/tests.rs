@@ -61,6 +61,7 @@ fn finished(agent: &str, journal: u8, at: i64, chunks: u64) -> Write {
         at: Timestamp(at),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(chunks),
         footer: None,
         host: String::new(),

@@ -94,6 +94,7 @@ fn final_status(journal: &Journal) -> Status {
         at: Timestamp(9),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: None,
         footer: None,
         host: String::new(),

@@ -56,6 +56,7 @@ pub(in crate::hunts) fn status(n: u8, name: &str, state: State) -> Write {
         at: Timestamp(10),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: (state == State::Finished).then_some(2),
         footer: None,
         host: String::new(),

@@ -32,6 +32,7 @@ fn ended(state: State, footer: Footer) -> RequestSnapshot {
         at: NOW,
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(0),
         footer: Some(footer),
         host: String::new(),

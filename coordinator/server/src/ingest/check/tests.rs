@@ -234,6 +234,7 @@ fn a_sample_and_a_status_over_their_bounds_are_dead() {
             code: String::new(),
             // Only the text is cut instead.
             reason: "é".repeat(limits::TEXT_BYTES_MAX),
+            revision: 0,
             chunks: Some(0),
             footer: Some(Footer { artifact: Some(files.sealed().unwrap()), ..Footer::default() }),
             host: String::new(),
@@ -289,6 +290,7 @@ fn a_status_of_a_request_that_nobody_made_is_dead() {
         at: Timestamp(0),
         code: String::new(),
         reason: "é".repeat(limits::TEXT_BYTES_MAX),
+        revision: 0,
         chunks: Some(0),
         footer: None,
         host: String::new(),

@@ -35,6 +35,7 @@ fn status(request: u8, journal: u8) -> Write {
         at: Timestamp(0),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(1),
         footer: None,
         host: String::new(),

@@ -239,6 +239,7 @@ impl World {
                     at: NOW.plus_ms(at),
                     code: if state == State::Failed { "io".into() } else { String::new() },
                     reason: String::new(),
+                    revision: 0,
                     chunks,
                     footer: (figure > 0).then(|| footer(figure)),
                     host: if figure > 4 { "h".into() } else { String::new() },

@@ -94,6 +94,7 @@ impl Store {
             at: NOW,
             code: String::new(),
             reason: String::new(),
+            revision: 0,
             chunks: state.is_final().then_some(0),
             footer: None,
             host: String::new(),

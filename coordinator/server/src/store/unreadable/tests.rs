@@ -85,6 +85,7 @@ fn status(n: u8, state: State) -> Status {
         at: Timestamp(5),
         code: String::new(),
         reason: String::new(),
+        revision: 0,
         chunks: Some(1),
         footer: Some(Footer::default()),
         host: String::new(),
