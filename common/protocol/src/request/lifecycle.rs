@@ -154,16 +154,18 @@ impl Event {
 /// The table. What is not listed changes nothing: the same stage comes back.
 pub const fn next(stage: Stage, event: Event) -> Stage {
     match (stage, event) {
-        (Stage::Waiting, Event::Lane) => Stage::Running,
         (Stage::Waiting, Event::Pause | Event::Drain) => Stage::Held,
         (Stage::Held, Event::Resume) => Stage::Waiting,
-        (Stage::Waiting | Stage::Held, Event::Cancel | Event::Expiry) => Stage::Unbegun,
-        (Stage::Held, Event::TooLong) => Stage::Unbegun,
+        (Stage::Waiting | Stage::Held, Event::Cancel | Event::Expiry)
+        | (Stage::Held, Event::TooLong) => Stage::Unbegun,
         (Stage::Running, Event::Pause) => Stage::Paused,
-        // It waits for a lane again, and shows as running: it has begun.
-        (Stage::Paused, Event::Resume | Event::Drain) => Stage::Running,
-        (Stage::Running | Stage::Paused, Event::Cancel) => Stage::Ended,
-        (Stage::Paused, Event::TooLong) | (Stage::Running, Event::End) => Stage::Ended,
+        // What is resumed waits for a lane again, and shows as running: it has begun.
+        (Stage::Waiting, Event::Lane) | (Stage::Paused, Event::Resume | Event::Drain) => {
+            Stage::Running
+        }
+        (Stage::Running | Stage::Paused, Event::Cancel)
+        | (Stage::Paused, Event::TooLong)
+        | (Stage::Running, Event::End) => Stage::Ended,
         (stage, _) => stage,
     }
 }

@@ -36,7 +36,9 @@ fn what_has_ended_stays_so_and_cancel_ends_all_else() {
 #[test]
 fn the_documented_table_is_the_one_of_the_code() {
     let mut table = String::from("|");
-    Stage::ALL.iter().for_each(|stage| write!(table, " | {}", stage.as_str()).unwrap());
+    for stage in Stage::ALL {
+        write!(table, " | {}", stage.as_str()).unwrap();
+    }
     table.push_str(" |\n|---|");
     table.push_str(&"---|".repeat(Stage::ALL.len()));
     for event in Event::ALL {
