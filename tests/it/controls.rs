@@ -44,7 +44,7 @@ fn waiting(fleet: &Fleet, queue: &str) -> u64 {
 }
 
 #[test]
-fn a_cancel_goes_the_way_of_its_start_whatever_its_target_says() {
+fn a_control_goes_the_way_of_its_start_whatever_its_target_says() {
     let mut fleet = Fleet::start(2);
     let away = fleet.agents[0].id.clone();
     fleet.kill_agent(0);
@@ -52,18 +52,19 @@ fn a_cancel_goes_the_way_of_its_start_whatever_its_target_says() {
     let hunt = text(&fleet.json(&launch)["id"]);
     let request: RequestId = hunt.parse().expect("an id");
     // For all, though the hunt is for one: it must not wake the whole fleet.
-    let (code, said) = send(&fleet, "c", &Args::Control(Control::new(request, Verb::Cancel, 7)));
+    let (code, said) = send(&fleet, "c", &Args::Control(Control::new(request, Verb::Pause, 7)));
     assert_eq!(code, Some(0), "{said}");
     let queue = format!("requests.{away}");
-    eventually("start and cancel wait in the agent's own queue", LONG, || {
+    eventually("start and pause wait in the agent's own queue", LONG, || {
         let (own, all) = (waiting(&fleet, &queue), waiting(&fleet, "requests"));
         if (own, all) == (2, 0) { Ok(()) } else { Err(format!("{own} of its own, {all} for all")) }
     });
-    // The revision is taken; a higher one is not.
-    let (code, said) = send(&fleet, "d", &Args::Control(Control::new(request, Verb::Cancel, 7)));
+    // The revision is taken; a cancel needs none.
+    let (code, said) = send(&fleet, "d", &Args::Control(Control::new(request, Verb::Resume, 7)));
     assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("another control was faster"), "{said}");
-    fleet.muster_ok(["hunt", "cancel", &hunt]);
+    let (code, said) = send(&fleet, "e", &Args::Control(Control::new(request, Verb::Cancel, 1)));
+    assert_eq!(code, Some(0), "{said}");
     fleet.start_agent(0);
     let shown = fleet.await_hunt(&hunt, LONG);
     assert_eq!(shown["states"]["cancelled"], 1, "{shown}");

@@ -49,6 +49,12 @@ limits! {
     SEEN_MS_MAX: i64 = 60 * 86_400_000, "the id is forgotten; its request expired long before";
     /// Longest pause of a hunt or profile on one agent.
     PAUSED_MS_MAX: i64 = 30 * 86_400_000, "it ends as cancelled: paused too long";
+    /// How far a revision may lie ahead of the clock, in milliseconds since 1970: one that nobody could go beyond would end every pause and resume.
+    REVISION_AHEAD_MS_MAX: i64 = 86_400_000, "the control is refused, by the coordinator and before by the CLI; a cancel works at any revision";
+    /// Controls of one hunt that its view lists.
+    CONTROLS_SHOWN_MAX: usize = 50, "the oldest are left out; the audit log has them";
+    /// Agents that the view of a hunt names of those that have not applied its newest control.
+    APPLIED_WAITING_MAX: usize = 20, "the others are only counted; hunts/{id}/agents?applied=0 lists them";
     /// Roots of one hunt.
     ROOTS_MAX: usize = 256, "the request is refused";
     /// Include and exclude patterns of one hunt.

@@ -1,6 +1,7 @@
 //! Requests, hunts and collections.
 
 pub(crate) mod brief;
+pub(crate) mod control;
 pub(crate) mod inquiry;
 pub(crate) mod request;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 use utoipa::ToSchema;
 
+use self::control::{Applied, ControlView, Hold};
 use super::Time;
 use crate::open::{Open, Word};
 
@@ -296,6 +298,25 @@ pub struct HuntView {
     pub published: bool,
     /// Whether the operator cancelled it.
     pub cancelled: bool,
+    /// What its controls want of it.
+    #[serde(default = "no_hold")]
+    #[cfg_attr(test, schema(value_type = Hold))]
+    pub hold: Open<Hold>,
+    /// The highest revision of its pauses, drains and resumes; the next one takes one above. 0 before the first.
+    #[serde(default)]
+    pub revision: u64,
+    /// Its controls, the newest last: at most the last 50.
+    #[serde(default)]
+    pub controls: Vec<ControlView>,
+    /// How far the newest pause, drain or resume has come; nothing before the first, and of a hunt that was cancelled.
+    #[serde(default)]
+    pub applied: Option<Applied>,
+    /// When it ended, by the coordinator's clock: when the last part did. Nothing while something may still come.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
+    /// How it ended, for people: `finished`, or `ended: 3 failed, 1 expired`. Empty while something may still come.
+    #[serde(default)]
+    pub outcome: String,
     /// How many agents are expected to answer.
     pub targeted: u64,
     /// Their states.
@@ -312,6 +333,10 @@ pub struct HuntView {
     /// What is to be known beside the figures, for people.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+const fn no_hold() -> Open<Hold> {
+    Open::Known(Hold::None)
 }
 
 /// What entries of one agent's part were not read for, by reason.

@@ -45,6 +45,7 @@ pub use broker::{BrokerView, DeadView, QueueView};
 pub use doctor::{BrokerHealth, Check, Doctor, FleetView, Health, Rebuilt, Verdict};
 pub use events::{HuntAgentsEvent, TopicChanged};
 pub use hunts::brief::{CollectionBrief, HuntBrief};
+pub use hunts::control::{Applied, ControlView, Hold};
 pub use hunts::inquiry::{
     Bucket, Distribution, ErrorCause, ErrorExample, ErrorFolder, HuntCosts, HuntErrors,
     HuntTimeline, TimelinePoint, WorstAgent,

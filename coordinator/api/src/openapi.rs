@@ -251,7 +251,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ),
     Endpoint {
         query: &[
-            ("state", "Some of running, open, closed, cancelled, joined by commas."),
+            ("state", "Some of running, paused, open, closed, cancelled, joined by commas."),
             ("operator", "Signed by this operator."),
             ("q", "The beginning of an id, or a part of target, first root or operator."),
             ("since", "Signed since: how long ago (`7d`) or RFC 3339."),
@@ -271,6 +271,10 @@ const ENDPOINTS: &[Endpoint] = &[
             ("state", "Some of the twelve states, joined by commas."),
             ("code", "Some codes, joined by commas."),
             ("q", "A part of the agent's id or host."),
+            (
+                "applied",
+                "1: agents that have applied the newest pause, drain or resume; 0: agents that have not.",
+            ),
             (
                 "sort",
                 "agent, host, state, rows, matched, errors, seen, cpu_ms, bytes_read, throttled_ms, started, ended, age_ms, silent_s or attempts, with - before it for the greatest first; agent when not given.",

@@ -11,6 +11,11 @@ use muster_protocol::when::duration_ms;
 pub use muster_protocol::artifact::file_hash::select::ModeTest;
 pub use muster_protocol::when::seconds;
 
+/// Reads how long to wait, in seconds; `0` is not at all.
+pub fn wait_seconds(text: &str) -> Result<u32, String> {
+    if text == "0" { Ok(0) } else { seconds(text) }
+}
+
 /// Reads a size: `4096`, `10k`, `10M`, `1.5G` (units of 1,000), `4KiB`, `1MiB`, `1GiB` (units of 1,024).
 pub fn size(text: &str) -> Result<u64, String> {
     let bad = || format!("{text:?} is not a size like 4096, 10M or 1GiB");

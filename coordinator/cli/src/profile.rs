@@ -238,8 +238,8 @@ fn show(context: &Context, profile: &str) -> Result<Exit, Failure> {
 fn cancel(context: &Context, profile: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let (id, profile) = find(&client, profile)?;
-    let answer = control::send(context, &client, &profile.view, Verb::Cancel)?;
-    hunt::print_cancelled(context, &answer, &format!("muster profile show {id}"))
+    let sent = control::send(context, &client, &profile.view, Verb::Cancel)?;
+    hunt::print_cancelled(context, &sent.answer, &format!("muster profile show {id}"))
 }
 
 /// Returns a row for each agent and each kind that it has taken.

@@ -125,9 +125,17 @@ fn until_the_end<V: Watch>(
     mut rows: Option<&mut RowWriter>,
 ) -> Result<Watched<V>, Failure> {
     let (mut ended, mut has_rows) = (None, rows.is_some());
+    let mut held = None;
     loop {
         match next(ticks, deadline, rows.as_deref_mut())? {
-            Some(Tick::Standing(view)) => progress.update(&view.standing()),
+            Some(Tick::Standing(view)) => {
+                let now = view.held();
+                if now != held {
+                    progress.note(now.as_deref().unwrap_or("it goes on"));
+                    held = now;
+                }
+                progress.update(&view.standing());
+            }
             Some(Tick::Row(line)) => {
                 if let Some(rows) = &mut rows {
                     progress.aside(|| rows.row(&line))?;

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::States;
+use super::control::Hold;
 use crate::Time;
+use crate::open::Open;
 
 /// One hunt in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,16 @@ pub struct HuntBrief {
     pub published: bool,
     /// Whether the operator cancelled it.
     pub cancelled: bool,
+    /// What its controls want of it.
+    #[serde(default = "super::no_hold")]
+    #[cfg_attr(test, schema(value_type = Hold))]
+    pub hold: Open<Hold>,
+    /// When it ended; nothing while something may still come.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
+    /// How it ended, for people: `finished`, or `ended: 3 failed, 1 expired`; empty while something may still come.
+    #[serde(default)]
+    pub outcome: String,
     /// Whether nothing more is to come by itself.
     pub done: bool,
     /// How many agents are expected to answer.

@@ -83,7 +83,23 @@ pub enum Hunt {
         muster hunt files 0199 --out evidence --zip && unzip -P infected evidence/1f3a*.zip\n\n\
         Each is written under its own SHA-256, which is checked, for its owner alone (mode 0600).")]
     Files(Files),
-    /// End a hunt on every agent before its time; what was collected stays.
+    /// Have every agent stop a hunt where it is; it keeps its place, and goes on from there after hunt resume. Waits until the
+    /// agents have done so.
+    #[command(after_help = "Examples:\n  muster hunt pause 0199\n  \
+        muster hunt pause 0199 --wait 0    # do not wait until agents have applied it\n  \
+        muster hunt pause 0199 --output json | jq .waiting\n\n\
+        An agent that is away applies it when it is back. A pause holds for 30 days.")]
+    Pause(Steer),
+    /// Let a hunt go on after a pause or a drain.
+    #[command(after_help = "Examples:\n  muster hunt resume 0199\n  \
+        muster hunt resume 0199 --wait 5m; echo $?")]
+    Resume(Steer),
+    /// Let what has begun come to its end, and hold the hunt on agents that have not begun.
+    #[command(after_help = "Examples:\n  muster hunt drain 0199\n  \
+        muster hunt drain 0199 --wait 0\n  \
+        muster hunt resume 0199            # let the others begin")]
+    Drain(Steer),
+    /// End a hunt on every agent before its time; what was collected stays. It is final: no resume undoes it.
     #[command(
         after_help = "Examples:\n  muster hunt cancel 0199\n  muster hunt cancel 0199 --output json"
     )]
@@ -414,6 +430,8 @@ const HUNT_SORTS: [&str; 7] =
 pub enum HuntState {
     /// It waits, runs, or its results are coming in, on some agent.
     Running,
+    /// A pause or a drain holds.
+    Paused,
     /// Something may still come.
     Open,
     /// Nothing more is to come by itself.
@@ -427,6 +445,7 @@ impl HuntState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Open => "open",
             Self::Closed => "closed",
             Self::Cancelled => "cancelled",
@@ -468,6 +487,16 @@ pub struct Watch {
     /// Stop waiting so long after the command began, with exit 124; the hunt goes on.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub wait: Option<u32>,
+}
+
+/// Flags of `hunt pause`, `hunt resume` and `hunt drain`.
+#[derive(Debug, Args)]
+pub struct Steer {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// Wait so long until the agents have applied it, then end with exit 124; `0` does not wait.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse::wait_seconds)]
+    pub wait: u32,
 }
 
 /// Flags of `hunt files`.

@@ -9,16 +9,13 @@ use crate::hunt::ListFile;
 
 /// Returns the command line of a form.
 pub(super) fn command(form: &Form, words: &[Word], lists: &[ListFile]) -> String {
-    let mut parts: Vec<String> = match form.kind {
-        FormKind::Hunt => vec!["muster hunt run".to_owned()],
-        FormKind::Profile => vec!["muster profile take".to_owned()],
-        FormKind::HuntCancel => {
-            return format!("muster hunt cancel {}", quoted(form.text("hunt").as_bytes()));
-        }
-        FormKind::ProfileCancel => {
-            return format!("muster profile cancel {}", quoted(form.text("profile").as_bytes()));
-        }
-    };
+    if let Some((noun, verb)) = form.kind.control() {
+        let about = quoted(form.text(noun).as_bytes());
+        return format!("muster {noun} {} {about}", verb.as_str());
+    }
+    let verb =
+        if form.kind == FormKind::Profile { "muster profile take" } else { "muster hunt run" };
+    let mut parts = vec![verb.to_owned()];
     parts.extend(words.iter().map(word));
     for list in lists {
         parts.push(word(&Word::list(&list.name)));
@@ -62,5 +59,7 @@ mod tests {
         let cancel: Form =
             serde_json::from_str(r#"{"kind": "hunt_cancel", "fields": {"hunt": "0199"}}"#).unwrap();
         assert_eq!(command(&cancel, &[], &[]), "muster hunt cancel 0199");
+        let pause = Form { kind: FormKind::HuntPause, ..cancel };
+        assert_eq!(command(&pause, &[], &[]), "muster hunt pause 0199");
     }
 }

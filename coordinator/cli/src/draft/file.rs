@@ -83,13 +83,14 @@ fn read(path: &Path, wanted: FormKind) -> Result<Form, Failure> {
     if form.kind == wanted {
         return Ok(form);
     }
-    let verb = match form.kind {
-        FormKind::Hunt => "muster hunt launch --draft FILE",
-        FormKind::Profile => "muster profile take --draft FILE",
-        FormKind::HuntCancel => "muster hunt cancel HUNT",
-        FormKind::ProfileCancel => "muster profile cancel PROFILE",
+    let verb = match (form.kind, form.kind.control()) {
+        (_, Some((noun, verb))) => {
+            format!("muster {noun} {} {}", verb.as_str(), noun.to_uppercase())
+        }
+        (FormKind::Profile, None) => "muster profile take --draft FILE".to_owned(),
+        (_, None) => "muster hunt launch --draft FILE".to_owned(),
     };
-    Err(Failure::usage("this draft is of something else", "its kind is another one", verb))
+    Err(Failure::usage("this draft is of something else", "its kind is another one", &verb))
 }
 
 /// Means files that were named on the command line.

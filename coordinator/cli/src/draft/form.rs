@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
+use muster_protocol::request::Verb as Control;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
@@ -31,6 +32,12 @@ pub(crate) enum FormKind {
     Profile,
     /// The end of a hunt.
     HuntCancel,
+    /// A hunt that stands still.
+    HuntPause,
+    /// A hunt that goes on.
+    HuntResume,
+    /// A hunt that begins nowhere else.
+    HuntDrain,
     /// The end of a profile.
     ProfileCancel,
 }
@@ -151,16 +158,28 @@ const PROFILE: &[(&str, Shape)] = &[
     ("expires", Shape::Text),
 ];
 
-const HUNT_CANCEL: &[(&str, Shape)] = &[("hunt", Shape::Text)];
-const PROFILE_CANCEL: &[(&str, Shape)] = &[("profile", Shape::Text)];
+const OF_HUNT: &[(&str, Shape)] = &[("hunt", Shape::Text)];
+const OF_PROFILE: &[(&str, Shape)] = &[("profile", Shape::Text)];
 
 impl FormKind {
     const fn fields(self) -> &'static [(&'static str, Shape)] {
         match self {
             Self::Hunt => HUNT,
             Self::Profile => PROFILE,
-            Self::HuntCancel => HUNT_CANCEL,
-            Self::ProfileCancel => PROFILE_CANCEL,
+            Self::HuntCancel | Self::HuntPause | Self::HuntResume | Self::HuntDrain => OF_HUNT,
+            Self::ProfileCancel => OF_PROFILE,
+        }
+    }
+
+    /// Returns what a control is about, which is also the name of its field, and what it says.
+    pub(super) const fn control(self) -> Option<(&'static str, Control)> {
+        match self {
+            Self::Hunt | Self::Profile => None,
+            Self::HuntCancel => Some(("hunt", Control::Cancel)),
+            Self::HuntPause => Some(("hunt", Control::Pause)),
+            Self::HuntResume => Some(("hunt", Control::Resume)),
+            Self::HuntDrain => Some(("hunt", Control::Drain)),
+            Self::ProfileCancel => Some(("profile", Control::Cancel)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use muster_api::Launched;
 use muster_protocol::hex;
 use muster_protocol::request::sign::Unsigned;
-use muster_protocol::request::{Kind, Sealed, Target, Verb};
+use muster_protocol::request::{Kind, Sealed, Target};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 
@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::hunt::{self, Hashes, ListFile, Unsealed};
 use crate::keys::{Operator, Signer};
-use crate::sign::{self, Ask};
+use crate::sign;
 use crate::{control, profile};
 
 /// Requests that are encoded and not signed.
@@ -52,16 +52,11 @@ pub(crate) fn prepare(
     let (requests, whole, about) = match form.kind {
         FormKind::Hunt => hunt(&words, lists, &signer, client),
         FormKind::Profile => take(&words, &signer, client),
-        FormKind::HuntCancel => {
-            let subject =
-                hunt::find(client, form.text("hunt")).map_err(|e| Problem::of("hunt", e))?;
-            cancel(control::ask(&subject.hunt.view, Verb::Cancel)?, subject.id, &signer)
-        }
-        FormKind::ProfileCancel => {
-            let found = profile::find(client, form.text("profile"));
-            let (id, profile) = found.map_err(|e| Problem::of("profile", e))?;
-            cancel(control::ask(&profile.view, Verb::Cancel)?, id, &signer)
-        }
+        FormKind::ProfileCancel
+        | FormKind::HuntCancel
+        | FormKind::HuntPause
+        | FormKind::HuntResume
+        | FormKind::HuntDrain => steer(form, &signer, client),
     }
     .map_err(placed)?;
     let mut target = Target::all();
@@ -105,7 +100,19 @@ fn take(words: &[Word], signer: &Signer, client: &Client) -> Result<Made, Proble
     Ok((vec![request], Vec::new(), id))
 }
 
-fn cancel(ask: Ask, about: String, signer: &Signer) -> Result<Made, Problem> {
+/// Prepares a control of a hunt or a profile.
+fn steer(form: &Form, signer: &Signer, client: &Client) -> Result<Made, Problem> {
+    let Some((noun, verb)) = form.kind.control() else {
+        return Err(Failure::bug("the form is of no control", "it has another kind").into());
+    };
+    let (ask, about) = if noun == "profile" {
+        let found = profile::find(client, form.text(noun));
+        let (id, profile) = found.map_err(|e| Problem::of(noun, e))?;
+        (control::ask(&profile.view, verb)?, id)
+    } else {
+        let found = hunt::find(client, form.text(noun)).map_err(|e| Problem::of(noun, e))?;
+        (control::ask(&found.hunt.view, verb)?, found.id)
+    };
     Ok((vec![sign::prepare(signer.fleet, signer.key, ask)?], Vec::new(), about))
 }
 

@@ -14,7 +14,7 @@ use muster_protocol::artifact::processes::{PROCESSES, Processes};
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::profile::ProfileStart;
 use muster_protocol::request::sign::Refusal;
-use muster_protocol::request::{Args, Body, Control, Limits};
+use muster_protocol::request::{Args, Body, Control, Limits, Verb};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::wire::{self, WireError};
 use muster_protocol::{hex, limits};
@@ -205,6 +205,8 @@ pub(crate) struct ControlReview {
     pub(crate) about: String,
     /// Its revision.
     pub(crate) revision: u64,
+    /// What it does, for people; of a verb that is not known nothing.
+    pub(crate) meaning: &'static str,
     /// Bytes of arguments of its own.
     pub(crate) args_bytes: usize,
 }
@@ -446,5 +448,25 @@ fn profile_of(start: &ProfileStart) -> ProfileReview {
 fn control_of(control: &Control) -> ControlReview {
     let Control { about, verb, revision, args } = control;
     let args_bytes = args.as_ref().map_or(0, |args| args.len());
-    ControlReview { verb: verb.clone(), about: about.to_string(), revision: *revision, args_bytes }
+    ControlReview {
+        verb: verb.clone(),
+        about: about.to_string(),
+        revision: *revision,
+        meaning: control.known().map(meaning).unwrap_or_default(),
+        args_bytes,
+    }
+}
+
+/// Returns what a control does.
+const fn meaning(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Pause => {
+            "Every agent stops where it is and keeps its place; a resume lets it go on. Agents that are away apply it when they are back."
+        }
+        Verb::Drain => {
+            "What has begun comes to its end; agents that have not begun wait for a resume."
+        }
+        Verb::Resume => "What was paused goes on from its place, and what was held may begin.",
+        Verb::Cancel => "Every agent ends its part; what was collected stays. A cancel is final.",
+    }
 }

@@ -2,7 +2,7 @@
 
 use muster_protocol::request::Limits;
 
-use super::review::{HuntReview, RequestReview, Review};
+use super::review::{ControlReview, HuntReview, RequestReview, Review};
 use crate::output::{escape, units};
 
 /// Returns the review as text. What an operator typed is escaped like everything else: a name may hold a line's end.
@@ -68,7 +68,12 @@ fn of_request(request: &RequestReview) -> Vec<String> {
         }
     }
     if let Some(control) = control {
-        say(&control.verb, &control.about);
+        let ControlReview { verb, about, revision, meaning, args_bytes: _ } = control;
+        say(&escape::text(verb), about);
+        say("revision", &revision.to_string());
+        if !meaning.is_empty() {
+            say("means", meaning);
+        }
     }
     if let Some(list) = list_part {
         say("hashes", &format!("{} {}, {} bytes of each", list.count, list.kind, list.width));

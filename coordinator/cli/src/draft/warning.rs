@@ -34,7 +34,7 @@ pub(crate) fn warnings(
 ) -> Vec<Warning> {
     let Some(asked) = review.requests.last() else { return Vec::new() };
     let mut found = Vec::new();
-    if matches!(kind, FormKind::HuntCancel | FormKind::ProfileCancel) {
+    if kind.control().is_some() {
         return found;
     }
     if asked.target.expr.trim() == "all" && asked.target.sample_ppm.is_none() {

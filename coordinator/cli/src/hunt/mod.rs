@@ -1,4 +1,4 @@
-//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, cancel.
+//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, pause, resume, drain, cancel.
 
 mod bundle;
 mod costs;
@@ -13,12 +13,14 @@ mod probe;
 mod results;
 mod select;
 mod show;
+mod steer;
 
 pub(super) use self::bundle::{Unsealed, prepare};
 pub(super) use self::ioc::{BadList, Hashes, ListFile};
 pub(super) use self::plan::listing;
 pub(super) use self::probe::plan as plan_probes;
 pub(super) use self::show::agents_coverage;
+pub(super) use self::steer::held;
 
 use std::path::PathBuf;
 
@@ -56,6 +58,9 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::Results(flags) => results::run(context, flags),
         Hunt::Errors { hunt } => errors::run(context, hunt),
         Hunt::Files(flags) => files::run(context, flags),
+        Hunt::Pause(flags) => steer::run(context, flags, Verb::Pause),
+        Hunt::Resume(flags) => steer::run(context, flags, Verb::Resume),
+        Hunt::Drain(flags) => steer::run(context, flags, Verb::Drain),
         Hunt::Cancel { hunt } => cancel(context, hunt),
     }
 }
@@ -211,9 +216,9 @@ fn rows_format(context: &Context, is_file: bool) -> Format {
 fn cancel(context: &Context, hunt: &str) -> Result<Exit, Failure> {
     let client = context.client()?;
     let found = find(&client, hunt)?;
-    let answer = control::send(context, &client, &found.hunt.view, Verb::Cancel)?;
+    let sent = control::send(context, &client, &found.hunt.view, Verb::Cancel)?;
     let next = format!("muster hunt watch {}", found.id);
-    print_cancelled(context, &answer, &next)
+    print_cancelled(context, &sent.answer, &next)
 }
 
 /// Reports that a cancel is on its way, and where its effect is seen.

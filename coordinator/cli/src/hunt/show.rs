@@ -1,7 +1,8 @@
 //! Hunts as people read them: every state, always, summing to the agents that were meant.
 
-use muster_api::{AttemptView, CollectionView, HuntBrief, HuntView, Spent, States};
+use muster_api::{AttemptView, CollectionView, ControlView, HuntBrief, HuntView, Spent, States};
 
+use super::steer;
 use crate::Context;
 use crate::args::hunt::{List, Show as Flags};
 use crate::client::{Client, Query};
@@ -19,6 +20,9 @@ const LIST: &[Column<HuntBrief>] = &[
     Column::new("rows", "rows", Show::Count, |one| one.rows.into()),
     Column::new("root", "root", Show::Text, |one| (&one.root).into()),
     Column::new("roots", "roots", Show::Count, |one| one.roots.into()),
+    Column::new("hold", "hold", Show::Text, |one| one.hold.as_str().into()),
+    Column::new("ended", "ended_at", Show::Text, |one| one.ended_at.into()),
+    Column::new("outcome", "outcome", Show::Text, |one| (&one.outcome).into()),
 ];
 
 const HUNT: &[Column<HuntView>] = &[
@@ -33,6 +37,17 @@ const HUNT: &[Column<HuntView>] = &[
     Column::new("expires", "expires", Show::Text, |one| one.expires.into()),
     Column::new("route", "route", Show::Text, |one| one.route.as_str().into()),
     Column::new("cancelled", "cancelled", Show::Text, |one| one.cancelled.into()),
+    Column::new("hold", "hold", Show::Text, |one| one.hold.as_str().into()),
+    Column::new("ended", "ended_at", Show::Text, |one| one.ended_at.into()),
+    Column::new("outcome", "outcome", Show::Text, |one| (&one.outcome).into()),
+];
+
+const CONTROLS: &[Column<ControlView>] = &[
+    Column::new("control", "verb", Show::Text, |one| (&one.verb).into()),
+    Column::new("revision", "revision", Show::Right, |one| one.revision.into()),
+    Column::new("operator", "operator", Show::Text, |one| (&one.operator).into()),
+    Column::new("at", "at", Show::Text, |one| one.at.into()),
+    Column::new("id", "id", Show::Text, |one| (&one.id).into()),
 ];
 
 const AGENTS: &[Column<CollectionView>] = &[
@@ -117,6 +132,9 @@ pub(super) fn show(context: &Context, flags: &Flags) -> Result<Exit, Failure> {
     }
     context.out.record(HUNT, &hunt)?;
     context.out.text(&format!("{}{}", coverage(&hunt.view), cost(&hunt.view.spent)))?;
+    if !hunt.view.controls.is_empty() {
+        context.out.text(&listing::table(CONTROLS, &hunt.view.controls))?;
+    }
     if !agents.is_empty() {
         context.out.list(&[AGENTS, &[WAITED]].concat(), &agents)?;
     }
@@ -160,6 +178,11 @@ pub(super) fn coverage(hunt: &HuntView) -> String {
         units::duration_ms(progress.throttled_ms),
     );
     let mut text = agents_coverage(hunt.targeted, &hunt.states) + &done;
+    for held in
+        [steer::held(hunt).filter(|_| !hunt.done), steer::unapplied(hunt)].into_iter().flatten()
+    {
+        text.extend(["  ", &held, "\n"]);
+    }
     for note in &hunt.notes {
         text.extend(["  note: ", &escape::text(note), "\n"]);
     }

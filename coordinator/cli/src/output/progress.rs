@@ -25,6 +25,8 @@ pub struct Standing {
     pub files: u64,
     /// Bytes read.
     pub bytes: u64,
+    /// What is said instead of rates and the time to go; empty where these are.
+    pub says: String,
 }
 
 /// Shows the standing of one request again and again.
@@ -95,6 +97,11 @@ impl Progress {
         }
     }
 
+    /// Prints a note above the display.
+    pub fn note(&self, text: &str) {
+        self.aside(|| self.out.note(text));
+    }
+
     /// Does something that prints, with the display out of its way.
     pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
@@ -115,6 +122,11 @@ impl Progress {
 fn describe(standing: &Standing, (files, bytes): (u64, u64), elapsed: Duration) -> String {
     let states: Vec<_> =
         standing.states.iter().map(|(s, n)| format!("{s} {}", units::count(*n))).collect();
+    if !standing.says.is_empty() {
+        let states = states.join(", ");
+        let between = if states.is_empty() { "" } else { " · " };
+        return format!("{states}{between}{}", standing.says);
+    }
     let to_go = match eta_ms(standing, elapsed) {
         Some(ms) => format!("about {} to go", units::duration_ms(ms)),
         None => format!("{} so far", units::duration_ms(whole_ms(elapsed))),
@@ -155,8 +167,12 @@ mod tests {
     #[test]
     fn a_line_has_states_and_rates() {
         let states = vec![("running".to_owned(), 2), ("finished".to_owned(), 1)];
-        let standing = Standing { targeted: 3, ended: 1, states, files: 10, bytes: 10 };
+        let standing =
+            Standing { targeted: 3, ended: 1, states, files: 10, bytes: 10, ..Standing::default() };
         let line = describe(&standing, (1_234, 5_000_000), Duration::from_secs(1));
         assert_eq!(line, "running 2, finished 1 · 1,234 files/s · 5.0 MB/s · about 2.0 s to go");
+        let paused = Standing { says: "paused by ada".to_owned(), ..standing };
+        let line = describe(&paused, (0, 0), Duration::from_secs(1));
+        assert_eq!(line, "running 2, finished 1 · paused by ada", "nothing to go towards");
     }
 }

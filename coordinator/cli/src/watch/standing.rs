@@ -3,6 +3,7 @@
 use muster_api::{HuntView, ProfileView, States};
 
 use crate::client::Answer;
+use crate::hunt;
 use crate::output::Document;
 use crate::output::progress::Standing;
 
@@ -12,12 +13,21 @@ pub(super) trait Watch: Answer + Send + 'static {
     fn standing(&self) -> Standing;
     /// Returns whether nothing more is to come.
     fn is_done(&self) -> bool;
+    /// Returns why it stands still by an operator's word, and how it goes on.
+    fn held(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Watch for HuntView {
     fn standing(&self) -> Standing {
         let (files, bytes) = (self.progress.files, self.progress.bytes);
-        Standing { files, bytes, ..of_agents(self.targeted, &self.states) }
+        let says = self.held().unwrap_or_default();
+        Standing { files, bytes, says, ..of_agents(self.targeted, &self.states) }
+    }
+
+    fn held(&self) -> Option<String> {
+        hunt::held(self)
     }
 
     fn is_done(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Whole documents of the API, for a server that answers every question with the same bytes.
 
 use muster_api::{
-    AgentBrief, AgentView, Doctor, HuntBrief, HuntView, Page, ProfileBrief, ProfileView, RowView,
-    States, WhoHas,
+    AgentBrief, AgentView, CollectionBrief, Doctor, HuntBrief, HuntView, Page, ProfileBrief,
+    ProfileView, RowView, States, WhoHas,
 };
 use serde_json::{Value, json};
 
@@ -44,7 +44,20 @@ pub(crate) fn hunt(text: &str) -> Value {
             "seen": 0, "files": 0, "bytes": 0, "files_per_s": 0.0, "mb_per_s": 0.0, "cpu_ms": 0,
             "throttled_ms": 0, "rows": 0, "stored_bytes": 0, "eta_s": null,
         },
-        "done": true, "exit_code": 0, "notes": [text],
+        "done": true, "exit_code": 0, "notes": [text], "hold": text, "revision": 3, "outcome": text,
+        "controls": [
+            {"id": text, "verb": text, "revision": 3, "operator": text, "at": "2026-01-02T03:04:05.000Z"},
+        ],
+        "applied": {"revision": 3, "applied": 0, "of": 2, "waiting": [text]},
+    }))
+}
+
+/// Returns one agent's part of a hunt.
+pub(crate) fn part(agent: &str, state: &str) -> Value {
+    decodes::<CollectionBrief>(json!({
+        "agent": agent, "host": "", "state": state, "code": "", "reason": "", "rows": 0, "matched": 0, "errors": 0,
+        "seen": 0, "cpu_ms": 0, "bytes_read": 0, "throttled_ms": 0, "started": null, "ended": null, "age_ms": 0,
+        "silent_s": null, "path": "", "attempts": 0,
     }))
 }
 
@@ -54,7 +67,7 @@ pub(crate) fn hunt_brief(text: &str) -> Value {
         "id": "0199", "artifact": "file_hash", "operator": text, "target": text, "root": text, "roots": 1, "hashes": [text],
         "ioc": 0, "issued": "2026-01-02T03:04:05.000Z", "expires": "2026-01-02T03:04:05.000Z", "published": true,
         "cancelled": false, "done": true, "targeted": 0, "states": states(), "rows": 0, "matched": 0, "errors": 0,
-        "bytes": 0, "cpu_ms": 0,
+        "bytes": 0, "cpu_ms": 0, "hold": text, "outcome": text,
     }))
 }
 

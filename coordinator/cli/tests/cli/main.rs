@@ -6,6 +6,7 @@ mod console;
 mod documents;
 mod init;
 mod places;
+mod steer;
 mod terminal;
 
 use std::collections::BTreeSet;
@@ -119,6 +120,9 @@ fn help_of_every_verb_has_examples() {
         "hunt show",
         "hunt watch",
         "hunt results",
+        "hunt pause",
+        "hunt resume",
+        "hunt drain",
         "hunt cancel",
         "profile take",
         "profile list",

@@ -143,6 +143,18 @@ export type AgentView = {
   version: string;
 };
 
+/** How many agents have applied the newest pause, drain or resume of a hunt. One of which the part has ended, or is not going to begin, has nothing left to apply and counts as well. */
+export type Applied = {
+  /** Agents that have applied it. */
+  applied: number;
+  /** Agents that are expected to answer the hunt. */
+  of: number;
+  /** Its revision. */
+  revision: number;
+  /** The first agents, by id, that have not: at most 20. */
+  waiting: string[];
+};
+
 /** What a hunt can collect. */
 export type ArtifactView = {
   /** Its name. */
@@ -401,6 +413,20 @@ export type ColumnView = {
   unit: string;
 };
 
+/** One control of a hunt. */
+export type ControlView = {
+  /** When. */
+  at: Time;
+  /** The id of its request. */
+  id: string;
+  /** Who signed it. */
+  operator: string;
+  /** Its place among the controls; a cancel counts whatever its revision is. */
+  revision: number;
+  /** `pause`, `drain`, `resume`, `cancel`. */
+  verb: string;
+};
+
 /** What an agent (or the coordinator) cost over a span of time. */
 export type CurveView = {
   /** Whose. */
@@ -629,6 +655,9 @@ export type Health = {
   version: string;
 };
 
+/** What the controls of a hunt, all together, want of it. */
+export type Hold = "none" | "drain" | "pause" | "cancel";
+
 /** One hunt in a list. */
 export type HuntBrief = {
   /** What is collected: `file_hash`, `processes`. */
@@ -641,12 +670,15 @@ export type HuntBrief = {
   cpu_ms: number;
   /** Whether nothing more is to come by itself. */
   done: boolean;
+  ended_at?: Time | null;
   /** Entries that could not be read. */
   errors: number;
   /** Until when agents may begin. */
   expires: Time;
   /** The digests that are computed. */
   hashes: string[];
+  /** What its controls want of it. */
+  hold?: Hold;
   /** Its id. */
   id: string;
   /** How many hashes its list has. */
@@ -657,6 +689,8 @@ export type HuntBrief = {
   matched: number;
   /** Who launched it. */
   operator: string;
+  /** How it ended, for people: `finished`, or `ended: 3 failed, 1 expired`; empty while something may still come. */
+  outcome?: string;
   /** Whether the broker has confirmed it. */
   published: boolean;
   /** The first root, lossy; empty where there is none. */
@@ -743,6 +777,7 @@ export type HuntTimeline = {
 
 /** One hunt. */
 export type HuntView = {
+  applied?: Applied | null;
   /** What is collected: `file_hash`. */
   artifact: string;
   /** When it was read. */
@@ -751,14 +786,19 @@ export type HuntView = {
   cancelled: boolean;
   /** A number that grows with every change of what is shown. */
   change?: number;
+  /** Its controls, the newest last: at most the last 50. */
+  controls?: ControlView[];
   /** Whether nothing more is to come by itself. */
   done: boolean;
+  ended_at?: Time | null;
   /** 0 when all targeted agents finished; 2 when some did not (or not yet). */
   exit_code: number;
   /** Until when agents may begin. */
   expires: Time;
   /** The digests that are computed. */
   hashes: string[];
+  /** What its controls want of it. */
+  hold?: Hold;
   /** Its id. */
   id: string;
   /** How many hashes its list has; 0 where it carries none and every file comes back. */
@@ -769,10 +809,14 @@ export type HuntView = {
   notes?: string[];
   /** Who launched it. */
   operator: string;
+  /** How it ended, for people: `finished`, or `ended: 3 failed, 1 expired`. Empty while something may still come. */
+  outcome?: string;
   /** What was done so far. */
   progress: Progress;
   /** Whether the broker has confirmed it. */
   published: boolean;
+  /** The highest revision of its pauses, drains and resumes; the next one takes one above. 0 before the first. */
+  revision?: number;
   /** What is walked, lossily. */
   roots: string[];
   /** The way it took. */

@@ -11,7 +11,7 @@ export type Value = string | boolean | (string | { base64: string })[];
 
 /** What is asked for. */
 export interface Form {
-  kind: "hunt" | "profile" | "hunt_cancel" | "profile_cancel";
+  kind: "hunt" | "profile" | "hunt_cancel" | "hunt_pause" | "hunt_resume" | "hunt_drain" | "profile_cancel";
   /** Flags of the command line, with `_` for `-`. */
   fields: Record<string, Value>;
   /** Ids of lists of hashes. */

@@ -168,6 +168,24 @@ impl From<LaunchError> for ApiError {
                 let next = "update the coordinator, then try again";
                 Self::usage("the control is not known here", cause, next)
             }
+            LaunchError::OfProfile(verb) => {
+                let what = format!("cannot {} a profile", verb.as_str());
+                Self::usage(what, cause, "end it before its time: muster profile cancel PROFILE")
+            }
+            LaunchError::Ended { about, .. } => {
+                let next = format!("muster hunt show {about}; launch it again: muster hunt run");
+                Self::usage(format!("hunt {about} has ended"), cause, &next)
+            }
+            LaunchError::Cancelled { about, .. } => {
+                let next = format!("muster hunt watch {about}; launch it again: muster hunt run");
+                Self::usage(format!("hunt {about} was cancelled"), cause, &next)
+            }
+            LaunchError::RevisionAhead { about, .. } => {
+                let next = format!(
+                    "check the clock of who signed; a cancel works at any revision: muster hunt cancel {about}"
+                );
+                Self::usage("the revision lies in the future", cause, &next)
+            }
             LaunchError::Target(why) => {
                 Self::usage("the target does not parse", why, "muster hunt launch --help")
             }

@@ -34,6 +34,7 @@ pub struct PartsQuery {
     state: Option<String>,
     code: Option<String>,
     q: Option<String>,
+    applied: Option<String>,
     sort: Option<String>,
     detail: Option<String>,
     cursor: Option<String>,
@@ -54,10 +55,15 @@ pub async fn agents(
         states: words("state", asked.state.as_deref(), &States::WORDS.map(|word| (word, word)))?,
         codes: codes(asked.code.as_deref()),
         text: search(asked.q.as_deref())?,
+        applied: match asked.applied.as_deref() {
+            None => None,
+            some => Some(is_set("applied", some)?),
+        },
     };
     let order = sort(asked.sort.as_deref(), &Field::ALL, (Field::Agent, Direction::Ascending))?;
     let is_detailed = is_set("detail", asked.detail.as_deref())?;
-    let question = Question::new("parts", &(&id, &asked.state, &asked.code, &asked.q, &asked.sort));
+    let PartsQuery { state, code, q, applied, sort, .. } = &asked;
+    let question = Question::new("parts", &(&id, state, code, q, applied, sort));
     let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
     let (shared, now, blockage) = (Arc::clone(&core), core.clock.now(), core.broker.blockage());
     let read = move |reader: &Reader| {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod broker;
+mod controls;
 mod events;
 mod files;
 mod hosted;
@@ -22,9 +23,10 @@ use muster_protocol::artifact::file_hash::{self, FILE_HASH, FileKind, FileStatus
 use muster_protocol::clock::{Clock, Timestamp};
 use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, KeyId, RequestId};
 use muster_protocol::request::hunt::HuntStart;
-use muster_protocol::request::sign::Trust;
+use muster_protocol::request::sign::{Draft, SigningKey, Trust};
 use muster_protocol::request::target::Target;
-use muster_protocol::request::{Body, Kind, Limits, Sealed};
+use muster_protocol::request::trust::Grant;
+use muster_protocol::request::{Args, Body, Capability, Kind, Limits, Sealed};
 use muster_protocol::result::{RowChunk, State, Status, rows as wire_rows};
 use muster_protocol::wire;
 use muster_runtime::tasks::Tasks;
@@ -47,13 +49,37 @@ pub(super) const VIEWER: &str = "looks";
 
 const CONFIG: &str = r#"
     fleet = "7b1c6f0e-8b6c-4d52-9a53-1d3f2c0a9b11"
-    root = "0101010101010101010101010101010101010101010101010101010101010101"
+    root = "ROOT"
     management_url = "http://127.0.0.1:1"
     [broker]
     host = "127.0.0.1"
     user = "muster"
     password_file = "broker.password"
 "#;
+
+/// The key of the fleet.
+fn root() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
+}
+
+/// Signs a request for everyone, as ada.
+pub(super) fn signed(core: &Core, args: &Args) -> Sealed {
+    let key = SigningKey::from_seed(&[8; 32]);
+    let (fleet, issued) = (core.config.file.fleet, core.clock.now());
+    let capabilities = [Capability::Hunt, Capability::Stop].map(|it| it.as_str().to_owned());
+    let grant = Grant {
+        fleet,
+        key: ByteBuf::from(key.public()),
+        name: "ada".to_owned(),
+        capabilities: capabilities.into(),
+        issued,
+        not_after: issued.plus_ms(86_400_000),
+    };
+    let (target, limits) = (Target::all(), Limits::default());
+    let draft = Draft { fleet, target, limits, issued, valid_ms: 3_600_000 };
+    let body = draft.body(key.id(), args).unwrap();
+    key.seal(&body, Some(&root().certify(&grant).unwrap())).unwrap()
+}
 
 /// A request that is being put together.
 type Asking = ureq::RequestBuilder<ureq::typestate::WithoutBody>;
@@ -89,8 +115,10 @@ impl Api {
             format!("[[tokens]]\nname = \"{name}\"\nsha256 = \"{digest}\"\n{only}\n")
         };
         let viewer = token("eve", VIEWER, "role = \"viewer\"");
+        let root = muster_protocol::hex::encode(&root().public());
+        let known = CONFIG.replace("ROOT", &root);
         let config =
-            [hosts, CONFIG, &token("ada", TOKEN, "role = \"admin\""), &viewer, more].concat();
+            [hosts, &known, &token("ada", TOKEN, "role = \"admin\""), &viewer, more].concat();
         let file: ConfigFile = toml::from_str(&config).unwrap();
         let config = Config::new(file, folder.path().to_owned()).unwrap();
         let place = DataDir::prepare(folder.path()).unwrap();
@@ -142,6 +170,16 @@ impl Api {
         let request = request.header("Content-Type", "application/json");
         let request = request.config().http_status_as_error(false).build();
         request.send(body.to_string()).unwrap().status().as_u16()
+    }
+
+    /// Launches signed bytes; returns status and document.
+    pub(super) fn launch(&self, sealed: &Sealed) -> (u16, Value) {
+        let url = format!("{}/api/v1/requests", self.url);
+        let request = ureq::post(url).header("Authorization", format!("Bearer {TOKEN}"));
+        let request = request.config().http_status_as_error(false).build();
+        let mut answer = request.send(&wire::encode(sealed).unwrap()[..]).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap())
     }
 
     /// Asks; returns status and document.

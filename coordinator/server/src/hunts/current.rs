@@ -7,11 +7,12 @@ use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign;
 use muster_protocol::wire;
 
+use super::controls;
 use super::view::{exit_code, identity};
 use crate::live::broker_health::Blockage;
 use crate::live::tallies::Tallies;
 use crate::store::{News, Reader, StoreError, StoredCollection, StoredRequest, Summary, Tally};
-use muster_api::HuntView;
+use muster_api::{ControlView, HuntView, Time};
 
 /// What is shown of a hunt's arguments. They never change: decoded once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,8 @@ pub fn read(
         let change = summary.change.max(news.sampled(&summary.id));
         let tally = tallies.of(reader, news, &summary, now)?;
         let notes = notes(reader, &summary, &tally, blockage, now)?;
-        Ok(view(&signed, &summary, &tally, change, notes, now))
+        let controls = controls::shown(reader, &summary.id)?;
+        Ok(view(&signed, &summary, &tally, (change, notes), controls, now))
     })
 }
 
@@ -71,8 +73,8 @@ pub fn view(
     signed: &Signed,
     summary: &Summary,
     tally: &Tally,
-    change: u64,
-    notes: Vec<String>,
+    (change, notes): (u64, Vec<String>),
+    controls: Vec<ControlView>,
     now: Timestamp,
 ) -> HuntView {
     let states = tally.states;
@@ -90,7 +92,13 @@ pub fn view(
         expires: summary.not_after.into(),
         route: summary.route.into(),
         published: summary.is_published,
-        cancelled: summary.is_cancelled,
+        cancelled: summary.is_cancelled(),
+        hold: summary.hold.into(),
+        revision: summary.revision,
+        controls,
+        applied: tally.applied.clone(),
+        ended_at: tally.ended_at.map(Time::from),
+        outcome: states.outcome().unwrap_or_default(),
         targeted: states.sum(),
         states,
         progress: tally.progress,

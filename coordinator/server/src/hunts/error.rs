@@ -1,6 +1,8 @@
 //! Why a request is not launched.
 
+use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
+use muster_protocol::request::Verb;
 use muster_protocol::request::sign::Refusal;
 
 use super::target_suggestions::NoMatch;
@@ -27,6 +29,37 @@ pub enum LaunchError {
     /// A control says something that this version does not know.
     #[error("newer than this coordinator: it knows no control {0:?}")]
     UnknownVerb(String),
+    /// A pause, drain or resume of a profile.
+    #[error("a profile is a window of time: nothing is left of one that stands still")]
+    OfProfile(Verb),
+    /// A control is about a hunt that has ended.
+    #[error("{how}")]
+    Ended {
+        /// The hunt.
+        about: RequestId,
+        /// How it ended, and when.
+        how: String,
+    },
+    /// A pause, drain or resume of what was cancelled: that is final.
+    #[error("it was cancelled by {operator} at {at}, and a cancel is final")]
+    Cancelled {
+        /// The hunt.
+        about: RequestId,
+        /// Who.
+        operator: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A revision that nobody could go beyond.
+    #[error("revision {revision} is more than a day ahead of this coordinator's clock ({now})")]
+    RevisionAhead {
+        /// The start.
+        about: RequestId,
+        /// The revision.
+        revision: u64,
+        /// The clock, in milliseconds since 1970.
+        now: i64,
+    },
     /// The target's expression cannot be evaluated.
     #[error("{0}")]
     Target(String),

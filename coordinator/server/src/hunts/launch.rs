@@ -8,7 +8,7 @@ use muster_protocol::artifact::ioc::SplitIocList;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::sign::Opened;
-use muster_protocol::request::{Args, Control, Kind, Sealed, Target};
+use muster_protocol::request::{Args, Sealed, Target};
 use muster_protocol::wire;
 use tokio::sync::oneshot;
 
@@ -16,14 +16,12 @@ use super::error::LaunchError;
 use super::publish::publish;
 use crate::broker::alarms;
 use crate::core::Core;
-use crate::hunts::{lists, target_suggestions};
+use crate::hunts::{controls, lists, target_suggestions};
 use crate::live::publish_locks::PublishLock;
 use crate::roster::targeted::{route, targeted};
 use crate::store::fleet::Known;
 use crate::store::lists::named;
-use crate::store::{
-    Audit, DataDir, Reader, Request, StoreError, StoredRequest, Write, WriteOutcome,
-};
+use crate::store::{Audit, Reader, Request, StoreError, StoredRequest, Write, WriteOutcome};
 use muster_api::{Launched, Route};
 
 /// How long a launch waits for the broker before it answers that the request is on record only.
@@ -44,8 +42,8 @@ pub async fn launch(core: &Arc<Core>, token: &str, bytes: &[u8]) -> Result<Launc
     };
     let request = {
         let (opened, sealed) = (opened.clone(), sealed);
-        let (place, agents) = (core.place.clone(), core.roster.all());
-        core.read(move |reader| plan((reader, &agents), &place, opened, sealed)).await?
+        let (shared, agents) = (Arc::clone(core), core.roster.all());
+        core.read(move |reader| plan((reader, &agents), &shared, opened, sealed)).await?
     };
     record(core, token, &opened, &request).await?;
     let mut launched = Launched {
@@ -117,7 +115,7 @@ async fn known_again(core: &Core, known: StoredRequest) -> Result<Launched, Laun
 /// Works out whom to expect and which way to take.
 fn plan(
     (reader, agents): (&Reader, &[Arc<Known>]),
-    place: &DataDir,
+    core: &Core,
     opened: Opened,
     sealed: Sealed,
 ) -> Result<Request, LaunchError> {
@@ -129,7 +127,8 @@ fn plan(
     let (route, expected) = match control {
         // A control goes where its start went: to the same agents, by the same way, behind it.
         Some(control) => {
-            let start = begun(reader, control)?;
+            let start = controls::started(reader, control)?;
+            controls::check(reader, core, &start, control)?;
             (start.route, reader.expected(&start.id)?)
         }
         None => way(agents, &body.target, &body.id, &opened.args)?,
@@ -138,7 +137,7 @@ fn plan(
         Args::HuntStart(start) => start.asked().map_err(StoreError::from)?.list,
         _ => SplitIocList::default(),
     };
-    lists::check(reader, place, &body, &list)?;
+    lists::check(reader, &core.place, &body, &list)?;
     let revokes = match &opened.args {
         Args::TrustRevoke(revoke) => revoke.keys.clone(),
         _ => Vec::new(),
@@ -157,17 +156,6 @@ fn plan(
         revokes,
         names: named(&list),
     })
-}
-
-/// Returns the start that a control is about.
-fn begun(reader: &Reader, control: &Control) -> Result<StoredRequest, LaunchError> {
-    if control.known().is_none() {
-        return Err(LaunchError::UnknownVerb(control.verb.clone()));
-    }
-    let starts = [Kind::HuntStart.as_str(), Kind::ProfileStart.as_str()];
-    let start = reader.request(&control.about)?;
-    let start = start.filter(|start| starts.contains(&start.kind.as_str()));
-    start.ok_or(LaunchError::NoSuchStart(control.about))
 }
 
 /// Chooses the way of a request that is no control.
@@ -212,10 +200,7 @@ async fn record(
     };
     let write = Write::Request(Box::new(request.clone()), line);
     if core.writer.write(write).await? == WriteOutcome::Superseded {
-        let control = request.control.as_ref();
-        let (about, revision) =
-            control.map_or((request.id, 0), |control| (control.about, control.revision));
-        return Err(LaunchError::Superseded { about, revision });
+        return Err(controls::superseded(core, request).await?);
     }
     core.revoke(&request.revokes);
     Ok(())

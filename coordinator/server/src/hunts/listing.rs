@@ -9,7 +9,7 @@ use crate::live::tallies::Tallies;
 use crate::roster::order::{Cut, Direction, Key, Value, cut};
 use crate::store::summaries::Brief;
 use crate::store::{News, Reader, StoreError, Summary, Tally};
-use muster_api::{HuntBrief, ProfileBrief};
+use muster_api::{HuntBrief, ProfileBrief, Time};
 
 /// Where figures come from.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,8 @@ impl Sources<'_> {
 pub enum HuntState {
     /// On some agent it waits for a lane, runs, or its results are coming in.
     Running,
+    /// A pause or a drain holds.
+    Paused,
     /// Something may still come.
     Open,
     /// Nothing more is to come by itself.
@@ -52,8 +54,9 @@ pub enum HuntState {
 
 impl HuntState {
     /// Every state, with its word.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 5] = [
         ("running", Self::Running),
+        ("paused", Self::Paused),
         ("open", Self::Open),
         ("closed", Self::Closed),
         ("cancelled", Self::Cancelled),
@@ -66,7 +69,8 @@ impl HuntState {
             Self::Running => states.queued + states.running + states.paused + states.finishing > 0,
             Self::Open => !is_done,
             Self::Closed => is_done,
-            Self::Cancelled => summary.is_cancelled,
+            Self::Paused => !is_done && summary.hold.is_pause(),
+            Self::Cancelled => summary.is_cancelled(),
         }
     }
 }
@@ -214,7 +218,10 @@ fn hunt(summary: &Summary, brief: Brief, tally: &Tally) -> HuntBrief {
         issued: summary.issued.into(),
         expires: summary.not_after.into(),
         published: summary.is_published,
-        cancelled: summary.is_cancelled,
+        cancelled: summary.is_cancelled(),
+        hold: summary.hold.into(),
+        ended_at: tally.ended_at.map(Time::from),
+        outcome: states.outcome().unwrap_or_default(),
         done: states.ended() == states.sum(),
         targeted: states.sum(),
         states,

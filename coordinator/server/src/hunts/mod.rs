@@ -5,6 +5,7 @@
 //! * [`of_agent`], [`files`]: what one agent was asked for and has sent; the files of a hunt.
 //! * [`watch`]: one fold of a hunt for all who watch it. [`view`]: every figure of some parts, from what is stored of them.
 
+pub mod controls;
 pub mod current;
 pub mod error;
 pub mod files;

@@ -28,6 +28,8 @@ pub struct Moment<'a> {
     pub not_after: Timestamp,
     /// The moment.
     pub now: Timestamp,
+    /// The revision of its newest pause, drain or resume; 0 where there is none that still matters.
+    pub revision: u64,
     /// What agents last reported.
     pub fleet: &'a Fleet,
     /// Why the broker takes no messages, or did not until just now.
@@ -42,7 +44,9 @@ impl<'a> Moment<'a> {
         fleet: &'a Fleet,
         blockage: Option<&'a Blockage>,
     ) -> Self {
-        Self { request: summary.id, not_after: summary.not_after, now, fleet, blockage }
+        let (request, not_after) = (summary.id, summary.not_after);
+        let revision = summary.applying().unwrap_or(0);
+        Self { request, not_after, now, revision, fleet, blockage }
     }
 
     fn known(&self, agent: &AgentId) -> Option<&'a Known> {
@@ -108,7 +112,7 @@ impl<'a> Moment<'a> {
         let time = |at: Timestamp| (at.0 != 0).then(|| Time::from(at));
         let took = (part.started.0 != 0 && part.ended.0 != 0)
             .then(|| u64::try_from(part.ended.since_ms(part.started)).unwrap_or(0));
-        let silent = self.heard(&part.agent).filter(|_| !has_ended(phase));
+        let silent = self.heard(&part.agent).filter(|_| !phase.has_ended());
         let silent_s = silent.map(|heard| self.now.since_ms(heard).max(0) / 1_000);
         let path = sample.map_or(part.path.as_slice(), |sample| &sample.path);
         CollectionBrief {
@@ -132,17 +136,4 @@ impl<'a> Moment<'a> {
             attempts: part.attempts,
         }
     }
-}
-
-/// Returns whether nothing more is to come of a part in this state by itself.
-pub const fn has_ended(phase: Phase) -> bool {
-    matches!(
-        phase,
-        Phase::Finished
-            | Phase::Failed
-            | Phase::Cancelled
-            | Phase::Declined
-            | Phase::Expired
-            | Phase::Incomplete
-    )
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
+use muster_protocol::request::lifecycle::Controls;
 use muster_protocol::request::{Body, sign};
 use muster_protocol::result::{CollectionSample, Footer};
 use serde::de::DeserializeOwned;
@@ -24,7 +25,7 @@ use crate::state::{self, Collection, Collections, Event, Phase};
 use crate::store::collections::derive::{CONFLICT, Sources};
 use crate::store::fleet::{Known, Roster};
 use crate::store::{Reader, StoreError, StoredBlob, StoredRequest, Volume};
-use muster_api::{Route, States};
+use muster_api::{ControlView, Route, States};
 
 /// Everything that is stored about one request, read once.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ pub struct RequestSnapshot {
     volume: BTreeMap<(AgentId, Attempt), Volume>,
     blobs: BTreeMap<(AgentId, Attempt), Vec<StoredBlob>>,
     faults: Faults,
-    is_cancelled: bool,
+    controls: Controls,
+    controls_shown: Vec<ControlView>,
     blockage: Option<Blockage>,
     /// How many agents are in each state, where not all parts were read.
     states: Option<States>,
@@ -69,7 +71,8 @@ impl RequestSnapshot {
         for blob in reader.blobs(&request.id)? {
             blobs.entry((blob.agent.clone(), blob.attempt)).or_default().push(blob);
         }
-        let (_, is_cancelled) = reader.controls(&request.id)?;
+        let controls = reader.folded_controls(&request.id)?;
+        let controls_shown = super::controls::shown(reader, &request.id)?;
         Ok(Self {
             volume: volume.collect(),
             blobs,
@@ -78,7 +81,8 @@ impl RequestSnapshot {
             body,
             collections,
             agents,
-            is_cancelled,
+            controls,
+            controls_shown,
             blockage: None,
             states: None,
             now,
@@ -111,7 +115,8 @@ impl RequestSnapshot {
                 agents.insert(agent.clone(), known);
             }
         }
-        let (_, is_cancelled) = reader.controls(&request.id)?;
+        let controls = reader.folded_controls(&request.id)?;
+        let controls_shown = super::controls::shown(reader, &request.id)?;
         let faults = reader.faults()?;
         let blockage = None;
         Ok(Self {
@@ -122,7 +127,8 @@ impl RequestSnapshot {
             volume,
             blobs,
             faults,
-            is_cancelled,
+            controls,
+            controls_shown,
             blockage,
             states: None,
             now,

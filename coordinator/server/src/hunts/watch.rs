@@ -13,6 +13,7 @@ use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::{CHANGED_PARTS_MAX, EVENTS_LOOK_MS_MAX, EVENTS_PACE_MS};
 use muster_protocol::request::Kind;
 
+use super::controls;
 use super::current::{Signed, notes, summary, view};
 use super::parts::Moment;
 use crate::core::Core;
@@ -23,7 +24,7 @@ use crate::state::Phase;
 use crate::store::news::{Interest, Pending};
 use crate::store::summaries::totals::Tallying;
 use crate::store::{News, Reader, StoreError, StoredCollection, Summary};
-use muster_api::{HuntView, Time};
+use muster_api::{ControlView, HuntView, Time};
 
 /// Watches a hunt. `views` has the hunt as it is now, and then what it becomes, at most once a second; `parts` has the parts that
 /// have changed since, at most [`CHANGED_PARTS_MAX`] at once. `None` when there is no such hunt.
@@ -99,6 +100,7 @@ struct Fold {
     summary: Summary,
     interest: Interest,
     pending: Pending,
+    controls: Vec<ControlView>,
     /// The parts that are not settled, with the state that each was last shown in.
     open: BTreeMap<AgentId, (StoredCollection, Option<Phase>)>,
     shown: Option<HuntView>,
@@ -121,6 +123,7 @@ impl Fold {
             summary: summary(reader, &hunt)?,
             interest,
             pending: Pending { is_any: true, ..Pending::default() },
+            controls: Vec::new(),
             open: BTreeMap::new(),
             shown: None,
             looked: Timestamp(0),
@@ -157,7 +160,7 @@ impl Fold {
         let settled = reader.at_once(|reader| self.refresh(reader, &pending))?;
         let fleet = news.fleet();
         let moment = Moment::of(&self.summary, now, &fleet, blockage);
-        let mut tallying = Tallying::new(&self.summary.totals, now, self.summary.not_after);
+        let mut tallying = Tallying::new(&self.summary, now);
         let settled = settled.iter().filter(|part| part.is_counted());
         let mut briefs: BTreeMap<AgentId, _> =
             settled.map(|part| (part.agent.clone(), moment.brief(part))).collect();
@@ -175,7 +178,8 @@ impl Fold {
         (self.looked, self.changes_at) = (now, tally.changes_at);
         self.blockage = blockage.cloned();
         let change = self.summary.change.max(sampled);
-        let hunt = view(&self.signed, &self.summary, &tally, change, notes, now);
+        let hunt =
+            view(&self.signed, &self.summary, &tally, (change, notes), self.controls.clone(), now);
         let parts = match () {
             () if is_first || briefs.is_empty() => None,
             () if pending.is_any || briefs.len() > CHANGED_PARTS_MAX => Some(Parts::Resync),
@@ -201,6 +205,9 @@ impl Fold {
         let hunt = self.summary.id;
         if !pending.is_empty() {
             self.summary = summary(reader, &hunt)?;
+        }
+        if pending.is_any || pending.is_request {
+            self.controls = controls::shown(reader, &hunt)?;
         }
         if pending.is_any {
             let mut held = std::mem::take(&mut self.open);

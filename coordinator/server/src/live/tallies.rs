@@ -39,7 +39,7 @@ impl Tallies {
             return Ok(tally);
         }
         let open = reader.open_collections(&summary.id)?;
-        let mut tallying = Tallying::new(&summary.totals, now, summary.not_after);
+        let mut tallying = Tallying::new(summary, now);
         {
             let fleet = news.fleet();
             for part in &open {

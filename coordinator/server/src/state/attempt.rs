@@ -78,6 +78,12 @@ impl AttemptState {
         received(&self.last).max(received(&self.latest))
     }
 
+    /// Returns the highest revision of the controls that its agent had applied.
+    pub fn revision(&self) -> u64 {
+        let revision = |heard: &Option<Heard>| heard.as_ref().map_or(0, |heard| heard.revision);
+        revision(&self.last).max(revision(&self.latest))
+    }
+
     /// Returns the best figures that are known.
     pub fn footer(&self) -> Option<&Footer> {
         let status = self.last.as_ref().or(self.latest.as_ref())?;

@@ -56,6 +56,21 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// Returns whether nothing more is to come of a part in this state by itself.
+    pub const fn has_ended(self) -> bool {
+        matches!(
+            self,
+            Self::Finished
+                | Self::Failed
+                | Self::Cancelled
+                | Self::Declined
+                | Self::Expired
+                | Self::Incomplete
+        )
+    }
+}
+
 /// One agent's part.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Collection {

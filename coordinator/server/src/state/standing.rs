@@ -127,6 +127,19 @@ impl Standing {
         moments.map(|at| at.plus_ms(1)).filter(|at| *at > now).min()
     }
 
+    /// Returns when time alone ends it, where that is how it ends: the wait for an answer, or for what is missing.
+    pub fn timed_out_at(&self, not_after: Timestamp) -> Option<Timestamp> {
+        match self.class {
+            Class::Unanswered => {
+                let unmatched = self.passed.map(|since| since.plus_ms(limits::NOT_MATCHED_MS_MIN));
+                let expired = not_after.plus_ms(limits::CLOCK_SKEW_MS_MAX);
+                Some(unmatched.map_or(expired, |at| at.min(expired)))
+            }
+            Class::Awaiting | Class::Assembling => self.until,
+            _ => None,
+        }
+    }
+
     fn told(&self, now: Timestamp, not_after: Timestamp, sampled: Option<bool>) -> Phase {
         match self.class {
             Class::Unanswered => {}

@@ -52,19 +52,26 @@ CREATE TABLE collection (
     first_row INTEGER, seen INTEGER NOT NULL, hashed INTEGER NOT NULL, cached INTEGER NOT NULL,
     matched INTEGER NOT NULL, errors INTEGER NOT NULL, bytes_read INTEGER NOT NULL,
     cpu_ms INTEGER NOT NULL, throttled_ms INTEGER NOT NULL, path BLOB NOT NULL, spent BLOB,
+    -- The highest revision of the controls that the agent had applied.
+    revision INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (request, agent)
 ) WITHOUT ROWID;
 CREATE INDEX collection_open ON collection (request) WHERE is_settled = 0;
 CREATE INDEX collection_by_agent ON collection (agent, request);
 ";
 
+/// From version 7: no agent had applied a control with a revision.
+pub(super) const FROM_7: &str = "
+ALTER TABLE collection ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+";
+
 /// The columns after the key, in the order of the table.
 const COLUMNS: &str = "is_settled, is_expected, is_seen, is_revoked, passed, class, until, attempts, origin, journal, has_ended,
     is_spoilt, heard, received, said, started, ended, host, code, reason, chunks, chunks_stored, rows, bytes, first_row, seen,
-    hashed, cached, matched, errors, bytes_read, cpu_ms, throttled_ms, path, spent";
+    hashed, cached, matched, errors, bytes_read, cpu_ms, throttled_ms, path, spent, revision";
 
 /// The place of a column behind [`COLUMNS`] and the agent.
-const REQUEST: usize = 36;
+const REQUEST: usize = 37;
 
 /// What the threads of an attempt that has ended used, and what they waited for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +133,8 @@ pub struct StoredCollection {
     pub path: Vec<u8>,
     /// What it cost, once it has ended.
     pub cost: Option<Cost>,
+    /// The highest revision of the pauses, drains and resumes that its agent had applied.
+    pub revision: u64,
 }
 
 impl StoredCollection {
@@ -137,6 +146,18 @@ impl StoredCollection {
     /// Returns whether neither time nor telemetry changes anything that is shown of it.
     pub fn is_settled(&self) -> bool {
         self.has_ended && self.standing.is_settled()
+    }
+
+    /// Returns whether its agent has nothing left to do about a control of this revision: it has applied it, or the part has ended
+    /// (`phase` is its state) or is not going to begin.
+    pub fn has_applied(&self, revision: u64, phase: Phase) -> bool {
+        self.has_ended || phase.has_ended() || self.revision >= revision
+    }
+
+    /// Returns when the part ended, by the coordinator's clock, of one whose state `phase` is an end: when its final status came, or
+    /// when the wait for one, or for what was missing, was over.
+    pub fn ended_at(&self, not_after: Timestamp) -> Option<Timestamp> {
+        self.standing.timed_out_at(not_after).or(self.received)
     }
 
     /// Returns the state at `now` of a request that may begin until `not_after`.
@@ -223,10 +244,8 @@ impl Reader {
         let name = agent.as_ref().map_or("?", AgentId::as_str);
         let found = self.readable_of(Table::Collection, name, request.as_bytes(), read(row))?;
         let (None, Ok(agent)) = (&found, &agent) else { return Ok(found) };
-        let Some((is_broadcast, _)) = summaries::totals_of(&self.connection, request)? else {
-            return Ok(None);
-        };
-        derive::derive(&self.connection, request, is_broadcast, agent)
+        let Some(open) = summaries::open_of(&self.connection, request)? else { return Ok(None) };
+        derive::derive(&self.connection, request, open.is_broadcast, agent)
     }
 
     /// Visits an agent's parts in hunts and profiles, those of the newest first, until `take` says that it has enough. Nothing of
@@ -329,6 +348,7 @@ fn read(row: &Row<'_>) -> Result<StoredCollection, StoreError> {
         },
         path: row.get(34)?,
         cost,
+        revision: number(36)?,
     })
 }
 
@@ -339,7 +359,7 @@ pub(super) fn put(
     row: &StoredCollection,
 ) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO collection VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-        ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)";
+        ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)";
     let at = |at: Option<Timestamp>| at.map(|at| at.0);
     let cost = row.cost.as_ref().map(wire::encode).transpose()?;
     let done = &row.done;
@@ -381,6 +401,7 @@ pub(super) fn put(
         signed(done.throttled_ms),
         row.path,
         cost,
+        signed(row.revision),
     ])?;
     Ok(())
 }

@@ -60,7 +60,7 @@ pub use news::News;
 pub use pieces::Piece;
 pub use quarantine::Quarantine;
 pub use read::Reader;
-pub use requests::{Found, Request, StoredRequest};
+pub use requests::{Found, Request, StoredControl, StoredRequest};
 pub use results::{Chunk, StoredBlob, Volume};
 pub use roster::{NewAgent, StoredAgent};
 pub use summaries::{Summary, Tally};

@@ -1,11 +1,12 @@
 //! Requests as they were signed, which agents they are for, and how far they have got to the broker.
 
-use muster_api::Route;
+use muster_api::{Hold, Route};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::hex;
 use muster_protocol::ids::{AgentId, KeyId, RequestId};
-use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, REQUEST_BYTES_MAX};
-use muster_protocol::request::{Control, Sealed};
+use muster_protocol::limits::{CLOCK_SKEW_MS_MAX, CONTROLS_SHOWN_MAX, REQUEST_BYTES_MAX};
+use muster_protocol::request::lifecycle::{self, Controls};
+use muster_protocol::request::{Control, Sealed, Verb};
 use muster_protocol::wire;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -78,6 +79,21 @@ pub struct StoredRequest {
     pub is_published: bool,
 }
 
+/// A control on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredControl {
+    /// The id of its request.
+    pub id: RequestId,
+    /// What is to become of what it is about.
+    pub verb: String,
+    /// Its place among the controls.
+    pub revision: u64,
+    /// Who signed.
+    pub operator: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What an id prefix stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found<T> {
@@ -146,14 +162,46 @@ impl Reader {
         })
     }
 
-    /// Returns the highest revision of the controls of a request, and whether one of them cancels it.
-    pub fn controls(&self, about: &RequestId) -> Result<(u64, bool), StoreError> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT coalesce(max(revision), 0), coalesce(max(verb = 'cancel'), 0) FROM request WHERE about = ?1",
-        )?;
-        let (revision, is_cancelled): (i64, bool) =
-            select.query_row([about.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((revision.unsigned_abs(), is_cancelled))
+    /// Returns what the controls of a request come to, all together.
+    pub fn folded_controls(&self, about: &RequestId) -> Result<Controls, StoreError> {
+        folded(&self.connection, about)
+    }
+
+    /// Returns the controls of a request in the order in which they were recorded: of many the last ones.
+    pub fn controls(&self, about: &RequestId) -> Result<Vec<StoredControl>, StoreError> {
+        let sql =
+            "SELECT id, verb, revision, operator, issued FROM request INDEXED BY request_by_about
+             WHERE about = ?1 ORDER BY rowid DESC LIMIT ?2";
+        let most = i64::try_from(CONTROLS_SHOWN_MAX).unwrap_or(i64::MAX);
+        let read = |row: &Row<'_>| {
+            Ok(StoredControl {
+                id: request_id(row, 0)?,
+                verb: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+                revision: row.get::<_, Option<i64>>(2)?.unwrap_or(0).unsigned_abs(),
+                operator: row.get(3)?,
+                at: Timestamp(row.get(4)?),
+            })
+        };
+        let mut controls =
+            self.all(of_request(sql, Reads::Some), params![about.as_bytes(), most], read)?;
+        controls.reverse();
+        Ok(controls)
+    }
+
+    /// Returns the first cancel of a request.
+    pub fn cancelled_by(&self, about: &RequestId) -> Result<Option<StoredControl>, StoreError> {
+        let sql = "SELECT id, revision, operator, issued FROM request INDEXED BY request_by_about
+             WHERE about = ?1 AND verb = 'cancel' ORDER BY rowid LIMIT 1";
+        let read = |row: &Row<'_>| {
+            Ok(StoredControl {
+                id: request_id(row, 0)?,
+                verb: Verb::Cancel.as_str().to_owned(),
+                revision: row.get::<_, Option<i64>>(1)?.unwrap_or(0).unsigned_abs(),
+                operator: row.get(2)?,
+                at: Timestamp(row.get(3)?),
+            })
+        };
+        Ok(self.all(of_request(sql, Reads::Some), [about.as_bytes()], read)?.pop())
     }
 
     /// Returns the offset of the last request whose place on the stream is known.
@@ -201,14 +249,15 @@ impl Reader {
         Ok(select.exists(params![request.as_bytes(), agent.as_str()])?)
     }
 
-    /// Returns of every request of a kind until when work may begin, and whether a control cancels it.
-    pub fn lives(&self, kind: &str) -> Result<Vec<(RequestId, Timestamp, bool)>, StoreError> {
-        // Only columns before the signed bytes: SQLite would have to read through those to what comes after.
-        let sql = "SELECT id, not_after, id IN
-             (SELECT about FROM request WHERE about IS NOT NULL AND verb = 'cancel')
-             FROM request WHERE kind = ?1";
+    /// Returns of every request of a kind until when work may begin, and what its controls want of it.
+    pub fn lives(&self, kind: &str) -> Result<Vec<(RequestId, Timestamp, Hold)>, StoreError> {
+        // Of the request only columns before the signed bytes: SQLite would have to read through those to what comes after.
+        let sql = "SELECT r.id, r.not_after, coalesce(s.hold, 'none') FROM request r
+             LEFT JOIN summary s ON s.request = r.id WHERE r.kind = ?1";
         self.all(of_request(sql, Reads::Some), [kind], |row| {
-            Ok((request_id(row, 0)?, Timestamp(row.get(1)?), row.get(2)?))
+            let hold = row.get_ref(2)?.as_str().map_err(broken)?;
+            let hold = Hold::parse(hold).ok_or_else(|| broken(format!("hold {hold:?}")))?;
+            Ok((request_id(row, 0)?, Timestamp(row.get(1)?), hold))
         })
     }
 
@@ -269,8 +318,25 @@ fn request(row: &Row<'_>) -> Result<StoredRequest, StoreError> {
     })
 }
 
-/// Records a request, the agents that it is for and who asked, all or nothing. A control that is not above every control that is
-/// on record leaves no trace: of two that race one is first, and the other is told.
+/// Returns what the controls of a request come to, all together.
+pub(super) fn folded(tx: &Connection, about: &RequestId) -> Result<Controls, StoreError> {
+    let sql = "SELECT verb, revision FROM request WHERE about = ?1";
+    let mut select = tx.prepare_cached(sql)?;
+    let mut rows = select.query([about.as_bytes()])?;
+    let mut controls = Controls::default();
+    while let Some(row) = rows.next()? {
+        // A verb of a later version holds nothing here.
+        let verb = row.get_ref(0)?.as_str().ok().and_then(Verb::parse);
+        let revision = row.get::<_, i64>(1).map(i64::unsigned_abs);
+        if let (Some(verb), Ok(revision)) = (verb, revision) {
+            controls.apply(verb, revision);
+        }
+    }
+    Ok(controls)
+}
+
+/// Records a request, the agents that it is for and who asked, all or nothing. A pause, drain or resume that is not above every
+/// other one on record, or comes after a cancel, leaves no trace: of two that race one is first, and the other is told.
 pub(super) fn insert_request(
     tx: &Connection,
     request: &Request,
@@ -284,11 +350,9 @@ pub(super) fn insert_request(
     if known {
         return Ok(WriteOutcome::Duplicate);
     }
-    if let Some(Control { about, revision, .. }) = control {
-        let held: Option<i64> = tx
-            .prepare_cached("SELECT max(revision) FROM request WHERE about = ?1")?
-            .query_row([about.as_bytes()], |row| row.get(0))?;
-        if held.is_some_and(|held| signed(*revision) <= held) {
+    if let Some(control) = control.filter(|control| control.known() != Some(Verb::Cancel)) {
+        let held = folded(tx, &control.about)?;
+        if held.hold() == lifecycle::Hold::Cancel || control.revision <= held.revision() {
             return Ok(WriteOutcome::Superseded);
         }
     }

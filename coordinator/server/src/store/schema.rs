@@ -135,6 +135,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // New stores have it all.
     let of_8: &str = if version == 0 { "" } else { chain::UNLINKED };
     let to_7: &str = &[to_7, of_8].concat();
+    let from_7: &str = &[collections::FROM_7, summaries::FROM_7, &LATER.concat(), of_8].concat();
     let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
     let missing = match version {
         0 => [TABLES, chain::APPEND_ONLY, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7]
@@ -144,7 +145,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         4 => [FROM_4, of_5, attempts::FILL, to_6].concat(),
         5 => to_6.to_owned(),
         6 => to_7.to_owned(),
-        7 => [&LATER.concat(), of_8].concat(),
+        7 => from_7.to_owned(),
         VERSION => return Ok(connection.execute_batch(&LATER.concat())?),
         found => return Err(StoreError::Version { found, wanted: VERSION }),
     };
@@ -156,8 +157,10 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     if matches!(version, 2..=4) {
         pieces::fill(&transaction)?;
     }
-    if matches!(version, 2..=6) {
-        collections::rebuild::fill(&transaction)?;
+    match version {
+        0 => {}
+        7 => summaries::fill_controls(&transaction)?,
+        _ => collections::rebuild::fill(&transaction)?,
     }
     if version != 0 {
         chain::link_all(&transaction)?;

@@ -5,7 +5,7 @@
 
 pub mod totals;
 
-use muster_api::Route;
+use muster_api::{Hold, Route};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
@@ -20,7 +20,7 @@ use serde_bytes::ByteBuf;
 
 use super::StoreError;
 use super::read::{Reader, agent_id, broken, request_id};
-use super::requests::{route, stored_route};
+use super::requests::{self, route, stored_route};
 use super::signed::signed;
 use super::unreadable::{Query, Reads, Table};
 pub use totals::{Tally, Totals};
@@ -36,17 +36,31 @@ pub(super) const TABLES: &str = "
 CREATE TABLE summary (
     request BLOB PRIMARY KEY, kind TEXT NOT NULL, operator TEXT NOT NULL, issued INTEGER NOT NULL,
     not_after INTEGER NOT NULL, target TEXT NOT NULL, route INTEGER NOT NULL,
-    is_published INTEGER NOT NULL, is_cancelled INTEGER NOT NULL,
+    is_published INTEGER NOT NULL,
     -- The number of the commit that last changed the row or one of its collections.
     change INTEGER NOT NULL,
     -- What a list shows of the arguments; nothing where they cannot be read.
     brief BLOB,
-    totals BLOB NOT NULL
+    totals BLOB NOT NULL,
+    -- What its controls want of it, and the highest revision of its pauses, drains and resumes.
+    hold TEXT NOT NULL DEFAULT 'none', revision INTEGER NOT NULL DEFAULT 0,
+    -- When the last final status of its collections came.
+    received INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX summary_by_kind ON summary (kind, request);
 ";
 
-const COLUMNS: &str = "request, kind, operator, issued, not_after, target, route, is_published, is_cancelled, change, brief, totals";
+/// From version 7: the only control of which a row knew was a cancel.
+pub(super) const FROM_7: &str = "
+ALTER TABLE summary DROP COLUMN is_cancelled;
+ALTER TABLE summary ADD COLUMN hold TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE summary ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE summary ADD COLUMN received INTEGER;
+UPDATE summary SET received = (SELECT max(received) FROM collection WHERE collection.request = summary.request);
+";
+
+const COLUMNS: &str = "request, kind, operator, issued, not_after, target, route, is_published, change, brief, totals, hold,
+    revision, received";
 
 /// What a list shows of a request's arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +104,12 @@ pub struct Summary {
     pub route: Route,
     /// Whether the broker has confirmed it.
     pub is_published: bool,
-    /// Whether a control cancels it.
-    pub is_cancelled: bool,
+    /// What its controls want of it.
+    pub hold: Hold,
+    /// The highest revision of its pauses, drains and resumes; 0 before the first.
+    pub revision: u64,
+    /// When the last final status of its collections came.
+    pub received: Option<Timestamp>,
     /// The number of the commit that last changed something of it.
     pub change: u64,
     /// What a list shows of its arguments; nothing where they cannot be read.
@@ -101,6 +119,16 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Returns whether a control cancels it.
+    pub fn is_cancelled(&self) -> bool {
+        self.hold == Hold::Cancel
+    }
+
+    /// Returns the revision of the newest pause, drain or resume, where there is one that still matters.
+    pub fn applying(&self) -> Option<u64> {
+        (self.revision > 0 && !self.is_cancelled()).then_some(self.revision)
+    }
+
     /// Returns whether a list that is searched for `text` has it: its id begins so, or its target, its operator or its first root
     /// contains it, letters of either case.
     pub fn matches(&self, text: &str) -> bool {
@@ -179,7 +207,9 @@ fn of_summary(sql: &str) -> Query<'_> {
 }
 
 fn read(row: &Row<'_>) -> Result<Summary, StoreError> {
-    let brief = match row.get_ref(10)? {
+    let word = row.get_ref(11)?.as_str().map_err(broken)?;
+    let hold = Hold::parse(word).ok_or_else(|| StoreError::Broken(format!("hold {word:?}")))?;
+    let brief = match row.get_ref(9)? {
         ValueRef::Null => None,
         brief => Some(wire::decode(brief.as_blob().map_err(broken)?, TOTALS_BYTES_MAX)?),
     };
@@ -192,10 +222,12 @@ fn read(row: &Row<'_>) -> Result<Summary, StoreError> {
         target: row.get(5)?,
         route: route(row.get(6)?),
         is_published: row.get(7)?,
-        is_cancelled: row.get(8)?,
-        change: row.get::<_, i64>(9)?.unsigned_abs(),
+        change: row.get::<_, i64>(8)?.unsigned_abs(),
         brief,
-        totals: wire::decode(row.get_ref(11)?.as_blob().map_err(broken)?, TOTALS_BYTES_MAX)?,
+        hold,
+        revision: row.get::<_, i64>(12)?.unsigned_abs(),
+        received: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        totals: wire::decode(row.get_ref(10)?.as_blob().map_err(broken)?, TOTALS_BYTES_MAX)?,
     })
 }
 
@@ -251,42 +283,109 @@ pub(super) fn insert(tx: &Connection, id: &RequestId, change: u64) -> Result<boo
     drop(rows);
     let brief = brief.as_ref().map(wire::encode).transpose()?;
     let totals = wire::encode(&Totals::default())?;
+    let (hold, revision) = held(tx, id)?;
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO summary SELECT id, kind, operator, issued, not_after, target, route, is_published,
-         EXISTS (SELECT 1 FROM request c WHERE c.about = request.id AND c.verb = 'cancel'), ?2, ?3, ?4
+        "INSERT OR REPLACE INTO summary (request, kind, operator, issued, not_after, target, route, is_published, change, brief,
+         totals, hold, revision)
+         SELECT id, kind, operator, issued, not_after, target, route, is_published, ?2, ?3, ?4, ?5, ?6
          FROM request WHERE id = ?1",
     )?
-    .execute(params![id.as_bytes(), signed(change), brief, totals])?;
+    .execute(params![id.as_bytes(), signed(change), brief, totals, hold, signed(revision)])?;
     Ok(true)
 }
 
-/// Brings what a row says of its request up to date, and writes its totals.
+/// Brings what a row says of its request up to date, and writes its totals and when the last final status came.
 pub(super) fn update(
     tx: &Connection,
     id: &RequestId,
-    totals: &Totals,
+    open: &Open,
     change: u64,
 ) -> Result<(), StoreError> {
+    let (hold, revision) = held(tx, id)?;
     tx.prepare_cached(
-        "UPDATE summary SET change = ?2, totals = ?3,
-         is_published = (SELECT is_published FROM request WHERE id = ?1),
-         is_cancelled = EXISTS (SELECT 1 FROM request WHERE about = ?1 AND verb = 'cancel')
+        "UPDATE summary SET change = ?2, totals = ?3, hold = ?4, revision = ?5, received = ?6,
+         is_published = (SELECT is_published FROM request WHERE id = ?1)
          WHERE request = ?1",
     )?
-    .execute(params![id.as_bytes(), signed(change), wire::encode(totals)?])?;
+    .execute(params![
+        id.as_bytes(),
+        signed(change),
+        wire::encode(&open.totals)?,
+        hold,
+        signed(revision),
+        open.received.of(tx, id)?.map(|at| at.0),
+    ])?;
     Ok(())
 }
 
-/// Returns whether a request that has a row is answered over the stream, and its totals.
-pub(super) fn totals_of(
-    tx: &Connection,
-    id: &RequestId,
-) -> Result<Option<(bool, Totals)>, StoreError> {
-    let mut select = tx.prepare_cached("SELECT route, totals FROM summary WHERE request = ?1")?;
+/// Returns what the controls of a request want of it, as a word, and the highest revision of its pauses, drains and resumes.
+fn held(tx: &Connection, id: &RequestId) -> Result<(&'static str, u64), StoreError> {
+    let controls = requests::folded(tx, id)?;
+    Ok((Hold::from(controls.hold()).as_str(), controls.revision()))
+}
+
+/// What a row has of its collections, while a commit changes them.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// The request is answered over the stream.
+    pub(super) is_broadcast: bool,
+    /// The sums over the collections that are settled.
+    pub(super) totals: Totals,
+    /// When the last final status came.
+    pub(super) received: Received,
+}
+
+/// When the last final status of a request's collections came. Only where the last one itself goes, or came earlier than was
+/// said, are all collections looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Received {
+    last: Option<Timestamp>,
+    is_stale: bool,
+}
+
+impl Received {
+    /// Follows one collection.
+    pub(super) fn replace(&mut self, before: Option<Timestamp>, after: Option<Timestamp>) {
+        self.is_stale |= before.is_some() && before == self.last && after < before;
+        self.last = self.last.max(after);
+    }
+
+    fn of(&self, tx: &Connection, id: &RequestId) -> Result<Option<Timestamp>, StoreError> {
+        if !self.is_stale {
+            return Ok(self.last);
+        }
+        let sql = "SELECT max(received) FROM collection WHERE request = ?1";
+        let last: Option<i64> =
+            tx.prepare_cached(sql)?.query_row([id.as_bytes()], |row| row.get(0))?;
+        Ok(last.map(Timestamp))
+    }
+}
+
+/// Brings what the rows say of their controls up to date, in a store that knew only cancels.
+pub(super) fn fill_controls(tx: &Connection) -> Result<(), StoreError> {
+    let mut select =
+        tx.prepare_cached("SELECT DISTINCT about FROM request WHERE about IS NOT NULL")?;
+    let mut rows = select.query([])?;
+    let mut update =
+        tx.prepare_cached("UPDATE summary SET hold = ?2, revision = ?3 WHERE request = ?1")?;
+    while let Some(row) = rows.next()? {
+        let Ok(id) = request_id(row, 0) else { continue };
+        let (hold, revision) = held(tx, &id)?;
+        update.execute(params![id.as_bytes(), hold, signed(revision)])?;
+    }
+    Ok(())
+}
+
+/// Returns what a request that has a row has of its collections.
+pub(super) fn open_of(tx: &Connection, id: &RequestId) -> Result<Option<Open>, StoreError> {
+    let sql = "SELECT route, totals, received FROM summary WHERE request = ?1";
+    let mut select = tx.prepare_cached(sql)?;
     let mut rows = select.query([id.as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let totals = wire::decode(row.get_ref(1)?.as_blob().map_err(broken)?, TOTALS_BYTES_MAX)?;
-    Ok(Some((row.get::<_, u8>(0)? == stored_route(Route::Broadcast), totals)))
+    let last = row.get::<_, Option<i64>>(2)?.map(Timestamp);
+    let is_broadcast = row.get::<_, u8>(0)? == stored_route(Route::Broadcast);
+    Ok(Some(Open { is_broadcast, totals, received: Received { last, is_stale: false } }))
 }
 
 /// Returns the highest number of a commit that is on record.

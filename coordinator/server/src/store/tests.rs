@@ -1,6 +1,7 @@
+use muster_api::Hold;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt, JournalId, RequestId};
-use muster_protocol::request::{Control, Sealed, Verb};
+use muster_protocol::request::{Control, Sealed, Verb, lifecycle};
 
 use super::*;
 
@@ -171,7 +172,7 @@ fn a_control_of_version_5_was_a_cancel() {
     runtime().block_on(async {
         let writer = Writer::start(&place).unwrap();
         writer.write(request(1)).await.unwrap();
-        writer.write(control(2, 5)).await.unwrap();
+        writer.write(control(2, Verb::Cancel, 5)).await.unwrap();
     });
     let old = "UPDATE request SET kind = 'hunt.cancel' WHERE kind = 'control';
         ALTER TABLE request DROP COLUMN verb;
@@ -185,8 +186,8 @@ fn a_control_of_version_5_was_a_cancel() {
     place.connect().unwrap().execute_batch(old).unwrap();
     let reader = DataDir::prepare(folder.path()).unwrap().reader().unwrap();
     let about = RequestId::from_bytes([1; 16]);
-    assert_eq!(reader.controls(&about).unwrap(), (5, true));
-    assert_eq!(reader.lives("hunt.start").unwrap(), [(about, Timestamp(0), true)]);
+    assert_eq!(reader.controls(&about).unwrap().len(), 1);
+    assert_eq!(reader.lives("hunt.start").unwrap(), [(about, Timestamp(0), Hold::Cancel)]);
 }
 
 #[test]
@@ -202,8 +203,8 @@ fn a_verb_that_is_no_cancel_cancels_nothing() {
         writer.write(Write::Request(Box::new(paused), Audit::default())).await.unwrap();
     });
     let reader = place.reader().unwrap();
-    assert_eq!(reader.controls(&about).unwrap(), (5, false));
-    assert_eq!(reader.lives("hunt.start").unwrap(), [(about, Timestamp(0), false)]);
+    assert_eq!(reader.folded_controls(&about).unwrap().revision(), 5);
+    assert_eq!(reader.lives("hunt.start").unwrap(), [(about, Timestamp(0), Hold::Pause)]);
 }
 
 #[test]
@@ -261,8 +262,8 @@ fn record(n: u8) -> Request {
     }
 }
 
-fn control(n: u8, revision: u64) -> Write {
-    let control = Some(Control::new(RequestId::from_bytes([1; 16]), Verb::Cancel, revision));
+fn control(n: u8, verb: Verb, revision: u64) -> Write {
+    let control = Some(Control::new(RequestId::from_bytes([1; 16]), verb, revision));
     let audit = Audit { action: "request", ..Audit::default() };
     Write::Request(Box::new(Request { kind: "control".into(), control, ..record(n) }), audit)
 }
@@ -275,17 +276,23 @@ fn of_two_controls_that_race_for_one_revision_one_is_told_and_leaves_no_trace() 
     runtime().block_on(async {
         assert_eq!(writer.write(request(1)).await.unwrap(), WriteOutcome::Inserted);
         // Both are on their way before either is stored.
-        let first = writer.begin(control(2, 5)).await.unwrap();
-        let second = writer.begin(control(3, 5)).await.unwrap();
+        let first = writer.begin(control(2, Verb::Pause, 5)).await.unwrap();
+        let second = writer.begin(control(3, Verb::Resume, 5)).await.unwrap();
         assert_eq!(first.await.unwrap(), WriteOutcome::Inserted);
         assert_eq!(second.await.unwrap(), WriteOutcome::Superseded);
-        assert_eq!(writer.write(control(4, 4)).await.unwrap(), WriteOutcome::Superseded);
         assert_eq!(
-            writer.write(control(2, 5)).await.unwrap(),
+            writer.write(control(4, Verb::Pause, 4)).await.unwrap(),
+            WriteOutcome::Superseded
+        );
+        assert_eq!(
+            writer.write(control(2, Verb::Pause, 5)).await.unwrap(),
             WriteOutcome::Duplicate,
             "the same again"
         );
-        assert_eq!(writer.write(control(5, 6)).await.unwrap(), WriteOutcome::Inserted);
+        assert_eq!(
+            writer.write(control(5, Verb::Resume, 6)).await.unwrap(),
+            WriteOutcome::Inserted
+        );
     });
     let reader = place.reader().unwrap();
     assert!(reader.request(&RequestId::from_bytes([3; 16])).unwrap().is_none());
@@ -294,7 +301,32 @@ fn of_two_controls_that_race_for_one_revision_one_is_told_and_leaves_no_trace() 
         3,
         "what was not done is not in the audit log"
     );
-    assert_eq!(reader.controls(&RequestId::from_bytes([1; 16])).unwrap(), (6, true));
+    let controls = reader.folded_controls(&RequestId::from_bytes([1; 16])).unwrap();
+    assert_eq!((controls.hold(), controls.revision()), (lifecycle::Hold::None, 6));
+}
+
+#[test]
+fn a_cancel_is_recorded_at_any_revision_and_nothing_comes_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
+    let writer = Writer::start(&place).unwrap();
+    runtime().block_on(async {
+        writer.write(request(1)).await.unwrap();
+        writer.write(control(2, Verb::Pause, 9)).await.unwrap();
+        // Both are on their way before either is stored.
+        let cancel = writer.begin(control(3, Verb::Cancel, 1)).await.unwrap();
+        let resume = writer.begin(control(4, Verb::Resume, 10)).await.unwrap();
+        assert_eq!(cancel.await.unwrap(), WriteOutcome::Inserted);
+        assert_eq!(resume.await.unwrap(), WriteOutcome::Superseded);
+        let again = writer.write(control(5, Verb::Cancel, 1)).await.unwrap();
+        assert_eq!(again, WriteOutcome::Inserted, "an agent may have missed the first one");
+    });
+    let about = RequestId::from_bytes([1; 16]);
+    let reader = place.reader().unwrap();
+    let summary = reader.summary(&about).unwrap().unwrap();
+    assert_eq!((summary.hold, summary.revision, summary.applying()), (Hold::Cancel, 9, None));
+    let verbs: Vec<_> = reader.controls(&about).unwrap().into_iter().map(|one| one.verb).collect();
+    assert_eq!(verbs, ["pause", "cancel", "cancel"], "in the order in which they were recorded");
 }
 
 #[test]

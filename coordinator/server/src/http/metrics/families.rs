@@ -62,13 +62,13 @@ families! {
     FLEET_OUTBOX_BYTES: Gauge "muster_fleet_outbox_bytes" [], "What waits in the outboxes of all live agents.";
     FLEET_OUTBOX_MESSAGES: Gauge "muster_fleet_outbox_messages" [], "Chunks and statuses in these outboxes.";
     FLEET_JOURNALS_FULL: Gauge "muster_fleet_journals_full" [], "Live agents that cannot write their journal.";
-    FLEET_COLLECTIONS: Gauge "muster_fleet_collections" ["state"], "Collections that live agents hold: queued, running.";
+    FLEET_COLLECTIONS: Gauge "muster_fleet_collections" ["state"], "Collections that live agents hold: queued, running, paused.";
     AGENT_CPU_OF_FLEET: Gauge "muster_fleet_agent_cpu_cores" ["quantile"], "CPU of one live agent: 0.5, 0.95, 0.99, 1 (the most); nearest rank.";
     AGENT_RSS_OF_FLEET: Gauge "muster_fleet_agent_resident_memory_bytes" ["quantile"], "Resident memory of one live agent, by the same quantiles.";
     AGENT_READ_OF_FLEET: Gauge "muster_fleet_agent_read_bytes_per_second" ["quantile"], "What one live agent reads, by the same quantiles.";
     AGENT_WRITTEN_OF_FLEET: Gauge "muster_fleet_agent_written_bytes_per_second" ["quantile"], "What one live agent writes, by the same quantiles.";
 
-    HUNTS: Gauge "muster_hunts" ["state"], "Hunts on record: running (a live agent holds it), else cancelled, else open (work may still begin), else closed.";
+    HUNTS: Gauge "muster_hunts" ["state"], "Hunts on record: paused (a pause or drain holds, and work is held or may still begin), else running (a live agent holds it), else cancelled, else open (work may still begin), else closed.";
     PROFILES: Gauge "muster_profiles" ["state"], "Requests for profiles on record, by the same states.";
     UNPUBLISHED: Gauge "muster_requests_unpublished" [], "Valid requests that the broker has not confirmed.";
     ENDED: Counter "muster_collections_ended_total" ["state"], "Collections whose end came in: finished, failed, cancelled, declined.";

@@ -104,7 +104,7 @@ impl<'a> Fleet<'a> {
         text.one(&families::FLEET_OUTBOX_BYTES, sum(|said| said.outbox_bytes));
         text.one(&families::FLEET_OUTBOX_MESSAGES, sum(|said| said.outbox_messages));
         text.one(&families::FLEET_JOURNALS_FULL, sum(|said| said.journal_full.into()));
-        let collections = ["queued", "running"].map(|state| {
+        let collections = ["queued", "running", "paused"].map(|state| {
             let held = self.live().flat_map(|(_, said)| &said.collections);
             ([state], held.filter(|held| held.state == state).count())
         });

@@ -13,6 +13,7 @@ pub mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use muster_api::Hold;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::request::Kind;
@@ -27,7 +28,7 @@ use fleet::Fleet;
 use text::Text;
 
 /// How a request stands; none is in two.
-const REQUEST_STATES: [&str; 4] = ["running", "cancelled", "open", "closed"];
+const REQUEST_STATES: [&str; 5] = ["running", "paused", "cancelled", "open", "closed"];
 
 /// What the store does not know.
 #[derive(Debug)]
@@ -103,10 +104,13 @@ fn requests(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut counts = BTreeMap::from(REQUEST_STATES.map(|state| (state, 0_u64)));
-    for (id, not_after, is_cancelled) in reader.lives(kind.as_str())? {
-        let state = if held.contains(&id) {
+    for (id, not_after, hold) in reader.lives(kind.as_str())? {
+        let is_held = held.contains(&id);
+        let state = if hold.is_pause() && (is_held || now <= not_after) {
+            "paused"
+        } else if is_held {
             "running"
-        } else if is_cancelled {
+        } else if hold == Hold::Cancel {
             "cancelled"
         } else if now <= not_after {
             "open"

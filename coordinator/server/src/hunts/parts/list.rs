@@ -10,7 +10,7 @@ use crate::store::StoredCollection;
 use muster_api::CollectionBrief;
 
 /// Which parts; everything holds that is there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// In one of these states.
     pub states: Option<Vec<&'static str>>,
@@ -18,12 +18,14 @@ pub struct Filter {
     pub codes: Option<BTreeSet<String>>,
     /// Whose agent or host contains this, in lower case.
     pub text: Option<String>,
+    /// Whose agent has applied the newest control, or has not.
+    pub applied: Option<bool>,
 }
 
 impl Filter {
     /// Returns whether it leaves everything.
     pub fn is_empty(&self) -> bool {
-        self.states.is_none() && self.codes.is_none() && self.text.is_none()
+        *self == Self::default()
     }
 
     fn leaves(&self, moment: &Moment<'_>, part: &StoredCollection) -> bool {
@@ -34,6 +36,7 @@ impl Filter {
                 || moment.host(part).to_lowercase().contains(text.as_str())
         };
         is_in
+            && self.applied.is_none_or(|is| part.has_applied(moment.revision, phase) == is)
             && self.text.as_ref().is_none_or(holds)
             && self.codes.as_ref().is_none_or(|codes| codes.contains(&moment.why(part, phase).0))
     }

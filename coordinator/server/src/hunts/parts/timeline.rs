@@ -7,7 +7,7 @@
 use muster_protocol::clock::Timestamp;
 use muster_protocol::limits::TIMELINE_POINTS_MAX;
 
-use super::{Moment, has_ended};
+use super::Moment;
 use crate::state::{Phase, counter};
 use crate::store::StoredCollection;
 use muster_api::{HuntTimeline, States, TimelinePoint};
@@ -68,7 +68,7 @@ fn moments(
     // What has no final status, or waited for what never came, was ended by time.
     let by_status = !matches!(phase, Phase::Incomplete | Phase::Expired);
     let ended = part.received.filter(|_| by_status).unwrap_or(moment.now);
-    (part.heard, has_ended(phase).then_some((ended, phase)))
+    (part.heard, phase.has_ended().then_some((ended, phase)))
 }
 
 /// Returns when anything was first and last heard of the parts.

@@ -4,6 +4,7 @@ use muster_protocol::artifact::ioc::IocList;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, Attempt};
 use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::lifecycle;
 use muster_protocol::result::{ArtifactFooter, Footer};
 
 use super::{RequestSnapshot, exit_code};
@@ -11,8 +12,11 @@ use crate::hunts::lists;
 use crate::live::broker_health::Blockage;
 use crate::state::{AttemptState, Collection, Done, done::total};
 use crate::store::collections::derive::CONFLICT;
+use crate::store::summaries::totals::count;
 use crate::store::{DataDir, StoreError};
-use muster_api::{AttemptView, CollectionView, HuntView, Progress, Reasons, Spent, Time};
+use muster_api::{
+    Applied, AttemptView, CollectionView, Hold, HuntView, Progress, Reasons, Spent, Time,
+};
 
 impl RequestSnapshot {
     /// Shows the hunt.
@@ -38,7 +42,13 @@ impl RequestSnapshot {
             expires: self.request.not_after.into(),
             route: self.route().into(),
             published: self.request.is_published,
-            cancelled: self.is_cancelled,
+            cancelled: self.controls.hold() == lifecycle::Hold::Cancel,
+            hold: Hold::from(self.controls.hold()).into(),
+            revision: self.controls.revision(),
+            controls: self.controls_shown.clone(),
+            applied: self.applied(),
+            ended_at: self.ended_at().map(Time::from),
+            outcome: states.outcome().unwrap_or_default(),
             targeted: states.sum(),
             states,
             progress: self.progress(),
@@ -53,6 +63,43 @@ impl RequestSnapshot {
     fn notes(&self, is_done: bool) -> Vec<String> {
         let open = self.blockage.iter().filter(|blockage| blockage.until.is_none() && !is_done);
         open.map(Blockage::sentence).chain(self.identity_notes()).collect()
+    }
+
+    /// Returns how far the newest pause, drain or resume has come.
+    fn applied(&self) -> Option<Applied> {
+        let revision = self.controls.revision();
+        if revision == 0 || self.controls.hold() == lifecycle::Hold::Cancel {
+            return None;
+        }
+        let mut applied = Applied { revision, ..Applied::default() };
+        for (agent, part) in self.parts() {
+            let run = part.counting().map(|(_, run)| run);
+            let has_ended = run.is_some_and(|run| run.last.is_some());
+            let has_applied = has_ended
+                || self.phase(agent, part).has_ended()
+                || run.is_some_and(|run| run.revision() >= revision);
+            count(&mut applied, agent, has_applied);
+        }
+        Some(applied)
+    }
+
+    /// Returns when the last part ended; nothing while one has not.
+    fn ended_at(&self) -> Option<Timestamp> {
+        let mut last = None;
+        for (agent, part) in self.parts() {
+            if !self.phase(agent, part).has_ended() {
+                return None;
+            }
+            let run = part.counting().map(|(_, run)| run);
+            let received = run.and_then(|run| run.last.as_ref()).map(|last| last.received);
+            let footer = run.and_then(|run| run.last.as_ref()?.footer.as_ref());
+            let id = part.counting().map(|(id, _)| id);
+            let is_whole = footer.zip(id).is_none_or(|(said, id)| self.has_blobs(agent, id, said));
+            let standing = part.standing(is_whole);
+            let timed_out = standing.timed_out_at(self.request.not_after);
+            last = last.max(timed_out.filter(|_| !standing.is_settled()).or(received));
+        }
+        last
     }
 
     fn progress(&self) -> Progress {

@@ -78,7 +78,8 @@ fn ended(state: State, footer: Footer) -> RequestSnapshot {
         volume: BTreeMap::new(),
         blobs: BTreeMap::new(),
         faults: BTreeMap::new(),
-        is_cancelled: false,
+        controls: Controls::default(),
+        controls_shown: Vec::new(),
         now: NOW,
     }
 }

@@ -80,6 +80,7 @@ pub(in crate::store) fn derive(
         done: footer.map(|footer| done(&Done::of(footer))).unwrap_or_default(),
         path: figures.map(|figures| figures.slowest_path).unwrap_or_default(),
         cost: last.and_then(|last| last.footer.as_ref()).map(cost),
+        revision: kept(run.map_or(0, AttemptState::revision)),
     }))
 }
 

@@ -13,7 +13,7 @@ use super::derive::derive;
 use super::touched::agents_of;
 use super::{find, put, remove};
 use crate::store::read::{Reader, agent_id, request_id};
-use crate::store::summaries::{self, Totals};
+use crate::store::summaries;
 use crate::store::{StoreError, Summary};
 
 /// What a look at some of the read models found.
@@ -107,13 +107,14 @@ pub(in crate::store) fn rebuild(tx: &Connection, request: &RequestId) -> Result<
         tx.prepare_cached("DELETE FROM summary WHERE request = ?1")?
             .execute([request.as_bytes()])?;
     }
-    let is_broadcast = summaries::totals_of(tx, request)?.is_some_and(|(broadcast, _)| broadcast);
-    let mut totals = Totals::default();
+    let is_broadcast = summaries::open_of(tx, request)?.is_some_and(|open| open.is_broadcast);
+    let mut open = summaries::Open { is_broadcast, ..summaries::Open::default() };
     for agent in all_agents(tx, request)? {
         let held = find(tx, request, &agent);
         let row = if is_modelled { derive(tx, request, is_broadcast, &agent)? } else { None };
         if let Some(row) = &row {
-            totals.add(row);
+            open.totals.add(row);
+            open.received.replace(None, row.received);
         }
         if held.is_ok_and(|held| held == row) {
             continue;
@@ -125,7 +126,7 @@ pub(in crate::store) fn rebuild(tx: &Connection, request: &RequestId) -> Result<
         }
     }
     if is_modelled {
-        summaries::update(tx, request, &totals, change)?;
+        summaries::update(tx, request, &open, change)?;
     }
     Ok(differed + u64::from(summary(tx, request) != held))
 }

@@ -1,6 +1,6 @@
 //! Whatever comes, in whatever order, with the store opened again in between: the read models are what their sources make of them.
 
-use muster_api::{CollectionView, HuntView, Route};
+use muster_api::{CollectionView, Hold, HuntView, Route};
 use muster_protocol::artifact::{HashKind, file_hash};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{FleetId, JournalId};
@@ -49,6 +49,10 @@ type Key = (u8, u8, u8);
 pub(crate) enum Step {
     Launch(u8, Vec<u8>, bool),
     Cancel(u8),
+    /// A pause, drain or resume of this revision.
+    Control(u8, Verb, u64),
+    /// A status of an agent that has applied a control of this revision.
+    Applied(Key, State, u64),
     Published(u8),
     Status(Key, State, i64, Option<u64>, u64),
     Rows(Key, u64, u32, u8),
@@ -82,6 +86,10 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (0..REQUESTS, agents, any::<bool>()).prop_map(|(n, of, is)| Step::Launch(n, of, is)),
         1 => (0..REQUESTS).prop_map(Step::Cancel),
+        2 => (0..REQUESTS, prop::sample::select(vec![Verb::Resume, Verb::Drain, Verb::Pause]), 1..6_u64)
+            .prop_map(|(n, verb, revision)| Step::Control(n, verb, revision)),
+        3 => (keys(), prop::sample::select(vec![State::Paused, State::Started, State::Progress]), 0..6_u64)
+            .prop_map(|(key, state, revision)| Step::Applied(key, state, revision)),
         1 => (0..REQUESTS).prop_map(Step::Published),
         6 => (keys(), said, 0..4_i64, prop::option::of(0..4_u64), 0..9_u64)
             .prop_map(|(key, said, at, chunks, n)| Step::Status(key, said, at, chunks, n)),
@@ -223,10 +231,29 @@ impl World {
             }
             Step::Cancel(n) => {
                 self.controls += 1;
-                let control = Control::new(hunt(n), Verb::Cancel, u64::from(self.controls));
-                let control =
-                    request(100 + self.controls, vec![agent(0)], Some(control), Route::Broadcast);
-                Write::Request(Box::new(control), Audit::default())
+                self.control(n, Verb::Cancel, u64::from(self.controls))
+            }
+            Step::Control(n, verb, revision) => {
+                self.controls += 1;
+                self.control(n, verb, revision)
+            }
+            Step::Applied(of, state, revision) => {
+                let AttemptKey { request, agent, attempt } = key(of);
+                Write::Status(Box::new(Status {
+                    agent,
+                    request,
+                    attempt,
+                    state,
+                    at: NOW,
+                    code: String::new(),
+                    reason: String::new(),
+                    revision,
+                    chunks: None,
+                    footer: None,
+                    host: String::new(),
+                    machine: None,
+                    instance: None,
+                }))
             }
             Step::Published(n) => Write::Published(hunt(n)),
             Step::Status(of, state, at, chunks, figure) => {
@@ -281,6 +308,13 @@ impl World {
         self.write(write);
     }
 
+    fn control(&self, about: u8, verb: Verb, revision: u64) -> Write {
+        let control = Control::new(hunt(about), verb, revision);
+        let id = 100 + self.controls;
+        let control = request(id, vec![agent(0)], Some(control), Route::Broadcast);
+        Write::Request(Box::new(control), Audit::default())
+    }
+
     /// Holds the read models of one hunt against the fold of its events.
     fn check(&self, id: &RequestId) -> Result<(), TestCaseError> {
         let reader = self.place.reader().unwrap();
@@ -288,7 +322,9 @@ impl World {
             prop_assert!(reader.stored_collections(id).unwrap().is_empty());
             return Ok(());
         };
-        prop_assert_eq!(summary.is_cancelled, reader.controls(id).unwrap().1);
+        let controls = reader.folded_controls(id).unwrap();
+        prop_assert_eq!(summary.hold, Hold::from(controls.hold()));
+        prop_assert_eq!(summary.revision, controls.revision());
         let mut events = reader.collections(id).unwrap();
         for (agent, is_revoked) in reader.agent_ids().unwrap() {
             if is_revoked && events.parts.contains_key(&agent) {
@@ -399,7 +435,7 @@ impl World {
         let id = &summary.id;
         for ms in [0, 61_000 + CLOCK_SKEW_MS_MAX, FINISHING_MS_MAX + 1] {
             let now = self.now().plus_ms(ms);
-            let mut tallying = Tallying::new(&summary.totals, now, NOT_AFTER);
+            let mut tallying = Tallying::new(summary, now);
             for open in reader.open_collections(id).unwrap() {
                 tallying.add(&open, None);
             }
@@ -503,7 +539,7 @@ fn what_differs_is_found_and_put_right() {
     spoil("UPDATE attempt SET chunks = 9, next = 9; UPDATE summary SET totals = x'80'");
     assert_eq!(rebuild(), Some(WriteOutcome::Differed(3)), "two attempts and the totals");
     spoil(
-        "UPDATE summary SET totals = x'c0', is_cancelled = 1; UPDATE collection SET class = 'odd'",
+        "UPDATE summary SET totals = x'c0', hold = 'cancel'; UPDATE collection SET class = 'odd'",
     );
     assert_eq!(rebuild(), Some(WriteOutcome::Differed(3)));
     assert_eq!(rebuild(), Some(WriteOutcome::Differed(0)));
@@ -575,4 +611,73 @@ fn a_store_of_version_6_gets_its_read_models() {
     world.place.connect().unwrap().execute_batch(old).unwrap();
     let place = DataDir::prepare(folder.path()).unwrap();
     assert_eq!(read(&place), before);
+}
+
+#[test]
+fn a_store_of_version_7_learns_of_controls() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path());
+    for step in [
+        Step::Launch(0, vec![0, 1], true),
+        Step::Launch(1, vec![0], false),
+        Step::Status((0, 0, 0), State::Finished, 1, Some(0), 1),
+        Step::Status((0, 1, 0), State::Started, 1, None, 3),
+        Step::Control(0, Verb::Pause, 4),
+        Step::Cancel(1),
+    ] {
+        world.step(step);
+    }
+    let read = |place: &DataDir| {
+        let reader = place.reader().unwrap();
+        let of = |n| reader.summary(&hunt(n)).unwrap().unwrap();
+        (reader.stored_collections(&hunt(0)).unwrap(), [of(0), of(1)])
+    };
+    let before = read(&world.place);
+    let [paused, cancelled] = &before.1;
+    assert_eq!((paused.hold, paused.revision, cancelled.hold), (Hold::Pause, 4, Hold::Cancel));
+    assert!(paused.received.is_some() && cancelled.received.is_none());
+    world.writer = None;
+    let old = "ALTER TABLE collection DROP COLUMN revision; ALTER TABLE summary DROP COLUMN hold;
+        ALTER TABLE summary DROP COLUMN revision; ALTER TABLE summary DROP COLUMN received;
+        ALTER TABLE summary ADD COLUMN is_cancelled INTEGER NOT NULL DEFAULT 0; ALTER TABLE audit DROP COLUMN hash;
+        PRAGMA user_version = 7;";
+    world.place.connect().unwrap().execute_batch(old).unwrap();
+    let place = DataDir::prepare(folder.path()).unwrap();
+    assert_eq!(read(&place), before);
+    world.place = place;
+    world.open();
+    for n in 0..2 {
+        assert_eq!(world.write(Write::Rebuild(hunt(n))), Some(WriteOutcome::Differed(0)));
+    }
+}
+
+#[test]
+fn an_agent_has_applied_a_control_when_a_status_of_it_says_so_or_its_part_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path());
+    world.step(Step::Launch(0, vec![0, 1, 2], true));
+    world.step(Step::Status((0, 0, 0), State::Finished, 1, Some(0), 1));
+    let applied = |world: &World| {
+        let reader = world.place.reader().unwrap();
+        let request = reader.request(&hunt(0)).unwrap().unwrap();
+        let known = (&**world.writer.as_ref().unwrap().news(), &Tallies::default());
+        let view = current::read(&reader, known, &request, None, world.now()).unwrap();
+        view.applied.map(|one| (one.revision, one.applied, one.of, one.waiting))
+    };
+    assert_eq!(applied(&world), None, "nothing to apply");
+    let waiting = |agents: &[&str]| agents.iter().map(ToString::to_string).collect::<Vec<_>>();
+    world.step(Step::Control(0, Verb::Pause, 2));
+    assert_eq!(applied(&world), Some((2, 1, 3, waiting(&["a-1", "a-2"]))));
+    world.step(Step::Applied((0, 1, 0), State::Paused, 2));
+    assert_eq!(applied(&world), Some((2, 2, 3, waiting(&["a-2"]))));
+    // Rows that were on their way do not make it run again.
+    world.step(Step::Rows((0, 1, 0), 0, 1, 0));
+    world.check(&hunt(0)).unwrap();
+    // What it says of an older control is none of this one.
+    world.step(Step::Applied((0, 2, 0), State::Started, 1));
+    assert_eq!(applied(&world), Some((2, 2, 3, waiting(&["a-2"]))));
+    world.step(Step::Control(0, Verb::Resume, 3));
+    assert_eq!(applied(&world), Some((3, 1, 3, waiting(&["a-1", "a-2"]))));
+    world.step(Step::Cancel(0));
+    assert_eq!(applied(&world), None, "a cancel ends them: their states say so");
 }

@@ -13,9 +13,9 @@ use tracing::error;
 use super::derive::derive;
 use super::{find, put, remove};
 use crate::store::signed::signed;
-use crate::store::summaries::{self, Totals};
+use crate::store::summaries::{self, Open};
 use crate::store::write::may_pass;
-use crate::store::{AttemptKey, Chunk, StoreError};
+use crate::store::{AttemptKey, Chunk, StoreError, StoredCollection};
 
 /// What a group of writes has touched.
 #[derive(Debug, Default)]
@@ -126,8 +126,8 @@ struct Settling<'a> {
     tx: &'a Connection,
     change: u64,
     now: Timestamp,
-    /// The requests of this commit: whether each is answered over the stream, and its totals. Nothing for what has no summary.
-    open: BTreeMap<RequestId, Option<(bool, Totals)>>,
+    /// What the requests of this commit have of their collections. Nothing for what has no summary.
+    open: BTreeMap<RequestId, Option<Open>>,
 }
 
 impl Settling<'_> {
@@ -183,9 +183,9 @@ impl Settling<'_> {
         {
             return Ok(true);
         }
-        let Some((is_broadcast, totals)) = self.totals(request)? else { return Ok(false) };
+        let Some(open) = self.open(request)? else { return Ok(false) };
         let held = find(tx, request, agent)?;
-        let row = derive(tx, request, *is_broadcast, agent)?;
+        let row = derive(tx, request, open.is_broadcast, agent)?;
         if held == row {
             return Ok(false);
         }
@@ -194,11 +194,13 @@ impl Settling<'_> {
             None => remove(tx, request, agent)?,
         }
         if let Some(held) = &held {
-            totals.take(held);
+            open.totals.take(held);
         }
         if let Some(row) = &row {
-            totals.add(row);
+            open.totals.add(row);
         }
+        let received = |row: &Option<StoredCollection>| row.as_ref().and_then(|row| row.received);
+        open.received.replace(received(&held), received(&row));
         Ok(true)
     }
 
@@ -215,7 +217,7 @@ impl Settling<'_> {
         let bumped = self
             .tx
             .prepare_cached(
-                "UPDATE collection SET class = 'running', chunks_stored = chunks_stored + ?5, rows = rows + ?6, bytes = bytes + ?7,
+                "UPDATE collection SET class = iif(class = 'paused', class, 'running'), chunks_stored = chunks_stored + ?5, rows = rows + ?6, bytes = bytes + ?7,
                  first_row = min(coalesce(first_row, ?8), coalesce(?8, first_row)),
                  heard = min(coalesce(heard, ?8), coalesce(?8, heard))
                  WHERE request = ?1 AND agent = ?2 AND origin = ?3 AND journal = ?4 AND attempts = 1 AND has_ended = 0
@@ -234,12 +236,12 @@ impl Settling<'_> {
         Ok(bumped > 0)
     }
 
-    fn totals(&mut self, request: &RequestId) -> Result<Option<&mut (bool, Totals)>, StoreError> {
+    fn open(&mut self, request: &RequestId) -> Result<Option<&mut Open>, StoreError> {
         let open = match self.open.entry(*request) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let totals = pass(summaries::totals_of(self.tx, request))?;
-                entry.insert(totals.flatten())
+                let open = pass(summaries::open_of(self.tx, request))?;
+                entry.insert(open.flatten())
             }
         };
         Ok(open.as_mut())
@@ -249,8 +251,8 @@ impl Settling<'_> {
     fn end(mut self, requests: &BTreeSet<RequestId>) -> Result<(), StoreError> {
         for request in requests {
             let (tx, change) = (self.tx, self.change);
-            let Some((_, totals)) = self.totals(request)? else { continue };
-            summaries::update(tx, request, totals, change)?;
+            let Some(open) = self.open(request)? else { continue };
+            summaries::update(tx, request, open, change)?;
         }
         Ok(())
     }

@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use muster_api::{Progress, Spent, States};
+use muster_api::{Applied, Progress, Spent, States};
 use muster_protocol::clock::Timestamp;
+use muster_protocol::ids::AgentId;
+use muster_protocol::limits::APPLIED_WAITING_MAX;
 use muster_protocol::result::CollectionSample;
 use serde::{Deserialize, Serialize};
 
 use crate::state::{Class, Done, Phase, counter};
-use crate::store::StoredCollection;
 use crate::store::collections::is_running;
+use crate::store::{StoredCollection, Summary};
 
 /// A sum of figures of 64 bits; no number of agents makes it overflow. On record as its upper and lower half.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +141,10 @@ pub struct Tally {
     pub spent: Spent,
     /// When time alone changes it next; nothing where it never does.
     pub changes_at: Option<Timestamp>,
+    /// How far the newest pause, drain or resume has come, where there is one that still matters.
+    pub applied: Option<Applied>,
+    /// When the last part ended; nothing while one has not.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Adds collections that are not settled to the totals of those that are.
@@ -149,13 +155,16 @@ pub struct Tallying {
     files_per_s: f64,
     mb_per_s: f64,
     changes_at: Option<Timestamp>,
+    applied: Option<Applied>,
+    ended_at: Option<Timestamp>,
     now: Timestamp,
     not_after: Timestamp,
 }
 
 impl Tallying {
     /// Begins with the settled ones.
-    pub fn new(totals: &Totals, now: Timestamp, not_after: Timestamp) -> Self {
+    pub fn new(summary: &Summary, now: Timestamp) -> Self {
+        let (totals, not_after) = (&summary.totals, summary.not_after);
         let states = States {
             finished: totals.finished,
             failed: totals.failed,
@@ -164,9 +173,23 @@ impl Tallying {
             incomplete: totals.incomplete,
             ..States::default()
         };
-        let totals = totals.clone();
-        let (files_per_s, mb_per_s, changes_at) = (0.0, 0.0, None);
-        Self { totals, states, files_per_s, mb_per_s, changes_at, now, not_after }
+        let applied = summary.applying().map(|revision| Applied {
+            revision,
+            applied: states.sum(),
+            of: states.sum(),
+            waiting: Vec::new(),
+        });
+        Self {
+            totals: totals.clone(),
+            states,
+            files_per_s: 0.0,
+            mb_per_s: 0.0,
+            changes_at: None,
+            applied,
+            ended_at: summary.received,
+            now,
+            not_after,
+        }
     }
 
     /// Adds one that is not settled, with what telemetry last showed of it; returns its state.
@@ -177,6 +200,12 @@ impl Tallying {
             return phase;
         }
         *counter(&mut self.states, phase) += 1;
+        if phase.has_ended() {
+            self.ended_at = self.ended_at.max(one.ended_at(self.not_after));
+        }
+        if let Some(applied) = &mut self.applied {
+            count(applied, &one.agent, one.has_applied(applied.revision, phase));
+        }
         self.totals.sum(one, &one.done(sample), 1);
         if let Some(sample) = sample.filter(|_| !one.has_ended) {
             self.files_per_s += rate(sample.hashed, sample.age_ms);
@@ -220,7 +249,19 @@ impl Tallying {
                 disk_written_bytes: totals.disk_written_bytes.shown(),
             },
             changes_at: self.changes_at,
+            applied: self.applied,
+            ended_at: self.ended_at.filter(|_| self.states.ended() == self.states.sum()),
         }
+    }
+}
+
+/// Counts one agent more, which has applied a control or has not. Agents come in the order of their ids.
+pub(crate) fn count(applied: &mut Applied, agent: &AgentId, has_applied: bool) {
+    applied.of += 1;
+    if has_applied {
+        applied.applied += 1;
+    } else if applied.waiting.len() < APPLIED_WAITING_MAX {
+        applied.waiting.push(agent.to_string());
     }
 }
 
