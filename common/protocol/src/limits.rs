@@ -525,6 +525,8 @@ limits! {
     COST_BUCKETS_MAX: u32 = 24, "what is far below the greatest is in the first bar";
     /// Agents that are named for each figure of what a hunt cost.
     COST_WORST_MAX: usize = 20, "the others are in the histogram";
+    /// Agents that each sentence of `hunt why` names.
+    WHY_AGENTS_NAMED_MAX: usize = 10, "the others are only counted: `hunt show --agents` lists them";
     /// Points of a hunt's timeline.
     TIMELINE_POINTS_MAX: usize = 600, "a point stands for a longer time";
     /// Requests of which it is remembered when a sample last concerned them.

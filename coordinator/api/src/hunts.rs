@@ -4,6 +4,7 @@ pub(crate) mod brief;
 pub(crate) mod control;
 pub(crate) mod inquiry;
 pub(crate) mod request;
+pub(crate) mod why;
 
 use std::collections::BTreeMap;
 

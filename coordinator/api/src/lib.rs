@@ -51,6 +51,7 @@ pub use hunts::inquiry::{
     HuntTimeline, TimelinePoint, WorstAgent,
 };
 pub use hunts::request::RequestView;
+pub use hunts::why::{Finding, HuntWhy};
 pub use hunts::{
     AttemptView, CollectionView, HuntFile, HuntView, Launched, ListPiece, Progress, Reasons, Route,
     Spent, States,

@@ -18,10 +18,10 @@ use utoipa::openapi::{
 use super::{
     AgentBrief, AgentRequest, AgentUpload, AgentView, ArtifactView, AuditView, BrokerView,
     CollectionBrief, CollectionView, CurveView, DeadView, Doctor, EnrolAgents, EnrolledAgents,
-    ErrorBody, Facets, FleetCurve, FleetPoint, FleetView, Health, HuntBrief, HuntCosts, HuntErrors,
-    HuntFile, HuntTimeline, HuntView, Launched, ListPiece, Overview, PreviewTarget, ProfileBrief,
-    ProfileView, QuarantineAgent, Rebuilt, RequestView, RowView, RowsPage, Search, SymbolsView,
-    TargetPreview, TelemetryView, WhoHas,
+    ErrorBody, Facets, Finding, FleetCurve, FleetPoint, FleetView, Health, HuntBrief, HuntCosts,
+    HuntErrors, HuntFile, HuntTimeline, HuntView, HuntWhy, Launched, ListPiece, Overview,
+    PreviewTarget, ProfileBrief, ProfileView, QuarantineAgent, Rebuilt, RequestView, RowView,
+    RowsPage, Search, SymbolsView, TargetPreview, TelemetryView, WhoHas,
 };
 
 /// What an answer is.
@@ -300,6 +300,11 @@ const ENDPOINTS: &[Endpoint] = &[
         Answer::One("HuntCosts"),
     ),
     get(
+        "/api/v1/hunts/{id}/why",
+        "Why a hunt is where it is: what it waits for, what went wrong, and what would change it, in sentences.",
+        Answer::One("HuntWhy"),
+    ),
+    get(
         "/api/v1/hunts/{id}/timeline",
         "How a hunt went, by the coordinator's clock.",
         Answer::One("HuntTimeline"),
@@ -532,6 +537,8 @@ const ENDPOINTS: &[Endpoint] = &[
     Health,
     HuntBrief,
     HuntCosts,
+    HuntWhy,
+    Finding,
     HuntErrors,
     HuntFile,
     HuntTimeline,

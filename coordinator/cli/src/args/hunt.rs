@@ -58,6 +58,13 @@ pub enum Hunt {
         /// The hunt, or the unique beginning of its id.
         hunt: String,
     },
+    /// Say in sentences why a hunt is where it is: what it waits for, what went wrong, what would change it.
+    #[command(after_help = "Examples:\n  muster hunt why 0199\n  \
+        muster hunt why 0199 --output json | jq '.findings[] | {kind, agents, try}'")]
+    Why {
+        /// The hunt, or the unique beginning of its id.
+        hunt: String,
+    },
     /// Watch a hunt until it ends. Ctrl-C detaches.
     #[command(after_help = "Examples:\n  muster hunt watch 0199\n  \
         muster hunt watch 0199 --wait 10m; echo $?")]

@@ -6,8 +6,8 @@ use muster_api::views::{Diff, Lines, Top, Tree};
 use muster_api::{
     AgentBrief, AgentRequest, AgentUpload, AgentView, AuditView, CollectionBrief, CollectionView,
     CurveView, DeadView, Doctor, EnrolledAgents, FleetCurve, FleetView, HuntBrief, HuntCosts,
-    HuntErrors, HuntFile, HuntView, Launched, ListPiece, Page, ProfileBrief, ProfileView, Rebuilt,
-    RowView, SymbolsView, TargetPreview, TelemetryPage, TelemetryView, WhoHas,
+    HuntErrors, HuntFile, HuntView, HuntWhy, Launched, ListPiece, Page, ProfileBrief, ProfileView,
+    Rebuilt, RowView, SymbolsView, TargetPreview, TelemetryPage, TelemetryView, WhoHas,
 };
 use serde::de::DeserializeOwned;
 
@@ -71,6 +71,7 @@ answers! {
     FleetView: "fleet",
     HuntBrief: "hunt",
     HuntCosts: "cost",
+    HuntWhy: "explanation",
     HuntFile: "file",
     HuntView: "hunt",
     Launched: "launch",

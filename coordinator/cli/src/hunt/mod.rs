@@ -14,6 +14,7 @@ mod results;
 mod select;
 mod show;
 mod steer;
+mod why;
 
 pub(super) use self::bundle::{Unsealed, prepare};
 pub(super) use self::ioc::{BadList, Hashes, ListFile};
@@ -51,6 +52,7 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::List(flags) => show::list(context, flags),
         Hunt::Show(flags) => show::show(context, flags),
         Hunt::Costs { hunt } => costs::run(context, hunt),
+        Hunt::Why { hunt } => why::run(context, hunt),
         Hunt::Watch(flags) => {
             let id = find(&context.client()?, &flags.hunt)?.id;
             end::finish(context, &id, watch::watch(context, &id, context.left(flags.wait))?)

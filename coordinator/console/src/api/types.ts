@@ -591,6 +591,22 @@ export type Facets = {
   version: FacetCount[];
 };
 
+/** One thing that explains it. */
+export type Finding = {
+  /** How many agents it is about. */
+  agents: number;
+  /** The code that the agents gave, where they gave one. */
+  code: string;
+  /** A word: `not_published`, `note`, `paused`, `silent`, `seen`, `queued`, `limits`, `outbox`, `open`, `read`, `peers`, `processor`, `stalled`, `working`, `finishing`; or a state in which agents ended: `failed`, `declined`, … */
+  kind: string;
+  /** The first of them, those that take longest first: at most 10. */
+  named: string[];
+  /** The sentence. It may quote what an endpoint said. */
+  says: string;
+  /** What would change it: a command or a flag; empty where only time does. */
+  try: string;
+};
+
 /** `GET /telemetry/fleet`. */
 export type FleetCurve = {
   /** The points, the oldest first. Where nothing came there is none. */
@@ -829,6 +845,18 @@ export type HuntView = {
   target: string;
   /** How many agents are expected to answer. */
   targeted: number;
+};
+
+/** `GET /api/v1/hunts/{id}/why`: computed from what is stored; no agent is asked. */
+export type HuntWhy = {
+  /** When it was read. */
+  as_of: Time;
+  /** What holds it up, and then what went wrong; the most agents first among those of one kind. */
+  findings: Finding[];
+  /** The hunt. */
+  hunt: string;
+  /** How far it is, in one sentence. */
+  summary: string;
 };
 
 /** A journal under which an agent was heard lately: after a reinstallation it has another one. */

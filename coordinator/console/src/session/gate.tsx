@@ -65,8 +65,8 @@ function TokenForm() {
       </form>
       <p class="quiet">
         It is the text of the file <code>token</code> in the folder of your <code>muster</code>, or what the
-        coordinator's owner gave you; one with <code>role = "viewer"</code> is enough. The browser does not keep
-        it. A session ends after twelve hours without use.
+        coordinator's owner gave you; one with <code>role = "viewer"</code> is enough. The browser does not
+        keep it. A session ends after twelve hours without use.
       </p>
       <p class="quiet">
         These pages never ask for a key. To sign what you launch, run this on your own machine:

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use muster_protocol::ids::AgentId;
-use muster_protocol::limits::SEARCH_TEXT_BYTES_MAX;
+use muster_protocol::limits::{COST_WORST_MAX, SEARCH_TEXT_BYTES_MAX};
 use muster_protocol::request::Kind;
 use serde::Deserialize;
 
@@ -23,9 +23,10 @@ use crate::hunts::parts::list::{Field, Filter, briefs, codes, page as cut};
 use crate::hunts::parts::timeline::{Steps, span, timeline as made};
 use crate::hunts::parts::{Moment, costs::costs as spread};
 use crate::hunts::view::RequestSnapshot;
+use crate::hunts::why::why as explained;
 use crate::roster::order::{Direction, Key};
 use crate::store::{Reader, StoreError};
-use muster_api::{CollectionView, HuntCosts, HuntTimeline, States};
+use muster_api::{CollectionBrief, CollectionView, HuntCosts, HuntTimeline, HuntWhy, States};
 
 /// Which parts, in which order, and which page of them.
 #[derive(Debug, Default, Deserialize)]
@@ -113,6 +114,42 @@ pub async fn agent(
         })
     };
     core.read(read).await.map(Json)
+}
+
+/// `GET /hunts/{id}/why`
+pub async fn why(
+    State(core): State<Arc<Core>>,
+    Segments(id): Segments<String>,
+) -> Result<Json<HuntWhy>, ApiError> {
+    let (shared, now, blockage) = (Arc::clone(&core), core.clock.now(), core.broker.blockage());
+    let read = move |reader: &Reader| {
+        reader.at_once(|reader| {
+            let request = find(reader, Kind::HuntStart, &id)?;
+            let news = shared.writer.news();
+            let sources = (&**news, &shared.tallies);
+            let hunt = current::read(reader, sources, &request, blockage.as_ref(), now)?;
+            let summary = current::summary(reader, &request.id)?;
+            let parts = shared.parts.of(reader, &summary)?;
+            let fleet = news.fleet();
+            let moment = Moment::of(&summary, now, &fleet, blockage.as_ref());
+            let counted = parts.iter().filter(|part| part.is_counted());
+            let briefs: Vec<_> = counted.map(|part| moment.brief(part)).collect();
+            drop(fleet);
+            let agents = slowest(&briefs);
+            let whole = RequestSnapshot::read_of(reader, &shared.roster, request, &agents, now)?;
+            let slowest: Vec<_> = agents.iter().filter_map(|agent| whole.part_of(agent)).collect();
+            Ok::<_, ApiError>(Json(explained(&hunt, &briefs, &slowest)))
+        })
+    };
+    core.read(read).await
+}
+
+/// Returns the agents whose parts have run for longest.
+fn slowest(briefs: &[CollectionBrief]) -> Vec<AgentId> {
+    let mut running: Vec<_> = briefs.iter().filter(|part| part.state == "running").collect();
+    running.sort_by_key(|part| std::cmp::Reverse(part.age_ms));
+    let longest = running.into_iter().take(COST_WORST_MAX);
+    longest.filter_map(|part| AgentId::new(&part.agent).ok()).collect()
 }
 
 /// `GET /hunts/{id}/costs`

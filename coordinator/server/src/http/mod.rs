@@ -86,6 +86,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/hunts/{id}/agents", get(hunt_parts::agents))
         .route("/hunts/{id}/agents/{agent}", get(hunt_parts::agent))
         .route("/hunts/{id}/costs", get(hunt_parts::costs))
+        .route("/hunts/{id}/why", get(hunt_parts::why))
         .route("/hunts/{id}/timeline", get(hunt_parts::timeline))
         .route("/hunts/{id}/events", get(hunt_events::events))
         .route("/hunts/{id}/results", get(hunt_rows::results))

@@ -20,3 +20,4 @@ pub mod self_profile;
 pub mod target_suggestions;
 pub mod view;
 pub mod watch;
+pub mod why;
