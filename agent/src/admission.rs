@@ -37,9 +37,9 @@ struct Waiting {
     was_running: bool,
 }
 
-/// What a cancel meets.
+/// Where a request is found that is to be taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancelled {
+pub enum Withdrawn {
     /// It waited and will not start.
     Waiting,
     /// It runs and must be told.
@@ -87,7 +87,10 @@ impl Admission {
     /// Returns what starts now; it counts as running until [`Admission::ended`].
     pub fn start(&mut self, now: Timestamp) -> Vec<RequestId> {
         let mut started = Vec::new();
-        for (arrival, waiting) in self.waiting.clone() {
+        let mut waiting: Vec<_> = self.waiting.iter().map(|(n, w)| (*n, *w)).collect();
+        // What has begun goes before what has not: a pause must not cost it its place.
+        waiting.sort_by_key(|(arrival, waiting)| (!waiting.was_running, *arrival));
+        for (arrival, waiting) in waiting {
             let may = (self.is_open && waiting.not_before <= now) || waiting.was_running;
             if may && self.has_room(waiting.lane) {
                 self.waiting.remove(&arrival);
@@ -111,15 +114,15 @@ impl Admission {
     }
 
     /// Takes a request out before it starts, or says that it runs.
-    pub fn cancel(&mut self, request: RequestId) -> Cancelled {
+    pub fn withdraw(&mut self, request: RequestId) -> Withdrawn {
         let arrival = self.waiting.iter().find(|(_, w)| w.request == request).map(|(n, _)| *n);
         match arrival {
             Some(arrival) => {
                 self.waiting.remove(&arrival);
-                Cancelled::Waiting
+                Withdrawn::Waiting
             }
-            None if self.running.contains_key(&request) => Cancelled::Running,
-            None => Cancelled::Unknown,
+            None if self.running.contains_key(&request) => Withdrawn::Running,
+            None => Withdrawn::Unknown,
         }
     }
 
@@ -187,10 +190,10 @@ mod tests {
         let mut lanes = Admission::default();
         let id = RequestId::new();
         lanes.queue(id, Lane::Hunt, NOW, false);
-        assert_eq!(lanes.cancel(id), Cancelled::Waiting);
+        assert_eq!(lanes.withdraw(id), Withdrawn::Waiting);
         lanes.open();
         assert!(lanes.start(NOW).is_empty());
-        assert_eq!(lanes.cancel(id), Cancelled::Unknown);
+        assert_eq!(lanes.withdraw(id), Withdrawn::Unknown);
     }
 
     proptest! {
@@ -205,7 +208,7 @@ mod tests {
                 match step {
                     0 => lanes.queue(ids[n], lane, NOW, false),
                     1 => { lanes.ended(ids[n]); running.retain(|r| *r != n); }
-                    2 => { lanes.cancel(ids[n]); }
+                    2 => { lanes.withdraw(ids[n]); }
                     _ => for id in lanes.start(NOW) {
                         let n = ids.iter().position(|known| *known == id).unwrap();
                         prop_assert!(!running.contains(&n));

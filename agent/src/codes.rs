@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 /// Every place that makes such a word, and the marks of the lines that do.
-const MAKERS: [(&str, &[&str]); 6] = [
+const MAKERS: [(&str, &[&str]); 7] = [
     (include_str!("intake.rs"), &["declined(", "State::"]),
     (include_str!("dispatch.rs"), &["State::", "end(", "const LIST_MISSING"]),
+    (include_str!("settle.rs"), &["State::"]),
     (include_str!("runner.rs"), &["State::"]),
     (include_str!("collectors/mod.rs"), &["pub const "]),
     (include_str!("../../common/protocol/src/request/sign.rs"), &["Self::"]),
@@ -27,8 +28,16 @@ fn every_code_is_in_the_reference() {
     let page = include_str!("../../docs/reference/codes.md");
     let codes: BTreeSet<_> =
         MAKERS.iter().flat_map(|(source, marks)| words(source, marks)).collect();
-    for known in ["not_matched", "agent_died", "no_root", "bad_signature", "panic", "list_missing"]
-    {
+    for known in [
+        "not_matched",
+        "agent_died",
+        "no_root",
+        "bad_signature",
+        "panic",
+        "list_missing",
+        "paused_too_long",
+        "not_pausable",
+    ] {
         assert!(codes.contains(known), "{known} is not found any more: {codes:?}");
     }
     for code in codes {

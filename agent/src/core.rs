@@ -4,7 +4,7 @@
 //! `telemetry`, `watchdog`) works on `&Core`, and `Core` keeps what it shares of them, as the runs that `runner` started.
 //! The parts do not reach each other's state but through here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +20,7 @@ use crate::admission::Admission;
 use crate::hash_cache::HashCache;
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
+use crate::paused::Paused;
 use crate::policy::Policy;
 use crate::runner::{Run, Runner};
 use crate::session::printer::Printer;
@@ -63,6 +64,12 @@ pub struct Core {
     pub(crate) stuck: AtomicU64,
     /// Hunts that wait for parts of their lists, and since when.
     pub(crate) awaited: Mutex<BTreeMap<RequestId, Timestamp>>,
+    /// What stands still by an operator's word.
+    pub(crate) paused: Mutex<Paused>,
+    /// Requests of which the journal could not say what their controls want.
+    pub(crate) unsettled: Mutex<BTreeSet<RequestId>>,
+    /// Runs that were made.
+    pub(crate) run_count: AtomicU64,
     pub(crate) held: Mutex<crate::outbox::InFlight>,
     /// Takes the rows of every collection in the place of the outbox.
     pub(crate) printer: Option<Printer>,
@@ -120,6 +127,9 @@ impl Core {
             stream_gap: Mutex::new(None),
             stuck: AtomicU64::new(0),
             awaited: Mutex::default(),
+            paused: Mutex::default(),
+            unsettled: Mutex::default(),
+            run_count: AtomicU64::new(0),
             held: Mutex::default(),
             printer: None,
             cache: None,

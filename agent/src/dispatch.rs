@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
 use muster_protocol::request::Limits;
-use muster_protocol::result::{ArtifactFooter, Footer, State};
+use muster_protocol::request::lifecycle::Hold;
+use muster_protocol::result::{ArtifactFooter, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -15,9 +16,9 @@ use tracing::{error, warn};
 use crate::collectors;
 use crate::core::{Core, lock};
 use crate::intake::is_over;
-use crate::journal::{Collection, JournalError, Step};
+use crate::journal::{Collection, JournalError};
 use crate::progress::{self, Reports};
-use crate::runner::{self, Run};
+use crate::runner::{self, Run, RunId};
 use crate::session::Stop;
 use crate::session::live::LiveSession;
 use crate::task::{Task, Work};
@@ -41,6 +42,8 @@ enum Prepared {
     Run(Arc<Run>),
     /// It is to be tried again.
     Waits,
+    /// A control has come that lets it not begin now.
+    Held,
     /// It has ended before it began.
     Ended,
 }
@@ -49,6 +52,7 @@ enum Prepared {
 enum Verdict {
     Begins(Limits),
     Waits,
+    Held,
     Ends(State, &'static str, String),
 }
 
@@ -56,49 +60,9 @@ impl Core {
     /// Takes up what the journal owes from before.
     pub fn resume(&self) -> Result<(), JournalError> {
         for collection in self.journal.collections()? {
-            match Task::of_journal(&collection.sealed) {
-                Ok(task) => {
-                    let not_before = task.not_before(&self.agent);
-                    let request = collection.request;
-                    let lane = task.lane();
-                    lock(&self.admission).queue(request, lane, not_before, collection.is_running);
-                }
-                Err(error) => {
-                    let reason = error.to_string();
-                    self.end_unstarted(&collection, State::Failed, "malformed", &reason)?;
-                }
-            }
+            self.settle(collection.request)?;
         }
         Ok(())
-    }
-
-    /// Ends a collection that has no thread.
-    pub(crate) fn end_unstarted(
-        &self,
-        collection: &Collection,
-        state: State,
-        code: &str,
-        reason: &str,
-    ) -> Result<(), JournalError> {
-        let mut status = self.status(collection.request, state, code, reason);
-        status.chunks = Some(collection.next_seq);
-        let figures = &collection.figures;
-        if collection.is_running {
-            status.footer = Some(Footer {
-                artifact: done_before(collection),
-                profiles: figures.profiles.clone(),
-                started: collection.started,
-                ended: status.at,
-                cpu_user_ms: figures.cpu_user_ms,
-                cpu_system_ms: figures.cpu_system_ms,
-                throttled_ms: figures.throttled_ms,
-                rows: figures.rows,
-                resumed: figures.resumed,
-                spent: figures.spent.clone(),
-            });
-        }
-        let step = Step { last: Some(&status), ..Step::default() };
-        self.journal.step(&self.agent, collection.request, &step)
     }
 
     /// Makes the run of a request.
@@ -116,9 +80,11 @@ impl Core {
         };
         match self.verdict(&collection, &task)? {
             Verdict::Begins(limits) => {
-                self.begin(collection, task, limits).map(|run| Prepared::Run(Arc::new(run)))
+                let run = self.begin(collection, task, limits)?;
+                Ok(run.map_or(Prepared::Held, |run| Prepared::Run(Arc::new(run))))
             }
             Verdict::Waits => Ok(Prepared::Waits),
+            Verdict::Held => Ok(Prepared::Held),
             Verdict::Ends(state, code, reason) => {
                 self.end_unstarted(&collection, state, code, &reason)?;
                 Ok(Prepared::Ended)
@@ -130,11 +96,10 @@ impl Core {
     fn verdict(&self, collection: &Collection, task: &Task) -> Result<Verdict, JournalError> {
         let request = task.body.id;
         let end = |state, code, reason: String| Ok(Verdict::Ends(state, code, reason));
+        if collection.hold == Hold::Cancel || collection.is_held() {
+            return Ok(Verdict::Held);
+        }
         if !collection.is_running {
-            if self.is_cancelled(task)? {
-                let reason = "cancelled before it began".to_owned();
-                return end(State::Cancelled, "cancelled", reason);
-            }
             if is_over(task.body.not_after, self.now()) {
                 let reason = format!("expired at {} while it waited", task.body.not_after);
                 return end(State::Declined, "expired", reason);
@@ -152,6 +117,10 @@ impl Core {
         }
         let stuck = self.stuck.load(Ordering::Relaxed);
         if stuck >= limits::STUCK_HUNTS_MAX && matches!(task.work, Work::Hunt(_)) {
+            if collection.is_running {
+                // It was paused, and goes on when a thread has come back or after a restart.
+                return Ok(Verdict::Waits);
+            }
             let reason = format!(
                 "threads of {stuck} hunts do not come back from the kernel; restart the agent"
             );
@@ -171,25 +140,22 @@ impl Core {
         }
     }
 
-    fn is_cancelled(&self, task: &Task) -> Result<bool, JournalError> {
-        self.journal.is_cancelled(task.body.id)
-    }
-
-    /// Notes that a run begins, and makes it.
+    /// Notes that a run begins, and makes it; `None` when a control has come that lets it not.
     fn begin(
         &self,
         mut collection: Collection,
         task: Task,
         limits: Limits,
-    ) -> Result<Run, JournalError> {
+    ) -> Result<Option<Run>, JournalError> {
         let request = task.body.id;
-        let is_cancelled = self.is_cancelled(&task)?;
         let says_at_once = collection.is_directed || matches!(task.work, Work::Profile(_));
         let was_running = collection.is_running;
         if !was_running {
             collection.started = self.now();
         }
-        self.journal.begin(request, collection.started)?;
+        if !self.journal.begin(request, collection.started)? {
+            return Ok(None);
+        }
         if says_at_once && !was_running {
             self.journal.put_status(&self.status(request, State::Started, "", ""))?;
         }
@@ -203,10 +169,8 @@ impl Core {
             .with_done_before(done_before)
             .with_cache(self.cache.clone())
             .with_printer(self.printer.clone());
-        if is_cancelled {
-            session.request_stop(Stop::Cancelled);
-        }
-        Ok(Run {
+        Ok(Some(Run {
+            number: self.run_count.fetch_add(1, Ordering::Relaxed),
             task,
             session: Arc::new(session),
             is_told: (says_at_once || was_running).into(),
@@ -214,7 +178,7 @@ impl Core {
             watch: Mutex::new(Watch::new(Instant::now(), stalls)),
             is_being_profiled: false.into(),
             moved: Mutex::new(((0, 0), Instant::now())),
-        })
+        }))
     }
 
     /// Returns which of the parts of its list a hunt lacks, if any.
@@ -245,12 +209,17 @@ impl Core {
     }
 
     /// Starts a request; `false` when it waits again: the journal could not take it, or parts of its list are missing.
-    fn start(self: &Arc<Self>, request: RequestId, done: &mpsc::Sender<RequestId>) -> bool {
+    fn start(self: &Arc<Self>, request: RequestId, done: &mpsc::Sender<RunId>) -> bool {
         let run = match self.prepare(request) {
             Ok(Prepared::Run(run)) => run,
             Ok(Prepared::Waits) => {
                 lock(&self.admission).ended(request);
                 return false;
+            }
+            Ok(Prepared::Held) => {
+                lock(&self.admission).ended(request);
+                self.settle_or_later(request);
+                return true;
             }
             Ok(Prepared::Ended) => {
                 lock(&self.admission).ended(request);
@@ -266,15 +235,10 @@ impl Core {
         lock(&self.runs).insert(request, Arc::clone(&run));
         if let Err(problem) = runner::spawn(self, &run, done.clone()) {
             error!(%request, error = %problem, "no thread for a collection; trying again");
-            self.forget(request);
+            self.run_ended(run.id());
             return false;
         }
         true
-    }
-
-    fn forget(&self, request: RequestId) {
-        lock(&self.runs).remove(&request);
-        lock(&self.admission).ended(request);
     }
 
     /// Ends hunts that do not end by themselves.
@@ -294,7 +258,7 @@ impl Core {
                 run.session.request_stop(Stop::Stuck(still.as_secs()));
             }
             if runner::abandon(self, &run) {
-                self.forget(run.task.body.id);
+                self.run_ended(run.id());
                 self.wake.notify_one();
             }
         }
@@ -308,15 +272,12 @@ impl Core {
             let request = run.task.body.id;
             let (.., age) = run.session.snapshot();
             if age >= TELL_AFTER && !run.is_told.swap(true, Ordering::Relaxed) {
-                self.tell_or_warn(&self.status(request, State::Started, "", ""));
+                let status = self.status(request, State::Started, "", "");
+                if let Err(problem) = self.journal.put_progress(&status, None) {
+                    warn!(%request, error = %problem, "a status was not journalled");
+                }
             }
             progress::report(self, &run);
-        }
-    }
-
-    fn tell_or_warn(&self, status: &muster_protocol::result::Status) {
-        if let Err(problem) = self.journal.put_status(status) {
-            warn!(request = %status.request, error = %problem, "a status was not journalled");
         }
     }
 }
@@ -327,21 +288,23 @@ pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
     let (done, mut ended) = mpsc::channel(64);
     let mut retry: Vec<RequestId> = Vec::new();
     loop {
+        let is_unsettled = core.settle_again();
         let ready = lock(&core.admission).start(core.now());
         for request in ready {
             if !core.start(request, &done) {
                 retry.push(request);
             }
         }
-        let pause = pause(&core, !retry.is_empty());
+        let pause = pause(&core, is_unsettled || !retry.is_empty());
         tokio::select! {
             () = stop.cancelled() => break,
             () = core.wake.notified() => {}
-            Some(request) = ended.recv() => core.forget(request),
+            Some(id) = ended.recv() => core.run_ended(id),
             () = tokio::time::sleep(pause) => again(&core, &mut retry),
         }
         core.tell();
         core.watch();
+        core.end_standstills();
     }
     for run in lock(&core.runs).values() {
         run.session.request_stop(Stop::Shutdown);
@@ -349,7 +312,7 @@ pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
     let all_ended = async {
         while !lock(&core.runs).is_empty() {
             match ended.recv().await {
-                Some(request) => core.forget(request),
+                Some(id) => core.run_ended(id),
                 None => break,
             }
         }
@@ -360,7 +323,7 @@ pub(crate) async fn dispatch(core: Arc<Core>, stop: CancellationToken) {
 }
 
 /// Returns what a hunt has done as far as the journal knows: its collector reads that from the cursor.
-fn done_before(collection: &Collection) -> Option<ArtifactFooter> {
+pub(crate) fn done_before(collection: &Collection) -> Option<ArtifactFooter> {
     let task = Task::of_journal(&collection.sealed).ok()?;
     let Work::Hunt(hunt) = &task.work else { return None };
     let footer = collectors::find(&hunt.artifact)?.so_far(collection.cursor.as_deref());
@@ -371,12 +334,7 @@ fn done_before(collection: &Collection) -> Option<ArtifactFooter> {
 /// Queues again what could not start.
 fn again(core: &Core, retry: &mut Vec<RequestId>) {
     for request in std::mem::take(retry) {
-        let stored = core.journal.collection(request).ok().flatten();
-        let task = stored.as_ref().and_then(|stored| Task::of_journal(&stored.sealed).ok());
-        if let (Some(stored), Some(task)) = (stored, task) {
-            let (lane, at) = (task.lane(), task.body.issued);
-            lock(&core.admission).queue(request, lane, at, stored.is_running);
-        }
+        core.settle_or_later(request);
     }
 }
 
@@ -388,8 +346,8 @@ fn pause(core: &Core, is_retrying: bool) -> Duration {
         return RETRY;
     }
     let idle = Duration::from_hours(1);
-    let wake_at = lock(&core.admission).wake_at();
-    wake_at.map_or(idle, |at| {
+    let moments = [lock(&core.admission).wake_at(), lock(&core.paused).wake_at()];
+    moments.into_iter().flatten().min().map_or(idle, |at| {
         let ms = u64::try_from(at.since_ms(core.now())).unwrap_or_default();
         // A moment that has passed needs a free slot, not time.
         Duration::from_millis(ms.max(10)).min(idle)

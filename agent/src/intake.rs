@@ -9,7 +9,8 @@
 //! * What expired before a *new* journal read it is history, not a refusal: a new agent that reads 30 days of
 //!   hunts stays silent about them.
 //! * A message that cannot be read (a [`Defect`]) is journalled as read and counted, and never answered.
-//! * Revocations and cancels hold whatever their target says: they only ever take away.
+//! * Revocations and controls hold whatever their target says: those that stop only ever take away, and a resume only
+//!   gives back what they took.
 
 use std::sync::atomic::Ordering;
 
@@ -18,15 +19,14 @@ use muster_profiler::capture;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
+use muster_protocol::request::lifecycle::Hold;
 use muster_protocol::request::sign::{Opened, Refusal};
-use muster_protocol::request::{Args, Body, Control, Sealed, Verb};
+use muster_protocol::request::{Args, Body, Control, Kind, Sealed, Verb};
 use muster_protocol::result::State;
 use tracing::{info, warn};
 
-use crate::admission::Cancelled;
 use crate::core::{Core, lock};
-use crate::journal::{Intake, JournalError};
-use crate::session::Stop;
+use crate::journal::{Collection, Controlled, Intake, JournalError};
 use crate::task::Task;
 
 /// Refusals that are answered in a minute; beyond it they are only counted and logged.
@@ -49,10 +49,10 @@ pub enum Source {
 /// What follows once the delivery is durable.
 enum Effect {
     Nothing,
-    Start(Box<Task>),
+    /// A start or a control is journalled: what it makes of the collection.
+    Settle(RequestId),
     /// A hunt may have waited for it.
     Part,
-    Cancel(RequestId),
     Revoke,
 }
 
@@ -82,7 +82,7 @@ impl Core {
             }
         };
         self.journal.take(&intake, now)?;
-        self.act(effect)
+        self.act(&effect)
     }
 
     /// Passes over a message that cannot be read: journals its place, so that it is not met again, and counts
@@ -140,7 +140,7 @@ impl Core {
             return Ok(Effect::Part);
         }
         let Some(task) = Task::new(body, args) else { return Ok(Effect::Nothing) };
-        if self.journal.is_cancelled(id)? {
+        if self.journal.controls(id)?.hold() == Hold::Cancel {
             let reason = "cancelled before it came";
             intake.status = Some(self.status(id, State::Cancelled, "cancelled", reason));
             return Ok(Effect::Nothing);
@@ -151,7 +151,9 @@ impl Core {
         }
         intake.names = task.parts().to_vec();
         intake.start = Some((id, sealed, source == Source::Directed));
-        Ok(Effect::Start(Box::new(task)))
+        // A pause that came before it holds.
+        intake.held = Some(self.status(id, State::Paused, "", ""));
+        Ok(Effect::Settle(id))
     }
 
     fn control(
@@ -169,18 +171,32 @@ impl Core {
             }
             return Ok(Effect::Nothing);
         };
-        let known = self.journal.revision(control.about)?;
-        if known.is_some_and(|known| control.revision <= known) || control.revision == 0 {
-            let reason =
-                format!("revision {} is not above {}", control.revision, known.unwrap_or(0));
-            intake.status = Some(self.status(id, State::Declined, "lower_revision", reason));
+        let mut declined = |code: &str, reason: String| {
+            intake.status = Some(self.status(id, State::Declined, code, reason));
+            Ok(Effect::Nothing)
+        };
+        let known = self.journal.controls(control.about)?;
+        if verb == Verb::Cancel && known.hold() == Hold::Cancel {
             return Ok(Effect::Nothing);
         }
-        intake.control = Some((control.about, verb, control.revision));
-        Ok(match verb {
-            Verb::Cancel => Effect::Cancel(control.about),
-            Verb::Resume | Verb::Drain | Verb::Pause => Effect::Nothing,
-        })
+        let mut folded = known;
+        // The journal counts with signs.
+        let revision = control.revision.min(i64::MAX.unsigned_abs());
+        folded.apply(verb, revision);
+        if folded == known || revision == 0 {
+            let reason = format!("revision {revision} is not above {}", known.revision());
+            return declined("lower_revision", reason);
+        }
+        let collection = self.journal.collection(control.about)?;
+        let is_profile = |it: Collection| it.sealed.kind == Kind::ProfileStart.as_str();
+        if verb != Verb::Cancel && collection.is_some_and(is_profile) {
+            let reason = format!("a profile is a window of time: it knows no {:?}", verb.as_str());
+            return declined("not_pausable", reason);
+        }
+        let about = control.about;
+        let status = self.status(about, State::Paused, "", "");
+        intake.control = Some(Controlled { about, verb, revision, status });
+        Ok(Effect::Settle(about))
     }
 
     fn refuse(
@@ -217,45 +233,14 @@ impl Core {
     }
 
     /// Acts on what is durable now.
-    fn act(&self, effect: Effect) -> Result<(), JournalError> {
+    fn act(&self, effect: &Effect) -> Result<(), JournalError> {
         match effect {
             Effect::Nothing => {}
             Effect::Part => self.wake.notify_one(),
-            Effect::Start(task) => {
-                let not_before = task.not_before(&self.agent);
-                lock(&self.admission).queue(task.body.id, task.lane(), not_before, false);
-                self.wake.notify_one();
-            }
-            Effect::Cancel(request) => self.cancel(request)?,
+            Effect::Settle(request) => self.settle_or_later(*request),
             Effect::Revoke => {
                 let revoked = self.journal.revoked()?;
                 lock(&self.trust).revoked = revoked;
-            }
-        }
-        Ok(())
-    }
-
-    /// Cancels a collection that waits or runs; also called for what was cancelled just before a kill.
-    pub(crate) fn cancel(&self, request: RequestId) -> Result<(), JournalError> {
-        let Some(collection) = self.journal.collection(request)? else { return Ok(()) };
-        let Ok(task) = Task::of_journal(&collection.sealed) else { return Ok(()) };
-        let met = lock(&self.admission).cancel(request);
-        match met {
-            Cancelled::Running => {
-                if let Some(run) = lock(&self.runs).get(&request) {
-                    run.session.request_stop(Stop::Cancelled);
-                }
-            }
-            Cancelled::Waiting | Cancelled::Unknown => {
-                let reason = "cancelled before it began";
-                let ended = self.end_unstarted(&collection, State::Cancelled, "cancelled", reason);
-                if let Err(problem) = ended {
-                    // The control is durable: whoever is about to start this sees it and tries again.
-                    warn!(%request, error = %problem, "a cancel waits for the journal");
-                    let (issued, was_running) = (self.now(), collection.is_running);
-                    lock(&self.admission).queue(request, task.lane(), issued, was_running);
-                    self.wake.notify_one();
-                }
             }
         }
         Ok(())

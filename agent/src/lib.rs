@@ -4,7 +4,8 @@
 //! * `reader` → [`intake`]: a delivery is verified, journalled, acked, and only then acted upon.
 //! * [`journal`]: what the agent owes, on disk. [`policy`]: what its machine allows. [`identity`]: its identity.
 //! * [`files`]: files as every collector meets them. [`hash_cache`]: digests of those that were hashed before.
-//! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides.
+//! * [`admission`]: the lanes, without I/O; `dispatch` and `runner` carry out what it decides. `settle`: what controls make
+//!   of a collection; `paused`: what they hold.
 //! * [`session`]: the only way out of a collector; [`collectors`]: one an artifact, and `profile`.
 //! * `outbox`, [`telemetry`]: what leaves, confirmed; what the agent says of itself.
 //! * [`doctor`]: what keeps an agent from starting or from being heard.
@@ -28,6 +29,7 @@ pub mod journal;
 mod memory;
 pub mod once;
 mod outbox;
+mod paused;
 pub mod policy;
 mod private;
 mod progress;
@@ -35,6 +37,7 @@ mod reader;
 pub mod run;
 pub mod runner;
 pub mod session;
+mod settle;
 pub mod task;
 pub mod telemetry;
 mod watchdog;

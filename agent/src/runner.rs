@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use muster_profiler::{ProcessReport, Scope};
 use muster_protocol::clock::Clock;
+use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
 use muster_protocol::result::State;
 use muster_runtime::process::{CostSource, Meter};
@@ -17,7 +18,7 @@ use tracing::{error, info, warn};
 use crate::collectors::{self, CollectError, Collected, profile};
 use crate::core::Core;
 use crate::progress::Reports;
-use crate::session::live::LiveSession;
+use crate::session::live::{Last, LiveSession};
 use crate::session::{Session, Stop};
 use crate::task::{Task, Work};
 use crate::telemetry;
@@ -37,9 +38,18 @@ pub trait Runner: Send + Sync + fmt::Debug {
     ) -> Result<Collected, CollectError>;
 }
 
+/// Which run of which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RunId {
+    pub(crate) request: RequestId,
+    /// Tells apart the runs of one request in this process: one that was given up may come back beside the next.
+    pub(crate) number: u64,
+}
+
 /// A collection that runs.
 #[derive(Debug)]
 pub(crate) struct Run {
+    pub(crate) number: u64,
     pub(crate) task: Task,
     pub(crate) session: Arc<LiveSession>,
     /// `started` was said, now or before a restart.
@@ -51,11 +61,23 @@ pub(crate) struct Run {
     pub(crate) moved: std::sync::Mutex<((u64, u64), Instant)>,
 }
 
+impl Run {
+    /// Returns which run it is.
+    pub(crate) fn id(&self) -> RunId {
+        RunId { request: self.task.body.id, number: self.number }
+    }
+
+    /// Returns whether it was told to stop so that a later run goes on.
+    pub(crate) fn is_pausing(&self) -> bool {
+        matches!(self.session.stop_reason(), Some((Stop::Paused, _)))
+    }
+}
+
 /// Starts the thread of a collection. It says on `done` when it is over.
 pub(crate) fn spawn(
     core: &Arc<Core>,
     run: &Arc<Run>,
-    done: mpsc::Sender<muster_protocol::ids::RequestId>,
+    done: mpsc::Sender<RunId>,
 ) -> std::io::Result<()> {
     let (core, run) = (Arc::clone(core), Arc::clone(run));
     let name = match run.task.work {
@@ -63,7 +85,8 @@ pub(crate) fn spawn(
         Work::Profile(_) => "profile",
     };
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let request = run.task.body.id;
+        let id = run.id();
+        let request = id.request;
         carry_out(&core, &run);
         if let Some(cache) = &core.cache {
             cache.rest();
@@ -74,7 +97,7 @@ pub(crate) fn spawn(
         }
         drop((core, run));
         crate::memory::give_back();
-        if done.blocking_send(request).is_err() {
+        if done.blocking_send(id).is_err() {
             warn!(%request, "a collection ended after its agent");
         }
     })?;
@@ -99,9 +122,16 @@ fn carry_out(core: &Core, run: &Run) {
         }
         Ok(Ok(Collected { footer, failure: None })) => (State::Finished, "", String::new(), footer),
         Ok(Err(CollectError::Stop(stop))) => {
+            // A journal that is full keeps nobody from going on later.
+            let stop = match session.stop_reason() {
+                Some((wanted, _)) if wanted.is_resumed() && matches!(stop, Stop::Journal(_)) => {
+                    wanted
+                }
+                _ => stop,
+            };
             // A hunt that stood still has profiles, and goes on all the same.
-            if stop == Stop::Shutdown && (is_hunt || session.footer(None).profiles.is_empty()) {
-                return suspend(run);
+            if stop.is_resumed() && (is_hunt || session.footer(None).profiles.is_empty()) {
+                return suspend(core, run, &stop);
             }
             let (state, code) = ending(&stop);
             // A partial profile that is delivered says so in its footer.
@@ -128,7 +158,7 @@ fn carry_out(core: &Core, run: &Run) {
 /// Returns how a collection has ended that was told to stop.
 const fn ending(stop: &Stop) -> (State, &'static str) {
     match stop {
-        Stop::Shutdown => (State::Finished, ""),
+        Stop::Shutdown | Stop::Paused => (State::Finished, ""),
         Stop::Cancelled => (State::Cancelled, "cancelled"),
         Stop::TimedOut(_) => (State::Failed, "timeout"),
         Stop::Limit(_) => (State::Failed, "limit"),
@@ -150,8 +180,9 @@ fn reason(stop: &Stop, session: &LiveSession) -> String {
     format!("{stop}, reading {}", paths.join(", "))
 }
 
-/// Ends a hunt that was told to stop and whose threads do not come back from the kernel, where nothing can end them (a
-/// file system that does not answer). They are left to themselves and counted.
+/// Ends a run that was told to stop and whose threads do not come back from the kernel, where nothing can end them (a
+/// file system that does not answer). They are left to themselves and counted. With a pause only the run ends: another
+/// one goes on from the cursor.
 pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let is_hunt = matches!(run.task.work, Work::Hunt(_));
     let Some((stop, since)) = run.session.stop_reason().filter(|_| is_hunt) else { return false };
@@ -161,7 +192,7 @@ pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
         return false;
     }
     let request = run.task.body.id;
-    let (state, code) = ending(&stop);
+    let (state, code) = if stop == Stop::Paused { (State::Paused, "") } else { ending(&stop) };
     // Threads that came back hold nothing any more.
     let current_paths = run.session.current_paths();
     let paths: Vec<_> = current_paths.iter().map(|path| String::from_utf8_lossy(path)).collect();
@@ -169,9 +200,12 @@ pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     let reason = format!("{stop}; a thread does not come back from the kernel: {path}");
     let mut status = core.status(request, state, code, reason);
     let mut footer = run.session.footer(run.session.artifact_so_far());
-    footer.ended = status.at;
+    if stop != Stop::Paused {
+        footer.ended = status.at;
+    }
     status.footer = Some(footer);
-    match run.session.abandon(status) {
+    let last = if stop == Stop::Paused { Last::Paused(status) } else { Last::Final(status) };
+    match run.session.abandon(last) {
         Ok(is_abandoned) => {
             if is_abandoned {
                 core.stuck.fetch_add(1, Ordering::Relaxed);
@@ -186,9 +220,18 @@ pub(crate) fn abandon(core: &Core, run: &Run) -> bool {
     }
 }
 
-fn suspend(run: &Run) {
-    if let Err(problem) = run.session.suspend() {
-        let request = run.task.body.id;
+/// Keeps what was done for the run that goes on; a pause says how much it is.
+fn suspend(core: &Core, run: &Run, stop: &Stop) {
+    let request = run.task.body.id;
+    let session = &run.session;
+    let kept = if *stop == Stop::Paused {
+        let mut status = core.status(request, State::Paused, "", "");
+        status.footer = Some(session.footer(session.artifact_so_far()));
+        session.stand_still(status)
+    } else {
+        session.suspend()
+    };
+    if let Err(problem) = kept {
         error!(%request, error = %problem, "the cursor cannot be journalled; the one before it counts");
     }
 }

@@ -115,6 +115,19 @@ fn collections(core: &Core) -> Vec<CollectionSample> {
             path: ByteBuf::from(progress.path),
         }
     });
+    let now = core.now();
+    let paused: Vec<_> = lock(&core.paused).iter().take(TELEMETRY_WAITING_MAX).collect();
+    let paused = paused.into_iter().map(|(request, standstill)| CollectionSample {
+        request,
+        state: "paused".to_owned(),
+        age_ms: u64::try_from(now.since_ms(standstill.since)).unwrap_or_default(),
+        seen: standstill.done.entries,
+        hashed: standstill.done.hashed,
+        bytes: standstill.done.bytes,
+        cpu_ms: 0,
+        throttled_ms: 0,
+        path: ByteBuf::new(),
+    });
     let waiting = waiting.into_iter().map(|request| CollectionSample {
         request,
         state: "queued".to_owned(),
@@ -126,7 +139,7 @@ fn collections(core: &Core) -> Vec<CollectionSample> {
         throttled_ms: 0,
         path: ByteBuf::new(),
     });
-    running.chain(waiting).collect()
+    running.chain(paused).chain(waiting).collect()
 }
 
 /// Writes a sample, with what the policy says where that is due.

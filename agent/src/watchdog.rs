@@ -130,7 +130,7 @@ fn profile(core: &Core, run: &Run, reason: &str) {
     if run.session.check().is_ok() {
         let mut status = core.status(request, State::Progress, "stalled", reason);
         status.footer = Some(run.session.footer(run.session.artifact_so_far()));
-        if let Err(problem) = core.journal.put_status(&status) {
+        if let Err(problem) = core.journal.put_progress(&status, None) {
             warn!(%request, error = %problem, "a stall was not journalled");
         }
     }

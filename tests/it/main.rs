@@ -31,6 +31,7 @@ mod lists;
 mod newcomer;
 mod oracle;
 mod paths;
+mod paused;
 mod poison;
 mod processes;
 mod profile_during_hunt;

@@ -6,6 +6,7 @@ use muster_protocol::artifact::file_hash;
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::{AgentId, FleetId, KeyId};
 use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::lifecycle::Controls;
 use muster_protocol::request::profile::{ProfileKind, ProfileStart};
 use muster_protocol::request::sign::{Draft, SigningKey};
 use muster_protocol::request::trust::{Certificate, Grant, Revoke};
@@ -24,6 +25,8 @@ use crate::policy::Policy;
 use crate::runner::Runner;
 use crate::session::Session;
 
+mod controls;
+mod lifecycle;
 mod lists;
 mod stuck;
 
@@ -108,8 +111,11 @@ impl Fleet {
     }
 
     fn cancel(&self, of: &Sealed, revision: u64) -> Sealed {
-        let request = of.id.parse().unwrap();
-        let control = Control::new(request, Verb::Cancel, revision);
+        self.control(of, Verb::Cancel, revision)
+    }
+
+    fn control(&self, of: &Sealed, verb: Verb, revision: u64) -> Sealed {
+        let control = Control::new(of.id.parse().unwrap(), verb, revision);
         self.seal(&Args::Control(control), Target::all(), 3_600_000)
     }
 }
@@ -324,8 +330,14 @@ fn a_lower_revision_does_nothing() {
     core.take(&fleet.cancel(&sealed, 2), STREAM).unwrap();
     assert_eq!(statuses(&core)[0].state, State::Cancelled);
     assert_eq!(core.journal.unfinished().unwrap(), 0);
+    // It has what it asks for.
     core.take(&fleet.cancel(&sealed, 1), STREAM).unwrap();
-    assert_eq!(codes(&core), ["lower_revision"]);
+    assert!(statuses(&core).is_empty());
+    let pause = |revision| fleet.control(&sealed, Verb::Pause, revision);
+    core.take(&pause(3), STREAM).unwrap();
+    core.take(&pause(3), STREAM).unwrap();
+    core.take(&pause(2), STREAM).unwrap();
+    assert_eq!(codes(&core), ["lower_revision", "lower_revision"]);
 }
 
 #[test]
@@ -343,7 +355,8 @@ fn a_verb_that_is_not_known_is_declined_by_those_that_are_meant_and_cancels_noth
     core.take(&control(Target::all()), STREAM).unwrap();
     assert_eq!(codes(&core), ["unknown_verb"]);
     assert_eq!(core.journal.unfinished().unwrap(), 1, "the hunt is as it was");
-    assert_eq!(core.journal.revision(about).unwrap(), None, "and so are its revisions");
+    let controls = core.journal.controls(about).unwrap();
+    assert_eq!(controls, Controls::default(), "and so are its revisions");
 }
 
 #[test]
@@ -481,7 +494,7 @@ fn what_the_agent_died_on_three_times_is_named() {
     let sealed = fleet.hunt("/fine");
     let id = sealed.id.parse().unwrap();
     core.take(&sealed, STREAM).unwrap();
-    (0..3).for_each(|_| core.journal.begin(id, core.now()).unwrap());
+    (0..3).for_each(|_| assert!(core.journal.begin(id, core.now()).unwrap()));
     drop(core);
     let core = fleet.agent(folder.path(), Policy::default());
     work(&core, || core.journal.unfinished().unwrap() == 0);

@@ -4,14 +4,15 @@ use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
 use muster_protocol::request::Sealed;
+use muster_protocol::request::lifecycle::Hold;
 use muster_protocol::result::{BlobChunk, ProfileFooter, RowChunk, Spent, Status};
 use muster_protocol::topology::Class;
 use muster_protocol::wire;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{Entry, encode};
-use super::{Journal, JournalError, parts, to_sql};
+use super::{Journal, JournalError, controls, parts, to_sql};
 use crate::session::RequestState;
 
 /// What was spent and emitted up to the cursor, restarts included.
@@ -55,6 +56,12 @@ pub struct Collection {
     pub next_blob: u32,
     /// Runs that ended without progress and without a word.
     pub deaths: u32,
+    /// What its controls want of it.
+    pub hold: Hold,
+    /// Since when it is held.
+    pub held_since: Option<Timestamp>,
+    /// A status has said that it is held.
+    pub is_hold_told: bool,
     /// Where it goes on, as its collector wrote it.
     pub cursor: Option<Vec<u8>>,
     /// What was spent so far.
@@ -72,8 +79,17 @@ pub struct Step<'a> {
     pub cursor: Option<&'a [u8]>,
     /// What was spent so far.
     pub figures: Option<&'a Figures>,
+    /// Says that the collection stands still; left out when it was let go meanwhile.
+    pub paused: Option<&'a Status>,
     /// The final status; with it the collection is over.
     pub last: Option<&'a Status>,
+}
+
+impl Collection {
+    /// Returns whether its controls keep it from running.
+    pub fn is_held(&self) -> bool {
+        self.hold.stops(self.is_running)
+    }
 }
 
 impl Journal {
@@ -81,7 +97,7 @@ impl Journal {
     pub fn collections(&self) -> Result<Vec<Collection>, JournalError> {
         self.read(|db| {
             let mut statement = db.prepare(&format!("{SELECT} ORDER BY n"))?;
-            statement.query_map([], collection)?.collect()
+            statement.query_map([], |row| collection(db, row))?.collect()
         })
     }
 
@@ -89,7 +105,7 @@ impl Journal {
     pub fn collection(&self, request: RequestId) -> Result<Option<Collection>, JournalError> {
         self.read(|db| {
             db.prepare_cached(&format!("{SELECT} WHERE request = ?1"))?
-                .query_row(params![request.as_bytes()], collection)
+                .query_row(params![request.as_bytes()], |row| collection(db, row))
                 .optional()
         })
     }
@@ -120,15 +136,19 @@ impl Journal {
         })
     }
 
-    /// Records that a run begins: until it commits a step, it counts as one that the agent died on.
-    pub fn begin(&self, request: RequestId, now: Timestamp) -> Result<(), JournalError> {
+    /// Records that a run begins: until it commits a step, it counts as one that the agent died on. `false` when a control
+    /// has come that lets it not.
+    pub fn begin(&self, request: RequestId, now: Timestamp) -> Result<bool, JournalError> {
         self.write(|tx| {
+            if controls::may_not_run(tx, request)? {
+                return Ok(false);
+            }
             tx.execute(
                 "UPDATE collections SET deaths = deaths + 1, running = 1,
                  started = CASE running WHEN 0 THEN ?2 ELSE started END WHERE request = ?1",
                 params![request.as_bytes(), now.0],
             )?;
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -147,29 +167,33 @@ impl Journal {
             entries.push(Entry::new(Class::Blobs, "blob.chunk", agent, request, encode(chunk)?));
         }
         let chunks = entries.len() as u64;
-        if let Some(status) = step.last {
-            entries.push(Entry::status(status)?);
-        }
         let cursor = step.cursor;
         let figures = step.figures.map(encode).transpose()?;
-        self.write(|tx| {
+        let entries = self.write(|tx| {
+            if let Some(status) = step.paused {
+                entries.extend(controls::held(tx, status)?);
+            }
+            if let Some(status) = step.last {
+                entries.push(Entry::status(tx, status)?);
+            }
             entries.iter().try_for_each(|entry| entry.insert(tx))?;
             if step.last.is_some() {
-                return end(tx, request);
+                end(tx, request)?;
+                return Ok(entries);
             }
             tx.execute(
                 "UPDATE collections SET deaths = 0, next_seq = next_seq + ?2, next_blob = next_blob + ?3,
                  cursor = coalesce(?4, cursor), figures = coalesce(?5, figures) WHERE request = ?1",
                 params![request.as_bytes(), to_sql(chunks), blobs(step.blobs), cursor, figures],
             )?;
-            Ok(())
+            Ok(entries)
         })?;
         self.counted(&entries);
         Ok(())
     }
 }
 
-const SELECT: &str = "SELECT request, body, directed, running, started, next_seq, next_blob, deaths, cursor, figures FROM collections";
+const SELECT: &str = "SELECT request, body, directed, running, started, next_seq, next_blob, deaths, cursor, figures, held_since, held_told, kind FROM collections";
 
 /// Counts the blobs that begin with the chunks.
 fn blobs(chunks: &[BlobChunk]) -> u32 {
@@ -183,7 +207,7 @@ fn end(tx: &Transaction<'_>, request: RequestId) -> rusqlite::Result<()> {
     parts::release(tx, request)
 }
 
-fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
+fn collection(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Collection> {
     let broken = |column: usize, error: &wire::WireError| {
         let kind = rusqlite::types::Type::Blob;
         rusqlite::Error::FromSqlConversionFailure(column, kind, error.to_string().into())
@@ -194,8 +218,9 @@ fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
         Some(bytes) => wire::decode(&bytes, FIGURES_BYTES_MAX).map_err(|e| broken(9, &e))?,
         None => Figures::default(),
     };
+    let request = RequestId::from_bytes(row.get(0)?);
     Ok(Collection {
-        request: RequestId::from_bytes(row.get(0)?),
+        request,
         sealed: wire::decode(&body, 2 * REQUEST_BYTES_MAX).map_err(|e| broken(1, &e))?,
         is_directed: row.get(2)?,
         is_running: row.get(3)?,
@@ -203,6 +228,9 @@ fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
         next_seq: row.get::<_, i64>(5)?.unsigned_abs(),
         next_blob: row.get(6)?,
         deaths: row.get(7)?,
+        hold: controls::hold(db, request, &row.get::<_, String>(12)?)?,
+        held_since: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+        is_hold_told: row.get(11)?,
         cursor: row.get(8)?,
         figures,
     })

@@ -6,12 +6,12 @@ use muster_protocol::artifact::ioc::IocPartRef;
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::{KeyId, RequestId};
 use muster_protocol::limits;
-use muster_protocol::request::{Sealed, Verb};
+use muster_protocol::request::Sealed;
 use muster_protocol::result::Status;
 use rusqlite::{Connection, Transaction, params};
 
 use super::outbox::{Entry, encode};
-use super::{Journal, JournalError, get_meta, parts, set_meta, to_sql};
+use super::{Controlled, Journal, JournalError, controls, get_meta, parts, set_meta, to_sql};
 
 /// Where this agent stands in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +37,14 @@ pub struct Intake<'a> {
     pub refused: Option<RequestId>,
     /// A request to run; `true` when it came directed.
     pub start: Option<(RequestId, &'a Sealed, bool)>,
+    /// A status of the start, for the case that controls hold it that came before it.
+    pub held: Option<Status>,
     /// The parts of its list that the request names.
     pub names: Vec<IocPartRef>,
     /// A part of a list, for a hunt that is to come: its arguments as they were signed, and until when it may be named.
     pub part: Option<(RequestId, Vec<u8>, Timestamp)>,
-    /// A control: about which request, what is to become of it, revision.
-    pub control: Option<(RequestId, Verb, u64)>,
+    /// A control.
+    pub control: Option<Controlled>,
     /// Keys that are never trusted again.
     pub revoke: Vec<KeyId>,
     /// What the coordinator is told.
@@ -52,13 +54,12 @@ pub struct Intake<'a> {
 impl Journal {
     /// Journals a delivery. After it has returned, the delivery may be acked.
     pub fn take(&self, intake: &Intake<'_>, now: Timestamp) -> Result<(), JournalError> {
-        let status = intake.status.as_ref().map(Entry::status).transpose()?;
-        let entries: Vec<_> = status.into_iter().collect();
         let start = match intake.start {
             Some((id, sealed, directed)) => Some((id, &sealed.kind, encode(sealed)?, directed)),
             None => None,
         };
-        self.write(|tx| {
+        let entries = self.write(|tx| {
+            let mut entries = Vec::new();
             if let Some((offset, id)) = intake.stream {
                 save_place(tx, offset, id)?;
             }
@@ -84,19 +85,23 @@ impl Journal {
                 )?;
                 parts::name(tx, *id, &intake.names)?;
             }
+            if let Some(status) = &intake.held {
+                entries.extend(controls::take_in(tx, status, now)?);
+            }
             if let Some((id, body, not_after)) = &intake.part {
                 parts::keep(tx, *id, body, *not_after)?;
             }
-            if let Some((request, verb, revision)) = intake.control {
-                tx.execute(
-                    "INSERT OR IGNORE INTO controls (request, revision, verb, at) VALUES (?1, ?2, ?3, ?4)",
-                    params![request.as_bytes(), to_sql(revision), verb.as_str(), now.0],
-                )?;
+            if let Some(control) = &intake.control {
+                entries.extend(controls::apply(tx, control, now)?);
             }
             for key in &intake.revoke {
                 tx.execute("INSERT OR IGNORE INTO revoked (key) VALUES (?1)", [key.to_string()])?;
             }
-            entries.iter().try_for_each(|entry| entry.insert(tx))
+            if let Some(status) = &intake.status {
+                entries.push(Entry::status(tx, status)?);
+            }
+            entries.iter().try_for_each(|entry| entry.insert(tx))?;
+            Ok(entries)
         })?;
         self.counted(&entries);
         Ok(())
@@ -131,23 +136,6 @@ impl Journal {
         self.read(|db| {
             let count: i64 = db.query_row("SELECT count(*) FROM refused", [], |row| row.get(0))?;
             Ok(count >= REFUSED_IDS_MAX || has(db, "SELECT 1 FROM refused WHERE id = ?1", id)?)
-        })
-    }
-
-    /// Returns the highest revision of the controls of a request.
-    pub fn revision(&self, request: RequestId) -> Result<Option<u64>, JournalError> {
-        self.read(|db| {
-            let sql = "SELECT max(revision) FROM controls WHERE request = ?1";
-            let highest = db.query_row(sql, [request.as_bytes()], |row| row.get(0));
-            highest.map(|revision: Option<i64>| revision.map(i64::unsigned_abs))
-        })
-    }
-
-    /// Returns whether a control cancels a request.
-    pub fn is_cancelled(&self, request: RequestId) -> Result<bool, JournalError> {
-        self.read(|db| {
-            let sql = "SELECT 1 FROM controls WHERE request = ?1 AND verb = ?2";
-            db.prepare_cached(sql)?.exists(params![request.as_bytes(), Verb::Cancel.as_str()])
         })
     }
 

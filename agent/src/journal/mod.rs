@@ -5,6 +5,7 @@
 //! transaction: offset, seen id and request; chunk, cursor and next seq; last chunk and final status.
 
 mod collections;
+mod controls;
 mod intake;
 mod look;
 mod origin;
@@ -28,13 +29,14 @@ use tokio::sync::watch;
 use crate::private;
 
 pub use collections::{Collection, Figures, Step};
+pub use controls::Controlled;
 pub use intake::{Intake, StreamPlace};
 pub use look::{Seen, look};
 use origin::Origin;
 pub use outbox::Outgoing;
 
 /// The version of the tables; another one is refused rather than guessed at.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -48,18 +50,6 @@ CREATE TABLE collections (n INTEGER PRIMARY KEY AUTOINCREMENT, request BLOB NOT 
   next_blob INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, cursor BLOB, figures BLOB);
 CREATE TABLE outbox (key INTEGER PRIMARY KEY AUTOINCREMENT, class INTEGER NOT NULL, routing_key TEXT NOT NULL, kind TEXT NOT NULL,
   body BLOB NOT NULL);
-";
-
-/// Every control that was accepted, with its verb.
-const CONTROLS: &str = "
-CREATE TABLE controls (request BLOB NOT NULL, revision INTEGER NOT NULL, verb TEXT NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY (request, revision)) WITHOUT ROWID;
-";
-
-/// Gives the controls of an older version, all of which were cancels, their verb.
-const FROM_CLASSES: &str = "
-INSERT OR IGNORE INTO controls SELECT request, revision, 'cancel', at FROM controls_by_class;
-DROP TABLE controls_by_class;
 ";
 
 /// A journal that cannot be used.
@@ -183,14 +173,19 @@ impl Journal {
         db.pragma_update(None, "cache_size", -512)?;
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let rename = "ALTER TABLE controls RENAME TO controls_by_class;";
-        match version {
-            0 => tx.execute_batch(&[SCHEMA, parts::TABLES, CONTROLS].concat())?,
-            1 => tx.execute_batch(&[parts::TABLES, rename, CONTROLS, FROM_CLASSES].concat())?,
-            2 => tx.execute_batch(&[rename, CONTROLS, FROM_CLASSES].concat())?,
-            SCHEMA_VERSION => {}
+        let by_class =
+            [controls::RENAME, controls::TABLE, controls::FROM_CLASSES, controls::COLUMNS];
+        let by_revision =
+            [controls::RENAME, controls::TABLE, controls::FROM_REVISIONS, controls::COLUMNS];
+        let steps = match version {
+            0 => [SCHEMA, parts::TABLES, controls::TABLE, controls::COLUMNS].concat(),
+            1 => [parts::TABLES, &by_class.concat()].concat(),
+            2 => by_class.concat(),
+            3 => by_revision.concat(),
+            SCHEMA_VERSION => String::new(),
             other => return Err(JournalError::Version(other)),
-        }
+        };
+        tx.execute_batch(&steps)?;
         tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         let (id, moved) = origin::own_id(&tx, origin)?;
         let (messages, bytes): (i64, i64) = tx.query_row(
@@ -235,9 +230,14 @@ impl Journal {
     pub fn prune(&self, now: Timestamp) -> Result<(), JournalError> {
         let before = now.plus_ms(-muster_protocol::limits::SEEN_MS_MAX).0;
         self.write(|tx| {
-            for table in ["seen", "refused", "controls"] {
+            for table in ["seen", "refused"] {
                 tx.execute(&format!("DELETE FROM {table} WHERE at < ?1"), params![before])?;
             }
+            // What is paused may be older than any request.
+            tx.execute(
+                "DELETE FROM controls WHERE at < ?1 AND request NOT IN (SELECT request FROM collections)",
+                params![before],
+            )?;
             parts::expire(tx, now)
         })?;
         let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);

@@ -89,7 +89,7 @@ pub(super) fn own_id(
     }
     tx.execute(
         "UPDATE collections SET running = 0, started = 0, next_seq = 0, next_blob = 0, deaths = 0,
-         cursor = NULL, figures = NULL",
+         cursor = NULL, figures = NULL, held_told = 0",
         [],
     )?;
     let id = JournalId::new();

@@ -8,7 +8,7 @@ use muster_protocol::topology::{Class, RoutingKey};
 use muster_protocol::wire;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, controls};
 
 /// One message that waits for the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +32,15 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Makes the entry of a status, cut to what the coordinator takes.
-    pub(super) fn status(status: &Status) -> Result<Self, JournalError> {
-        let mut status = status.clone();
+    /// Makes the entry of a status, cut to what the coordinator takes. It carries the revision of the controls that the
+    /// transaction sees, so that statuses of a request are ordered by it.
+    pub(super) fn status(tx: &Transaction<'_>, status: &Status) -> rusqlite::Result<Self> {
+        let revision = controls::folded(tx, status.request)?.revision();
+        let mut status = Status { revision, ..status.clone() };
         status.cut();
-        Ok(Self::new(Class::Status, "status", &status.agent, status.request, encode(&status)?))
+        let body = wire::encode(&status)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(Self::new(Class::Status, "status", &status.agent, status.request, body))
     }
 
     /// Makes an entry.
@@ -86,42 +90,44 @@ impl Journal {
 
     /// Journals one status by itself.
     pub fn put_status(&self, status: &Status) -> Result<(), JournalError> {
-        let entries = [Entry::status(status)?];
-        self.write(|tx| entries.iter().try_for_each(|entry| entry.insert(tx)))?;
-        self.counted(&entries);
+        let entry = self.write(|tx| {
+            let entry = Entry::status(tx, status)?;
+            entry.insert(tx)?;
+            Ok(entry)
+        })?;
+        self.counted(&[entry]);
         Ok(())
     }
 
     /// Journals how far a run is, in the place of its report `before`, if that was not sent yet. Returns the key of the new
-    /// one; `None` when the run is over: nothing may follow its final status.
+    /// one; `None` when the run is over, for nothing may follow its final status, or when it is to stand still.
     pub fn put_progress(
         &self,
         status: &Status,
         before: Option<i64>,
     ) -> Result<Option<i64>, JournalError> {
-        let entries = [Entry::status(status)?];
         let (key, gone) = self.write(|tx| {
             let is_running = tx
                 .prepare_cached("SELECT 1 FROM collections WHERE request = ?1")?
                 .exists(params![status.request.as_bytes()])?;
-            if !is_running {
+            if !is_running || controls::is_held(tx, status.request)? {
                 return Ok((None, None));
             }
+            let entry = Entry::status(tx, status)?;
             let gone: Option<i64> = tx
                 .prepare_cached("DELETE FROM outbox WHERE key = ?1 RETURNING length(body)")?
                 .query_row(params![before], |row| row.get(0))
                 .optional()?;
-            entries.iter().try_for_each(|entry| entry.insert(tx))?;
-            Ok((Some(tx.last_insert_rowid()), gone))
+            entry.insert(tx)?;
+            Ok((Some((tx.last_insert_rowid(), entry)), gone))
         })?;
         if let Some(bytes) = gone {
             self.outbox_messages.fetch_sub(1, Ordering::Relaxed);
             self.outbox_bytes.fetch_sub(bytes.unsigned_abs(), Ordering::Relaxed);
         }
-        if key.is_some() {
-            self.counted(&entries);
-        }
-        Ok(key)
+        let Some((key, entry)) = key else { return Ok(None) };
+        self.counted(&[entry]);
+        Ok(Some(key))
     }
 
     /// Returns the first message after `after` that is not in `except`: of the statuses, or of the chunks.

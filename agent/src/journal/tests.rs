@@ -1,5 +1,6 @@
 use muster_protocol::ids::{AgentId, Attempt};
-use muster_protocol::request::Sealed;
+use muster_protocol::request::lifecycle::{Controls, Hold};
+use muster_protocol::request::{Sealed, Verb};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::result::{RowChunk, State, Status};
 use serde_bytes::ByteBuf;
@@ -353,7 +354,7 @@ fn tables_of_the_first_version_are_taken_over() {
     let journal = Journal::open(folder.path(), "m", None).unwrap();
     assert_eq!((journal.id(), journal.unfinished().unwrap()), (id, 1));
     assert!(journal.is_seen(request).unwrap());
-    assert!(journal.is_cancelled(request).unwrap());
+    assert_eq!(journal.controls(request).unwrap().hold(), Hold::Cancel);
     let part = part(&journal, 10, 5);
     assert_eq!(journal.part(part).unwrap(), Some(vec![1; 10]));
 }
@@ -363,7 +364,9 @@ fn as_of_version_2(db: &Connection, request: muster_protocol::ids::RequestId, ve
     db.execute_batch(
         "DROP TABLE controls;
          CREATE TABLE controls (request BLOB NOT NULL, class TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
-           PRIMARY KEY (request, class)) WITHOUT ROWID",
+           PRIMARY KEY (request, class)) WITHOUT ROWID;
+         ALTER TABLE collections DROP COLUMN held_since;
+         ALTER TABLE collections DROP COLUMN held_told;",
     )
     .unwrap();
     let sql = "INSERT INTO controls VALUES (?1, ?2, ?3, 0)";
@@ -383,12 +386,122 @@ fn controls_of_version_2_were_cancels() {
     as_of_version_2(&db, cancelled, 2);
     drop(db);
     let journal = Journal::open(folder.path(), "m", None).unwrap();
-    assert!(journal.is_cancelled(cancelled).unwrap() && !journal.is_cancelled(other).unwrap());
-    assert_eq!(journal.revision(cancelled).unwrap(), Some(7));
-    // Every control is kept, with its verb.
-    let control = Some((cancelled, muster_protocol::request::Verb::Cancel, 9));
+    assert_eq!(journal.controls(cancelled).unwrap().hold(), Hold::Cancel);
+    assert_eq!(journal.controls(other).unwrap(), Controls::default());
+    // Every control is kept, with its verb, also two of one revision.
+    control(&journal, other, Verb::Pause, 9);
+    control(&journal, other, Verb::Cancel, 9);
+    let controls = journal.controls(other).unwrap();
+    assert_eq!((controls.hold(), controls.revision()), (Hold::Cancel, 9));
+}
+
+fn control(journal: &Journal, about: muster_protocol::ids::RequestId, verb: Verb, revision: u64) {
+    let status = Status { state: State::Paused, chunks: None, ..final_status(journal, about) };
+    let control = Some(Controlled { about, verb, revision, status });
     journal.take(&Intake { control, ..Intake::default() }, Timestamp(1)).unwrap();
-    assert_eq!(journal.revision(cancelled).unwrap(), Some(9));
+}
+
+/// The states in the outbox, with the revision of each.
+fn said(journal: &Journal) -> Vec<(State, u64)> {
+    let (mut taken, mut said) = (std::collections::BTreeSet::new(), Vec::new());
+    while let Some(message) = journal.outbox_next(false, &taken).unwrap() {
+        taken.insert(message.key);
+        let status: Status = muster_protocol::wire::decode(&message.body, 100_000).unwrap();
+        said.push((status.state, status.revision));
+    }
+    said
+}
+
+#[test]
+fn tables_of_version_3_are_taken_over_with_their_controls() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    let (id, request) = (journal.id(), start(&journal));
+    drop(journal);
+    let db = Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    db.execute_batch(
+        "DROP TABLE controls;
+         CREATE TABLE controls (request BLOB NOT NULL, revision INTEGER NOT NULL, verb TEXT NOT NULL, at INTEGER NOT NULL,
+           PRIMARY KEY (request, revision)) WITHOUT ROWID;
+         ALTER TABLE collections DROP COLUMN held_since;
+         ALTER TABLE collections DROP COLUMN held_told;",
+    )
+    .unwrap();
+    let sql = "INSERT INTO controls VALUES (?1, ?2, ?3, 0)";
+    for (revision, verb) in [(3, "resume"), (4, "drain")] {
+        db.execute(sql, params![request.as_bytes(), revision, verb]).unwrap();
+    }
+    db.pragma_update(None, "user_version", 3).unwrap();
+    drop(db);
+    let journal = Journal::open(folder.path(), "m", None).unwrap();
+    let controls = journal.controls(request).unwrap();
+    assert_eq!((journal.id(), controls.hold(), controls.revision()), (id, Hold::Drain, 4));
+    let collection = journal.collection(request).unwrap().unwrap();
+    assert_eq!((collection.is_held(), collection.held_since), (true, None));
+    assert!(!collection.is_hold_told, "its agent says so");
+}
+
+#[test]
+fn what_is_held_does_not_begin_and_reports_nothing_but_that() {
+    let journal = Journal::in_memory().unwrap();
+    let id = start(&journal);
+    control(&journal, id, Verb::Drain, 2);
+    assert!(!journal.begin(id, Timestamp(1)).unwrap());
+    control(&journal, id, Verb::Resume, 3);
+    assert!(journal.begin(id, Timestamp(1)).unwrap());
+    control(&journal, id, Verb::Drain, 4);
+    let progress = Status { state: State::Progress, ..final_status(&journal, id) };
+    assert!(journal.put_progress(&progress, None).unwrap().is_some(), "what runs goes on");
+    control(&journal, id, Verb::Pause, 5);
+    assert_eq!(journal.put_progress(&progress, None).unwrap(), None);
+    let since = journal.collection(id).unwrap().unwrap().held_since;
+    assert_eq!(since, Some(Timestamp(1)));
+    let paused = Status { state: State::Paused, chunks: None, ..final_status(&journal, id) };
+    let step = Step { paused: Some(&paused), ..Step::default() };
+    journal.step(&agent(), id, &step).unwrap();
+    journal.tell_held(&paused).unwrap();
+    control(&journal, id, Verb::Resume, 6);
+    journal.step(&agent(), id, &step).unwrap();
+    journal.step(&agent(), id, &Step { last: Some(&progress), ..Step::default() }).unwrap();
+    let wanted = [
+        (State::Paused, 2),
+        (State::Queued, 3),
+        (State::Started, 4),
+        (State::Progress, 4),
+        (State::Paused, 5),
+        (State::Started, 6),
+        (State::Progress, 6),
+    ];
+    assert_eq!(said(&journal), wanted, "a pause is told once, and not after its resume");
+}
+
+#[test]
+fn controls_are_kept_as_long_as_what_they_hold() {
+    let journal = Journal::in_memory().unwrap();
+    let (here, gone) = (start(&journal), muster_protocol::ids::RequestId::new());
+    control(&journal, here, Verb::Pause, 1);
+    control(&journal, gone, Verb::Pause, 1);
+    journal.prune(Timestamp(muster_protocol::limits::SEEN_MS_MAX + 2)).unwrap();
+    let hold = |id| journal.controls(id).unwrap().hold();
+    assert_eq!((hold(here), hold(gone)), (Hold::Pause, Hold::None));
+}
+
+#[test]
+fn a_copy_of_a_journal_says_again_what_it_holds() {
+    let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_, id) = in_the_middle(folder.path());
+    let journal = Journal::open(folder.path(), "m", Some("f")).unwrap();
+    control(&journal, id, Verb::Pause, 1);
+    let paused = Status { state: State::Paused, chunks: None, ..final_status(&journal, id) };
+    journal.tell_held(&paused).unwrap();
+    drop(journal);
+    std::fs::copy(path(folder.path()), path(copy.path())).unwrap();
+    for (folder, has_begun) in [(&folder, true), (&copy, false)] {
+        let journal = Journal::open(folder.path(), "m", Some("f")).unwrap();
+        let held = journal.collection(id).unwrap().unwrap();
+        let stands = (held.is_running, held.is_hold_told, held.is_held());
+        assert_eq!(stands, (has_begun, has_begun, true));
+    }
 }
 
 /// Takes a part of so many bytes that may be named until then.

@@ -67,6 +67,15 @@ pub struct LiveSession {
     pending: Mutex<Pending>,
 }
 
+/// The last status of a run, committed with what is pending.
+#[derive(Debug)]
+pub enum Last {
+    /// The collection has ended.
+    Final(Status),
+    /// It stands still, and another run goes on.
+    Paused(Status),
+}
+
 /// What was emitted and is not durable yet, and where the attempt stands. Held for as long as the disk is full: only
 /// the collection's own threads may wait for it.
 #[derive(Debug)]
@@ -227,14 +236,14 @@ impl LiveSession {
         self.is_abandoned.load(Ordering::Relaxed)
     }
 
-    /// Commits the final status for threads that do not come back; what they do later is rejected. `false` when one
-    /// of them is just committing something, or has set it itself.
-    pub fn abandon(&self, status: Status) -> Result<bool, Stop> {
+    /// Commits the last status of a run for threads that do not come back; what they do later is rejected. `false` when
+    /// one of them is just committing something, or has set it itself.
+    pub fn abandon(&self, last: Last) -> Result<bool, Stop> {
         let Ok(mut pending) = self.pending.try_lock() else { return Ok(false) };
         if pending.is_over {
             return Ok(false);
         }
-        self.flush(&mut pending, Some(status))?;
+        self.flush(&mut pending, Some(last))?;
         pending.is_over = true;
         self.is_abandoned.store(true, Ordering::Relaxed);
         Ok(true)
@@ -282,23 +291,27 @@ impl LiveSession {
 
     /// Commits what is pending so that a later run goes on from here.
     pub fn suspend(&self) -> Result<(), Stop> {
-        let mut pending = lock(&self.pending);
-        if pending.is_over {
-            return Ok(());
-        }
-        pending.is_over = true;
-        self.flush(&mut pending, None)
+        self.close(None)
+    }
+
+    /// Commits what is pending so that a later run goes on from here, together with the status that says so.
+    pub fn stand_still(&self, status: Status) -> Result<(), Stop> {
+        self.close(Some(Last::Paused(status)))
     }
 
     /// Commits what is pending together with the final status, into which it writes the count of chunks.
     pub fn finish(&self, status: Status) -> Result<(), Stop> {
+        self.close(Some(Last::Final(status)))
+    }
+
+    fn close(&self, last: Option<Last>) -> Result<(), Stop> {
         let mut pending = lock(&self.pending);
         // Whoever gave it up has set it.
         if pending.is_over {
             return Ok(());
         }
         pending.is_over = true;
-        self.flush(&mut pending, Some(status))
+        self.flush(&mut pending, last)
     }
 
     fn figures(&self) -> Figures {
@@ -324,13 +337,13 @@ impl LiveSession {
         Attempt { origin: self.request, journal: self.journal.id() }
     }
 
-    /// Sleeps a whole `time` unless the agent shuts down: a cancelled collection, too, has a final status to write.
+    /// Sleeps a whole `time` unless another run goes on: a cancelled collection, too, has a final status to write.
     fn sleep(&self, time: Duration) -> Result<(), Stop> {
         let until = Instant::now() + time;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.stop.check() {
-                Err(Stop::Shutdown) => return Err(Stop::Shutdown),
+                Err(stop) if stop.is_resumed() => return Err(stop),
                 _ if left.is_zero() => return Ok(()),
                 Ok(()) => drop(self.stop.wait(left.min(STEP))),
                 // Another reason was set already, so the signal no longer waits.

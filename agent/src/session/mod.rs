@@ -54,9 +54,19 @@ pub enum Stop {
     /// The agent shuts down; the collection goes on from its cursor at the next start.
     #[error("the agent shuts down")]
     Shutdown,
+    /// The operator paused it; the collection goes on from its cursor when it is resumed.
+    #[error("paused")]
+    Paused,
     /// The journal is broken beyond waiting.
     #[error("journal: {0}")]
     Journal(String),
+}
+
+impl Stop {
+    /// Returns whether another run goes on from the cursor: then nothing may be handed on that lies behind it.
+    pub const fn is_resumed(&self) -> bool {
+        matches!(self, Self::Shutdown | Self::Paused)
+    }
 }
 
 /// How far a collection is. Only its collector knows what is in it; it becomes bytes when it becomes durable.

@@ -40,7 +40,7 @@
 //!
 //! Where the process has no descriptor left, an entry stays in 1 (the walk) or before 5 (a worker)
 //! until there is one. When the collection must stop, rows in 12 that wait for an unfinished entry
-//! are sent without moving the cursor; not at a shutdown, because the resumed run finds them again.
+//! are sent without moving the cursor; not at a shutdown or a pause, for the resumed run finds them again.
 //! Unfinished entries are then neither counted nor sent.
 //!
 //! What is a row, when digests are asked for: regular files (with digests); links, pipes, sockets and

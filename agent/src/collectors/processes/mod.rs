@@ -93,8 +93,10 @@ fn collect(
     let looked = pids.into_iter().try_for_each(|pid| list.look(pid, session));
     let List { mut rows, mut footer, hasher, .. } = list;
     hasher.count(&mut footer);
-    if looked == Err(Stop::Shutdown) {
-        return Err(Stop::Shutdown.into());
+    if let Err(stop) = &looked
+        && stop.is_resumed()
+    {
+        return Err(stop.clone().into());
     }
     let emitted = session.last_rows(Batch::of(rows.iter_mut()), Arc::new(Upto(footer.clone())));
     looked.and(emitted)?;

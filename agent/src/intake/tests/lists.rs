@@ -114,6 +114,28 @@ fn a_hunt_without_its_list_never_begins() {
 }
 
 #[test]
+fn a_hunt_that_is_held_waits_for_its_list_as_long_as_it_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new();
+    let core = agent(&fleet, folder.path());
+    let (parts, start) = sealed(&fleet, 1);
+    core.take(&start, STREAM).unwrap();
+    work(&core, || core.journal.outbox_size().0 > 0);
+    core.take(&fleet.control(&start, Verb::Pause, 1), STREAM).unwrap();
+    fleet.clock.set_offset_ms(limits::LIST_WAIT_MS_MAX);
+    core.resume().unwrap();
+    core.take(&fleet.control(&start, Verb::Resume, 2), STREAM).unwrap();
+    work(&core, || core.journal.outbox_size().0 > 3);
+    let list_missing = || said(State::Queued, "list_missing");
+    let (paused, queued) = (said(State::Paused, ""), said(State::Queued, ""));
+    assert_eq!(words(&core), [list_missing(), paused, queued, list_missing()]);
+    core.take(&parts[0], STREAM).unwrap();
+    core.resume().unwrap();
+    work(&core, || core.journal.unfinished().unwrap() == 0);
+    assert_eq!(words(&core), [said(State::Finished, "")]);
+}
+
+#[test]
 fn a_part_is_only_what_the_hunt_names() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Fleet::new();

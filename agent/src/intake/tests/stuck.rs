@@ -136,3 +136,37 @@ fn what_does_not_move_and_is_not_kept_by_a_limit_has_failed() {
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
 }
+
+#[test]
+fn a_pause_gives_up_the_run_and_not_the_collection() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new();
+    let (core, gate) = agent(&fleet, folder.path());
+    let hunt = fleet.hunt("/stuck");
+    let id = hunt.id.parse().unwrap();
+    core.take(&hunt, STREAM).unwrap();
+    work_until_running(&core);
+    core.take(&fleet.control(&hunt, Verb::Pause, 1), STREAM).unwrap();
+    work(&core, || lock(&core.runs).is_empty());
+    let told = statuses(&core).pop().unwrap();
+    assert_eq!((told.state, told.revision), (State::Paused, 1));
+    assert!(told.reason.ends_with("does not come back from the kernel: /stuck/file"), "{told:?}");
+    assert_eq!(core.stuck.load(Ordering::Relaxed), 1);
+    // Another run goes on; the thread of the one before comes back beside it, to nothing.
+    core.take(&fleet.control(&hunt, Verb::Resume, 2), STREAM).unwrap();
+    work_until_running(&core);
+    let number = |core: &Core| lock(&core.runs).get(&id).map(|run| run.number);
+    let second = number(&core).unwrap();
+    core.run_ended(crate::runner::RunId { request: id, number: second - 1 });
+    assert_eq!(number(&core), Some(second), "it is the first run that has ended");
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while core.stuck.load(Ordering::Relaxed) > 0 || core.journal.unfinished().unwrap() > 0 {
+        assert!(Instant::now() < deadline, "the runs did not come back");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    let states: Vec<_> = statuses(&core).iter().map(|it| (it.state, it.revision)).collect();
+    assert_eq!(states, [(State::Started, 2), (State::Finished, 2)]);
+    assert_eq!(core.journal.outbox_size().0, 1, "the row of the second run alone");
+}

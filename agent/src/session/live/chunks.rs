@@ -13,7 +13,7 @@ use serde_bytes::ByteBuf;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
-use super::{LiveSession, Pending, Stop, Wait, lock};
+use super::{Last, LiveSession, Pending, Stop, Wait, lock};
 use crate::journal::{JournalError, Step};
 use crate::session::batch::Batch;
 use crate::session::printer::Printer;
@@ -32,15 +32,21 @@ struct Blob<'a> {
 }
 
 impl LiveSession {
-    /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, final status.
-    pub(super) fn flush(&self, pending: &mut Pending, last: Option<Status>) -> Result<(), Stop> {
+    /// Makes everything pending durable in one transaction: chunks, cursor, figures, next seq, last status.
+    pub(super) fn flush(&self, pending: &mut Pending, last: Option<Last>) -> Result<(), Stop> {
         self.flush_at_ms.store(u64::MAX, Ordering::Relaxed);
         if let Some(printer) = &self.printer {
             self.hand_over(printer, &mut pending.text)?;
         }
+        let (last, paused) = match last {
+            Some(Last::Final(status)) => (Some(status), None),
+            Some(Last::Paused(status)) => (None, Some(status)),
+            None => (None, None),
+        };
         // No run may go on from a cursor that some of the rows lie behind.
         if pending.is_ending && last.is_none() {
-            return Ok(());
+            let step = Step { paused: paused.as_ref(), ..Step::default() };
+            return if paused.is_some() { self.commit(&step) } else { Ok(()) };
         }
         let chunks = self.row_chunks(pending)?;
         let cursor = pending.at.as_ref().map(|at| at.cursor()).transpose().map_err(broken)?;
@@ -55,6 +61,7 @@ impl LiveSession {
             rows: &chunks,
             cursor: cursor.as_deref(),
             figures: Some(&figures),
+            paused: paused.as_ref(),
             last: last.as_ref(),
             ..Step::default()
         };
@@ -149,7 +156,7 @@ impl LiveSession {
         Ok(())
     }
 
-    /// Writes a step; while the journal is full, tries again each second until the agent shuts down.
+    /// Writes a step; while the journal is full, tries again each second, until another run is to go on.
     pub(super) fn commit(&self, step: &Step<'_>) -> Result<(), Stop> {
         loop {
             match self.journal.step(&self.agent, self.request, step) {
@@ -157,7 +164,7 @@ impl LiveSession {
                 Err(JournalError::Full(error)) => {
                     warn!(request = %self.request, error, "journal full: the collection waits");
                     let waited = self.meter.waiting(Wait::Journal, || self.sleep(RETRY));
-                    if waited == Err(Stop::Shutdown) {
+                    if waited.is_err() {
                         return Err(Stop::Journal(error));
                     }
                 }

@@ -228,7 +228,7 @@ impl LiveSession {
     /// another run goes on with it, or the outbox is full.
     fn may_send_after(&self, stop: Stop) -> Result<(), Stop> {
         let is_full = self.journal.outbox_size().1 >= limits::OUTBOX_BYTES_MAX;
-        if is_full || matches!(stop, Stop::Shutdown | Stop::Journal(_)) {
+        if is_full || stop.is_resumed() || matches!(stop, Stop::Journal(_)) {
             return Err(stop);
         }
         self.request_stop(stop.clone());

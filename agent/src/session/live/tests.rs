@@ -4,8 +4,8 @@ use muster_profiler::Captured;
 use muster_protocol::artifact::file_hash::{self, FileKind, FileStatus, Row};
 use muster_protocol::clock::Timestamp;
 use muster_protocol::limits;
-use muster_protocol::request::Sealed;
 use muster_protocol::request::profile::ProfileKind;
+use muster_protocol::request::{Sealed, Verb};
 use muster_protocol::result::rows::sha256;
 use muster_protocol::result::{BlobChunk, FILE_BLOB, RowChunk, State};
 use muster_protocol::wire;
@@ -13,7 +13,7 @@ use muster_protocol::wire::WireError;
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::journal::Intake;
+use crate::journal::{Controlled, Intake};
 use crate::session::upload::{Content, Sent};
 use crate::session::{Cost, Session};
 
@@ -268,4 +268,39 @@ fn a_file_that_a_kill_cuts_short_is_begun_anew_as_another_blob() {
     let last = journal.outbox_next(false, &BTreeSet::new()).unwrap().unwrap();
     let last: Status = wire::decode(&last.body, 100_000).unwrap();
     assert_eq!(last.chunks, Some(5));
+}
+
+#[test]
+fn a_pause_is_durable_with_what_was_found_until_then_and_its_time_stands_still() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let first = session(&journal, Limits { timeout_s: Some(60), ..Limits::default() });
+    let (rows, cursor) = batch(0, 3, 10);
+    first.rows(rows, cursor.clone()).unwrap();
+    let said = Status { state: State::Paused, ..status(&first) };
+    let control =
+        Controlled { about: first.request, verb: Verb::Pause, revision: 1, status: said.clone() };
+    journal.take(&Intake { control: Some(control), ..Intake::default() }, Timestamp(7)).unwrap();
+    first.request_stop(Stop::Paused);
+    first.stand_still(said).unwrap();
+    assert_eq!(chunks(&journal).len(), 1);
+    let told = journal.outbox_next(false, &BTreeSet::new()).unwrap().unwrap();
+    let told: Status = wire::decode(&told.body, 100_000).unwrap();
+    assert_eq!((told.state, told.revision, told.chunks), (State::Paused, 1, None));
+    let kept = journal.collection(first.request).unwrap().unwrap();
+    assert_eq!(kept.cursor, Some(cursor.cursor().unwrap()));
+    assert_eq!((kept.held_since, kept.is_hold_told), (Some(Timestamp(7)), true));
+    // Nothing that its threads do later counts.
+    let (rows, cursor) = batch(3, 1, 10);
+    first.rows(rows, cursor).unwrap_err();
+    first.finish(status(&first)).unwrap();
+    let still = journal.collection(first.request).unwrap().unwrap();
+    assert_eq!((still.next_seq, still.figures.ran_ms), (1, kept.figures.ran_ms));
+}
+
+#[test]
+fn a_pause_waits_for_no_disk() {
+    let journal = Arc::new(Journal::in_memory().unwrap());
+    let session = session(&journal, Limits::default());
+    session.request_stop(Stop::Paused);
+    assert_eq!(session.sleep(Duration::from_hours(1)), Err(Stop::Paused));
 }

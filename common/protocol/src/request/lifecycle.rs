@@ -20,6 +20,17 @@ pub enum Hold {
     Cancel,
 }
 
+impl Hold {
+    /// Returns whether it keeps a part from running that has begun, or has not.
+    pub const fn stops(self, has_begun: bool) -> bool {
+        match self {
+            Self::Pause => true,
+            Self::Drain => !has_begun,
+            Self::None | Self::Cancel => false,
+        }
+    }
+}
+
 /// The controls of one request. Cancel is final at any revision; of the others the highest revision counts. The order in
 /// which they come makes no difference, nor does one that comes twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -116,7 +116,7 @@ pub struct Footer {
     pub throttled_ms: u64,
     /// Rows emitted.
     pub rows: u64,
-    /// How often the collection was taken up again after the agent had died.
+    /// How often the collection was taken up again, after the agent had ended or a pause.
     pub resumed: u32,
     /// What its threads used beside CPU, and what they waited for.
     pub spent: Spent,

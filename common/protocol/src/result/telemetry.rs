@@ -119,9 +119,9 @@ pub struct Instance {
 pub struct CollectionSample {
     /// Of which request.
     pub request: RequestId,
-    /// `queued` or `running`.
+    /// `queued`, `running` or `paused`.
     pub state: String,
-    /// Milliseconds since it began.
+    /// Milliseconds since it began to run, or to stand still.
     #[serde(default)]
     pub age_ms: u64,
     /// Entries seen.

@@ -77,7 +77,8 @@ impl ReorderBuffer {
         }
         self.sweep();
         let emitted = self.emit_when(When::Now, session);
-        let is_resumed = emitted == Err(Stop::Shutdown) || self.stop() == Some(Stop::Shutdown);
+        let stops = [emitted.err(), self.stop()];
+        let is_resumed = stops.iter().flatten().any(Stop::is_resumed);
         let mut state = self.lock();
         // Another thread may be in the midst of an emission, and does not come back.
         if state.is_emitting || std::mem::replace(&mut state.is_sealed, true) || is_resumed {

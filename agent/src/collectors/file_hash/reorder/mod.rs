@@ -134,7 +134,7 @@ impl ReorderBuffer {
             session.progress(self.progress(&cursor.footer, cursor.after.clone()));
             let uploaded = self.upload(&ready, &mut cursor.footer, session);
             let footer = cursor.footer.clone();
-            let is_sent = uploaded != Err(Stop::Shutdown);
+            let is_sent = !matches!(&uploaded, Err(stop) if stop.is_resumed());
             let is_over = ready.is_over;
             let emitted =
                 if is_sent { session.rows(ready.into_batch(), Arc::new(cursor)) } else { Ok(()) };
@@ -154,7 +154,7 @@ impl ReorderBuffer {
     }
 
     /// Sends the files that match, before the rows and the cursor that pass them. Where the collection must stop, those
-    /// that are left are counted as not sent; only after a shutdown another run sends them.
+    /// that are left are counted as not sent, unless another run goes on and sends them.
     fn upload(
         &self,
         ready: &Ready,
@@ -169,7 +169,7 @@ impl ReorderBuffer {
         for found in ready.matched.iter().filter_map(|at| ready.rows.get(*at)) {
             match uploads.send(&found.row, footer, session) {
                 Ok(()) => {}
-                Err(Stop::Shutdown) => return Err(Stop::Shutdown),
+                Err(stop) if stop.is_resumed() => return Err(stop),
                 Err(stop) => {
                     upload::give_up(footer);
                     ended = ended.and(Err(stop));

@@ -283,10 +283,12 @@ fn what_lies_behind_an_entry_that_is_not_finished_is_handed_on_once() {
 
 #[test]
 fn what_another_run_goes_on_from_has_no_gap() {
-    with_a_gap(Stop::Shutdown, |window, session| {
-        window.hand_on(session);
-        assert!(seen(session).last.is_none() && seen(session).rows.is_empty());
-    });
+    for stop in [Stop::Shutdown, Stop::Paused] {
+        with_a_gap(stop, |window, session| {
+            window.hand_on(session);
+            assert!(seen(session).last.is_none() && seen(session).rows.is_empty());
+        });
+    }
 }
 
 #[test]
