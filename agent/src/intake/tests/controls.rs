@@ -61,7 +61,9 @@ fn a_pause_gives_its_lane_to_the_next_and_outlives_a_restart() {
     lock(&core.admission).open();
     let hunts: Vec<_> = (0..=limits::HUNT_LANES).map(|_| fleet.hunt("/forever")).collect();
     let (first, last) = (&hunts[0], &hunts[limits::HUNT_LANES]);
-    hunts.iter().for_each(|hunt| core.take(hunt, STREAM).unwrap());
+    for hunt in &hunts {
+        core.take(hunt, STREAM).unwrap();
+    }
     let pause = fleet.control(first, Verb::Pause, 1);
     let mut steps = |at| match at {
         0 if runs(&core, first) && !runs(&core, last) => core.take(&pause, STREAM).is_ok(),
@@ -207,17 +209,14 @@ proptest! {
                 core.take(&sealed, STREAM).unwrap();
                 has_begun = begins && core.journal.begin(id, core.now()).unwrap();
             }
-            match arrival {
-                Some((verb, revision)) => {
-                    let control = fleet.control(&sealed, *verb, *revision);
-                    core.take(&control, STREAM).unwrap();
-                    core.take(&control, Source::Directed).unwrap();
-                }
-                None => {
-                    told.extend(statuses(&core));
-                    drop(core);
-                    core = fleet.agent(folder.path(), Policy::default());
-                }
+            if let Some((verb, revision)) = arrival {
+                let control = fleet.control(&sealed, *verb, *revision);
+                core.take(&control, STREAM).unwrap();
+                core.take(&control, Source::Directed).unwrap();
+            } else {
+                told.extend(statuses(&core));
+                drop(core);
+                core = fleet.agent(folder.path(), Policy::default());
             }
         }
         told.extend(statuses(&core));

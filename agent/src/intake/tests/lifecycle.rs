@@ -88,11 +88,9 @@ impl Part {
         match (found.is_running, waits, runs, stands) {
             (false, true, false, false) => Stage::Waiting,
             (false, false, false, true) => Stage::Held,
-            // It has begun, and its next run waits for a lane.
+            // It has begun, and its next run may wait for a lane.
             (true, true, false, false) | (true, false, true, false) => Stage::Running,
             (true, false, false, true) => Stage::Paused,
-            // On its way from one to another.
-            (_, _, true, _) => Stage::Running,
             other => panic!("{other:?}: {found:?}"),
         }
     }
@@ -150,9 +148,9 @@ impl Part {
             let mut left = left.borrow_mut();
             if let Some((from, step)) = left.pop() {
                 if now == from {
-                    step()
+                    step();
                 } else {
-                    left.push((from, step))
+                    left.push((from, step));
                 }
                 return false;
             }
