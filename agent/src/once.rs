@@ -92,7 +92,8 @@ pub async fn once(
         clock: clock.clone(),
         journal: Journal::in_memory()?,
     };
-    let mut core = Core::new(agent, Box::new(Collectors { scope, clock }))?;
+    let collectors = Collectors { scope, clock, sampler: crate::telemetry::sample };
+    let mut core = Core::new(agent, Box::new(collectors))?;
     let (printer, printed) = printer(format);
     core.printer = Some(printer);
     core.cache = cache.map(Arc::new);

@@ -135,7 +135,7 @@ fn assemble(config: &Config) -> Result<Core, AgentError> {
     let agent = config.agent.clone();
     let scope =
         if config.shares_process { Scope::Agent(agent) } else { Scope::AgentAndUntagged(agent) };
-    let collectors = Collectors { scope, clock: config.clock.clone() };
+    let collectors = Collectors { scope, clock: config.clock.clone(), sampler: telemetry::sample };
     let mut core = Core::new(parts, Box::new(collectors)).map_err(broken)?;
     let cache = HashCache::new(config.state_dir.clone(), config.identity.machine_id.clone());
     core.cache = Some(Arc::new(cache));

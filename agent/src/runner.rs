@@ -10,18 +10,18 @@ use muster_profiler::{ProcessReport, Scope};
 use muster_protocol::clock::Clock;
 use muster_protocol::ids::RequestId;
 use muster_protocol::limits;
-use muster_protocol::result::State;
+use muster_protocol::result::{State, Telemetry};
 use muster_runtime::process::{CostSource, Meter};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::collectors::{self, CollectError, Collected, profile};
 use crate::core::Core;
+use crate::journal::JournalError;
 use crate::progress::Reports;
 use crate::session::live::{Last, LiveSession};
 use crate::session::{Session, Stop};
 use crate::task::{Task, Work};
-use crate::telemetry;
 use crate::watchdog::Watch;
 
 /// Threads that have not come back so long after they were told to stop are not waited for any longer.
@@ -241,6 +241,9 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
 
+/// Takes one sample of an agent.
+pub type Sampler = fn(&Core, &mut CostSource) -> Result<Telemetry, JournalError>;
+
 /// The real collectors.
 #[derive(Debug)]
 pub struct Collectors {
@@ -248,6 +251,8 @@ pub struct Collectors {
     pub scope: Scope,
     /// The agent's clock.
     pub clock: Clock,
+    /// What the agent reports of itself goes along with a profile.
+    pub sampler: Sampler,
 }
 
 impl Runner for Collectors {
@@ -268,7 +273,7 @@ impl Runner for Collectors {
             Work::Profile(args) => {
                 let mut cost = CostSource::Own(Meter::default());
                 let mut told = || {
-                    let telemetry = telemetry::sample(core, &mut cost);
+                    let telemetry = (self.sampler)(core, &mut cost);
                     let telemetry = telemetry.map_err(|problem| problem.to_string())?;
                     Ok(ProcessReport { telemetry, tasks: core.tasks.running() })
                 };

@@ -40,7 +40,8 @@ fn agent(fleet: FleetId, root: &SigningKey) -> Arc<Core> {
         clock: clock.clone(),
         journal: Journal::in_memory().unwrap(),
     };
-    let collectors = Collectors { scope: Scope::Agent(agent), clock };
+    let collectors =
+        Collectors { scope: Scope::Agent(agent), clock, sampler: crate::telemetry::sample };
     let core = Arc::new(Core::new(parts, Box::new(collectors)).unwrap());
     lock(&core.admission).open();
     core
