@@ -32,6 +32,7 @@ mod newcomer;
 mod oracle;
 mod paths;
 mod paused;
+mod pause;
 mod poison;
 mod processes;
 mod profile_during_hunt;
