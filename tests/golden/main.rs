@@ -19,6 +19,7 @@ use muster_protocol::ids::{
 };
 use muster_protocol::limits;
 use muster_protocol::request::hunt::HuntStart;
+use muster_protocol::request::note::Note;
 use muster_protocol::request::sign::{SigningKey, Trust};
 use muster_protocol::request::trust::{Certificate, Grant};
 use muster_protocol::request::{
@@ -598,4 +599,31 @@ fn hostile_text_is_shown_as_the_console_shows_it() {
         };
         assert_eq!(shown, out, "{kind} {text:?} {bytes}");
     }
+}
+
+#[test]
+fn a_note_of_version_1_opens() {
+    let (root, operator, trust) = keys();
+    let grant = Grant {
+        fleet: trust.fleet,
+        key: ByteBuf::from(operator.public()),
+        name: "ada".into(),
+        capabilities: GRANTED.map(str::to_owned).to_vec(),
+        issued: NOW,
+        not_after: NOW.plus_ms(1_000_000),
+    };
+    let note = Note {
+        id: RequestId::from_bytes([3; 16]),
+        key: operator.id(),
+        fleet: trust.fleet,
+        issued: NOW,
+        about: request(),
+        name: Some("web shells".into()),
+        note: Some("two hits · imaged".into()),
+        case: None,
+    };
+    let sealed = operator.seal_note(&note, &root.certify(&grant).unwrap()).unwrap();
+    let bytes = golden("note-1.bin", &wire::encode(&sealed).unwrap());
+    let read: Sealed = wire::decode(&bytes, limits::SEALED_BYTES_MAX).unwrap();
+    assert_eq!(trust.open_note(&read, NOW).unwrap(), (note, "ada".to_owned()));
 }

@@ -55,6 +55,14 @@ limits! {
     CONTROLS_SHOWN_MAX: usize = 50, "the oldest are left out; the audit log has them";
     /// Agents that the view of a hunt names of those that have not applied its newest control.
     APPLIED_WAITING_MAX: usize = 20, "the others are only counted; hunts/{id}/agents?applied=0 lists them";
+    /// Length of the name of a hunt.
+    NOTE_NAME_BYTES_MAX: usize = 200, "the note is refused";
+    /// Length of the id of the case that a hunt belongs to.
+    NOTE_CASE_BYTES_MAX: usize = 200, "the note is refused";
+    /// Length of the text of a note.
+    NOTE_TEXT_BYTES_MAX: usize = 4_096, "the note is refused";
+    /// Notes of one hunt that the coordinator keeps.
+    NOTES_OF_HUNT_MAX: usize = 1_000, "further ones are refused";
     /// Roots of one hunt.
     ROOTS_MAX: usize = 256, "the request is refused";
     /// Include and exclude patterns of one hunt.

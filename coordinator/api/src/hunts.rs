@@ -275,6 +275,15 @@ pub struct HuntView {
     /// When it was read.
     #[serde(default)]
     pub as_of: Time,
+    /// What operators call it; empty where they gave it no name.
+    #[serde(default)]
+    pub name: String,
+    /// The case that it belongs to; empty for none.
+    #[serde(default)]
+    pub case: String,
+    /// Why it was made, or what came of it, in an operator's words.
+    #[serde(default)]
+    pub note: String,
     /// What is collected: `file_hash`.
     pub artifact: String,
     /// Who launched it.

@@ -253,7 +253,12 @@ const ENDPOINTS: &[Endpoint] = &[
         query: &[
             ("state", "Some of running, paused, open, closed, cancelled, joined by commas."),
             ("operator", "Signed by this operator."),
-            ("q", "The beginning of an id, or a part of target, first root or operator."),
+            (
+                "q",
+                "The beginning of an id, or a part of name, case, note, target, first root or operator.",
+            ),
+            ("name", "A part of the name, letters of either case."),
+            ("case", "A part of the case's id, letters of either case."),
             ("since", "Signed since: how long ago (`7d`) or RFC 3339."),
             ("until", "Signed before, in the same forms."),
             (

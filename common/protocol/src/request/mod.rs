@@ -9,6 +9,7 @@ mod check;
 pub mod control;
 pub mod hunt;
 pub mod lifecycle;
+pub mod note;
 pub mod profile;
 pub mod sign;
 pub mod target;

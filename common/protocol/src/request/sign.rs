@@ -133,6 +133,11 @@ impl SigningKey {
         KeyId::of(&self.public())
     }
 
+    /// Signs bytes.
+    pub(super) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.0.sign(bytes).to_bytes()
+    }
+
     /// Signs a grant with this key, which should be the fleet root.
     pub fn certify(&self, grant: &Grant) -> Result<Certificate, wire::WireError> {
         let grant = wire::encode(grant)?;
@@ -205,20 +210,7 @@ impl Trust {
         check_sizes(sealed)?;
         let kind = Kind::parse(&sealed.kind)
             .ok_or_else(|| Refusal::UnknownKind(sealed.kind.chars().take(40).collect()))?;
-        let signature: &[u8; 64] =
-            sealed.sig.as_slice().try_into().map_err(|_| Refusal::Unsigned)?;
-        let signature = Signature::from_bytes(signature);
-        let (public, operator, allowed) = self.signer(sealed, kind, now)?;
-        let key_id = KeyId::of(&public);
-        if self.revoked.contains(&key_id) {
-            return Err(Refusal::RevokedKey(key_id));
-        }
-        VerifyingKey::from_bytes(&public)
-            .and_then(|key| {
-                key.verify_strict(&signed_bytes(&sealed.kind, &sealed.body), &signature)
-            })
-            .map_err(|_| Refusal::BadSignature)?;
-
+        let (key_id, operator, allowed) = self.verified(sealed, kind, now)?;
         let body: Body = strict(&sealed.body, limits::REQUEST_BYTES_MAX)?;
         if body.kind != kind {
             return Err(Refusal::Altered("kind"));
@@ -240,6 +232,30 @@ impl Trust {
         check_validity(&body, &args, now)?;
         super::check::bounds(&body, &args).map_err(Refusal::OutOfBounds)?;
         Ok(Opened { body, args, operator })
+    }
+
+    /// Checks sizes, certificate and signature; returns the key, the operator's name and whether the kind is granted.
+    pub(super) fn verified(
+        &self,
+        sealed: &Sealed,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Result<(KeyId, String, bool), Refusal> {
+        check_sizes(sealed)?;
+        let signature: &[u8; 64] =
+            sealed.sig.as_slice().try_into().map_err(|_| Refusal::Unsigned)?;
+        let signature = Signature::from_bytes(signature);
+        let (public, operator, allowed) = self.signer(sealed, kind, now)?;
+        let key_id = KeyId::of(&public);
+        if self.revoked.contains(&key_id) {
+            return Err(Refusal::RevokedKey(key_id));
+        }
+        VerifyingKey::from_bytes(&public)
+            .and_then(|key| {
+                key.verify_strict(&signed_bytes(&sealed.kind, &sealed.body), &signature)
+            })
+            .map_err(|_| Refusal::BadSignature)?;
+        Ok((key_id, operator, allowed))
     }
 
     /// Finds who signed: the public key, the name, and whether the kind is granted.
@@ -320,7 +336,7 @@ fn check_validity(body: &Body, args: &Args, now: Timestamp) -> Result<(), Refusa
     Ok(())
 }
 
-fn strict<T: DeserializeOwned>(bytes: &[u8], cap: usize) -> Result<T, Refusal> {
+pub(super) fn strict<T: DeserializeOwned>(bytes: &[u8], cap: usize) -> Result<T, Refusal> {
     wire::decode(bytes, cap).map_err(|error| Refusal::Malformed(error.to_string()))
 }
 

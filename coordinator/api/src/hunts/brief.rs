@@ -15,6 +15,15 @@ use crate::open::Open;
 pub struct HuntBrief {
     /// Its id.
     pub id: String,
+    /// What operators call it; empty where they gave it no name.
+    #[serde(default)]
+    pub name: String,
+    /// The case that it belongs to; empty for none.
+    #[serde(default)]
+    pub case: String,
+    /// Why it was made, or what came of it, in an operator's words.
+    #[serde(default)]
+    pub note: String,
     /// What is collected: `file_hash`, `processes`.
     pub artifact: String,
     /// Who launched it.

@@ -42,6 +42,7 @@ pub enum Hunt {
     #[command(after_help = "Examples:\n  muster hunt list\n  \
         muster hunt list --state open --since 7d\n  \
         muster hunt list --search /etc --sort=-rows --limit 10\n  \
+        muster hunt list --case IR-2026-14\n  \
         muster hunt list --output jsonl")]
     List(List),
     /// Show what became of a hunt: every state, and the agents that are not finished.
@@ -90,6 +91,13 @@ pub enum Hunt {
         muster hunt files 0199 --out evidence --zip && unzip -P infected evidence/1f3a*.zip\n\n\
         Each is written under its own SHA-256, which is checked, for its owner alone (mode 0600).")]
     Files(Files),
+    /// Give a hunt a name, a note or a case, or change them. Only the coordinator keeps them; an empty text takes one away.
+    #[command(
+        after_help = "Examples:\n  muster hunt note 0199 --name 'web shells' --case IR-2026-14\n  \
+        muster hunt note 0199 --note 'two hits on web-7, imaged'\n  \
+        muster hunt note 0199 --case ''"
+    )]
+    Note(NoteFlags),
     /// Have every agent stop a hunt where it is; it keeps its place, and goes on from there after hunt resume. Waits until the
     /// agents have done so.
     #[command(after_help = "Examples:\n  muster hunt pause 0199\n  \
@@ -301,6 +309,9 @@ pub struct Run {
     /// The hunt.
     #[command(flatten)]
     pub draft: Draft,
+    /// What it is called.
+    #[command(flatten)]
+    pub naming: Box<Naming>,
     /// What to know of the agents meanwhile.
     #[command(flatten)]
     pub probed: Probed,
@@ -316,7 +327,10 @@ pub struct Run {
 }
 
 /// What a draft holds itself.
-const NOT_BESIDE_A_DRAFT: [&str; 43] = [
+const NOT_BESIDE_A_DRAFT: [&str; 46] = [
+    "name",
+    "note",
+    "case",
     "sealed",
     "target",
     "agents",
@@ -368,6 +382,9 @@ pub struct Launch {
     /// The hunt, unless it is sealed already.
     #[command(flatten)]
     pub draft: Draft,
+    /// What it is called.
+    #[command(flatten)]
+    pub naming: Box<Naming>,
     /// A request that `hunt seal` wrote.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["roots", "target", "agents", "ioc"])]
     pub sealed: Option<PathBuf>,
@@ -469,9 +486,15 @@ pub struct List {
     /// Only hunts that this operator signed.
     #[arg(long, value_name = "NAME")]
     pub operator: Option<String>,
-    /// Only hunts whose id begins so, or whose target, first root or operator holds this text.
+    /// Only hunts whose id begins so, or whose name, case, note, target, first root or operator holds this text.
     #[arg(long, value_name = "TEXT")]
     pub search: Option<String>,
+    /// Only hunts whose name holds this text, letters of either case.
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Only hunts of a case whose id holds this text, letters of either case.
+    #[arg(long, value_name = "TEXT")]
+    pub case: Option<String>,
     /// Only hunts signed since then: `7d` ago, or a time.
     #[arg(long, value_name = "WHEN", value_parser = Moment::with_unit)]
     pub since: Option<Moment>,
@@ -494,6 +517,31 @@ pub struct Watch {
     /// Stop waiting so long after the command began, with exit 124; the hunt goes on.
     #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
     pub wait: Option<u32>,
+}
+
+/// What a hunt is called.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What it is called")]
+pub struct Naming {
+    /// A name for people, of the hunt: hunt list --name.
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Why it is made, or what came of it.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// The case that it belongs to: hunt list --case.
+    #[arg(long, value_name = "ID")]
+    pub case: Option<String>,
+}
+
+/// Flags of `hunt note`.
+#[derive(Debug, Args)]
+pub struct NoteFlags {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// What is noted.
+    #[command(flatten)]
+    pub naming: Box<Naming>,
 }
 
 /// Flags of `hunt pause`, `hunt resume` and `hunt drain`.

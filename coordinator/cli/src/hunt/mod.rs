@@ -1,4 +1,4 @@
-//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, pause, resume, drain, cancel.
+//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, note, pause, resume, drain, cancel.
 
 mod bundle;
 mod costs;
@@ -8,6 +8,7 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 mod ioc;
+mod note;
 mod plan;
 mod probe;
 mod results;
@@ -60,6 +61,7 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::Results(flags) => results::run(context, flags),
         Hunt::Errors { hunt } => errors::run(context, hunt),
         Hunt::Files(flags) => files::run(context, flags),
+        Hunt::Note(flags) => note::run(context, flags),
         Hunt::Pause(flags) => steer::run(context, flags, Verb::Pause),
         Hunt::Resume(flags) => steer::run(context, flags, Verb::Resume),
         Hunt::Drain(flags) => steer::run(context, flags, Verb::Drain),
@@ -135,10 +137,12 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     };
     let (meant, valid_ms) = (plan.ask.target.clone(), plan.ask.valid_ms);
     let artifact = plan.artifact.clone();
-    let bundle = bundle::seal(&context.settings.operator()?, plan)?;
+    let operator = context.settings.operator()?;
+    let bundle = bundle::seal(&operator, plan)?;
     ioc::confirm_fanout(context, &client, &bundle, flags.yes)?;
     let hunt =
         bundle.start.id.parse().map_err(|e| Failure::bug("a sealed request has no id", e))?;
+    let note = note::seal(&operator, hunt, &flags.naming)?;
     let probes = probe::ask(context, &client, (hunt, &meant), &flags.probed, valid_ms)?;
     let launched = bundle::launch(&client, &bundle).inspect_err(|_| {
         if let Some(probes) = &probes {
@@ -148,6 +152,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let id = id_part(&launched.view.id)?;
     context.out.note(&format!("hunt {id}: meant for {}", agents(launched.view.targeted)));
     note_waiting(context, &launched.view);
+    note::submit(context, &client, note.as_ref(), &id);
     let mut rows = match file {
         Some(file) => RowWriter::to_file(rows_format(context, true), &artifact, file),
         None => RowWriter::to_stdout(&context.out, &artifact),
@@ -190,8 +195,18 @@ fn launch(context: &Context, flags: &Launch) -> Result<Exit, Failure> {
         let plan = plan::online(&flags.draft, &client, context.out, false)?;
         bundle::seal(&context.settings.operator()?, plan)?
     };
+    let is_named = [&flags.naming.name, &flags.naming.note, &flags.naming.case];
+    let note = if is_named.iter().any(|text| text.is_some()) {
+        let hunt =
+            bundle.start.id.parse().map_err(|e| Failure::usage("this hunt has no id", e, ""))?;
+        note::seal(&context.settings.operator()?, hunt, &flags.naming)?
+    } else {
+        None
+    };
     ioc::confirm_fanout(context, &client, &bundle, flags.yes)?;
-    print_launched(context, &bundle::launch(&client, &bundle)?, Some("muster hunt watch"))?;
+    let launched = bundle::launch(&client, &bundle)?;
+    note::submit(context, &client, note.as_ref(), &launched.view.id);
+    print_launched(context, &launched, Some("muster hunt watch"))?;
     Ok(Exit::Done)
 }
 

@@ -23,6 +23,8 @@ const LIST: &[Column<HuntBrief>] = &[
     Column::new("hold", "hold", Show::Text, |one| one.hold.as_str().into()),
     Column::new("ended", "ended_at", Show::Text, |one| one.ended_at.into()),
     Column::new("outcome", "outcome", Show::Text, |one| (&one.outcome).into()),
+    Column::new("name", "name", Show::Text, |one| (&one.name).into()),
+    Column::new("case", "case", Show::Text, |one| (&one.case).into()),
 ];
 
 const HUNT: &[Column<HuntView>] = &[
@@ -40,6 +42,9 @@ const HUNT: &[Column<HuntView>] = &[
     Column::new("hold", "hold", Show::Text, |one| one.hold.as_str().into()),
     Column::new("ended", "ended_at", Show::Text, |one| one.ended_at.into()),
     Column::new("outcome", "outcome", Show::Text, |one| (&one.outcome).into()),
+    Column::new("name", "name", Show::Text, |one| (&one.name).into()),
+    Column::new("case", "case", Show::Text, |one| (&one.case).into()),
+    Column::new("note", "note", Show::Text, |one| (&one.note).into()),
 ];
 
 const CONTROLS: &[Column<ControlView>] = &[
@@ -91,6 +96,8 @@ pub(super) fn list(context: &Context, flags: &List) -> Result<Exit, Failure> {
         .with("state", states.as_deref())
         .with("operator", flags.operator.as_deref())
         .with("q", flags.search.as_deref())
+        .with("name", flags.name.as_deref())
+        .with("case", flags.case.as_deref())
         .with("since", flags.since.map(|since| since.to_string()).as_deref())
         .with("until", flags.until.map(|until| until.to_string()).as_deref())
         .with("sort", flags.sort.as_deref());

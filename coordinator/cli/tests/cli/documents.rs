@@ -45,6 +45,7 @@ pub(crate) fn hunt(text: &str) -> Value {
             "throttled_ms": 0, "rows": 0, "stored_bytes": 0, "eta_s": null,
         },
         "done": true, "exit_code": 0, "notes": [text], "hold": text, "revision": 3, "outcome": text,
+        "name": text, "note": text, "case": text,
         "controls": [
             {"id": text, "verb": text, "revision": 3, "operator": text, "at": "2026-01-02T03:04:05.000Z"},
         ],
@@ -67,7 +68,7 @@ pub(crate) fn hunt_brief(text: &str) -> Value {
         "id": "0199", "artifact": "file_hash", "operator": text, "target": text, "root": text, "roots": 1, "hashes": [text],
         "ioc": 0, "issued": "2026-01-02T03:04:05.000Z", "expires": "2026-01-02T03:04:05.000Z", "published": true,
         "cancelled": false, "done": true, "targeted": 0, "states": states(), "rows": 0, "matched": 0, "errors": 0,
-        "bytes": 0, "cpu_ms": 0, "hold": text, "outcome": text,
+        "bytes": 0, "cpu_ms": 0, "hold": text, "outcome": text, "name": text, "note": text, "case": text,
     }))
 }
 

@@ -120,6 +120,7 @@ fn help_of_every_verb_has_examples() {
         "hunt show",
         "hunt watch",
         "hunt results",
+        "hunt note",
         "hunt pause",
         "hunt resume",
         "hunt drain",

@@ -155,3 +155,24 @@ fn a_revision_far_in_the_future_is_not_followed_but_a_cancel_goes() {
     let (code, _, stderr) = ran(&mut coordinator.muster(&["hunt", "cancel", "0199"]));
     assert_eq!(code, 0, "{stderr}");
 }
+
+#[test]
+fn a_hunt_is_named_by_a_record_of_its_own() {
+    let coordinator = Coordinator::of(PAUSED);
+    let note = ["hunt", "note", "0199", "--name", "web shells", "--case", "IR-14"];
+    let (code, stdout, stderr) = ran(&mut coordinator.muster(&note));
+    assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
+    assert!(stderr.contains(&format!("noted; muster hunt show {HUNT}")), "{stderr}");
+    let long = "x".repeat(201);
+    for (words, why) in [
+        (&["hunt", "note", "0199"][..], "it says nothing"),
+        (&["hunt", "note", "0199", "--name", "a\u{1b}[2J"], "not printable"),
+        (&["hunt", "note", "0199", "--case", &long], "201 bytes, 200 are allowed"),
+        (&["hunt", "launch", "--root", "/a", "--name", "a\nb"], "not printable"),
+    ] {
+        let (code, _, stderr) = ran(&mut coordinator.muster(words));
+        assert_eq!(code, 64, "{words:?}: {stderr}");
+        assert_three_lines(&stderr);
+        assert!(stderr.contains(why), "{stderr}");
+    }
+}

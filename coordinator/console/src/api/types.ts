@@ -682,6 +682,8 @@ export type HuntBrief = {
   bytes: number;
   /** Whether the operator cancelled it. */
   cancelled: boolean;
+  /** The case that it belongs to; empty for none. */
+  case?: string;
   /** CPU time of the collections. */
   cpu_ms: number;
   /** Whether nothing more is to come by itself. */
@@ -703,6 +705,10 @@ export type HuntBrief = {
   issued: Time;
   /** Files that matched its list. */
   matched: number;
+  /** What operators call it; empty where they gave it no name. */
+  name?: string;
+  /** Why it was made, or what came of it, in an operator's words. */
+  note?: string;
   /** Who launched it. */
   operator: string;
   /** How it ended, for people: `finished`, or `ended: 3 failed, 1 expired`; empty while something may still come. */
@@ -800,6 +806,8 @@ export type HuntView = {
   as_of?: Time;
   /** Whether the operator cancelled it. */
   cancelled: boolean;
+  /** The case that it belongs to; empty for none. */
+  case?: string;
   /** A number that grows with every change of what is shown. */
   change?: number;
   /** Its controls, the newest last: at most the last 50. */
@@ -821,6 +829,10 @@ export type HuntView = {
   ioc?: number;
   /** When it was signed. */
   issued: Time;
+  /** What operators call it; empty where they gave it no name. */
+  name?: string;
+  /** Why it was made, or what came of it, in an operator's words. */
+  note?: string;
   /** What is to be known beside the figures, for people. */
   notes?: string[];
   /** Who launched it. */

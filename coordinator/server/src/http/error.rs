@@ -168,6 +168,9 @@ impl From<LaunchError> for ApiError {
                 let next = "update the coordinator, then try again";
                 Self::usage("the control is not known here", cause, next)
             }
+            LaunchError::TooManyNotes(_) => {
+                Self::usage("the hunt has too many notes", cause, "muster doctor --limits")
+            }
             LaunchError::OfProfile(verb) => {
                 let what = format!("cannot {} a profile", verb.as_str());
                 Self::usage(what, cause, "end it before its time: muster profile cancel PROFILE")

@@ -74,6 +74,8 @@ pub struct HuntsQuery {
     state: Option<String>,
     operator: Option<String>,
     q: Option<String>,
+    name: Option<String>,
+    case: Option<String>,
     since: Option<String>,
     until: Option<String>,
     sort: Option<String>,
@@ -91,16 +93,16 @@ pub async fn list(
         states: words("state", asked.state.as_deref(), &HuntState::ALL)?,
         operator: asked.operator.clone(),
         text: search(asked.q.as_deref())?,
+        name: search(asked.name.as_deref())?,
+        case: search(asked.case.as_deref())?,
         since: moment("since", asked.since.as_deref(), now)?,
         until: moment("until", asked.until.as_deref(), now)?,
         ..Filter::default()
     };
     let (field, order) =
         sort(asked.sort.as_deref(), &Field::ALL, (Field::Issued, Direction::Descending))?;
-    let question = Question::new(
-        "hunts",
-        &(&asked.state, &asked.operator, &asked.q, &asked.since, &asked.until, &asked.sort),
-    );
+    let HuntsQuery { state, operator, q, name, case, since, until, sort: by, .. } = &asked;
+    let question = Question::new("hunts", &(state, operator, q, name, case, since, until, by));
     let (limit, after) = (length(asked.limit)?, question.key::<Key>(asked.cursor.as_deref())?);
     let shared = Arc::clone(&core);
     let read = move |reader: &Reader| {

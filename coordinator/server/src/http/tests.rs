@@ -9,6 +9,7 @@ mod hosted;
 mod later;
 mod ledger;
 mod malformed;
+mod notes;
 mod overview;
 mod rows;
 mod search;
@@ -25,7 +26,7 @@ use muster_protocol::ids::{AgentId, Attempt, FleetId, JournalId, KeyId, RequestI
 use muster_protocol::request::hunt::HuntStart;
 use muster_protocol::request::sign::{Draft, SigningKey, Trust};
 use muster_protocol::request::target::Target;
-use muster_protocol::request::trust::Grant;
+use muster_protocol::request::trust::{Certificate, Grant};
 use muster_protocol::request::{Args, Body, Capability, Kind, Limits, Sealed};
 use muster_protocol::result::{RowChunk, State, Status, rows as wire_rows};
 use muster_protocol::wire;
@@ -62,23 +63,32 @@ fn root() -> SigningKey {
     SigningKey::from_seed(&[7; 32])
 }
 
-/// Signs a request for everyone, as ada.
-pub(super) fn signed(core: &Core, args: &Args) -> Sealed {
-    let key = SigningKey::from_seed(&[8; 32]);
-    let (fleet, issued) = (core.config.file.fleet, core.clock.now());
+/// The key of an operator, who is ada.
+pub(super) fn operator() -> SigningKey {
+    SigningKey::from_seed(&[8; 32])
+}
+
+pub(super) fn certificate(core: &Core) -> Certificate {
+    let issued = core.clock.now();
     let capabilities = [Capability::Hunt, Capability::Stop].map(|it| it.as_str().to_owned());
     let grant = Grant {
-        fleet,
-        key: ByteBuf::from(key.public()),
+        fleet: core.config.file.fleet,
+        key: ByteBuf::from(operator().public()),
         name: "ada".to_owned(),
         capabilities: capabilities.into(),
         issued,
         not_after: issued.plus_ms(86_400_000),
     };
+    root().certify(&grant).unwrap()
+}
+
+/// Signs a request for everyone, as ada.
+pub(super) fn signed(core: &Core, args: &Args) -> Sealed {
+    let (fleet, issued) = (core.config.file.fleet, core.clock.now());
     let (target, limits) = (Target::all(), Limits::default());
     let draft = Draft { fleet, target, limits, issued, valid_ms: 3_600_000 };
-    let body = draft.body(key.id(), args).unwrap();
-    key.seal(&body, Some(&root().certify(&grant).unwrap())).unwrap()
+    let body = draft.body(operator().id(), args).unwrap();
+    operator().seal(&body, Some(&certificate(core))).unwrap()
 }
 
 /// A request that is being put together.

@@ -2,6 +2,7 @@
 
 use muster_protocol::clock::Timestamp;
 use muster_protocol::ids::RequestId;
+use muster_protocol::limits::NOTES_OF_HUNT_MAX;
 use muster_protocol::request::Verb;
 use muster_protocol::request::sign::Refusal;
 
@@ -23,6 +24,9 @@ pub enum LaunchError {
     /// The directed queue takes no more; the request is on record and sent later.
     #[error("{0}")]
     QueueFull(String),
+    /// A hunt has as many notes as are kept.
+    #[error("{NOTES_OF_HUNT_MAX} notes of {0} are on record")]
+    TooManyNotes(RequestId),
     /// A control is about a request that is not on record.
     #[error("no hunt or profile has the id {0}")]
     NoSuchStart(RequestId),

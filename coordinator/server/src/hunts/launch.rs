@@ -7,6 +7,7 @@ use muster_broker::PublishError;
 use muster_protocol::artifact::ioc::SplitIocList;
 use muster_protocol::ids::{AgentId, RequestId};
 use muster_protocol::limits::REQUEST_BYTES_MAX;
+use muster_protocol::request::note::NOTE;
 use muster_protocol::request::sign::Opened;
 use muster_protocol::request::{Args, Sealed, Target};
 use muster_protocol::wire;
@@ -16,7 +17,7 @@ use super::error::LaunchError;
 use super::publish::publish;
 use crate::broker::alarms;
 use crate::core::Core;
-use crate::hunts::{controls, lists, target_suggestions};
+use crate::hunts::{controls, lists, notes, target_suggestions};
 use crate::live::publish_locks::PublishLock;
 use crate::roster::targeted::{route, targeted};
 use crate::store::fleet::Known;
@@ -31,6 +32,9 @@ const PUBLISH_WAIT: Duration = Duration::from_secs(10);
 pub async fn launch(core: &Arc<Core>, token: &str, bytes: &[u8]) -> Result<Launched, LaunchError> {
     let sealed: Sealed = wire::decode(bytes, REQUEST_BYTES_MAX * 2)
         .map_err(|error| LaunchError::NotSealed(error.to_string()))?;
+    if sealed.kind == NOTE {
+        return notes::take(core, token, sealed).await;
+    }
     let opened = core.trust().open(&sealed, core.clock.now())?;
     let id = opened.body.id;
     if let Some(known) = core.read(move |reader| reader.request(&id)).await? {

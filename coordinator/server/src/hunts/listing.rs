@@ -84,6 +84,10 @@ pub struct Filter {
     pub operator: Option<String>,
     /// With this text in target, root or operator, in lower case, or with an id that begins so.
     pub text: Option<String>,
+    /// With this text in the name, in lower case.
+    pub name: Option<String>,
+    /// With this text in the case, in lower case.
+    pub case: Option<String>,
     /// Signed at this moment or later.
     pub since: Option<Timestamp>,
     /// Signed before this moment.
@@ -102,8 +106,15 @@ impl Filter {
         self.operator.as_ref().is_none_or(|operator| summary.operator == *operator)
             && self.since.is_none_or(|since| summary.issued >= since)
             && self.until.is_none_or(|until| summary.issued < until)
+            && holds(&summary.noted.name, self.name.as_ref())
+            && holds(&summary.noted.case, self.case.as_ref())
             && self.text.as_ref().is_none_or(|text| summary.matches(text))
     }
+}
+
+/// Returns whether a text holds another one, where that is wanted.
+fn holds(text: &str, wanted: Option<&String>) -> bool {
+    wanted.is_none_or(|wanted| text.to_lowercase().contains(wanted))
 }
 
 /// What a list of hunts is sorted by.
@@ -208,6 +219,9 @@ fn hunt(summary: &Summary, brief: Brief, tally: &Tally) -> HuntBrief {
     let (states, progress) = (tally.states, &tally.progress);
     HuntBrief {
         id: summary.id.to_string(),
+        name: summary.noted.name.clone(),
+        case: summary.noted.case.clone(),
+        note: summary.noted.note.clone(),
         artifact: brief.artifact,
         operator: summary.operator.clone(),
         target: summary.target.clone(),

@@ -13,6 +13,7 @@ pub mod launch;
 pub mod listing;
 pub mod lists;
 mod names;
+mod notes;
 pub mod of_agent;
 pub mod parts;
 pub mod publish;

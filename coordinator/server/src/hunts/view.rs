@@ -24,6 +24,7 @@ use crate::roster;
 use crate::state::{self, Collection, Collections, Event, Phase};
 use crate::store::collections::derive::{CONFLICT, Sources};
 use crate::store::fleet::{Known, Roster};
+use crate::store::notes::Noted;
 use crate::store::{Reader, StoreError, StoredBlob, StoredRequest, Volume};
 use muster_api::{ControlView, Route, States};
 
@@ -39,6 +40,7 @@ pub struct RequestSnapshot {
     faults: Faults,
     controls: Controls,
     controls_shown: Vec<ControlView>,
+    noted: Noted,
     blockage: Option<Blockage>,
     /// How many agents are in each state, where not all parts were read.
     states: Option<States>,
@@ -73,6 +75,7 @@ impl RequestSnapshot {
         }
         let controls = reader.folded_controls(&request.id)?;
         let controls_shown = super::controls::shown(reader, &request.id)?;
+        let noted = reader.noted(&request.id)?;
         Ok(Self {
             volume: volume.collect(),
             blobs,
@@ -83,6 +86,7 @@ impl RequestSnapshot {
             agents,
             controls,
             controls_shown,
+            noted,
             blockage: None,
             states: None,
             now,
@@ -117,6 +121,7 @@ impl RequestSnapshot {
         }
         let controls = reader.folded_controls(&request.id)?;
         let controls_shown = super::controls::shown(reader, &request.id)?;
+        let noted = reader.noted(&request.id)?;
         let faults = reader.faults()?;
         let blockage = None;
         Ok(Self {
@@ -129,6 +134,7 @@ impl RequestSnapshot {
             faults,
             controls,
             controls_shown,
+            noted,
             blockage,
             states: None,
             now,

@@ -3,7 +3,7 @@
 //! * [`mod@write`]: the one writer, which groups what came together into one durable transaction.
 //! * [`read`]: readers on connections of their own.
 //! * [`requests`], [`listed`], [`lists`], [`results`], [`row_chunks`], [`attempts`], [`pieces`], [`spent`], [`roster`], [`policies`], [`instances`], [`facts`], [`curves`], [`fleet_curve`], [`uploads`],
-//!   [`ledger`], [`dead`], [`quarantine`]: a group of tables each, what is written to it and read from it.
+//!   [`ledger`], [`dead`], [`quarantine`], [`notes`]: a group of tables each, what is written to it and read from it.
 //! * [`collections`], [`summaries`]: read models, kept in the transaction of what they are made of. [`news`]: what a commit changed.
 //! * [`fleet`]: every agent with its latest sample, in memory as it is stored.
 //! * [`unreadable`]: records that cannot be read, which no list may fail of.
@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod listed;
 pub mod lists;
 pub mod news;
+pub mod notes;
 pub mod pieces;
 pub mod policies;
 pub mod quarantine;

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use super::ledger::chain;
 use super::{
-    StoreError, attempts, collections, curves, dead, facts, fleet_curve, instances, lists, pieces,
-    policies, quarantine, results, spent, summaries, uploads,
+    StoreError, attempts, collections, curves, dead, facts, fleet_curve, instances, lists, notes,
+    pieces, policies, quarantine, results, spent, summaries, uploads,
 };
 
 /// The version of the tables; a file of one that is not known here is refused, not guessed at.
@@ -124,6 +124,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     ]
     .concat();
     let to_7: &str = &[
+        notes::TABLES,
         collections::TABLES,
         summaries::TABLES,
         results::INDEXES,
@@ -135,7 +136,8 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // New stores have it all.
     let of_8: &str = if version == 0 { "" } else { chain::UNLINKED };
     let to_7: &str = &[to_7, of_8].concat();
-    let from_7: &str = &[collections::FROM_7, summaries::FROM_7, &LATER.concat(), of_8].concat();
+    let from_7: &str =
+        &[notes::TABLES, collections::FROM_7, summaries::FROM_7, &LATER.concat(), of_8].concat();
     let to_6: &str = &[FROM_5, spent::TABLES, spent::FILL, to_7].concat();
     let missing = match version {
         0 => [TABLES, chain::APPEND_ONLY, curves::TABLES, lists::TABLES, of_5, spent::TABLES, to_7]

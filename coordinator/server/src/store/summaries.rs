@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::StoreError;
+use super::notes::{self, Noted};
 use super::read::{Reader, agent_id, broken, request_id};
 use super::requests::{self, route, stored_route};
 use super::signed::signed;
@@ -45,7 +46,9 @@ CREATE TABLE summary (
     -- What its controls want of it, and the highest revision of its pauses, drains and resumes.
     hold TEXT NOT NULL DEFAULT 'none', revision INTEGER NOT NULL DEFAULT 0,
     -- When the last final status of its collections came.
-    received INTEGER
+    received INTEGER,
+    -- What its notes come to.
+    name TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '', \"case\" TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX summary_by_kind ON summary (kind, request);
 ";
@@ -56,11 +59,14 @@ ALTER TABLE summary DROP COLUMN is_cancelled;
 ALTER TABLE summary ADD COLUMN hold TEXT NOT NULL DEFAULT 'none';
 ALTER TABLE summary ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE summary ADD COLUMN received INTEGER;
+ALTER TABLE summary ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE summary ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE summary ADD COLUMN \"case\" TEXT NOT NULL DEFAULT '';
 UPDATE summary SET received = (SELECT max(received) FROM collection WHERE collection.request = summary.request);
 ";
 
 const COLUMNS: &str = "request, kind, operator, issued, not_after, target, route, is_published, change, brief, totals, hold,
-    revision, received";
+    revision, received, name, note, \"case\"";
 
 /// What a list shows of a request's arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +116,8 @@ pub struct Summary {
     pub revision: u64,
     /// When the last final status of its collections came.
     pub received: Option<Timestamp>,
+    /// What its notes come to.
+    pub noted: Noted,
     /// The number of the commit that last changed something of it.
     pub change: u64,
     /// What a list shows of its arguments; nothing where they cannot be read.
@@ -129,7 +137,7 @@ impl Summary {
         (self.revision > 0 && !self.is_cancelled()).then_some(self.revision)
     }
 
-    /// Returns whether a list that is searched for `text` has it: its id begins so, or its target, its operator or its first root
+    /// Returns whether a list that is searched for `text` has it: its id begins so, or its name, case, note, target, operator or first root
     /// contains it, letters of either case.
     pub fn matches(&self, text: &str) -> bool {
         let wanted = text.to_lowercase();
@@ -138,6 +146,9 @@ impl Summary {
         self.id.to_string().starts_with(&wanted)
             || contains(&self.target)
             || contains(&self.operator)
+            || [&self.noted.name, &self.noted.case, &self.noted.note]
+                .iter()
+                .any(|text| contains(text))
             || root.is_some_and(|root| contains(&root))
     }
 }
@@ -227,6 +238,7 @@ fn read(row: &Row<'_>) -> Result<Summary, StoreError> {
         hold,
         revision: row.get::<_, i64>(12)?.unsigned_abs(),
         received: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        noted: Noted { name: row.get(14)?, note: row.get(15)?, case: row.get(16)? },
         totals: wire::decode(row.get_ref(10)?.as_blob().map_err(broken)?, TOTALS_BYTES_MAX)?,
     })
 }
@@ -283,14 +295,24 @@ pub(super) fn insert(tx: &Connection, id: &RequestId, change: u64) -> Result<boo
     drop(rows);
     let brief = brief.as_ref().map(wire::encode).transpose()?;
     let totals = wire::encode(&Totals::default())?;
-    let (hold, revision) = held(tx, id)?;
+    let ((hold, revision), noted) = (held(tx, id)?, notes::noted(tx, id)?);
     tx.prepare_cached(
         "INSERT OR REPLACE INTO summary (request, kind, operator, issued, not_after, target, route, is_published, change, brief,
-         totals, hold, revision)
-         SELECT id, kind, operator, issued, not_after, target, route, is_published, ?2, ?3, ?4, ?5, ?6
+         totals, hold, revision, name, note, \"case\")
+         SELECT id, kind, operator, issued, not_after, target, route, is_published, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
          FROM request WHERE id = ?1",
     )?
-    .execute(params![id.as_bytes(), signed(change), brief, totals, hold, signed(revision)])?;
+    .execute(params![
+        id.as_bytes(),
+        signed(change),
+        brief,
+        totals,
+        hold,
+        signed(revision),
+        noted.name,
+        noted.note,
+        noted.case,
+    ])?;
     Ok(true)
 }
 
@@ -301,9 +323,10 @@ pub(super) fn update(
     open: &Open,
     change: u64,
 ) -> Result<(), StoreError> {
-    let (hold, revision) = held(tx, id)?;
+    let ((hold, revision), noted) = (held(tx, id)?, notes::noted(tx, id)?);
     tx.prepare_cached(
         "UPDATE summary SET change = ?2, totals = ?3, hold = ?4, revision = ?5, received = ?6,
+         name = ?7, note = ?8, \"case\" = ?9,
          is_published = (SELECT is_published FROM request WHERE id = ?1)
          WHERE request = ?1",
     )?
@@ -314,6 +337,9 @@ pub(super) fn update(
         hold,
         signed(revision),
         open.received.of(tx, id)?.map(|at| at.0),
+        noted.name,
+        noted.note,
+        noted.case,
     ])?;
     Ok(())
 }

@@ -24,6 +24,7 @@ use super::collections::rebuild;
 use super::collections::touched::{Changed, Touched};
 use super::ledger::chain;
 use super::news::{Commit, News};
+use super::notes::{self, NewNote};
 use super::spent::{self, Sweep};
 use super::{AttemptKey, Audit, Chunk, DataDir, DeadCount, NewAgent, Reader, Request, StoreError};
 use super::{attempts, curves, dead, facts, lists, quarantine, requests, results, roster};
@@ -59,6 +60,8 @@ pub enum Write {
     Telemetry(Box<Telemetry>),
     /// A request that is about to be published, and who asked.
     Request(Box<Request>, Audit),
+    /// A note of a hunt or profile, and who asked.
+    Note(Box<NewNote>, Audit),
     /// A request of which the broker has confirmed everything.
     Published(RequestId),
     /// A request that the broker has confirmed for this agent's queue.
@@ -106,6 +109,7 @@ impl Write {
             | Self::Rejected(..)
             | Self::Telemetry(_)
             | Self::Request(..)
+            | Self::Note(..)
             | Self::Published(_)
             | Self::Sent(..)
             | Self::PartsOver(_)
@@ -444,6 +448,13 @@ fn apply(
             if landed == WriteOutcome::Inserted {
                 touched.begun(request.id);
                 request.control.iter().for_each(|control| touched.request(control.about));
+            }
+            return Ok(landed);
+        }
+        Write::Note(new, audit) => {
+            let landed = notes::insert(tx, new, audit, now)?;
+            if landed == WriteOutcome::Inserted {
+                touched.request(new.note.about);
             }
             return Ok(landed);
         }

@@ -15,8 +15,21 @@ fn hunt(json: &str) -> Result<Run, Problem> {
 }
 
 /// Flags that no form has: they name files of this machine, or say what the command itself does.
-const KEPT_OUT: [&str; 9] =
-    ["ioc", "ioc-skip-bad", "out", "wait", "yes", "repeat", "for", "detach", "draft"];
+const KEPT_OUT: [&str; 12] = [
+    "ioc",
+    "ioc-skip-bad",
+    "out",
+    "wait",
+    "yes",
+    "repeat",
+    "for",
+    "detach",
+    "draft",
+    // A note is a record of its own, beside the requests of a draft.
+    "name",
+    "note",
+    "case",
+];
 
 #[test]
 fn every_flag_is_a_field_or_is_kept_out_on_purpose() {

@@ -80,6 +80,7 @@ fn ended(state: State, footer: Footer) -> RequestSnapshot {
         faults: BTreeMap::new(),
         controls: Controls::default(),
         controls_shown: Vec::new(),
+        noted: Noted::default(),
         now: NOW,
     }
 }

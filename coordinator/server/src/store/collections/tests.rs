@@ -639,6 +639,8 @@ fn a_store_of_version_7_learns_of_controls() {
     world.writer = None;
     let old = "ALTER TABLE collection DROP COLUMN revision; ALTER TABLE summary DROP COLUMN hold;
         ALTER TABLE summary DROP COLUMN revision; ALTER TABLE summary DROP COLUMN received;
+        ALTER TABLE summary DROP COLUMN name; ALTER TABLE summary DROP COLUMN note;
+        ALTER TABLE summary DROP COLUMN \"case\"; DROP TABLE note;
         ALTER TABLE summary ADD COLUMN is_cancelled INTEGER NOT NULL DEFAULT 0; ALTER TABLE audit DROP COLUMN hash;
         PRAGMA user_version = 7;";
     world.place.connect().unwrap().execute_batch(old).unwrap();
