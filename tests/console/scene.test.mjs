@@ -183,6 +183,33 @@ step("the state bar adds up whenever it is drawn", async () => {
   await picture(page, "scene-5-hunt");
 });
 
+/** Presses the button of a control, reads the review, and signs. */
+async function control(page, verb) {
+  await page.locator(`[data-act=${verb}]`).press("Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.locator(".reviewed").waitFor();
+  assert.match(await dialog.innerText(), new RegExp(`${verb}[^]*${hunt.slice(0, 8)}`));
+  for (const box of await dialog.locator(".warnings input").all()) await box.check();
+  await dialog.locator("[data-act=sign]").press("Enter");
+  await dialog.waitFor({ state: "detached" });
+}
+
+step("the hunt is paused, says why it stands, and goes on", async () => {
+  const { page } = opened;
+  const all = fleet.agents.length;
+  await control(page, "pause");
+  await eventually("every agent has paused", async () => (await page.evaluate(readBar)).paused === all);
+  assertAddsUp(await page.evaluate(readBar), "while it is paused");
+  await eventually("the page says that it is applied", async () => (await page.locator("[data-held=pause]").innerText()).includes(`applied by ${all} of ${all}`));
+  await page.locator("nav.tabs").getByRole("link", { name: "Why" }).click();
+  await page.locator(".findings").getByText("It is paused by").waitFor();
+  await picture(page, "scene-5b-paused");
+  await page.locator("nav.tabs").getByRole("link", { name: "Agents" }).click();
+  await control(page, "resume");
+  await eventually("every agent goes on", async () => (await page.evaluate(readBar)).running === all);
+  assert.equal(await page.locator("[data-held]").count(), 0);
+});
+
 step("a new profile while the hunt runs", async () => {
   const { page } = opened;
   const bars = await page.evaluate("window.__bars");

@@ -4,7 +4,7 @@ import { get } from "../api/client.ts";
 import type { Page } from "../api/page.ts";
 import type { RunningView, TelemetryView } from "../api/types.ts";
 import { useAsk } from "../api/use.ts";
-import { CancelButton } from "../forms/cancel.tsx";
+import { ControlButton } from "../forms/control.tsx";
 import { Empty } from "../parts/boxes.tsx";
 import { huntPath } from "../parts/hunts.tsx";
 import { Panel, Show } from "../parts/panel.tsx";
@@ -85,7 +85,7 @@ const COLUMNS: Column<RunningView>[] = [
     title: "",
     width: "96px",
     align: "right",
-    cell: (run) => <CancelButton kind="hunt" id={run.request} isSmall />,
+    cell: (run) => <ControlButton verb="cancel" kind="hunt" id={run.request} isSmall />,
   },
 ];
 

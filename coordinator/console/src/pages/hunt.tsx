@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { subscribe } from "../api/live.ts";
 import type { HuntView } from "../api/types.ts";
 import { type Answer, useGet } from "../api/use.ts";
-import { CancelButton } from "../forms/cancel.tsx";
+import { ControlButton, type Verb } from "../forms/control.tsx";
 import { ErrorBox, Loading } from "../parts/boxes.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Page } from "../parts/page.tsx";
@@ -24,6 +24,7 @@ import { HuntFiles, HuntProfiles } from "./hunt-files.tsx";
 import { HuntRequest } from "./hunt-request.tsx";
 import { HuntRows } from "./hunt-rows.tsx";
 import { HuntTimeline } from "./hunt-timeline.tsx";
+import { HuntWhy } from "./hunt-why.tsx";
 
 /** The browser draws a running hunt at most this often. */
 const DRAW_MS = 250;
@@ -79,19 +80,26 @@ export function Hunt({ params }: { params: { id: string } }) {
       head={
         <>
           <h1>
-            <Text of={hunt.roots[0] ?? hunt.artifact} most={100} />
-            {hunt.roots.length > 1 ? <span class="quiet"> +{hunt.roots.length - 1}</span> : null}
+            <Text of={hunt.name || (hunt.roots[0] ?? hunt.artifact)} most={100} />
+            {!hunt.name && hunt.roots.length > 1 ? (
+              <span class="quiet"> +{hunt.roots.length - 1}</span>
+            ) : null}
           </h1>
           <State {...standing(hunt)} />
           <Id of={hunt.id} />
           <span class="quiet">
             by <Text of={hunt.operator} most={40} />, <Age of={hunt.issued} />
+            {hunt.case ? (
+              <>
+                , case <Text of={hunt.case} most={60} />
+              </>
+            ) : null}
           </span>
         </>
       }
       actions={
         <>
-          {hunt.done ? null : <CancelButton kind="hunt" id={hunt.id} onDone={answer.reload} />}
+          <Controls of={hunt} onDone={answer.reload} />
           <a class="button" href={`/profiles/new?hunt=${name}`}>
             <Icon name="flame" />
             Profile it
@@ -107,6 +115,48 @@ export function Hunt({ params }: { params: { id: string } }) {
       <HuntTimeline id={hunt.id} isDone={hunt.done} />
       <HuntTabs of={hunt} />
     </Page>
+  );
+}
+
+/** What can be done with the hunt now. */
+function Controls({ of, onDone }: { of: HuntView; onDone: () => void }) {
+  if (of.done) return null;
+  const isHeld = of.hold === "pause" || of.hold === "drain";
+  const verbs: Verb[] = of.cancelled
+    ? ["cancel"]
+    : isHeld
+      ? ["resume", "cancel"]
+      : ["pause", "drain", "cancel"];
+  return (
+    <>
+      {verbs.map((verb) => (
+        <ControlButton key={verb} verb={verb} kind="hunt" id={of.id} onDone={onDone} />
+      ))}
+    </>
+  );
+}
+
+/** Who has paused the hunt, and how many agents have applied it. */
+function Held({ of }: { of: HuntView }) {
+  const last = of.controls?.filter((control) => control.verb === of.hold).at(-1);
+  if (of.done || !last || (of.hold !== "pause" && of.hold !== "drain")) return null;
+  const { applied } = of;
+  const isOfLast = applied && String(applied.revision) === String(last.revision);
+  return (
+    <p class="warn" data-held={of.hold}>
+      <Icon name="pause" /> {of.hold === "pause" ? "Paused" : "Draining"} by{" "}
+      <Text of={last.operator} most={40} />, <Age of={last.at} />
+      {isOfLast ? (
+        <>
+          ; applied by {count(applied.applied)} of {count(applied.of)} agents
+          {applied.waiting.length > 0 ? (
+            <>
+              , not by <Text of={applied.waiting.slice(0, 5).join(", ")} most={200} />
+            </>
+          ) : null}
+        </>
+      ) : null}
+    </p>
   );
 }
 
@@ -129,6 +179,12 @@ function Standing({ of }: { of: HuntView }) {
   const isRunning = !of.done;
   return (
     <Panel title={<Target of={of} />} asOf={of.as_of} command={command(["hunt", "show", of.id])}>
+      {of.note ? (
+        <p>
+          <Text of={of.note} most={2000} />
+        </p>
+      ) : null}
+      <Held of={of} />
       {of.notes?.map((note) => (
         <p key={note} class="warn">
           <Icon name="alert" /> <Text of={note} most={600} />
@@ -228,6 +284,7 @@ function HuntTabs({ of }: { of: HuntView }) {
           render: () => <HuntErrors of={of} />,
         },
         { id: "costs", title: "Costs", render: () => <HuntCosts id={of.id} isDone={of.done} /> },
+        { id: "why", title: "Why", render: () => <HuntWhy id={of.id} isDone={of.done} /> },
         { id: "files", title: "Files", render: () => <HuntFiles id={of.id} /> },
         { id: "profiles", title: "Profiles", render: () => <HuntProfiles id={of.id} /> },
         { id: "request", title: "Request", render: () => <HuntRequest id={of.id} /> },

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { path } from "../api/client.ts";
 import type { ProfileAgentView, ProfileKindView, ProfileView } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
-import { CancelButton } from "../forms/cancel.tsx";
+import { ControlButton } from "../forms/control.tsx";
 import { Empty } from "../parts/boxes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Show } from "../parts/panel.tsx";
@@ -230,7 +230,7 @@ function NothingYet({
           ? "The agent has sent no part of it; the reason, where there is one, stands above."
           : `${kinds}, for ${count(profile.seconds)} s at ${count(profile.hertz)} Hz. This page shows it when the agent has sent it.`}
       </p>
-      {isOver ? null : <CancelButton kind="profile" id={profile.id} onDone={reload} />}
+      {isOver ? null : <ControlButton verb="cancel" kind="profile" id={profile.id} onDone={reload} />}
     </Empty>
   );
 }

@@ -4,7 +4,7 @@ import { useLocation } from "preact-iso/router";
 import { path } from "../api/client.ts";
 import type { ProfileAgentView, ProfileKindView, ProfileView } from "../api/types.ts";
 import { useGet } from "../api/use.ts";
-import { CancelButton } from "../forms/cancel.tsx";
+import { ControlButton } from "../forms/control.tsx";
 import { Page } from "../parts/page.tsx";
 import { Facts, Panel, Show } from "../parts/panel.tsx";
 import { State, StateBar } from "../parts/states.tsx";
@@ -44,7 +44,9 @@ export function Profile({ params }: { params: { id: string } }) {
             <a class="button" href={`/profiles/new?from=${encodeURIComponent(profile.id)}`}>
               Take it again
             </a>
-            {isOpen ? <CancelButton kind="profile" id={profile.id} onDone={answer.reload} /> : null}
+            {isOpen ? (
+              <ControlButton verb="cancel" kind="profile" id={profile.id} onDone={answer.reload} />
+            ) : null}
           </>
         ) : undefined
       }

@@ -30,4 +30,7 @@ test("nothing is said of the end before it", () => {
   assert.deepEqual(standing(hunt({ failed: 1, running: 1 }, { done: false })), { of: "running" });
   assert.deepEqual(standing(hunt({ silent: 1 }, { done: false, published: false })), { of: "queued" });
   assert.deepEqual(standing(hunt({ finished: 1 }, { done: false, cancelled: true })), { of: "cancelled" });
+  assert.deepEqual(standing(hunt({ running: 1 }, { done: false, hold: "pause" })), { of: "paused" });
+  const drained = standing(hunt({ running: 1 }, { done: false, hold: "drain" }));
+  assert.deepEqual(drained, { of: "paused", says: "draining" });
 });

@@ -11,7 +11,9 @@ export interface Standing {
 }
 
 /** Returns how a hunt is: `ended: 3 failed, 1 expired` is no success. The twin of `States::outcome`. */
-export function standing(hunt: Pick<HuntBrief, "cancelled" | "done" | "published" | "states">): Standing {
+export function standing(
+  hunt: Pick<HuntBrief, "cancelled" | "done" | "hold" | "published" | "states">,
+): Standing {
   // In the order of every output; a state of a later coordinator is named as it is.
   const others = Object.entries(hunt.states).filter(([state, n]) => state !== "finished" && Number(n) > 0);
   const [first] = others;
@@ -21,5 +23,7 @@ export function standing(hunt: Pick<HuntBrief, "cancelled" | "done" | "published
   }
   if (hunt.cancelled) return { of: "cancelled" };
   if (hunt.done) return { of: "finished" };
+  if (hunt.hold === "pause") return { of: "paused" };
+  if (hunt.hold === "drain") return { of: "paused", says: "draining" };
   return { of: hunt.published ? "running" : "queued" };
 }

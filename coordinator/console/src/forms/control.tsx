@@ -1,4 +1,4 @@
-//! Cancelling a hunt or a profile: a request like any other, reviewed and signed.
+//! Pausing, resuming, draining and cancelling a hunt, and cancelling a profile: requests like any other, reviewed and signed.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Failure, failureOf } from "../api/failure.ts";
@@ -10,30 +10,56 @@ import { type Draft, draft, type Form } from "./console.ts";
 import { Handover } from "./handover.tsx";
 import { Review } from "./review.tsx";
 
+/** What can be done with what was launched. */
+export type Verb = "pause" | "resume" | "drain" | "cancel";
+
+const WORDS: Record<Verb, { icon: string; act: string; does: string }> = {
+  pause: {
+    icon: "pause",
+    act: "Pause",
+    does: "Every agent stops where it is, frees its lane, and goes on from there when the hunt is resumed.",
+  },
+  resume: { icon: "play", act: "Resume", does: "Every agent goes on from where it is." },
+  drain: {
+    icon: "down",
+    act: "Drain",
+    does: "Agents that have begun go on to their end; the others wait until it is resumed.",
+  },
+  cancel: {
+    icon: "stop",
+    act: "Cancel",
+    does: "Every agent ends its part; what was collected stays. A cancel is final.",
+  },
+};
+
 interface Props {
+  /** What is to become of it. Of a profile there is only the cancel. */
+  verb: Verb;
   kind: "hunt" | "profile";
   id: string;
   /** A button for a table. */
   isSmall?: boolean;
-  /** Called once the cancel was launched. */
+  /** Called once it was launched. */
   onDone?: () => void;
 }
 
-/** A button that opens the review of a cancel. */
-export function CancelButton({ kind, id, isSmall = false, onDone }: Props) {
+/** A button that opens the review of a control. */
+export function ControlButton({ verb, kind, id, isSmall = false, onDone }: Props) {
   const [isOpen, setOpen] = useState(false);
   return (
     <>
       <button
         type="button"
-        class={isSmall ? "bare danger" : "danger"}
-        data-act="cancel"
+        class={[isSmall ? "bare" : "", verb === "cancel" ? "danger" : ""].join(" ").trim()}
+        data-act={verb}
         onClick={() => setOpen(true)}
       >
-        <Icon name="stop" /> Cancel{isSmall ? "" : ` ${kind}`}
+        <Icon name={WORDS[verb].icon} /> {WORDS[verb].act}
+        {isSmall ? "" : ` ${kind}`}
       </button>
       {isOpen ? (
-        <CancelDialog
+        <ControlDialog
+          verb={verb}
           kind={kind}
           id={id}
           onClose={() => setOpen(false)}
@@ -47,12 +73,14 @@ export function CancelButton({ kind, id, isSmall = false, onDone }: Props) {
   );
 }
 
-function CancelDialog({
+function ControlDialog({
+  verb,
   kind,
   id,
   onClose,
   onDone,
 }: {
+  verb: Verb;
   kind: Props["kind"];
   id: string;
   onClose: () => void;
@@ -61,7 +89,7 @@ function CancelDialog({
   const dialog = useRef<HTMLDialogElement>(null);
   const [made, setMade] = useState<Draft>();
   const [failure, setFailure] = useState<Failure>();
-  const form: Form = { kind: `${kind}_cancel`, fields: { [kind]: id } };
+  const form: Form = { kind: kind === "hunt" ? `hunt_${verb}` : "profile_cancel", fields: { [kind]: id } };
   useEffect(() => {
     dialog.current?.showModal();
     if (!maySign.value) return;
@@ -74,7 +102,7 @@ function CancelDialog({
       isOver = true;
     };
   }, []);
-  const title = `Cancel the ${kind}`;
+  const title = `${WORDS[verb].act} the ${kind}`;
   return (
     <dialog ref={dialog} class="wide" aria-label={title} onClose={onClose}>
       <header>
@@ -84,19 +112,17 @@ function CancelDialog({
         </button>
       </header>
       <p>
-        {kind === "hunt"
-          ? "Every agent ends its part; what was collected stays. A cancel is final."
-          : "What was sampled until then is kept, and marked as cut short."}
+        {kind === "hunt" ? WORDS[verb].does : "What was sampled until then is kept, and marked as cut short."}
       </p>
       {failure ? <ErrorBox of={failure} /> : null}
       {maySign.value ? (
         made ? (
-          <Review draft={made} act={`Sign and cancel the ${kind}`} onBack={onClose} onLaunched={onDone} />
+          <Review draft={made} act={`Sign and ${verb} the ${kind}`} onBack={onClose} onLaunched={onDone} />
         ) : failure ? null : (
           <Loading what="Drafting…" />
         )
       ) : (
-        <Handover form={form} line={command([kind, "cancel", id])} onBack={onClose} />
+        <Handover form={form} line={command([kind, verb, id])} onBack={onClose} />
       )}
     </dialog>
   );
