@@ -5,7 +5,7 @@
 mod enrol;
 mod history;
 mod policy;
-mod preview;
+pub(super) mod preview;
 
 use muster_api::{AgentBrief, AgentState, AgentView, Page, QuarantineAgent, TargetPreview};
 use muster_protocol::request::Target;

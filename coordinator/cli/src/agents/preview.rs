@@ -23,7 +23,7 @@ const SHOW: &[Column<TargetPreview>] = &[
 /// Ids that a table names.
 const FIRST_SHOWN: usize = 10;
 
-pub(super) fn run(context: &Context, flags: &Preview) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, flags: &Preview) -> Result<Exit, Failure> {
     let target = Target { expr: flags.target.clone(), sample_ppm: flags.sample };
     sign::check_target(&target)?;
     let preview: Document<TargetPreview> = ask(&context.client()?, &target)?;
@@ -32,17 +32,19 @@ pub(super) fn run(context: &Context, flags: &Preview) -> Result<Exit, Failure> {
 }
 
 /// Asks the coordinator.
-pub(super) fn ask<T: Answer>(client: &Client, target: &Target) -> Result<T, Failure> {
+pub(crate) fn ask<T: Answer>(client: &Client, target: &Target) -> Result<T, Failure> {
     let asked = PreviewTarget { expr: target.expr.clone(), sample_ppm: target.sample_ppm };
     client.post("/api/v1/targets/preview", &asked)
 }
 
-fn counts(values: &[FacetCount]) -> String {
+/// Writes values with how many agents have them.
+pub(crate) fn counts(values: &[FacetCount]) -> String {
     let shown: Vec<_> = values.iter().map(|one| format!("{} {}", one.count, one.value)).collect();
     shown.join(", ")
 }
 
-fn first(preview: &TargetPreview) -> String {
+/// Names the first agents.
+pub(crate) fn first(preview: &TargetPreview) -> String {
     let ids = preview.first.iter().take(FIRST_SHOWN).map(|agent| agent.id.as_str());
     let more = if preview.matched > FIRST_SHOWN as u64 { ", …" } else { "" };
     ids.collect::<Vec<_>>().join(", ") + more

@@ -91,6 +91,14 @@ pub enum Hunt {
         muster hunt files 0199 --out evidence --zip && unzip -P infected evidence/1f3a*.zip\n\n\
         Each is written under its own SHA-256, which is checked, for its owner alone (mode 0600).")]
     Files(Files),
+    /// Show whom a target means now, who is left out, and the way that a hunt would take. Nothing is launched.
+    #[command(after_help = "Examples:\n  muster hunt targets 'label:db and not os:windows'\n  \
+        muster hunt targets all --sample 5% --output json | jq .facets.state")]
+    Targets(Targets),
+    /// Print the command that makes a hunt again, or launch it.
+    #[command(after_help = "Examples:\n  muster hunt copy 0199\n  muster hunt copy 0199 --run\n\n\
+        Moments are those of the first hunt. A list of hashes is named HASHES: give its file.")]
+    Copy(Copy),
     /// Give a hunt a name, a note or a case, or change them. Only the coordinator keeps them; an empty text takes one away.
     #[command(
         after_help = "Examples:\n  muster hunt note 0199 --name 'web shells' --case IR-2026-14\n  \
@@ -324,6 +332,9 @@ pub struct Run {
     /// Send a list of hashes to the fleet, whatever that weighs.
     #[arg(long)]
     pub yes: bool,
+    /// Show whom it would be for and how many bytes would be sent; sign and launch nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What a draft holds itself.
@@ -532,6 +543,27 @@ pub struct Naming {
     /// The case that it belongs to: hunt list --case.
     #[arg(long, value_name = "ID")]
     pub case: Option<String>,
+}
+
+/// Flags of `hunt targets`.
+#[derive(Debug, Args)]
+pub struct Targets {
+    /// The target expression.
+    #[arg(value_name = "EXPR")]
+    pub target: String,
+    /// A part of the agents that match; which ones, the id of the hunt decides.
+    #[arg(long, value_name = "SHARE", value_parser = parse::share_ppm)]
+    pub sample: Option<u32>,
+}
+
+/// Flags of `hunt copy`.
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// The hunt, or the unique beginning of its id.
+    pub hunt: String,
+    /// Launch it, to the agents that its target means now.
+    #[arg(long)]
+    pub run: bool,
 }
 
 /// Flags of `hunt note`.

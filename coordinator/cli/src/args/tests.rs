@@ -16,7 +16,9 @@ fn every_flag_of_a_hunt_is_in_the_reference() {
     let command = Typed::command();
     let hunt = command.find_subcommand("hunt").unwrap();
     let mut flags = 0;
-    for verb in ["run", "launch", "seal", "watch", "results", "files", "pause", "note"] {
+    for verb in
+        ["run", "launch", "seal", "watch", "results", "files", "pause", "note", "targets", "copy"]
+    {
         for arg in hunt.find_subcommand(verb).unwrap().get_arguments() {
             let Some(long) = arg.get_long() else { continue };
             flags += 1;

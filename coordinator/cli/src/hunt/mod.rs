@@ -1,5 +1,6 @@
-//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, note, pause, resume, drain, cancel.
+//! `muster hunt`: run, launch, seal, list, show, costs, watch, results, errors, files, targets, copy, note, pause, resume, drain, cancel.
 
+mod aim;
 mod bundle;
 mod costs;
 mod end;
@@ -29,12 +30,13 @@ use std::path::PathBuf;
 use muster_api::{HuntView, Launched};
 use muster_protocol::request::{Sealed, Verb};
 
-use super::args::hunt::{Hunt, Launch, Run, Seal, What};
+use super::args::agents::Preview;
+use super::args::hunt::{Hunt, Launch, Run, Seal, Targets, What};
 use super::client::Client;
 use super::failure::{Exit, Failure};
 use super::place::Place;
 use super::watch::{self, Watched};
-use super::{Context, control, draft, private};
+use super::{Context, agents, control, draft, private};
 use crate::output::rows::RowWriter;
 use crate::output::{Column, Document, Format, Show, units};
 
@@ -61,6 +63,11 @@ pub(super) fn run(context: &Context, verb: &Hunt) -> Result<Exit, Failure> {
         Hunt::Results(flags) => results::run(context, flags),
         Hunt::Errors { hunt } => errors::run(context, hunt),
         Hunt::Files(flags) => files::run(context, flags),
+        Hunt::Targets(Targets { target, sample }) => {
+            let (target, sample) = (target.clone(), *sample);
+            agents::preview::run(context, &Preview { target, sample })
+        }
+        Hunt::Copy(flags) => aim::copy(context, flags),
         Hunt::Note(flags) => note::run(context, flags),
         Hunt::Pause(flags) => steer::run(context, flags, Verb::Pause),
         Hunt::Resume(flags) => steer::run(context, flags, Verb::Resume),
@@ -111,7 +118,7 @@ pub(super) fn print_launched(
     }
     let Launched { id, targeted, .. } = &launched.view;
     let next = next.map(|next| format!("; go on with: {next} {id}")).unwrap_or_default();
-    context.out.note(&format!("meant for {}{next}", agents(*targeted)));
+    context.out.note(&format!("meant for {}{next}", many_agents(*targeted)));
     context.out.line(id)
 }
 
@@ -122,13 +129,16 @@ fn note_waiting(context: &Context, launched: &Launched) {
     }
 }
 
-fn agents(count: u64) -> String {
+fn many_agents(count: u64) -> String {
     format!("{} agent{}", units::count(count), if count == 1 { "" } else { "s" })
 }
 
 fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
     let client = context.client()?;
     let plan = plan::online(&flags.draft, &client, context.out, true)?;
+    if flags.dry_run {
+        return aim::dry_run(context, &client, plan);
+    }
     // An unwritable file is found before the fleet begins to work.
     let place = flags.out.as_deref().map_or(Place::Stdout, Place::typed);
     let file = match &place {
@@ -150,7 +160,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
         }
     })?;
     let id = id_part(&launched.view.id)?;
-    context.out.note(&format!("hunt {id}: meant for {}", agents(launched.view.targeted)));
+    context.out.note(&format!("hunt {id}: meant for {}", many_agents(launched.view.targeted)));
     note_waiting(context, &launched.view);
     note::submit(context, &client, note.as_ref(), &id);
     let mut rows = match file {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is a panic here")]
 
+mod aim;
 mod console;
 mod documents;
 mod init;
@@ -120,6 +121,8 @@ fn help_of_every_verb_has_examples() {
         "hunt show",
         "hunt watch",
         "hunt results",
+        "hunt targets",
+        "hunt copy",
         "hunt note",
         "hunt pause",
         "hunt resume",

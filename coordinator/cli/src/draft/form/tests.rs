@@ -15,7 +15,8 @@ fn hunt(json: &str) -> Result<Run, Problem> {
 }
 
 /// Flags that no form has: they name files of this machine, or say what the command itself does.
-const KEPT_OUT: [&str; 12] = [
+const KEPT_OUT: [&str; 13] = [
+    "dry-run",
     "ioc",
     "ioc-skip-bad",
     "out",
