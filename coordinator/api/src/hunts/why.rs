@@ -24,8 +24,9 @@ pub struct HuntWhy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ToSchema))]
 pub struct Finding {
-    /// A word: `not_published`, `note`, `paused`, `silent`, `seen`, `queued`, `limits`, `outbox`, `open`, `read`, `peers`,
-    /// `processor`, `stalled`, `working`, `finishing`; or a state in which agents ended: `failed`, `declined`, …
+    /// A word: `not_published`, `note`, `paused`, `silent`, `seen`, `queued`, `finishing`; of agents that run, what they wait
+    /// for most: `limit`, `outbox`, `journal`, `peers`, `open`, `read`, `list`, `processor`, or `stalled`, `out_of_sight`,
+    /// `working`; or a state in which agents ended: `failed`, `declined`, …
     pub kind: String,
     /// The code that the agents gave, where they gave one.
     pub code: String,

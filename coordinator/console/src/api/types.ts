@@ -597,7 +597,7 @@ export type Finding = {
   agents: number;
   /** The code that the agents gave, where they gave one. */
   code: string;
-  /** A word: `not_published`, `note`, `paused`, `silent`, `seen`, `queued`, `limits`, `outbox`, `open`, `read`, `peers`, `processor`, `stalled`, `working`, `finishing`; or a state in which agents ended: `failed`, `declined`, … */
+  /** A word: `not_published`, `note`, `paused`, `silent`, `seen`, `queued`, `finishing`; of agents that run, what they wait for most: `limit`, `outbox`, `journal`, `peers`, `open`, `read`, `list`, `processor`, or `stalled`, `out_of_sight`, `working`; or a state in which agents ended: `failed`, `declined`, … */
   kind: string;
   /** The first of them, those that take longest first: at most 10. */
   named: string[];

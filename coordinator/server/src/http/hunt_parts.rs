@@ -127,7 +127,7 @@ pub async fn why(
             let request = find(reader, Kind::HuntStart, &id)?;
             let news = shared.writer.news();
             let sources = (&**news, &shared.tallies);
-            let hunt = current::read(reader, sources, &request, blockage.as_ref(), now)?;
+            let hunt = current::read_within(reader, sources, &request, blockage.as_ref(), now)?;
             let summary = current::summary(reader, &request.id)?;
             let parts = shared.parts.of(reader, &summary)?;
             let fleet = news.fleet();

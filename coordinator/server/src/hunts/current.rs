@@ -46,20 +46,29 @@ impl Signed {
 /// Shows a hunt as it is now.
 pub fn read(
     reader: &Reader,
+    sources: (&News, &Tallies),
+    request: &StoredRequest,
+    blockage: Option<&Blockage>,
+    now: Timestamp,
+) -> Result<HuntView, StoreError> {
+    reader.at_once(|reader| read_within(reader, sources, request, blockage, now))
+}
+
+/// The same, within a reader's moment.
+pub fn read_within(
+    reader: &Reader,
     (news, tallies): (&News, &Tallies),
     request: &StoredRequest,
     blockage: Option<&Blockage>,
     now: Timestamp,
 ) -> Result<HuntView, StoreError> {
     let signed = Signed::of(request)?;
-    reader.at_once(|reader| {
-        let summary = summary(reader, &request.id)?;
-        let change = summary.change.max(news.sampled(&summary.id));
-        let tally = tallies.of(reader, news, &summary, now)?;
-        let notes = notes(reader, &summary, &tally, blockage, now)?;
-        let controls = controls::shown(reader, &summary.id)?;
-        Ok(view(&signed, &summary, &tally, (change, notes), controls, now))
-    })
+    let summary = summary(reader, &request.id)?;
+    let change = summary.change.max(news.sampled(&summary.id));
+    let tally = tallies.of(reader, news, &summary, now)?;
+    let notes = notes(reader, &summary, &tally, blockage, now)?;
+    let controls = controls::shown(reader, &summary.id)?;
+    Ok(view(&signed, &summary, &tally, (change, notes), controls, now))
 }
 
 /// Returns the summary of a hunt or profile that is on record.

@@ -13,6 +13,7 @@ fn asked() -> Vec<String> {
         "/agents?detail=1",
         "/agents/a-1",
         "/costs",
+        "/why",
         "/timeline",
         "/files",
         "/errors",
