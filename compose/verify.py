@@ -78,10 +78,12 @@ def check_agent(checks: Checks, agent: str, rows: list[dict], files: dict[bytes,
 def check_footer(checks: Checks, footer: dict, entries: int, files: int, size: int, refused: int) -> None:
     """What the agent says that it covered, against find."""
     agent = footer["agent"]
-    for word, said, found in (("entries met", footer["seen"], entries), ("files hashed", footer["hashed"], files),
+    # What was hashed just before the pause and not yet on its way is taken from the agent's cache when it goes on.
+    hashed = footer["hashed"] + footer["cached"]
+    for word, said, found in (("entries met", footer["seen"], entries), ("files hashed", hashed, files),
                               ("bytes hashed", footer["bytes_hashed"], size), ("errors", footer["errors"], refused)):
         checks.that(said == found, f"{agent}: {said:,} {word}, as find says", [{"find": found}])
-    covered = sum(footer[word] for word in ("hashed", "listed", "filtered", "skipped", "errors"))
+    covered = sum(footer[word] for word in ("hashed", "cached", "listed", "filtered", "skipped", "errors"))
     checks.that(covered == footer["seen"], f"{agent}: what was met is accounted for to the last entry", [covered])
 
 

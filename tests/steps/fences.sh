@@ -65,7 +65,7 @@ fence 'the command line decodes answers into types of the API' '\bserde_json::(\
 fence 'axum only in the HTTP interface and where it is started' '\baxum::' "coordinator/server/src/(http/|serve\.rs)|$tests" coordinator/server/src
 
 # The folders of the server, from the lowest to the highest: none names one above itself.
-layers=(tls config curves instances state store rows broker live core broker_watch roster telemetry profiles who_has
+layers=(tls tokens config curves instances state store rows broker live core broker_watch roster telemetry profiles who_has
   ingest self_telemetry hunts doctor link http serve)
 for ((at = 0; at + 1 < ${#layers[@]}; at++)); do
   higher=$(IFS='|' && printf '%s' "${layers[*]:at+1}")

@@ -63,7 +63,7 @@ fn advice(hunt: &HuntView, state: &str, code: &str) -> String {
         ("failed", "rejected" | "conflict") => "muster doctor --dead",
         ("failed", "panic" | "bug") => "report it with the agent's log",
         ("failed", "list_missing" | "list_damaged") | ("declined", "list_missing") => {
-            "launch the hunt again: its list is sent anew"
+            "launch the hunt again: its list is sent again"
         }
         ("declined", "policy") => "muster agents show AGENT",
         ("declined", "not_matched") => {
