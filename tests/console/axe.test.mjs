@@ -55,6 +55,7 @@ before(async () => {
     "hunt-rows-filtered": `/hunts/${hunt}?tab=rows&status=denied`,
     "hunt-errors": `/hunts/${hunt}?tab=errors`,
     "hunt-costs": `/hunts/${hunt}?tab=costs`,
+    "hunt-why": `/hunts/${hunt}?tab=why`,
     "hunt-files": `/hunts/${hunt}?tab=files`,
     "hunt-profiles": `/hunts/${hunt}?tab=profiles`,
     "hunt-request": `/hunts/${hunt}?tab=request`,

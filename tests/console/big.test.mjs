@@ -46,6 +46,7 @@ async function pages() {
     hunt: [`/hunts/${open}`, "10,000"],
     "hunt-running": [`/hunts/${open}?state=running`, "running", TABLE],
     "hunt-costs": [`/hunts/${open}?tab=costs`, "p99"],
+    "hunt-why": [`/hunts/${open}?tab=why`, "hunt why"],
     "hunt-request": [`/hunts/${open}?tab=request`, "file_hash"],
     "hunt-audit": [`/hunts/${open}?tab=audit`, "request", TABLE],
     "hunt-rows": [`/hunts/${rows}?tab=rows`, "file-0000"],

@@ -38,6 +38,7 @@ const SHAPES = [
   [/^\/hunts\/[^/]+\/errors$/, one("HuntErrors")],
   [/^\/hunts\/[^/]+\/costs$/, one("HuntCosts")],
   [/^\/hunts\/[^/]+\/timeline$/, one("HuntTimeline")],
+  [/^\/hunts\/[^/]+\/why$/, one("HuntWhy")],
   [/^\/hunts\/[^/]+\/files$/, pageOf("HuntFile")],
   [/^\/profiles$/, pageOf("ProfileBrief")],
   [/^\/profiles\/[^/]+$/, one("ProfileView")],
@@ -96,6 +97,8 @@ export function maker({ text = (_, n) => HOSTILE[n % HOSTILE.length], wrong = fa
         return Array.from({ length: items }, () => make(schema.items ?? {}, name, depth + 1));
       case "integer":
       case "number":
+        // Which the types of the command line hold in a byte.
+        if (sound && name === "exit_code") return n % 3;
         return n % 7 === 0 ? Number.MAX_SAFE_INTEGER : n % 50;
       case "boolean":
         return n % 2 === 0;

@@ -81,7 +81,7 @@ test("the pages show the fleet, and no panel fails", async () => {
   await page.locator("[data-link=live]").waitFor();
   await picture(page, "hosted-2-overview");
   const places = ["/agents", `/agents/${fleet.agents[0].id}`, "/hunts", "/profiles", "/who-has", "/health", "/audit"];
-  for (const tab of ["", "?tab=rows", "?tab=errors", "?tab=costs", "?tab=files", "?tab=request"]) places.push(`/hunts/${hunt}${tab}`);
+  for (const tab of ["", "?tab=rows", "?tab=errors", "?tab=costs", "?tab=why", "?tab=files", "?tab=request"]) places.push(`/hunts/${hunt}${tab}`);
   for (const place of places) {
     await page.goto(fleet.url + place);
     await page.locator("#main h1").first().waitFor();

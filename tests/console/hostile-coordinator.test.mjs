@@ -7,7 +7,7 @@ import { documentOf, fakeCoordinator, HOSTILE, json, maker } from "./fake.mjs";
 import { both, Console, eventually, exchange, fleetId, openSession, ours, scratch, send, serve, sleep, startBrowser, stopConsoles } from "./lib.mjs";
 
 /** Pages that are opened on every kind of answer. */
-const PAGES = ["/", "/agents", "/agents/agent-1", "/hunts", "/hunts/01a2", "/hunts/01a2?tab=rows", "/hunts/01a2?tab=errors", "/hunts/01a2?tab=costs", "/hunts/01a2?tab=request", "/profiles", "/profiles/01a2", "/profiles/01a2/agent-1", "/profiles/01a2/agent-1?tab=top", "/health", "/audit", "/who-has?hash=00000000"];
+const PAGES = ["/", "/agents", "/agents/agent-1", "/hunts", "/hunts/01a2", "/hunts/01a2?tab=rows", "/hunts/01a2?tab=errors", "/hunts/01a2?tab=costs", "/hunts/01a2?tab=why", "/hunts/01a2?tab=request", "/profiles", "/profiles/01a2", "/profiles/01a2/agent-1", "/profiles/01a2/agent-1?tab=top", "/health", "/audit", "/who-has?hash=00000000"];
 /** A few of them, where the answer is the same everywhere. */
 const FEW = ["/", "/agents", "/hunts/01a2", "/profiles/01a2/agent-1", "/health"];
 const MEMORY_MAX = 200e6;

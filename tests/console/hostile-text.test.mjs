@@ -142,6 +142,7 @@ test("every page that shows what an endpoint says", async () => {
     rows: `/hunts/${hunt}?tab=rows`,
     errors: `/hunts/${hunt}?tab=errors`,
     costs: `/hunts/${hunt}?tab=costs`,
+    why: `/hunts/${hunt}?tab=why`,
     request: `/hunts/${hunt}?tab=request`,
     copy: `/hunts/new?from=${hunt}`,
     profiles: "/profiles",
