@@ -19,8 +19,8 @@ use tests::swarm::trees;
 use super::keys::keys;
 
 const LONG: Duration = Duration::from_mins(2);
-/// The file that the pause comes in: some seconds at the rate of the hunt.
-const HUGE_BYTES: u64 = 16_000_000;
+/// The file that the pause comes in: twenty-four seconds at the rate of the hunt.
+const HUGE_BYTES: u64 = 24_000_000;
 /// Files that the walk comes to before it.
 const BEFORE: usize = 10;
 
@@ -94,7 +94,7 @@ fn a_hunt_is_paused_inside_a_large_file_survives_a_kill_and_ends_whole() {
         [&tree, &endless, &small].map(|it| it.to_string_lossy().into_owned());
 
     // Both lanes are taken, and another hunt waits.
-    let hunt = launch(&fleet, &["--root", &tree, "--max-mbps", "2"]);
+    let hunt = launch(&fleet, &["--root", &tree, "--max-mbps", "1"]);
     let beside = launch(&fleet, &["--root", &endless, "--max-mbps", "1"]);
     let rows = || fleet.rows(&hunt).values().map(Vec::len).sum::<usize>();
     eventually("what lies before the large file is stored", LONG, || {
