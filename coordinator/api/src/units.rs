@@ -18,6 +18,11 @@ pub fn bytes(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// Writes a number of agents: `1 agent`, `1,000 agents`.
+pub fn agents(number: u64) -> String {
+    format!("{} agent{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// Writes an amount of a profile in its unit: `nanoseconds`, `bytes`, or a count.
 pub fn amount(value: i64, unit: &str) -> String {
     let (sign, size) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());

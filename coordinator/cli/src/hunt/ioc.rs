@@ -337,12 +337,12 @@ pub(super) fn confirm_fanout(
 fn consent(out: Out, weight: u64, agents: u64, is_sure: bool) -> Result<(), Failure> {
     let all = weight.saturating_mul(agents);
     let (each, sum) = (units::bytes(weight), units::bytes(all));
-    let text = format!("the request weighs {each}, to {} {sum}", super::many_agents(agents));
+    let text = format!("the request weighs {each}, to {} {sum}", units::agents(agents));
     out.note(&text);
     if all <= limits::IOC_FANOUT_BYTES_ASKED || is_sure {
         return Ok(());
     }
-    match out.ask(&format!("Send {sum} to {}?", super::many_agents(agents))) {
+    match out.ask(&format!("Send {sum} to {}?", units::agents(agents))) {
         Some(true) => Ok(()),
         Some(false) => {
             Err(Failure::new(Exit::Refused, "nothing was launched", "the answer was no", ""))

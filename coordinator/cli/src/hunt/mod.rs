@@ -118,7 +118,7 @@ pub(super) fn print_launched(
     }
     let Launched { id, targeted, .. } = &launched.view;
     let next = next.map(|next| format!("; go on with: {next} {id}")).unwrap_or_default();
-    context.out.note(&format!("meant for {}{next}", many_agents(*targeted)));
+    context.out.note(&format!("meant for {}{next}", units::agents(*targeted)));
     context.out.line(id)
 }
 
@@ -127,10 +127,6 @@ fn note_waiting(context: &Context, launched: &Launched) {
     if !launched.note.is_empty() {
         context.out.note(&format!("{}: muster doctor", launched.note));
     }
-}
-
-fn many_agents(count: u64) -> String {
-    format!("{} agent{}", units::count(count), if count == 1 { "" } else { "s" })
 }
 
 fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
@@ -160,7 +156,7 @@ fn run_hunt(context: &Context, flags: &Run) -> Result<Exit, Failure> {
         }
     })?;
     let id = id_part(&launched.view.id)?;
-    context.out.note(&format!("hunt {id}: meant for {}", many_agents(launched.view.targeted)));
+    context.out.note(&format!("hunt {id}: meant for {}", units::agents(launched.view.targeted)));
     note_waiting(context, &launched.view);
     note::submit(context, &client, note.as_ref(), &id);
     let mut rows = match file {

@@ -10,7 +10,7 @@ use muster_protocol::limits::SILENT_MS_MAX;
 use muster_protocol::request::Verb;
 use serde::Serialize;
 
-use super::{Found, many_agents, note_waiting};
+use super::{Found, note_waiting};
 use crate::args::hunt::Steer;
 use crate::client::{Client, Query};
 use crate::control::{self, Sent};
@@ -211,7 +211,7 @@ fn is_away(agent: &CollectionBrief) -> bool {
 /// Writes what became of it.
 fn told(id: &str, verb: Verb, waited: &Waited, reached: &Reached) -> String {
     let Reached { applied, of, waiting, away } = reached;
-    let (applied, meant) = (units::count(*applied), many_agents(*of));
+    let (applied, meant) = (units::count(*applied), units::agents(*of));
     let mut text = match waited {
         Waited::Overtaken(what) => return format!("overtaken: {what}; muster hunt show {id}"),
         Waited::Detached => format!("detached; the {} stays: {applied} of {meant}", verb.as_str()),

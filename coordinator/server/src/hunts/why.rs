@@ -19,7 +19,7 @@ pub fn why(hunt: &HuntView, parts: &[CollectionBrief], slowest: &[CollectionView
 
 fn summary(hunt: &HuntView) -> String {
     if let Some(outcome) = hunt.states.outcome() {
-        return format!("It is over, {outcome}: {}.", agents(hunt.targeted));
+        return format!("It is over, {outcome}: {}.", units::agents(hunt.targeted));
     }
     let open = hunt.states.named().into_iter().filter(|(state, count)| {
         *count > 0
@@ -27,18 +27,14 @@ fn summary(hunt: &HuntView) -> String {
     });
     let open: Vec<_> =
         open.map(|(state, count)| format!("{} {state}", units::count(count))).collect();
-    let (done, all) = (units::count(hunt.states.ended()), agents(hunt.targeted));
+    let (done, all) = (units::count(hunt.states.ended()), units::agents(hunt.targeted));
     format!("{done} of {all} are done; {}.", open.join(", "))
-}
-
-fn agents(count: u64) -> String {
-    format!("{} agent{}", units::count(count), if count == 1 { "" } else { "s" })
 }
 
 /// Writes how many agents do something: `1 agent waits`, `2 agents wait`.
 fn doing(group: &[&CollectionBrief], one: &str, many: &str) -> String {
     let count = group.len() as u64;
-    format!("{} {}", agents(count), if count == 1 { one } else { many })
+    format!("{} {}", units::agents(count), if count == 1 { one } else { many })
 }
 
 /// Parts that one finding is about.

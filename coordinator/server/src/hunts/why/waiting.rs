@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use muster_api::{CollectionBrief, CollectionView, Finding, HuntView, Spent, units};
 use muster_protocol::limits::SILENT_MS_MAX;
 
-use super::{agents, doing, finding, grouped};
+use super::{doing, finding, grouped};
 
 /// Returns what the hunt waits for.
 pub(super) fn findings(
@@ -90,7 +90,11 @@ fn of_the_whole(hunt: &HuntView) -> Vec<Finding> {
     if let (false, "pause" | "drain", Some(last)) = (hunt.done, hunt.hold.as_str(), last) {
         let applied = hunt.applied.as_ref().filter(|applied| applied.revision == last.revision);
         let applied = applied.map_or_else(String::new, |applied| {
-            format!("; {} of {} have applied it", units::count(applied.applied), agents(applied.of))
+            format!(
+                "; {} of {} have applied it",
+                units::count(applied.applied),
+                units::agents(applied.of)
+            )
         });
         let verb = if last.verb == "pause" { "paused" } else { "draining" };
         let says = format!("It is {verb} by {} since {}{applied}.", last.operator, last.at);
